@@ -1,0 +1,1 @@
+"""The product's plain-Python half: everything here runs, and is tested, without Airflow."""

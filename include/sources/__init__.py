@@ -1,0 +1,1 @@
+"""The vocabulary in which a source is described."""

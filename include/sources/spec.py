@@ -1,0 +1,211 @@
+"""The declarative vocabulary of a source: what is asked, how often, what comes of it. Values only, no behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, time
+from enum import StrEnum
+from typing import Any, Literal
+
+ColumnType = Literal["DATE", "STRING", "INTEGER", "DOUBLE", "BOOLEAN", "TIMESTAMP"]
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A typed column. Types are named as in standard SQL; TIMESTAMP is UTC with microseconds."""
+
+    name: str
+    type: ColumnType
+    doc: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table partitioned by ``game_date``. ``key`` is unique in a partition and is its sort order.
+
+    ``columns`` excludes ``source_file``, which the loader appends as the last STRING column of every table.
+    """
+
+    dataset: str = "raw"
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.dataset}.{self.name}"
+
+
+class GameState(StrEnum):
+    """FINAL games count as data; UNPLAYED and LIVE ones do not; POSTPONED ones are not expected."""
+
+    FINAL = "final"
+    LIVE = "live"
+    UNPLAYED = "unplayed"
+    POSTPONED = "postponed"
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Game:
+    """One game of one US/Eastern date. Equal across sources on (day, away, home); ids differ, so they don't count.
+
+    ``rows`` is how many rows the body holds for it (0 where the body is a listing).
+    ``problem`` names what is wrong with its rows (too few players, points that do not add up); empty when sound.
+    """
+
+    day: date
+    away: str
+    home: str
+    state: GameState = field(compare=False)
+    game_id: str = field(default="", compare=False)
+    rows: int = field(default=0, compare=False)
+    problem: str = field(default="", compare=False)
+    extra: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """What a later request needs to know of the game, by source (``commence_time``, ``season_type``)."""
+
+    def __str__(self) -> str:
+        return f"{self.away}@{self.home}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """At most ``limit`` requests in any ``seconds``, by the upstream's clock."""
+
+    limit: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credits:
+    """A paid allowance: ``monthly`` credits, reset on the 1st (UTC), of which ``live_reserve`` is for live runs."""
+
+    monthly: int
+    live_reserve: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeaderKey:
+    """The connection's password goes into this request header as it is."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueryKey:
+    """The connection's password goes into this query parameter; URLs are redacted wherever they are written."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceAccount:
+    """A Google service account from the connection's extra signs in with these scopes."""
+
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cursor:
+    """Pagination: the value at ``path`` (dotted) goes into ``param``; a missing or null value ends it."""
+
+    path: str
+    param: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Get:
+    """One GET. ``{name}`` in path or params is filled from the item's values; ``{day}`` is always there.
+
+    ``connection`` overrides the source's own where an endpoint lives on another host.
+    ``cost`` gives the credits that the request can cost at most, from its filled-in parameters (None: free).
+    ``accept`` is what a sound body is: anything else (an HTML page) is ``blocked``.
+    """
+
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    pages: Cursor | None = None
+    connection: str = ""
+    accept: Literal["json", "csv"] = "json"
+    cost: Callable[[Mapping[str, str]], int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One request of an endpoint's day. ``name`` is a file-name-safe id of the raw object; ``values`` fill the Get."""
+
+    name: str
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """What is known before the items are asked for: the schedule's games (None: not known) and the listing's bodies."""
+
+    day: date
+    expected: Sequence[Game] | None
+    bodies: Sequence[bytes] = ()
+
+
+def one_item(listing: Listing) -> list[Item]:
+    """The default: the endpoint is one request, whatever the listing says."""
+    return [Item(name="all")]
+
+
+def no_rows(body: bytes, day: date) -> Iterator[Row]:
+    """For bodies that hold no rows of a table (listings)."""
+    return iter(())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Truth:
+    """The source's own list of a date's games, asked when the schedule table does not have the date."""
+
+    request: Get
+    games: Callable[[bytes, date], Iterable[Game]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """One table's worth of requests per date.
+
+    ``rows``: body -> rows of ``table`` for the date (pure; raises Problem(SCHEMA_DRIFT) on a body it does not know).
+    ``games``: body -> the games whose data is in it, each with its state (pure); counted against what is expected.
+    ``available_after``: US/Eastern wall clock on the day after ``day`` from which the data can be final.
+    ``late_after``: until then an incomplete day is asked again; after it, it has failed.
+    """
+
+    name: str
+    table: Table
+    request: Get
+    rows: Callable[[bytes, date], Iterable[Row]]
+    games: Callable[[bytes, date], Iterable[Game]]
+    listing: Get | None = None
+    items: Callable[[Listing], list[Item]] = one_item
+    truth: Truth | None = None
+    available_after: time = time(6, 0)
+    late_after: time = time(15, 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A DAG's worth of endpoints on one upstream.
+
+    ``windows`` bound requests, ``concurrency`` sizes the Airflow pool named like the connection,
+    ``seconds_per_request`` is the measured median latency that plans start from.
+    ``headers`` go with every request. ``live_since`` is the first game date that live runs catch up from.
+    """
+
+    dag_id: str
+    connection: str
+    base_url: str
+    windows: tuple[Window, ...]
+    endpoints: tuple[Endpoint, ...]
+    auth: HeaderKey | QueryKey | ServiceAccount | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    credits: Credits | None = None
+    concurrency: int = 8
+    seconds_per_request: float = 0.5
+    live_since: date = date(2026, 10, 20)
+    owner: str = "data-platform"
+    tags: tuple[str, ...] = ()
