@@ -38,9 +38,14 @@ class Table:
 
 
 class GameState(StrEnum):
-    """FINAL games count as data; UNPLAYED and LIVE ones do not; POSTPONED ones are not expected."""
+    """FINAL games count as data; UNPLAYED and LIVE ones do not; POSTPONED ones are not expected.
+
+    LISTED ones are data of a body that is no proof of play (a bookmaker's offer, a preseason game in the schedule):
+    they count where the game was expected and say nothing where it was not.
+    """
 
     FINAL = "final"
+    LISTED = "listed"
     LIVE = "live"
     UNPLAYED = "unplayed"
     POSTPONED = "postponed"
@@ -188,24 +193,46 @@ class Endpoint:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
-    """A DAG's worth of endpoints on one upstream.
+class Host:
+    """One upstream host: the one declaration from which its Airflow pool and its limiter both come.
 
-    ``windows`` bound requests, ``concurrency`` sizes the Airflow pool named like the connection,
-    ``seconds_per_request`` is the measured median latency that plans start from.
-    ``headers`` go with every request. ``live_since`` is the first game date that live runs catch up from.
+    ``connection`` names the Airflow connection and the pool, ``concurrency`` sizes the pool, ``windows`` bound the
+    requests, ``headers`` go with every request, ``seconds_per_request`` is the measured median latency that plans
+    start from. Two sources on one host share this value, and with it the limit.
     """
 
-    dag_id: str
     connection: str
     base_url: str
     windows: tuple[Window, ...]
-    endpoints: tuple[Endpoint, ...]
     auth: HeaderKey | QueryKey | ServiceAccount | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     credits: Credits | None = None
     concurrency: int = 8
     seconds_per_request: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A DAG's worth of endpoints. The first host is the one that a Get without ``connection`` goes to.
+
+    ``live_since`` is the first US/Eastern game date that live runs catch up from.
+    """
+
+    dag_id: str
+    hosts: tuple[Host, ...]
+    endpoints: tuple[Endpoint, ...]
     live_since: date = date(2026, 10, 20)
     owner: str = "data-platform"
     tags: tuple[str, ...] = ()
+
+    @property
+    def connection(self) -> str:
+        """The default host's connection."""
+        return self.hosts[0].connection
+
+    def endpoint(self, name: str) -> Endpoint:
+        """The endpoint of that name; KeyError names those there are."""
+        for endpoint in self.endpoints:
+            if endpoint.name == name:
+                return endpoint
+        raise KeyError(f"{self.dag_id} has no endpoint {name!r}: it has {', '.join(e.name for e in self.endpoints)}")

@@ -1,0 +1,1 @@
+"""Rows, typed and partitioned by game date; each partition is replaced whole."""

@@ -1,0 +1,51 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`. `make` alone lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+UV := uv==0.13.9# installs the 300 pinned packages in half a minute; pip needs four
+
+.PHONY: help demo up down status test fast lint fix lock env
+
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(STAMP)  ## Run the main job end to end against the sandbox (RECORDED=dir serves recorded answers, SOURCES=all)
+	@$(BIN)/python -m include.local demo $(if $(RECORDED),--recorded "$(RECORDED)") $(if $(SOURCES),--sources "$(SOURCES)")
+
+up: $(STAMP)  ## Start Postgres, the sandbox and Airflow, and wait until they are ready
+	@$(BIN)/python -m include.local up $(if $(RECORDED),--recorded "$(RECORDED)")
+
+down:  ## Stop every process that up or demo started, also after a crash
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m include.local down; else echo "nothing is installed here, nothing runs"; fi
+
+status: $(STAMP)  ## Say what runs
+	@$(BIN)/python -m include.local status
+
+test: $(STAMP)  ## Run all tests
+	@$(BIN)/python -m pytest
+
+fast: $(STAMP)  ## Run the tests that need no Airflow processes
+	@$(BIN)/python -m pytest -m "not slow"
+
+lint: $(STAMP)  ## Check style and types of mistakes; edits nothing
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+fix: $(STAMP)  ## Repair what the linter can repair
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+env: $(STAMP)  ## Create the environment only
+
+lock: $(STAMP)  ## Write requirements.txt anew from pyproject.toml
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 pyproject.toml --group dev -o requirements.txt --custom-compile-command "make lock"
+
+$(STAMP): requirements.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python 3.11 to 3.13 is needed, this is %d.%d: make PYTHON=python3.12 ..." % v)'
+	@echo "Installing the pinned packages into $(VENV) (about 1.5 GB, once)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check $(UV)
+	@$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode -r requirements.txt
+	@touch $(STAMP)

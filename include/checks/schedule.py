@@ -1,0 +1,31 @@
+"""Which games the schedule table expects on a date: the first source of truth for completeness."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from include.parsing.nbacom import SCHEDULE
+from include.sources.spec import Game, GameState
+from include.warehouse.open import Warehouse
+
+
+def scheduled_games(warehouse: Warehouse, day: date) -> tuple[Game, ...] | None:
+    """The date's counting games, postponed ones marked so; None where the schedule was never loaded for the date.
+
+    Preseason and All-Star games do not count (``counts`` is false): not every source has them.
+    """
+    rows = warehouse.rows(SCHEDULE, day)
+    if rows is None:
+        return None
+    return tuple(
+        Game(
+            day=day,
+            away=row["away_tricode"],
+            home=row["home_tricode"],
+            state=GameState.POSTPONED if row["postponed"] else GameState.FINAL,
+            game_id=row["game_id"],
+            extra={"season_type": row["season_type"], "tip_off": str(row["tip_off"])},
+        )
+        for row in rows
+        if row["counts"]
+    )

@@ -1,0 +1,43 @@
+"""What the client asks before it sends: the limiter's and the credit ledger's side of a request, as protocols."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+
+class Admission(Protocol):
+    """The right to send one request now."""
+
+    def release(self, *, ok: bool = True) -> None:
+        """The request has arrived at the upstream, or may have; ``ok``: it was not refused."""
+
+    def give_back(self) -> None:
+        """The request was surely not sent."""
+
+
+class Gate(Protocol):
+    """The shared limiter. ``name`` is a connection, or ``connection@hash`` for a proxy of it."""
+
+    def admit(self, name: str, *, max_wait: float) -> Admission:
+        """Waits at most ``max_wait`` seconds for admission; beyond that raises what defers the task (MustWait)."""
+
+    def slow_down(self, name: str, seconds: float) -> datetime:
+        """The upstream said 429: nobody is admitted under the name for so long at least. When it goes on (UTC)."""
+
+
+class Reservation(Protocol):
+    """Credits set aside for one request. One that is never closed (a killed worker) counts as spent."""
+
+    def settle(self, *, cost: int, used: int | None, remaining: int | None) -> None:
+        """The request cost so much; ``used`` and ``remaining`` are the upstream's own totals where it says them."""
+
+    def refund(self) -> None:
+        """The request was not sent, or costs nothing."""
+
+
+class Meter(Protocol):
+    """The ledger of a paid allowance."""
+
+    def reserve(self, name: str, cost: int) -> Reservation:
+        """Sets ``cost`` credits of the connection aside; raises what defers the task, or Problem, where none are."""

@@ -1,0 +1,205 @@
+"""One exchange with an upstream over requests: sent once, read within bounds, its failures turned into values."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from include.errors import ErrorClass
+from include.http.redact import RedactingFilter, Redactor
+
+_CHUNK = 64 * 1024
+_URLLIB3_LOGGERS = tuple(f"urllib3.{name}" for name in ("connectionpool", "connection", "response", "util.retry"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """Seconds to connect, between two pieces of an answer, and for a whole exchange; bytes of a decoded body.
+
+    The total is looked at between two pieces, so that an exchange ends at most ``read`` seconds after it.
+    """
+
+    connect: float = 5.0
+    read: float = 30.0
+    total: float = 45.0
+    body: int = 64 * 1024 * 1024
+    refusal: int = 64 * 1024
+    """How much is read of a body whose status is no success."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """An answer, read to its end; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Broken:
+    """No whole answer. ``arrived`` is False when the upstream cannot have seen the request."""
+
+    error_class: ErrorClass
+    reason: str
+    arrived: bool = True
+    status: int = 0
+
+
+class Transport:
+    """Sends requests over kept connections. No retries, redirects, cookies or .netrc: what is sent is what was asked.
+
+    Proxies and CA bundles of the environment hold as for every program, except towards this machine itself.
+    """
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._adapter = HTTPAdapter(max_retries=0)
+        self._environment = requests.Session()
+
+    def close(self) -> None:
+        """Closes the kept connections."""
+        for manager in (self._adapter.poolmanager, *self._adapter.proxy_manager.values()):
+            # urllib3 2 closes a dropped pool when it is collected, which errors in reference cycles put off.
+            for key in manager.pools.keys():  # noqa: SIM118, no mapping: it refuses to be iterated
+                manager.pools[key].close()
+        self._adapter.close()
+        self._environment.close()
+
+    def send(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        proxy: str | None,
+        redactor: Redactor,
+        on_headers: Callable[[int, Mapping[str, str]], None],
+    ) -> Reply | Broken:
+        """One GET. ``on_headers`` is called when status and headers are in, before the body is read."""
+        ends = time.monotonic() + self._bounds.total
+        with _quiet(redactor):
+            try:
+                response = self._open(url, headers, proxy)
+            except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+                # Returned, not raised: a chained exception would carry the URL and its key into tracebacks.
+                return _broken(error, redactor)
+            try:
+                names = {name.lower(): value for name, value in response.headers.items()}
+                on_headers(response.status_code, names)
+                return self._read(response, names, ends, redactor)
+            finally:
+                response.close()
+
+    def _open(self, url: str, headers: Mapping[str, str], proxy: str | None) -> requests.Response:
+        prepared = requests.Request("GET", url, headers={**requests.utils.default_headers(), **headers}).prepare()
+        settings = {"proxies": {"http": proxy, "https": proxy} if proxy else {}, "verify": True, "cert": None}
+        if not _is_loopback(url):
+            settings = dict(
+                self._environment.merge_environment_settings(prepared.url, settings["proxies"], True, True, None)
+            )
+        settings["stream"] = True
+        return self._adapter.send(prepared, timeout=(self._bounds.connect, self._bounds.read), **settings)
+
+    def _read(
+        self, response: requests.Response, headers: Mapping[str, str], ends: float, redactor: Redactor
+    ) -> Reply | Broken:
+        status, body = response.status_code, bytearray()
+        sound = 200 <= status < 300
+        most = self._bounds.body if sound else self._bounds.refusal
+        try:
+            for chunk in _chunks(response.raw):
+                body += chunk
+                if len(body) > most:
+                    break
+                if time.monotonic() > ends:
+                    return Broken(
+                        error_class=ErrorClass.HANG,
+                        reason=f"the answer is not complete after {self._bounds.total:g} s",
+                        status=status,
+                    )
+        except urllib3.exceptions.HTTPError as error:
+            if sound:
+                cut = _broken(error, redactor)
+                return Broken(error_class=cut.error_class, reason=f"the body is cut off: {cut.reason}", status=status)
+        if sound and len(body) > most:
+            return Broken(
+                error_class=ErrorClass.SCHEMA_DRIFT,
+                reason=f"the body is larger than {most} bytes, which no day of this data is",
+                status=status,
+            )
+        return Reply(status=status, headers=headers, body=bytes(body[:most]))
+
+
+def _chunks(raw: urllib3.HTTPResponse) -> Iterator[bytes]:
+    # read1 returns what one read of the socket brings: read() would wait for a full chunk of a trickling answer.
+    while chunk := raw.read1(_CHUNK, decode_content=True):
+        yield chunk
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@contextmanager
+def _quiet(redactor: Redactor) -> Iterator[None]:
+    """Redacts urllib3's own log lines, which hold paths and queries; a filter works only on the logger itself."""
+    redacting = RedactingFilter(redactor)
+    loggers = [logging.getLogger(name) for name in _URLLIB3_LOGGERS]
+    for logger in loggers:
+        logger.addFilter(redacting)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(redacting)
+
+
+def _broken(error: Exception, redactor: Redactor) -> Broken:
+    causes = _causes(error)
+    # The innermost one: the outer messages repeat it together with URLs and object addresses.
+    why = redactor.text(f"{type(causes[-1]).__name__}: {causes[-1]}")[:200]
+    match error:
+        case requests.exceptions.ReadTimeout() | urllib3.exceptions.ReadTimeoutError():
+            return Broken(error_class=ErrorClass.HANG, reason="connected, but nothing came before the read time-out")
+        case requests.exceptions.ConnectTimeout():
+            return Broken(
+                error_class=ErrorClass.UPSTREAM_DOWN, reason="no connection before the time-out", arrived=False
+            )
+        case requests.exceptions.ProxyError():
+            return Broken(error_class=ErrorClass.UPSTREAM_DOWN, reason=f"the proxy fails: {why}", arrived=False)
+        case requests.exceptions.ConnectionError() | urllib3.exceptions.HTTPError():
+            arrived = not any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in causes)
+            return Broken(error_class=ErrorClass.UPSTREAM_DOWN, reason=f"connection lost: {why}", arrived=arrived)
+        case _:
+            # InvalidURL, InvalidSchema, InvalidHeader and their like: requests refused to send it.
+            return Broken(
+                error_class=ErrorClass.INTERNAL,
+                reason=f"the request cannot be sent: {type(error).__name__}; check the connection's host and proxies",
+                arrived=False,
+            )
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """The error and what caused it, outermost first: urllib3 keeps causes in ``reason`` and in ``args`` too."""
+    causes = [error]
+    while True:
+        outer = causes[-1]
+        inner = (getattr(outer, "reason", None), *outer.args, outer.__cause__, outer.__context__)
+        found = next((e for e in inner if isinstance(e, BaseException) and e not in causes), None)
+        if found is None:
+            return causes
+        causes.append(found)

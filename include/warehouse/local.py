@@ -1,0 +1,157 @@
+"""The local warehouse (``duckdb://dir``): Parquet partitions that are swapped atomically, read through DuckDB views."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from include.errors import ErrorClass, Problem
+from include.sources.spec import Column, Row, Table
+from include.storage.local import write_atomically
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+SOURCE_FILE = Column("source_file", "STRING", "Raw object, relative to the raw store, that the row was read from")
+_DAY_FOLDER = re.compile(r"game_date=(\d{4}-\d{2}-\d{2})")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """What a load did: rows now in the partition, its file's size, and whether its bytes changed."""
+
+    rows: int
+    bytes: int
+    changed: bool
+
+
+def _schema(table: Table) -> pa.Schema:
+    import pyarrow as pa
+
+    types = {
+        "DATE": pa.date32(),
+        "STRING": pa.string(),
+        "INTEGER": pa.int64(),
+        "DOUBLE": pa.float64(),
+        "BOOLEAN": pa.bool_(),
+        "TIMESTAMP": pa.timestamp("us", tz="UTC"),
+    }
+    return pa.schema([pa.field(c.name, types[c.type]) for c in (*table.columns, SOURCE_FILE)])
+
+
+def sorted_rows(table: Table, rows: Iterable[Row]) -> list[Row]:
+    """The rows in key order. Raises Problem(SCHEMA_DRIFT) when two rows share a key: nothing may be counted twice."""
+    ordered = sorted(rows, key=lambda row: tuple((row[k] is not None, row[k]) for k in table.key))
+    for before, after in pairwise(ordered):
+        if all(before[k] == after[k] for k in table.key):
+            key = ", ".join(f"{k}={after[k]}" for k in table.key)
+            raise Problem(
+                error_class=ErrorClass.SCHEMA_DRIFT,
+                message=f"{table}: two rows with the key {key}, from {before['source_file']} and"
+                f" {after['source_file']}; nothing was loaded",
+            )
+    return ordered
+
+
+def to_parquet(table: Table, rows: Sequence[Row]) -> bytes:
+    """Typed columns in the table's order; equal rows give equal bytes (one writer version, no time in the file).
+
+    Raises Problem(SCHEMA_DRIFT) naming column and value where a value has not its column's type.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = _schema(table)
+    columns = []
+    for field in schema:
+        try:
+            columns.append(pa.array([row.get(field.name) for row in rows], type=field.type))
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            raise Problem(
+                error_class=ErrorClass.SCHEMA_DRIFT,
+                message=f"{table}.{field.name} should be {field.type}: {error}; nothing was loaded",
+            ) from error
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_arrays(columns, schema=schema), sink, compression="zstd")
+    return sink.getvalue().to_pybytes()
+
+
+class LocalWarehouse:
+    """Tables below one folder: ``<root>/<dataset>/<table>/game_date=YYYY-MM-DD/part.parquet``."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def url(self) -> str:
+        """Where it is, as the connection ``warehouse`` names it."""
+        return f"duckdb://{self.root}"
+
+    def part(self, table: Table, day: date) -> Path:
+        """The partition's one file."""
+        return self.root / table.dataset / table.name / f"game_date={day}" / "part.parquet"
+
+    def replace(self, table: Table, day: date, rows: Iterable[Row]) -> Loaded:
+        """Replaces the partition by ``rows``, whole or not at all; a day without games gets a file without rows.
+
+        A file that already has these bytes is left alone. Raises Problem(SCHEMA_DRIFT, STORAGE).
+        """
+        ordered = sorted_rows(table, rows)
+        strays = {row["game_date"] for row in ordered} - {day}
+        if strays:
+            raise Problem(
+                error_class=ErrorClass.SCHEMA_DRIFT,
+                message=f"{table}: rows of {', '.join(map(str, sorted(strays)))} among those of {day}; nothing loaded",
+            )
+        data = to_parquet(table, ordered)
+        path = self.part(table, day)
+        changed = not (path.is_file() and path.read_bytes() == data)
+        if changed:
+            write_atomically(path, data, replace=True)
+        return Loaded(rows=len(ordered), bytes=len(data), changed=changed)
+
+    def days(self, table: Table) -> list[date]:
+        """The dates that have a partition, sorted."""
+        folder = self.root / table.dataset / table.name
+        if not folder.is_dir():
+            return []
+        found = (_DAY_FOLDER.fullmatch(p.name) for p in folder.iterdir() if (p / "part.parquet").is_file())
+        return sorted(date.fromisoformat(m[1]) for m in found if m)
+
+    def rows(self, table: Table, day: date, columns: Sequence[str] | None = None) -> list[Mapping[str, Any]] | None:
+        """The partition's rows, or None where it was never loaded. Raises Problem(STORAGE) for a damaged file."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self.part(table, day)
+        if not path.is_file():
+            return None
+        try:
+            return pq.ParquetFile(path).read(columns=list(columns) if columns else None).to_pylist()
+        except (OSError, pa.ArrowInvalid) as error:
+            raise Problem(
+                error_class=ErrorClass.STORAGE,
+                message=f"{path} is not readable Parquet ({error}): clear the date's load task to write it again",
+            ) from error
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """An in-memory DuckDB with one schema per dataset and one view per table that has partitions."""
+        import duckdb
+
+        connection = duckdb.connect()
+        for folder in sorted(self.root.glob("*/*")):
+            if any(folder.glob("game_date=*/part.parquet")):
+                dataset, table = (re.sub(r"\W", "_", name) for name in (folder.parent.name, folder.name))
+                files = str(folder / "game_date=*" / "part.parquet").replace("'", "''")
+                connection.execute(f"CREATE SCHEMA IF NOT EXISTS {dataset}")
+                connection.execute(
+                    f"CREATE VIEW {dataset}.{table} AS SELECT * FROM"
+                    f" read_parquet('{files}', union_by_name=true, hive_partitioning=false)"
+                )
+        return connection

@@ -1,0 +1,175 @@
+"""The command itself: from arguments to an exit code that tells the truth."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from argparse import Namespace
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+from include.errors import Problem
+from nba_airflow.backfill import runs as metadata
+from nba_airflow.backfill.window import Refused, Window, parse_window
+
+DETACHED = 130  # as for any command that Ctrl-C ended
+
+
+def backfill(args: Namespace) -> None:
+    """Entry of `airflow dags backfill`. Exits 0 (every date done), 1 (some are not), 2 (refused) or 130 (detached)."""
+    try:
+        code = _run(args)
+    except (Refused, Problem) as error:
+        print(f"airflow dags backfill: {error}", file=sys.stderr)  # noqa: T201
+        code = 2
+    sys.exit(code)
+
+
+def _run(args: Namespace) -> int:
+    from airflow.utils.session import create_session
+    from rich.console import Console
+
+    window = parse_window(args.start_date, args.end_date, datetime.now(UTC))
+    conf = _conf(args.conf)
+    console = Console(stderr=args.json, highlight=False)
+    with create_session() as session:
+        metadata.check_dag(args.dag_id, session, unpause=args.unpause)
+        active = metadata.active_backfill(args.dag_id, session)
+        if active and not args.attach:
+            raise Refused(
+                f"{args.dag_id} has a running backfill (id {active.id},"
+                f" {active.from_date:%Y-%m-%d}..{active.to_date:%Y-%m-%d}): wait, cancel it in the UI, or follow it"
+                " with --attach"
+            )
+        before = metadata.runs_of(args.dag_id, window, session)
+    plan = _plan(args, window, before)
+    console.print(plan.text(), highlight=False)
+    if args.dry_run:
+        return _answer(args, {"plan": plan.facts()}, 0)
+    if plan.cleared and not args.yes and not _agreed(plan):
+        raise Refused("nothing was cleared and nothing was started")
+    if not args.attach:
+        _start(args, window, plan, conf)
+    if args.detach:
+        console.print(f"Started. Follow it: {_command(args, window)} --attach")
+        return _answer(args, {"plan": plan.facts(), "detached": True}, 0)
+    return _follow(args, window, plan, console)
+
+
+def _conf(text: str | None) -> Mapping[str, Any] | None:
+    if not text:
+        return None
+    try:
+        conf = json.loads(text)
+    except ValueError as error:
+        raise Refused(f"--conf is not JSON ({error}): write it like '{{\"refetch\": true}}'") from None
+    if not isinstance(conf, dict):
+        raise Refused("--conf must be a JSON object, like '{\"refetch\": true}'")
+    return conf
+
+
+class _Plan:
+    """What the command is about to do with each date of the window."""
+
+    def __init__(self, args: Namespace, window: Window, runs: Mapping[date, metadata.Run]) -> None:
+        self.dag_id, self.window, self.runs = args.dag_id, window, runs
+        self.new = [] if args.attach else [day for day in window.days if day not in runs]
+        failed = [r for r in runs.values() if r.state == "failed"]
+        ended = [r for r in runs.values() if r.finished]
+        self.cleared = [] if args.attach else ended if args.reset_dagruns else failed if args.rerun_failed_tasks else []
+        self.only_failed = not args.reset_dagruns
+        self.left_red = [] if self.cleared or args.attach else failed
+
+    def text(self) -> str:
+        """The plan as the operator reads it, one fact a line."""
+        kept = len(self.runs) - len(self.cleared)
+        lines = [f"{self.dag_id}: {self.window}, {len(self.window.days)} dates (US/Eastern, both ends included)"]
+        lines.append(f"  {len(self.new)} new, {len(self.cleared)} to run again, {kept} that have a run are left alone")
+        if self.left_red:
+            days = ", ".join(str(r.day) for r in sorted(self.left_red, key=lambda r: r.day)[:5])
+            more = f" and {len(self.left_red) - 5} more" if len(self.left_red) > 5 else ""
+            lines.append(
+                f"  of those, {len(self.left_red)} failed ({days}{more}): --rerun-failed-tasks runs them again"
+            )
+        return "\n".join(lines)
+
+    def facts(self) -> dict[str, Any]:
+        """The plan for --json."""
+        return {
+            "dag_id": self.dag_id,
+            "first": str(self.window.first),
+            "last": str(self.window.last),
+            "dates": len(self.window.days),
+            "new": [str(day) for day in self.new],
+            "cleared": sorted(str(run.day) for run in self.cleared),
+        }
+
+
+def _plan(args: Namespace, window: Window, runs: Mapping[date, metadata.Run]) -> _Plan:
+    return _Plan(args, window, runs)
+
+
+def _agreed(plan: _Plan) -> bool:
+    if not sys.stdin.isatty():
+        raise Refused(f"{len(plan.cleared)} finished dates would run again: confirm with -y")
+    return input(f"Run {len(plan.cleared)} finished dates again? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _hush() -> None:
+    """Airflow logs two lines a date while it creates a backfill; the plan above them says the same."""
+    for name in ("airflow.models.backfill", "airflow.serialization.definitions.dag", "airflow.models.dagrun"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _start(args: Namespace, window: Window, plan: _Plan, conf: Mapping[str, Any] | None) -> None:
+    from airflow.utils.session import create_session
+
+    if plan.new:
+        _hush()
+        metadata.create(
+            args.dag_id, window, max_active_runs=args.max_active_runs, backwards=args.run_backwards, conf=conf
+        )
+        with create_session() as session:
+            there = metadata.runs_of(args.dag_id, window, session)
+        if lacking := [str(day) for day in plan.new if day not in there]:
+            raise Refused(f"Airflow made no run for {', '.join(lacking)}; the other dates are running")
+    if plan.cleared:
+        with create_session() as session:
+            metadata.clear(
+                args.dag_id, [run.run_id for run in plan.cleared], session, only_failed=plan.only_failed, conf=conf
+            )
+
+
+def _follow(args: Namespace, window: Window, plan: _Plan, console: Any) -> int:
+    from airflow.utils.session import create_session
+
+    from nba_airflow.backfill.follow import follow
+    from nba_airflow.backfill.verdict import verdict
+
+    def read() -> Mapping[date, metadata.Run]:
+        with create_session() as session:
+            return metadata.runs_of(args.dag_id, window, session)
+
+    tracked = [day for day in window.days if day in {*plan.new, *plan.runs}]
+    try:
+        ended = follow(read, tracked, console)
+        found = verdict(args.dag_id, window, ended, mail_wanted=bool(plan.new or plan.cleared))
+    except KeyboardInterrupt:
+        console.print(
+            f"\nNo longer following; the backfill goes on. Follow it again: {_command(args, window)} --attach"
+        )
+        return DETACHED
+    console.print(found.text(), highlight=False)
+    return _answer(args, {"plan": plan.facts(), **found.facts()}, 0 if found.all_done else 1)
+
+
+def _command(args: Namespace, window: Window) -> str:
+    return f"airflow dags backfill {args.dag_id} -s {window.first} -e {window.last}"
+
+
+def _answer(args: Namespace, facts: Mapping[str, Any], code: int) -> int:
+    if args.json:
+        print(json.dumps({**facts, "exit_code": code}))  # noqa: T201
+    return code

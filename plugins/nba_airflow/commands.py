@@ -1,0 +1,62 @@
+"""Registers `airflow dags backfill` and `airflow nba`; imports nothing heavy, every `airflow` command pays for it."""
+
+from __future__ import annotations
+
+from airflow.cli import cli_config
+from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand, lazy_load_command
+
+ARG_DAG_ID = Arg(("dag_id",), help="The DAG to backfill, for example bdl_box_scores")
+ARG_START = Arg(("-s", "--start-date"), required=True, help="First US/Eastern game date, YYYY-MM-DD, included")
+ARG_END = Arg(("-e", "--end-date"), required=True, help="Last US/Eastern game date, YYYY-MM-DD, included")
+ARG_DRY_RUN = Arg(("-n", "--dry-run"), action="store_true", help="Show the plan and change nothing")
+ARG_RERUN_FAILED = Arg(
+    ("--rerun-failed-tasks",),
+    action="store_true",
+    help="Also clear the failed tasks of the window's runs, so that they run again in their own runs",
+)
+ARG_RESET = Arg(("--reset-dagruns",), action="store_true", help="Also clear every task of the window's finished runs")
+ARG_BACKWARDS = Arg(("-B", "--run-backwards"), action="store_true", help="Newest date first")
+ARG_CONF = Arg(("-c", "--conf"), help="JSON for the new runs, for example '{\"refetch\": true}'")
+ARG_YES = Arg(("-y", "--yes"), action="store_true", help="Do not ask before clearing")
+ARG_MAX_ACTIVE = Arg(("--max-active-runs",), type=int, default=16, help="Dates at work at a time (default 16)")
+ARG_DETACH = Arg(("--detach",), action="store_true", help="Return once the backfill is created")
+ARG_ATTACH = Arg(("--attach",), action="store_true", help="Follow this DAG's running backfill; create nothing")
+ARG_UNPAUSE = Arg(("--unpause",), action="store_true", help="Unpause the DAG first if it is paused")
+ARG_JSON = Arg(("--json",), action="store_true", help="Print one JSON object at the end instead of text")
+
+BACKFILL = ActionCommand(
+    name="backfill",
+    help="Run a DAG over a range of game dates and follow it until the end",
+    description=(
+        "Creates Airflow's own backfill for the dates of the window that have no run yet (both ends included, "
+        "US/Eastern game dates) and follows it. Ctrl-C stops following, not the backfill. Exit code 0: every date is "
+        "complete or has no games. 1: some date is not. 2: nothing was done, the message says why."
+    ),
+    func=lazy_load_command("nba_airflow.backfill.command.backfill"),
+    args=(
+        ARG_DAG_ID,
+        ARG_START,
+        ARG_END,
+        ARG_DRY_RUN,
+        ARG_RERUN_FAILED,
+        ARG_RESET,
+        ARG_BACKWARDS,
+        ARG_CONF,
+        ARG_YES,
+        ARG_MAX_ACTIVE,
+        ARG_DETACH,
+        ARG_ATTACH,
+        ARG_UNPAUSE,
+        ARG_JSON,
+    ),
+)
+
+
+def extend() -> None:
+    """Adds `backfill` to the existing `dags` group: a second group of that name would break the whole CLI."""
+    for index, group in enumerate(cli_config.core_commands):
+        if isinstance(group, GroupCommand) and group.name == "dags":
+            others = [command for command in group.subcommands if command.name != "backfill"]
+            cli_config.core_commands[index] = group._replace(subcommands=[*others, BACKFILL])
+            return
+    raise LookupError("this Airflow has no `dags` command group")

@@ -1,0 +1,46 @@
+"""Builds a source's DAG from its spec: one run per US/Eastern game date, scrape, load and audit per endpoint."""
+
+from __future__ import annotations
+
+import os
+from datetime import date, datetime, time, timedelta
+
+from airflow.sdk import DAG, CronPartitionTimetable, TaskGroup
+
+from include.partition import EASTERN
+from include.sources.spec import Source
+from nba_airflow.operators import AuditOperator, LoadOperator, ScrapeOperator
+
+# Verified on 3.3.2: the run at midnight US/Eastern carries the key of the date before, right across DST changes.
+DAILY = CronPartitionTimetable("0 0 * * *", timezone="America/New_York", run_offset=-1, key_format="%Y-%m-%d")
+
+# Retries are for lost workers (killed, out of memory): a Problem fails at once, see DateOperator.
+LOST_WORKER = {"retries": 2, "retry_delay": timedelta(seconds=10)}
+
+
+def live_since(source: Source) -> datetime:
+    """The moment of the first scheduled run; ``NBA_LIVE_SINCE`` (a game date) overrides the spec's date."""
+    first = date.fromisoformat(os.environ.get("NBA_LIVE_SINCE") or str(source.live_since))
+    return datetime.combine(first + timedelta(days=1), time(), tzinfo=EASTERN)
+
+
+def daily_dag(source: Source, doc: str | None) -> DAG:
+    """The DAG of a source; ``doc`` is the spec file's docstring and becomes its page in the UI."""
+    with DAG(
+        dag_id=source.dag_id,
+        schedule=DAILY,
+        start_date=live_since(source),
+        catchup=True,
+        max_active_runs=16,
+        doc_md=doc,
+        tags=list(source.tags),
+        default_args={"owner": source.owner, "do_xcom_push": False, **LOST_WORKER},
+    ) as dag:
+        for endpoint in source.endpoints:
+            with TaskGroup(endpoint.name, tooltip=f"{endpoint.request.path} to {endpoint.table}"):
+                spec = {"source": source, "endpoint": endpoint}
+                scrape = ScrapeOperator(task_id="scrape", pool=endpoint.request.connection or source.connection, **spec)
+                load = LoadOperator(task_id="load", **spec)
+                audit = AuditOperator(task_id="audit", **spec)
+                scrape >> load >> audit
+    return dag

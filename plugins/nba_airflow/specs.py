@@ -1,0 +1,43 @@
+"""The sources that the files in dags/ declare: discovered, never listed by hand."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+from include.sources.spec import Host, Source
+
+DAGS = Path(__file__).resolve().parents[2] / "dags"
+
+
+def sources() -> dict[str, Source]:
+    """dag_id -> spec, from every file in dags/ that has a ``SOURCE``. Raises what the file raises."""
+    found: dict[str, Source] = {}
+    for path in sorted(DAGS.glob("*.py")):
+        name = f"nba_dags_{path.stem}"
+        if name not in sys.modules:
+            spec = importlib.util.spec_from_file_location(name, path)
+            if spec is None or spec.loader is None:
+                raise ImportError(f"cannot load {path}")
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[name] = module
+            try:
+                spec.loader.exec_module(module)
+            except BaseException:
+                del sys.modules[name]
+                raise
+        source = getattr(sys.modules[name], "SOURCE", None)
+        if isinstance(source, Source):
+            found[source.dag_id] = source
+    return found
+
+
+def hosts() -> dict[str, Host]:
+    """Connection id -> host, over all sources. Raises ValueError when two sources declare one host differently."""
+    found: dict[str, Host] = {}
+    for source in sources().values():
+        for host in source.hosts:
+            if found.setdefault(host.connection, host) != host:
+                raise ValueError(f"{source.dag_id} declares host {host.connection} differently from another source")
+    return found

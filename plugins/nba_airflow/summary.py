@@ -1,0 +1,107 @@
+"""The DAG `backfill_summary`: turns ended batches into mails, and sends what is in the outbox."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable
+from airflow.sdk.exceptions import AirflowFailException
+
+from include.errors import Problem
+from nba_airflow import connections
+
+if TYPE_CHECKING:
+    import psycopg
+    from airflow.sdk import Context
+
+
+# An open batch of which nothing was heard for so long is looked at: a killed scheduler may have missed its end.
+QUIET = timedelta(minutes=2)
+
+
+class SummaryOperator(BaseOperator):
+    """Reports every batch that is due and sends every mail that is due, whichever run of the DAG it is."""
+
+    ui_color = "#ede9fe"
+
+    def execute(self, context: Context) -> None:
+        from include.ledger.db import connect
+
+        with connect(connections.ops_url()) as connection:
+            self._close_forgotten(connection, context)
+            self._report_due(connection)
+            self._send_due(connection)
+
+    def _close_forgotten(self, connection: psycopg.Connection[Any], context: Context) -> None:
+        from include.ledger import batches
+
+        for batch in batches.unfinished(connection):
+            runs = batches.runs(connection, batch.batch_id)
+            heard = max((m for r in runs for m in (r.started_at, r.ended_at) if m), default=batch.opened_at)
+            if datetime.now(UTC) - heard < QUIET:
+                continue
+            waiting = context["ti"].get_dr_count(
+                dag_id=batch.dag_id, run_ids=[r.run_id for r in runs], states=["queued", "running"]
+            )
+            if not waiting:
+                never_started = any(r.started_at is None for r in runs)
+                batches.close(connection, batch.batch_id, cancelled=never_started)
+
+    def _report_due(self, connection: psycopg.Connection[Any]) -> None:
+        from include.digest.message import Envelope, message_for, message_id, stored
+        from include.ledger import batches, outbox
+        from nba_airflow.digest import report_of
+
+        for batch in batches.due(connection):
+            mail = connections.connection(connections.MAIL)
+            extra = mail.extra_dejson
+            envelope = Envelope(
+                sender=extra["sender"], recipients=extra["recipients"], reply_to=extra.get("reply_to", "")
+            )
+            report = report_of(connection, batch, envelope.domain)
+            message = message_for(report, envelope)
+            row = outbox.Mail(
+                mail_id=batch.batch_id,
+                message_id=message_id(report, envelope.domain),
+                subject=str(message["Subject"]),
+                content=stored(message),
+            )
+            outbox.put(connection, row)
+            batches.reported(connection, batch.batch_id)
+            self.log.info("batch %s: %s", batch.batch_id, row.subject)
+
+    def _send_due(self, connection: psycopg.Connection[Any]) -> None:
+        from include.digest.delivery import deliver, mail_target
+        from include.digest.message import restored
+        from include.ledger import outbox
+
+        problems = []
+        while mail := outbox.claim(connection):
+            found = connections.connection(connections.MAIL)
+            try:
+                receipt = deliver(restored(mail.content), mail_target(found.host or "", found.password or ""))
+            except Problem as problem:
+                outbox.not_sent(connection, mail, str(problem), again=problem.retry_at is not None)
+                problems.append(problem)
+            else:
+                outbox.sent(connection, mail.mail_id, receipt.where)
+                self.log.info("mail %s: %s", mail.message_id, receipt.where)
+        if problems:
+            raise AirflowFailException(f"{len(problems)} mails not sent, kept in ops.outbox: {problems[0]}")
+
+
+def summary_dag(doc: str | None) -> DAG:
+    """The DAG; every five minutes it does what no batch's own run did."""
+    with DAG(
+        dag_id="backfill_summary",
+        schedule=CronTriggerTimetable("*/5 * * * *", timezone="UTC"),
+        start_date=datetime(2026, 1, 1, tzinfo=UTC),
+        catchup=False,
+        max_active_runs=1,
+        doc_md=doc,
+        tags=["mail"],
+        default_args={"owner": "data-platform", "retries": 2, "retry_delay": timedelta(seconds=15)},
+    ) as dag:
+        SummaryOperator(task_id="report", do_xcom_push=False)
+    return dag

@@ -1,0 +1,12 @@
+"""Airflow's entry into this package: the one file below plugins/ that Airflow itself executes."""
+
+from airflow.plugins_manager import AirflowPlugin
+
+from nba_airflow import listener
+
+
+class NbaPlugin(AirflowPlugin):
+    """Registers the listener; pools and batches hang on it."""
+
+    name = "nba"
+    listeners = [listener]  # noqa: RUF012  Airflow reads a plain class attribute

@@ -1,0 +1,51 @@
+"""A scripted upstream, a gate that keeps count, and a client between them that never really sleeps."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from include.http.client import Client, Policy
+from include.http.transport import Bounds
+from include.http.upstream import Upstream
+from include.sources.spec import QueryKey
+from tests.http.scripted import KEY, NOW, CountingGate, Scripted
+
+
+@pytest.fixture
+def scripted() -> Iterator[Scripted]:
+    """The upstream; every request of a test is in its ``seen``."""
+    with Scripted() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.over.set()
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def gate() -> CountingGate:
+    return CountingGate()
+
+
+@pytest.fixture
+def slept() -> list[float]:
+    """The pauses that the client took between requests."""
+    return []
+
+
+@pytest.fixture
+def client(scripted: Scripted, gate: CountingGate, slept: list[float]) -> Iterator[Client]:
+    """Closed before the server is, which waits for its connections to end."""
+    bounds = Bounds(connect=0.5, read=0.25, total=0.5, body=10_000)
+    with Client(gate, policy=Policy(), bounds=bounds, sleep=slept.append, random=lambda: 1.0, now=lambda: NOW) as made:
+        yield made
+
+
+@pytest.fixture
+def upstream(scripted: Scripted) -> Upstream:
+    """Lets in by a query key, the kind of secret that shows up in every URL."""
+    return Upstream(name="odds", base_url=scripted.url, key=KEY, auth=QueryKey(name="apiKey"))

@@ -1,0 +1,200 @@
+"""BigDataBall's Drive listing and a small file of invented players in its layout of 44 columns."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.errors import ErrorClass, Problem
+from include.parsing.bigdataball import PLAY_BY_PLAY, games, items, rows
+from include.sources.spec import GameState, Item, Listing
+
+DAY = date(2024, 1, 15)
+FILE = Path(__file__).resolve().parents[1] / "fixtures" / "bigdataball" / "[2024-01-15]-0022300999-GS@UTA.csv"
+
+
+@pytest.fixture(scope="module")
+def body() -> bytes:
+    return FILE.read_bytes()
+
+
+def edited(body: bytes, change: Callable[[list[dict[str, str]]], None], more: Iterable[str] = ()) -> bytes:
+    """The file with its plays changed in place and more columns at the end."""
+    reader = csv.DictReader(io.StringIO(body.decode()))
+    plays = list(reader)
+    change(plays)
+    out = io.StringIO()
+    writer = csv.DictWriter(out, [*(reader.fieldnames or ()), *more])
+    writer.writeheader()
+    writer.writerows(plays)
+    return out.getvalue().encode()
+
+
+def drift(call: Iterable[Any]) -> str:
+    with pytest.raises(Problem) as caught:
+        list(call)
+    assert caught.value.error_class is ErrorClass.SCHEMA_DRIFT
+    return caught.value.message.partition(";")[0]
+
+
+# --- which files
+
+
+def file(name: str, number: str, modified: str = "2024-01-16T12:00:00.000Z") -> dict[str, str]:
+    return {"id": number, "name": name, "modifiedTime": modified, "size": "90000", "md5Checksum": "0" * 32}
+
+
+def folder(*files: dict[str, str]) -> bytes:
+    return json.dumps({"files": files}).encode()
+
+
+def test_every_game_file_of_exactly_this_date_is_downloaded_once() -> None:
+    first = folder(
+        file("[2024-01-15]-0022300999-GS@UTA.csv", "older", "2024-01-16T12:00:00.000Z"),
+        file("[2024-01-15]-0022300998-IND@OKC.csv", "other"),
+        file("[2024-01-15]-combined-stats.csv", "combined"),
+        file("[2024-01-15]-0022300999-GS@UTA-combined-stats.csv", "combined too"),
+    )
+    second = folder(
+        file("[2024-01-15]-0022300999-GSW@UTA.csv", "newer", "2024-01-18T12:00:00.000Z"),
+        file("[2024-01-16]-0022301000-IND@OKC.csv", "tomorrow"),
+        file("[2024-01-15]-0022300999-GSW@UTA.csv.bak", "backup"),
+    )
+    assert items(Listing(day=DAY, expected=None, bodies=[first, second])) == [
+        Item(name="0022300998-IND-OKC", values={"file_id": "other"}),
+        Item(name="0022300999-GSW-UTA", values={"file_id": "newer"}),
+    ]
+
+
+def test_empty_folder_has_no_items() -> None:
+    assert items(Listing(day=DAY, expected=None, bodies=[folder()])) == []
+
+
+def test_listing_of_another_shape_is_drift() -> None:
+    with pytest.raises(Problem, match=r"^schema_drift: files is missing, wanted a list;"):
+        items(Listing(day=DAY, expected=None, bodies=[b"{}"]))
+
+
+# --- plays
+
+
+def test_table_has_the_44_columns_of_the_file_and_three_of_ours(body: bytes) -> None:
+    header = body.decode().splitlines()[0].split(",")
+    renamed = {"date": "game_date", "player": "player_name"}
+    ours = {"home_tricode", "away_tricode", "player_key"}
+    assert len(header) == 44
+    assert {column.name for column in PLAY_BY_PLAY.columns} == {renamed.get(name, name) for name in header} | ours
+
+
+def test_play_holds_what_the_file_says(body: bytes) -> None:
+    got = list(rows(body, DAY))
+    assert {frozenset(row) for row in got} == {frozenset(column.name for column in PLAY_BY_PLAY.columns)}
+    assert [row["play_id"] for row in got] == list(range(1, 9))
+    assert got[2] == {
+        **dict.fromkeys(column.name for column in PLAY_BY_PLAY.columns),
+        **{f"a{n}": f"Ann Away{n}" for n in range(1, 6)},
+        **{f"h{n}": f"Hal Home{n} Jr." for n in range(1, 6)},
+        "game_date": DAY,
+        "game_id": "0022300999",
+        "home_tricode": "UTA",
+        "away_tricode": "GSW",
+        "player_name": "Ann Away1",
+        "player_key": "ann away1",
+        "data_set": "2023-24 Regular Season",
+        "period": 1,
+        "away_score": 3,
+        "home_score": 0,
+        "remaining_time": "0:11:41",
+        "elapsed": "0:00:19",
+        "play_length": "0:00:19",
+        "play_id": 3,
+        "team": "GS",
+        "event_type": "shot",
+        "assist": "Ann Away2",
+        "points": 3,
+        "result": "made",
+        "type": "3pt jump shot",
+        "shot_distance": 27.0,
+        "original_x": -62.0,
+        "original_y": 267.0,
+        "converted_x": 31.2,
+        "converted_y": 31.700000000000003,
+        "description": "Away1 27' 3PT Jump Shot, assisted",
+    }
+
+
+def test_file_is_one_sound_final_game(body: bytes) -> None:
+    (game,) = games(body, DAY)
+    assert (str(game), game.game_id, game.state) == ("GSW@UTA", "0022300999", GameState.FINAL)
+    assert (game.rows, game.problem) == (8, "")
+
+
+def test_american_dates_are_read_as_well(body: bytes) -> None:
+    def american(plays: list[dict[str, str]]) -> None:
+        for play in plays:
+            play["date"] = "01/15/2024"
+
+    assert list(rows(edited(body, american), DAY)) == list(rows(body, DAY))
+
+
+def test_byte_order_mark_and_new_columns_change_nothing(body: bytes) -> None:
+    newer = b"\xef\xbb\xbf" + edited(body, lambda plays: None, more=["new_one", "new_two"])
+    assert list(rows(newer, DAY)) == list(rows(body, DAY))
+
+
+def test_lost_play_shows_in_the_points(body: bytes) -> None:
+    def lose(plays: list[dict[str, str]]) -> None:
+        del plays[2]
+
+    (game,) = games(edited(body, lose), DAY)
+    assert game.problem == "plays make 0:5, the score is 3:5"
+
+
+@pytest.mark.parametrize("cut", [slice(6, None), slice(7, None)])
+def test_file_that_stops_before_the_end_is_live(body: bytes, cut: slice) -> None:
+    def stop(plays: list[dict[str, str]]) -> None:
+        del plays[cut]
+        plays[-1]["home_score"] = "3"
+
+    (game,) = games(edited(body, stop), DAY)
+    assert (game.state, game.problem) == (GameState.LIVE, "")
+
+
+def changed(body: bytes, line: int, column: str, value: str) -> bytes:
+    def change(plays: list[dict[str, str]]) -> None:
+        plays[line - 2][column] = value
+
+    return edited(body, change)
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "value", "said"),
+    [
+        (4, "points", "three", "line 4: points is no number"),
+        (4, "points", "1.5", "line 4: points is no whole number"),
+        (4, "converted_x", "inf", "line 4: converted_x is no finite number"),
+        (4, "away_score", "", "line 4: away_score is no number"),
+        (4, "date", "15.01.2024", "line 4: date is neither YYYY-MM-DD nor MM/DD/YYYY"),
+        (4, "date", "2024-01-16", "line 4: date is 2024-01-16, but 2024-01-15 was asked for"),
+        (4, "game_id", "22300998", "game_id is not one number for the whole file"),
+    ],
+)
+def test_wrong_value_is_drift_that_names_its_line(body: bytes, line: int, column: str, value: str, said: str) -> None:
+    assert drift(rows(changed(body, line, column, value), DAY)) == said
+
+
+def test_file_of_another_shape_is_drift(body: bytes) -> None:
+    header, *plays = body.splitlines(keepends=True)
+    assert drift(rows(header, DAY)) == "body has a header and no plays"
+    assert drift(rows(header.replace(b"points", b"pts") + plays[0], DAY)) == "header lacks points"
+    assert drift(rows(header + plays[0][:80], DAY)) == "line 2 has not as many values as the header"
+    assert drift(rows(b"\xff\xfe", DAY)) == "body is no CSV (UnicodeDecodeError)"
+    assert drift(rows(header + plays[0], DAY)) == "team does not tell who is at home, by the lineups a1-a5 and h1-h5"
+    assert drift(rows(b"<html>Sign in</html>", DAY)).startswith("header lacks a1, a2,")
