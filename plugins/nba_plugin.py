@@ -3,10 +3,12 @@
 from airflow.plugins_manager import AirflowPlugin
 
 from nba_airflow import listener
+from nba_airflow.timetable import GameDateTimetable
 
 
 class NbaPlugin(AirflowPlugin):
     """Registers the listener; pools and batches hang on it."""
 
     name = "nba"
-    listeners = [listener]  # noqa: RUF012  Airflow reads a plain class attribute
+    listeners = [listener]  # noqa: RUF012  Airflow reads plain class attributes
+    timetables = [GameDateTimetable]  # noqa: RUF012

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 from datetime import date, datetime, time, timedelta
 
-from airflow.sdk import DAG, CronPartitionTimetable, TaskGroup
+from airflow.sdk import DAG, TaskGroup
 
 from include.partition import EASTERN
 from include.sources.spec import Source
 from nba_airflow.operators import AuditOperator, LoadOperator, ScrapeOperator
-
-# Verified on 3.3.2: the run at midnight US/Eastern carries the key of the date before, right across DST changes.
-DAILY = CronPartitionTimetable("0 0 * * *", timezone="America/New_York", run_offset=-1, key_format="%Y-%m-%d")
+from nba_airflow.timetable import GameDateTimetable
 
 # Retries are for lost workers (killed, out of memory): a Problem fails at once, see DateOperator.
 LOST_WORKER = {"retries": 2, "retry_delay": timedelta(seconds=10)}
@@ -28,7 +26,7 @@ def daily_dag(source: Source, doc: str | None) -> DAG:
     """The DAG of a source; ``doc`` is the spec file's docstring and becomes its page in the UI."""
     with DAG(
         dag_id=source.dag_id,
-        schedule=DAILY,
+        schedule=GameDateTimetable(),
         start_date=live_since(source),
         catchup=True,
         max_active_runs=16,

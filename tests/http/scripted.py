@@ -18,6 +18,7 @@ class Handler(BaseHTTPRequestHandler):
     """Plays the script's next step for every request, whichever the path."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: Scripted
 
     def do_GET(self) -> None:

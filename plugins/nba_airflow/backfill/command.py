@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from argparse import Namespace
 from collections.abc import Mapping
@@ -35,7 +34,7 @@ def _run(args: Namespace) -> int:
     conf = _conf(args.conf)
     console = Console(stderr=args.json, highlight=False)
     with create_session() as session:
-        metadata.check_dag(args.dag_id, session, unpause=args.unpause)
+        metadata.check_dag(args.dag_id, window, session, unpause=args.unpause)
         active = metadata.active_backfill(args.dag_id, session)
         if active and not args.attach:
             raise Refused(
@@ -45,7 +44,7 @@ def _run(args: Namespace) -> int:
             )
         before = metadata.runs_of(args.dag_id, window, session)
     plan = _plan(args, window, before)
-    console.print(plan.text(), highlight=False)
+    console.print(plan.text(), soft_wrap=True)
     if args.dry_run:
         return _answer(args, {"plan": plan.facts()}, 0)
     if plan.cleared and not args.yes and not _agreed(plan):
@@ -53,7 +52,7 @@ def _run(args: Namespace) -> int:
     if not args.attach:
         _start(args, window, plan, conf)
     if args.detach:
-        console.print(f"Started. Follow it: {_command(args, window)} --attach")
+        console.print(f"Started. Follow it: {_command(args, window)} --attach", soft_wrap=True)
         return _answer(args, {"plan": plan.facts(), "detached": True}, 0)
     return _follow(args, window, plan, console)
 
@@ -117,17 +116,10 @@ def _agreed(plan: _Plan) -> bool:
     return input(f"Run {len(plan.cleared)} finished dates again? [y/N] ").strip().lower() in ("y", "yes")
 
 
-def _hush() -> None:
-    """Airflow logs two lines a date while it creates a backfill; the plan above them says the same."""
-    for name in ("airflow.models.backfill", "airflow.serialization.definitions.dag", "airflow.models.dagrun"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-
-
 def _start(args: Namespace, window: Window, plan: _Plan, conf: Mapping[str, Any] | None) -> None:
     from airflow.utils.session import create_session
 
     if plan.new:
-        _hush()
         metadata.create(
             args.dag_id, window, max_active_runs=args.max_active_runs, backwards=args.run_backwards, conf=conf
         )
@@ -161,7 +153,7 @@ def _follow(args: Namespace, window: Window, plan: _Plan, console: Any) -> int:
             f"\nNo longer following; the backfill goes on. Follow it again: {_command(args, window)} --attach"
         )
         return DETACHED
-    console.print(found.text(), highlight=False)
+    console.print(found.text(), soft_wrap=True)
     return _answer(args, {"plan": plan.facts(), **found.facts()}, 0 if found.all_done else 1)
 
 

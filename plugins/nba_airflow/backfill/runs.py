@@ -31,8 +31,10 @@ class Run:
         return self.state in FINISHED
 
 
-def check_dag(dag_id: str, session: Session, *, unpause: bool) -> None:
-    """Raises Refused unless the DAG is known, has date partitions and is not paused."""
+def check_dag(dag_id: str, window: Window, session: Session, *, unpause: bool) -> None:
+    """Raises Refused unless the DAG is known, has date partitions, is not paused, and its live schedule is past
+    the window: Airflow goes on from the newest partition, so a backfill ahead of catchup would make it skip dates.
+    """
     from airflow.models.dag import DagModel
     from airflow.models.serialized_dag import SerializedDagModel
     from sqlalchemy import select
@@ -56,6 +58,11 @@ def check_dag(dag_id: str, session: Session, *, unpause: bool) -> None:
                 " --unpause (its live runs start as well)"
             )
         model.is_paused = False
+    if (upcoming := model.next_dagrun_partition_key) and upcoming <= str(window.last):
+        raise Refused(
+            f"the live schedule of {dag_id} catches up and has reached {upcoming}; it will run the dates from there on"
+            f" itself: backfill up to the day before {upcoming}"
+        )
 
 
 def runs_of(dag_id: str, window: Window, session: Session) -> dict[date, Run]:
