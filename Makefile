@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 UV := uv==0.13.9# installs the 300 pinned packages in half a minute; pip needs four
 
-.PHONY: help demo up down status test fast lint fix lock env
+.PHONY: help demo up down status test fast lint fix bench lock env new-source
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,3 +49,7 @@ $(STAMP): requirements.txt
 	@$(BIN)/python -m pip install -q --disable-pip-version-check $(UV)
 	@$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode -r requirements.txt
 	@touch $(STAMP)
+
+bench: $(STAMP)  ## Print the limiter's efficiency and worst window, also with processes killed
+	@$(BIN)/python -m include.limits.trial --processes 8 --limit 60 --seconds 6 --windows 3
+	@$(BIN)/python -m include.limits.trial --processes 8 --limit 60 --seconds 6 --windows 3 --kill 2

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from include.checks.completeness import Count, Outcome, count
+from include.crash import reach
 from include.errors import ErrorClass, Problem
 from include.http.client import Client, Upstream
 from include.http.fetch import fetch
 from include.partition import Partition, eastern_moment
 from include.sources.spec import Endpoint, Game, GameState, Row, Source, one_item
-from include.storage import raw
+from include.storage import raw, shared
 from include.warehouse.local import Loaded
 from include.warehouse.open import Warehouse
 
@@ -82,16 +83,23 @@ def scrape(
     if known and known.done and not refetch:
         return Scraped(manifest=known, requests=0, credits=0)
 
-    expected: Iterable[Game] | None = expected_games(stores, partition.day)
-    expected_from = "schedule" if expected is not None else "listing" if endpoint.truth else ""
+    expected: Iterable[Game] | None = None if endpoint.is_schedule else expected_games(stores, partition.day)
+    expected_from = "schedule" if expected is not None or endpoint.is_schedule else "listing" if endpoint.truth else ""
     stored = {} if refetch else _reusable(endpoint, partition, stores)
     listed: list[Game] = []
-    present: list[Game] = [game for _, games in stored.values() for game in games]
-    objects: list[raw.RawObject] = [item for item, _ in stored.values()]
+    present: list[Game] = []
+    objects: list[raw.RawObject] = []
     requests = credits = 0
-    for got in fetch(
-        endpoint, source, partition.day, expected, wire.client, wire.upstreams, have=lambda item: item in stored
-    ):
+
+    def have(item: str) -> bool:
+        if item in stored:
+            objects.append(stored[item][0])
+            present.extend(stored[item][1])
+        return item in stored
+
+    reach("before fetch")
+    for got in fetch(endpoint, source, partition.day, expected, wire.client, wire.upstreams, have=have):
+        reach("after fetch")
         requests, credits = requests + got.requests, credits + got.credits
         get = endpoint.request if got.role == "data" else None
         objects.append(
@@ -106,28 +114,53 @@ def scrape(
                 suffix="csv" if get and get.accept == "csv" else "json",
             )
         )
-        if got.role == "truth" and endpoint.truth:
+        reach("after raw write")
+        if got.role == "data":
+            present.extend(endpoint.games(got.body, partition.day))
+        elif endpoint.truth and expected_from == "listing" and got.role == _truth_role(endpoint):
             listed.extend(endpoint.truth.games(got.body, partition.day))
             expected = listed
-        elif got.role == "data":
-            present.extend(endpoint.games(got.body, partition.day))
+    if endpoint.is_schedule:
+        expected = present
+    if endpoint.shared and requests:
+        shared.remember(stores.raw, partition.dag_id, partition.endpoint, endpoint.shared(partition.day), objects)
     manifest = _manifest(partition, count(expected, present), expected_from, objects, requests, credits)
-    if known and refetch and known.done and [o.sha256 for o in known.objects] == [o.sha256 for o in objects]:
+    if known and _says_the_same(known, manifest):
         manifest = known
     else:
+        reach("before manifest")
         raw.write_manifest(stores.raw, partition, manifest)
+        reach("after manifest")
     return Scraped(manifest=manifest, requests=requests, credits=credits)
 
 
+def _truth_role(endpoint: Endpoint) -> str:
+    return "truth" if endpoint.truth and endpoint.truth.request else "listing"
+
+
 def _reusable(endpoint: Endpoint, partition: Partition, stores: Stores) -> dict[str, tuple[raw.RawObject, list[Game]]]:
-    """Stored bodies of one game each whose game is final and sound: an endpoint of one body a date has none."""
-    if endpoint.items is one_item:
+    """Stored bodies that need not be asked for again: of one game each, final and sound, or another date's shared one.
+
+    An endpoint of one body a date has none: whether that body lacks a game only the count can say.
+    """
+    if endpoint.shared:
+        group, since = endpoint.shared(partition.day), late_at(endpoint, partition.day)
+        found = shared.newest(stores.raw, partition.dag_id, partition.endpoint, group, since=since)
+        return {o.item: (o, list(endpoint.games(raw.get_body(stores.raw, o), partition.day))) for o in found}
+    if endpoint.items is one_item or endpoint.request.pages:
         return {}
-    return {
-        item.item: (item, games)
-        for item in raw.stored_objects(stores.raw, partition)
-        if (games := _sound(endpoint, raw.get_body(stores.raw, item), partition.day))
-    }
+    sound: dict[str, list[tuple[raw.RawObject, list[Game]]]] = {}
+    for item in raw.stored_objects(stores.raw, partition):
+        if games := _sound(endpoint, raw.get_body(stores.raw, item), partition.day):
+            sound.setdefault(item.item, []).append((item, games))
+    # Of two sound bodies of one item nothing here says which is the correction: it is asked for again.
+    return {name: found[0] for name, found in sound.items() if len(found) == 1}
+
+
+def _says_the_same(known: raw.Manifest, new: raw.Manifest) -> bool:
+    """Whether a date that was whole is so still, by the same bodies: its manifest keeps what the first fetch cost."""
+    same_bodies = [o.sha256 for o in known.objects] == [o.sha256 for o in new.objects]
+    return known.done and known.outcome == new.outcome and same_bodies
 
 
 def _sound(endpoint: Endpoint, body: bytes, day: date) -> list[Game]:
@@ -183,9 +216,12 @@ def load(endpoint: Endpoint, partition: Partition, stores: Stores) -> Loaded:
 
     Raises Problem(STORAGE) without a complete manifest: a partial day never replaces a whole one.
     """
-    return stores.warehouse.replace(
+    reach("before load")
+    loaded = stores.warehouse.replace(
         endpoint.table, partition.day, _rows(endpoint, partition, _done(partition, stores), stores)
     )
+    reach("after load")
+    return loaded
 
 
 def _done(partition: Partition, stores: Stores) -> raw.Manifest:
@@ -228,7 +264,7 @@ def audit(endpoint: Endpoint, partition: Partition, stores: Stores) -> Audited:
             endpoint=partition.endpoint,
             day=partition.day,
         )
-    if (scheduled := expected_games(stores, partition.day)) is not None:
+    if not endpoint.is_schedule and (scheduled := expected_games(stores, partition.day)) is not None:
         recount = count(scheduled, games)
         if recount.outcome not in (Outcome.COMPLETE, Outcome.NO_GAMES):
             stale = replace(

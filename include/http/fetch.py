@@ -53,7 +53,7 @@ def fetch(
     """
     walk = _Walk(endpoint=endpoint, source=source, day=day, client=client, upstreams=upstreams)
     games = None if expected is None else list(expected)
-    if games is None and endpoint.truth:
+    if games is None and endpoint.truth and endpoint.truth.request:
         games = []
         for got in walk.pages("games", "truth", endpoint.truth.request, {}):
             with walk.named():
@@ -64,6 +64,9 @@ def fetch(
         for got in walk.pages("listing", "listing", endpoint.listing, {}):
             bodies.append(got.body)
             yield got
+        if games is None and endpoint.truth:
+            with walk.named():
+                games = [game for body in bodies for game in endpoint.truth.games(body, day)]
     with walk.named():
         items = endpoint.items(Listing(day=day, expected=games, bodies=tuple(bodies)))
     for item in items:

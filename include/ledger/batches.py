@@ -40,13 +40,17 @@ _BATCH = ", ".join(Batch.__dataclass_fields__)
 _RUN = ", ".join(BatchRun.__dataclass_fields__)
 
 
-def current(connection: psycopg.Connection[Any], dag_id: str, backfill_id: int) -> Batch:
-    """The backfill's open batch, opened if there is none: the first is the backfill, later ones are its reruns."""
+def current(connection: psycopg.Connection[Any], dag_id: str, backfill_id: int, *, ended_run: str = "") -> Batch:
+    """The backfill's open batch, opened if there is none: the first is the backfill, later ones are its reruns.
+
+    ``ended_run``: the run whose end is being noted. When the newest batch is closed and has that end already, the
+    same end is told twice (a scheduler that crashed tells it again): the closed batch is returned, none is opened.
+    """
     connection.execute("SELECT pg_advisory_xact_lock(hashtext('ops.batches'), %s)", (backfill_id,))
     found = _batches(
         connection, "dag_id = %s AND backfill_id = %s ORDER BY generation DESC LIMIT 1", (dag_id, backfill_id)
     )
-    if found and found[0].closed_at is None:
+    if found and (found[0].closed_at is None or _has_ended(connection, found[0], ended_run)):
         connection.commit()
         return found[0]
     generation = found[0].generation + 1 if found else 0
@@ -119,6 +123,10 @@ def runs(connection: psycopg.Connection[Any], batch_id: str) -> list[BatchRun]:
     with connection.cursor(row_factory=class_row(BatchRun)) as cursor:
         cursor.execute(f"SELECT {_RUN} FROM ops.batch_runs WHERE batch_id = %s ORDER BY day, run_id", (batch_id,))
         return cursor.fetchall()
+
+
+def _has_ended(connection: psycopg.Connection[Any], batch: Batch, run_id: str) -> bool:
+    return any(run.run_id == run_id and run.ended_at for run in runs(connection, batch.batch_id))
 
 
 def _batches(connection: psycopg.Connection[Any], where: str, values: Collection[Any]) -> list[Batch]:

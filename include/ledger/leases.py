@@ -19,8 +19,12 @@ def _key(name: str) -> int:
 
 
 @contextmanager
-def lease(url: str, partition: Partition, *, holder: str = "", patience: float = PATIENCE) -> Iterator[None]:
+def lease(
+    url: str, partition: Partition, *, group: str = "", holder: str = "", patience: float = PATIENCE
+) -> Iterator[None]:
     """Holds the partition's lease in the block, waiting up to ``patience`` seconds for it.
+
+    With ``group`` it is the lease of all dates that share one body (a season), so that one of them fetches it.
 
     Postgres drops it the moment the session ends, so kill -9 frees it at once and a dead host within a minute
     (the server's keepalives are set for it). Raises Problem(INTERNAL) that names the holder when it stays taken.
@@ -32,8 +36,8 @@ def lease(url: str, partition: Partition, *, holder: str = "", patience: float =
         connection.execute(
             "SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3"
         )
-        connection.execute("SELECT set_config('lock_timeout', %s, false)", (f"{int(patience * 1000)}ms",))
-        key = _key(partition.lease)
+        connection.execute("SELECT set_config('lock_timeout', %s, false)", (f"{max(1, int(patience * 1000))}ms",))
+        key = _key(f"{partition.dag_id}/{partition.endpoint}/{group}" if group else partition.lease)
         try:
             connection.execute("SELECT pg_advisory_lock(%s)", (key,))
         except psycopg.errors.LockNotAvailable:

@@ -11,8 +11,6 @@ transaction itself is the SQL function ``ops.limiter_admit``.
 
 from __future__ import annotations
 
-import os
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,14 +20,11 @@ from typing import Any
 
 import psycopg
 
-from include.errors import Problem
-from include.ledger.db import unreachable
+from include.ledger.session import Session
 from include.sources.spec import Window
 
-# A booked moment is given back when the process wakes up later than this: it had been stopped.
+# A booked moment is given up when the process wakes up later than this: it had been stopped.
 STALE = 1.0
-# How long a lost database is tried again before a request fails; a restart of Postgres takes 1-2 s.
-PATIENCE = 10.0
 _POLL = (0.02, 0.25)
 
 
@@ -101,15 +96,11 @@ class Limiter:
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._connect = connect
+        self._session = Session(connect, sleep=sleep, monotonic=monotonic)
         self._rules = rules
         self._hold = timedelta(seconds=hold)
         self._sleep = sleep
         self._monotonic = monotonic
-        self._connection: psycopg.Connection[Any] | None = None
-        self._inherited: psycopg.Connection[Any] | None = None
-        self._pid = os.getpid()
-        self._turn = threading.Lock()
 
     def admit(self, name: str, *, max_wait: float) -> Admission:
         """Block until a request of limiter ``name`` may be sent, at most about ``max_wait`` seconds.
@@ -120,16 +111,13 @@ class Limiter:
         begun = self._monotonic()
         poll = _POLL[0]
         while True:
-            asked = self._monotonic()
-            patience = max(0.0, max_wait - (asked - begun))
+            patience = max(0.0, max_wait - (self._monotonic() - begun))
             request_id, wait, moment, unreleased = self._book(name, patience)
             if request_id is not None:
                 self._sleep(max(0.0, wait))
-                now = self._monotonic()
-                admission = Admission(limiter=self, name=name, request_id=request_id, moment=moment, waited=now - begun)
-                if now - asked <= max(0.0, wait) + STALE:
-                    return admission
-                admission.give_back()
+                if self._confirmed(request_id):
+                    waited = self._monotonic() - begun
+                    return Admission(limiter=self, name=name, request_id=request_id, moment=moment, waited=waited)
             elif not unreleased or wait > patience or patience == 0.0:
                 raise MustWait(name, moment)
             else:
@@ -145,8 +133,7 @@ class Limiter:
 
     def close(self) -> None:
         """Close this process's connection; the next call opens a new one."""
-        with self._turn:
-            self._drop()
+        self._session.close()
 
     def _book(self, name: str, patience: float) -> Any:
         if name not in self._rules:
@@ -163,35 +150,18 @@ class Limiter:
             ),
         )
 
+    def _confirmed(self, request_id: int) -> bool:
+        """Whether the booked moment is still ours: a 429 may have taken it back, or this process was stopped."""
+        return bool(self._call("SELECT ops.limiter_confirm(%s, %s)", (request_id, timedelta(seconds=STALE)))[0])
+
     def _call(self, statement: str, values: tuple[Any, ...]) -> Any:
-        """One statement, one transaction, one round trip. A lost connection is replaced and the statement repeated.
+        """One statement, one transaction, one round trip; safe to repeat.
 
-        Repeating is safe: a booking whose answer was lost stays booked unused until ``hold`` is over.
+        A booking whose answer was lost stays booked, unused, until ``hold`` is over.
         """
-        give_up = self._monotonic() + PATIENCE
-        while True:
-            try:
-                with self._turn:
-                    cursor = self._open().execute(statement, values)
-                    return cursor.fetchone() if cursor.description else None
-            except (psycopg.Error, Problem) as error:
-                with self._turn:
-                    lost = self._connection is None or self._connection.broken or self._connection.closed
-                    self._drop()
-                if not lost or self._monotonic() > give_up:
-                    raise (error if isinstance(error, Problem) else unreachable(error)) from None
-                self._sleep(_POLL[1])
 
-    def _open(self) -> psycopg.Connection[Any]:
-        if self._pid != os.getpid():
-            # A forked child must not talk on its parent's socket, nor close it: it only remembers it.
-            self._inherited, self._connection, self._pid = self._connection, None, os.getpid()
-        if self._connection is None:
-            self._connection = self._connect()
-            self._connection.autocommit = True
-        return self._connection
+        def work(connection: psycopg.Connection[Any]) -> Any:
+            cursor = connection.execute(statement, values)
+            return cursor.fetchone() if cursor.description else None
 
-    def _drop(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        return self._session.run(work)

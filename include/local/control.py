@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from typing import Any
@@ -12,10 +13,11 @@ import psutil
 
 from include.local import postgres
 from include.local.environment import ROOT, Home, ui_password
-from include.local.processes import leftovers, spawn, stop
+from include.local.processes import leftovers, stop
 from include.local.supervisor import state_path, supervisor_pid
 
 PATIENCE = 240  # seconds; the first start of Airflow under load was seen to take 90
+FIRST_WORD = 20  # seconds after which a supervisor that holds no lock has not come up at all
 
 
 def state(at: Home) -> dict[str, Any]:
@@ -31,27 +33,37 @@ def up(at: Home, sandbox_options: list[str]) -> dict[str, Any]:
     """
     if supervisor_pid(at) is None:
         state_path(at).unlink(missing_ok=True)
-        log = at.logs / "supervisor.log"
-        command = [sys.executable, "-m", "include.local", "supervise", *sandbox_options]
-        # No mark: the supervisor looks for marked processes to stop, and must not find itself.
-        process = spawn(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, mark="", log=log, cwd=ROOT)
-        alive = lambda: process.poll() is None  # noqa: E731
-    else:
-        alive = lambda: supervisor_pid(at) is not None  # noqa: E731
+        _start_supervisor(at, sandbox_options)
     said = ""
     began = time.monotonic()
-    while time.monotonic() - began < PATIENCE:
+    while (elapsed := time.monotonic() - began) < PATIENCE:
         now = state(at)
         phase = str(now.get("phase", ""))
         if phase != said and phase:
-            print(f"  {time.monotonic() - began:4.0f} s  {phase}", flush=True)
+            print(f"  {elapsed:4.0f} s  {phase}", flush=True)
             said = phase
         if phase == "ready":
             return now
-        if phase == "failed" or not alive():
+        if phase in ("failed", "stopped") or (elapsed > FIRST_WORD and supervisor_pid(at) is None):
             raise SystemExit(f"starting failed: {now.get('error', 'the supervisor ended')}; logs are in {at.logs}")
         time.sleep(0.2)
     raise SystemExit(f"not ready after {PATIENCE} s (last: {said}); logs are in {at.logs}")
+
+
+def _start_supervisor(at: Home, sandbox_options: list[str]) -> None:
+    """Starts it as a child of nobody, without our mark: it looks for marked processes to stop."""
+    at.logs.mkdir(parents=True, exist_ok=True)
+    command = ["setsid", "--fork", sys.executable, "-m", "include.local", "supervise", *sandbox_options]
+    with (at.logs / "supervisor.log").open("ab") as log:
+        subprocess.run(
+            command,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "NBA_ROOT": str(at.root)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=ROOT,
+            check=True,
+        )
 
 
 def down(at: Home) -> int:

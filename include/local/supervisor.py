@@ -146,7 +146,12 @@ def _provision(at: Home, env: Mapping[str, str], mark: str, ports: Mapping[str, 
     key = "sandbox-key"  # the sandbox's own, published in its documentation: not a secret
     connections = {
         name: {"conn_type": "http", "host": f"{sandbox}/{name}", "password": key}
-        for name in ("balldontlie", "the_odds_api", "nba_stats", "nba_cdn", "bigdataball")
+        for name in ("balldontlie", "the_odds_api", "nba_stats", "nba_cdn")
+    }
+    connections["bigdataball"] = {
+        "conn_type": "google_cloud_platform",
+        "host": f"{sandbox}/bigdataball",
+        "extra": json.dumps({"keyfile_dict": _service_account(at, f"{sandbox}/bigdataball/token")}),
     }
     stores = {
         "raw_store": f"file://{at.data}/raw",
@@ -163,6 +168,28 @@ def _provision(at: Home, env: Mapping[str, str], mark: str, ports: Mapping[str, 
     process = spawn(command, env=env, mark=mark, log=at.logs / "provision.log", cwd=ROOT)
     if process.wait() != 0:
         raise RuntimeError(f"provisioning failed, see {at.logs / 'provision.log'}")
+
+
+def _service_account(at: Home, token_uri: str) -> dict[str, str]:
+    """A key file as Google issues them, its key made here: only the sandbox's token endpoint takes it."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    path = at.airflow / "sandbox-service-account.pem"
+    if not path.is_file():
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        write_atomically(path, key.private_bytes(*form), replace=True)
+        path.chmod(0o600)
+    return {
+        "type": "service_account",
+        "project_id": "sandbox",
+        "private_key_id": "sandbox",
+        "private_key": path.read_text(),
+        "client_email": "backfill@sandbox.iam.gserviceaccount.com",
+        "client_id": "1",
+        "token_uri": token_uri,
+    }
 
 
 def _watch(

@@ -81,6 +81,19 @@ def before_tip_off(minutes: int) -> Callable[[Listing], list[Item]]:
     return partial(_event_items, minutes=minutes)
 
 
+def before_first_tip_off(minutes: int) -> Callable[[Listing], list[Item]]:
+    """One item for a date's featured odds, ``minutes`` before its first tip-off: one snapshot holds every game.
+
+    Values: ``snapshot``, as in ``before_tip_off``. No games, no item.
+    """
+    return partial(_first_item, minutes=minutes)
+
+
+def _first_item(listing: Listing, minutes: int) -> list[Item]:
+    each = [item.values["snapshot"] for item in _event_items(listing, minutes)]
+    return [Item(name="all", values={"snapshot": min(each)})] if each else []
+
+
 def _event_items(listing: Listing, minutes: int) -> list[Item]:
     games = {game.game_id: game for body in listing.bodies for game in event_games(body, listing.day)}
     due = None

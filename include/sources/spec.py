@@ -164,10 +164,13 @@ def no_rows(body: bytes, day: date) -> Iterator[Row]:
 
 @dataclass(frozen=True, kw_only=True)
 class Truth:
-    """The source's own list of a date's games, asked when the schedule table does not have the date."""
+    """The source's own list of a date's games, which counts where the schedule table does not have the date.
 
-    request: Get
+    Without ``request`` it is in the endpoint's listing, so that nothing is asked (and paid) twice.
+    """
+
     games: Callable[[bytes, date], Iterable[Game]]
+    request: Get | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +181,9 @@ class Endpoint:
     ``games``: body -> the games whose data is in it, each with its state (pure); counted against what is expected.
     ``available_after``: US/Eastern wall clock on the day after ``day`` from which the data can be final.
     ``late_after``: until then an incomplete day is asked again; after it, it has failed.
+    ``is_schedule``: the games that its bodies list are themselves the truth of what is expected.
+    ``shared``: the name of the dates that one body serves (a season); it is then fetched once for all of them, and
+    again for a date that was not final when it was fetched.
     """
 
     name: str
@@ -190,6 +196,8 @@ class Endpoint:
     truth: Truth | None = None
     available_after: time = time(6, 0)
     late_after: time = time(15, 0)
+    is_schedule: bool = False
+    shared: Callable[[date], str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,22 +9,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from include.crash import reach
 from include.errors import ErrorClass, Problem
 
 
 @contextmanager
-def storage_errors(what: str) -> Iterator[None]:
-    """Turns an OSError into a Problem(STORAGE) that names the path and the repair."""
+def storage_errors(doing: str) -> Iterator[None]:
+    """Turns an OSError into a Problem(STORAGE) that says what failed (``write /folder/file``) and the repair."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             repair = "the disk is full: free some space, then rerun the date; nothing was half-written"
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            repair = "no permission: give Airflow's user write access to the folder"
+            repair = "no permission: give Airflow's user read and write access to the folder"
         else:
             repair = os.strerror(error.errno) if error.errno else str(error)
-        raise Problem(error_class=ErrorClass.STORAGE, message=f"cannot write {what}: {repair}") from error
+        raise Problem(error_class=ErrorClass.STORAGE, message=f"cannot {doing}: {repair}") from error
 
 
 def write_atomically(path: Path, data: bytes, *, replace: bool) -> bool:
@@ -33,7 +34,7 @@ def write_atomically(path: Path, data: bytes, *, replace: bool) -> bool:
     With ``replace`` the file is swapped in; without, it is created and an existing one is left as it is.
     Returns whether ``path`` was written. Raises Problem(STORAGE).
     """
-    with storage_errors(str(path)):
+    with storage_errors(f"write {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
         try:
@@ -42,6 +43,7 @@ def write_atomically(path: Path, data: bytes, *, replace: bool) -> bool:
                 file.flush()
                 os.fsync(file.fileno())
             os.chmod(name, 0o644)
+            reach("before swap")
             if replace:
                 os.replace(name, path)
             else:
@@ -79,11 +81,12 @@ class LocalStore:
         write_atomically(self.root / path, data, replace=True)
 
     def read(self, path: str) -> bytes | None:
-        """The object's bytes, or None where there is none."""
-        try:
-            return (self.root / path).read_bytes()
-        except FileNotFoundError:
-            return None
+        """The object's bytes, or None where there is none. Raises Problem(STORAGE)."""
+        with storage_errors(f"read {self.root / path}"):
+            try:
+                return (self.root / path).read_bytes()
+            except FileNotFoundError:
+                return None
 
     def names(self, prefix: str) -> list[str]:
         """Sorted paths of the objects in the folder ``prefix`` (not below it), temporary files left out."""

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import re
+import zlib
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -109,13 +110,17 @@ def get_body(store: Store, item: RawObject) -> bytes:
     data = store.read(item.path)
     if data is None:
         raise _damaged(f"{item.path} is missing", store)
-    try:
-        body = gzip.decompress(data)
-    except (OSError, EOFError) as error:
-        raise _damaged(f"{item.path} does not decompress ({error})", store) from error
+    body = _decompressed(data, item.path, store)
     if hashlib.sha256(body).hexdigest() != item.sha256:
         raise _damaged(f"{item.path} has other bytes than its manifest says", store)
     return body
+
+
+def _decompressed(data: bytes, path: str, store: Store) -> bytes:
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise _damaged(f"{path} does not decompress ({error})", store) from error
 
 
 def _damaged(what: str, store: Store) -> Problem:
@@ -127,20 +132,23 @@ def _damaged(what: str, store: Store) -> Problem:
 
 
 def stored_objects(store: Store, partition: Partition) -> list[RawObject]:
-    """The newest stored body of each item, also of a scrape that died before its manifest was written.
+    """Every stored body of the partition, also of a scrape that died before its manifest was written.
 
-    What only the manifest knows (url, status) is empty; the hash is checked against the name.
+    An item may have several. What only the manifest knows (url, status) is empty. Raises Problem(STORAGE) for a body
+    that does not fit the hash in its name.
     """
-    found: dict[str, RawObject] = {}
+    found: list[RawObject] = []
     for path in store.names(partition.prefix):
         match = _OBJECT.fullmatch(path.rsplit("/", 1)[-1])
         data = store.read(path) if match else None
         if not match or data is None:
             continue
-        body = gzip.decompress(data)
+        body = _decompressed(data, path, store)
         sha = hashlib.sha256(body).hexdigest()
-        if sha.startswith(match["sha"]):
-            found[match["item"]] = RawObject(
+        if not sha.startswith(match["sha"]):
+            raise _damaged(f"{path} has other bytes than its name says", store)
+        found.append(
+            RawObject(
                 item=match["item"],
                 role="data",
                 path=path,
@@ -150,7 +158,8 @@ def stored_objects(store: Store, partition: Partition) -> list[RawObject]:
                 status=200,
                 fetched_at="",
             )
-    return list(found.values())
+        )
+    return found
 
 
 def write_manifest(store: Store, partition: Partition, manifest: Manifest) -> None:
@@ -168,5 +177,5 @@ def read_manifest(store: Store, partition: Partition) -> Manifest | None:
         fields = json.loads(data)
         objects = tuple(RawObject(**o) for o in fields.pop("objects"))
         return Manifest(**{**fields, "missing": tuple(fields["missing"])}, objects=objects)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise _damaged(f"{partition.prefix}/{MANIFEST} is not readable ({error})", store) from error

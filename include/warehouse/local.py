@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,37 @@ def _schema(table: Table) -> pa.Schema:
     return pa.schema([pa.field(c.name, types[c.type]) for c in (*table.columns, SOURCE_FILE)])
 
 
+_PYTHON: Mapping[str, tuple[type, ...]] = {
+    "DATE": (date,),
+    "STRING": (str,),
+    "INTEGER": (int,),
+    "DOUBLE": (float, int),
+    "BOOLEAN": (bool,),
+}
+
+
+def check_types(table: Table, rows: Sequence[Row]) -> None:
+    """Raises Problem(SCHEMA_DRIFT) naming the first column with a value of another type than its own, and the value.
+
+    PyArrow would cast instead (checked on 26.0): 1.5 becomes the INTEGER 1, and 1 the DATE 1970-01-02.
+    """
+    for column in (*table.columns, SOURCE_FILE):
+        for row in rows:
+            value = row.get(column.name)
+            if value is not None and not _fits(column, value):
+                raise Problem(
+                    error_class=ErrorClass.SCHEMA_DRIFT,
+                    message=f"{table}.{column.name} should be {column.type}, but one is {value!r:.100};"
+                    " nothing was loaded",
+                )
+
+
+def _fits(column: Column, value: Any) -> bool:
+    if column.type == "TIMESTAMP":
+        return type(value) is datetime and value.utcoffset() is not None
+    return type(value) in _PYTHON[column.type]
+
+
 def sorted_rows(table: Table, rows: Iterable[Row]) -> list[Row]:
     """The rows in key order. Raises Problem(SCHEMA_DRIFT) when two rows share a key: nothing may be counted twice."""
     ordered = sorted(rows, key=lambda row: tuple((row[k] is not None, row[k]) for k in table.key))
@@ -62,7 +93,7 @@ def sorted_rows(table: Table, rows: Iterable[Row]) -> list[Row]:
 def to_parquet(table: Table, rows: Sequence[Row]) -> bytes:
     """Typed columns in the table's order; equal rows give equal bytes (one writer version, no time in the file).
 
-    Raises Problem(SCHEMA_DRIFT) naming column and value where a value has not its column's type.
+    Raises Problem(SCHEMA_DRIFT) naming column and value where a value does not fit its column.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -72,7 +103,7 @@ def to_parquet(table: Table, rows: Sequence[Row]) -> bytes:
     for field in schema:
         try:
             columns.append(pa.array([row.get(field.name) for row in rows], type=field.type))
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeEncodeError) as error:
             raise Problem(
                 error_class=ErrorClass.SCHEMA_DRIFT,
                 message=f"{table}.{field.name} should be {field.type}: {error}; nothing was loaded",
@@ -102,13 +133,15 @@ class LocalWarehouse:
 
         A file that already has these bytes is left alone. Raises Problem(SCHEMA_DRIFT, STORAGE).
         """
-        ordered = sorted_rows(table, rows)
-        strays = {row["game_date"] for row in ordered} - {day}
+        given = list(rows)
+        check_types(table, given)
+        strays = {row["game_date"] for row in given} - {day}
         if strays:
             raise Problem(
                 error_class=ErrorClass.SCHEMA_DRIFT,
-                message=f"{table}: rows of {', '.join(map(str, sorted(strays)))} among those of {day}; nothing loaded",
+                message=f"{table}: rows of {', '.join(sorted(map(str, strays)))} among those of {day}; nothing loaded",
             )
+        ordered = sorted_rows(table, given)
         data = to_parquet(table, ordered)
         path = self.part(table, day)
         changed = not (path.is_file() and path.read_bytes() == data)
@@ -141,7 +174,11 @@ class LocalWarehouse:
             ) from error
 
     def connect(self) -> duckdb.DuckDBPyConnection:
-        """An in-memory DuckDB with one schema per dataset and one view per table that has partitions."""
+        """An in-memory DuckDB with one schema per dataset and one view per table that has partitions.
+
+        A query that a replace crosses fails with duckdb.Error; run it again. DuckDB opens every file twice, to plan
+        and to read (checked on 1.5), so no swap of a file is atomic to it; ``rows`` opens once and never fails so.
+        """
         import duckdb
 
         connection = duckdb.connect()

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from include.errors import ErrorClass, Problem
+from include.sources.spec import ServiceAccount
 
 if TYPE_CHECKING:
     from include.http.client import Upstream
@@ -75,12 +76,18 @@ def upstream(host: Host) -> Upstream:
     base = (found.host or "").rstrip("/")
     if base and "://" not in base:
         base = f"{found.schema or 'https'}://{base}{f':{found.port}' if found.port else ''}"
+    extra = found.extra_dejson
+    token = None
+    if isinstance(host.auth, ServiceAccount):
+        from include.http.service_account import token_source
+
+        token = token_source(host.connection, extra.get("keyfile_dict"), host.auth.scopes)
     return Upstream(
         name=host.connection,
         base_url=base or host.base_url,
         key=found.password or None,
         auth=host.auth,
         headers=dict(host.headers),
-        proxies=tuple(found.extra_dejson.get("proxies", ())),
-        token=None,
+        proxies=tuple(extra.get("proxies", ())),
+        token=token,
     )

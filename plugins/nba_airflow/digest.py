@@ -52,16 +52,21 @@ def report_of(connection: psycopg.Connection[Any], batch: Batch, domain: str) ->
 
 
 def date_results(runs: Sequence[BatchRun], latest: dict[Any, OutcomeRow], *, cancelled: bool) -> list[DateResult]:
-    """One result per date and endpoint. A failed run whose last word was not a failure was lost (worker killed)."""
+    """One result per date and endpoint. A failed run whose last word was not a failure was lost (worker killed).
+
+    So was a failed run that never spoke, also where an earlier try, or another endpoint, had said that all is well.
+    """
     results = []
     for run in runs:
         rows = [row for (day, _), row in sorted(latest.items()) if day == run.day]
-        if not rows:
-            words = "cancelled before it ran" if cancelled else "never ran: cancelled, or its worker was lost"
-            outcome = "cancelled" if cancelled and run.started_at is None else "lost"
-            results.append(DateResult(day=run.day, outcome=outcome, message=words))
-        for row in rows:
-            results.append(_result(row))
+        silent = not rows or (run.state == "failed" and all(row.outcome in GREEN for row in rows))
+        if silent and cancelled and run.started_at is None:
+            results.append(DateResult(day=run.day, outcome="cancelled", message="cancelled before it ran"))
+        elif silent:
+            words = "ended without a word: cancelled, or its worker was lost"
+            results.append(DateResult(day=run.day, outcome="lost", message=words))
+        else:
+            results.extend(_result(row) for row in rows)
     return results
 
 

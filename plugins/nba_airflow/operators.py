@@ -74,10 +74,12 @@ class ScrapeOperator(DateOperator):
         partition = self.partition(context)
         self._wait_until(available_at(self.endpoint, partition.day), "its games cannot be final before then")
         refetch = bool((context["dag_run"].conf or {}).get("refetch"))
+        kind = "backfill" if str(context["dag_run"].run_type) == "backfill" else "live"
+        group = self.endpoint.shared(partition.day) if self.endpoint.shared else ""
         with (
             self.reported(context, partition) as report,
-            lease(connections.ops_url(), partition),
-            wire(self.source) as lines,
+            lease(connections.ops_url(), partition, group=group),
+            wire(self.source, kind) as lines,
         ):
             scraped = scrape(self.source, self.endpoint, partition, connections.stores(), lines, refetch=refetch)
             report.scraped(scraped)

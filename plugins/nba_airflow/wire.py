@@ -9,10 +9,17 @@ from include.pipeline import Wire
 from include.sources.spec import Source
 from nba_airflow import connections
 
+# Seconds after which a request whose worker died counts as over: longer than the client's bound on one request, which
+# is 5 s for each address that the host's name resolves to and 30 s of silence.
+HOLD = 90.0
+
 
 @contextmanager
-def wire(source: Source) -> Iterator[Wire]:
-    """Client and upstreams of a source. Nothing is connected before the first request; all is closed at the end."""
+def wire(source: Source, kind: str) -> Iterator[Wire]:
+    """Client and upstreams of a source; ``kind`` (live or backfill) says which part of paid credits it may use.
+
+    Nothing is connected before the first request; all is closed at the end.
+    """
     from include.http.addresses import addresses
     from include.http.client import Client
     from include.ledger.db import connect
@@ -25,7 +32,7 @@ def wire(source: Source) -> Iterator[Wire]:
         for host in source.hosts
         for address in addresses(host.connection, upstreams[host.connection].proxies)
     }
-    gate = Limiter(lambda: connect(url), rules)
+    gate = Limiter(lambda: connect(url), rules, hold=HOLD)
     try:
         with Client(gate) as client:
             yield Wire(client=client, upstreams=upstreams)

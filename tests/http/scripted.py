@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 Step = Callable[["Handler"], None]
 
@@ -53,6 +55,12 @@ class Scripted(ThreadingHTTPServer):
         self.steps: list[Step] = []
         self.seen: list[Seen] = []
         self.over = threading.Event()
+        self.flooded = 0
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that leaves early is what some tests are about."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def url(self) -> str:
@@ -110,15 +118,33 @@ def torn_chunks(handler: Handler) -> None:
 
 
 def trickle(handler: Handler) -> None:
-    """One byte at a time for ever, each well within the read time-out."""
+    """One byte at a time for two seconds, each well within the read time-out."""
     handler.send_response(200)
     handler.end_headers()
     handler.close_connection = True
     try:
-        while not handler.server.over.wait(0.02):
+        for _ in range(100):
+            if handler.server.over.wait(0.02):
+                return
             handler.wfile.write(b" ")
     except OSError:
         return  # the client has had enough
+
+
+FLOOD = 64 * 1024 * 1024
+
+
+def flood(handler: Handler) -> None:
+    """As fast as it goes, FLOOD bytes or until the client leaves."""
+    handler.send_response(200)
+    handler.end_headers()
+    handler.close_connection = True
+    try:
+        while handler.server.flooded < FLOOD:
+            handler.wfile.write(b" " * 65_536)
+            handler.server.flooded += 65_536
+    except OSError:
+        return
 
 
 @dataclass(kw_only=True)

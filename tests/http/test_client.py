@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import logging
 import pickle
 import socket
@@ -19,6 +20,7 @@ from include.http.transport import Bounds
 from include.http.upstream import Upstream
 from include.sources.spec import Get, HeaderKey
 from tests.http.scripted import (
+    FLOOD,
     KEY,
     NOW,
     CountingGate,
@@ -26,6 +28,7 @@ from tests.http.scripted import (
     Step,
     cut,
     drop,
+    flood,
     hang,
     reply,
     torn_chunks,
@@ -74,6 +77,8 @@ def test_answer_is_the_body_with_a_url_that_may_be_stored(
         ([reply(422, b'{"error_code": "INVALID_MARKET"}')], "internal", 1, 422),
         ([reply(200, b"null")], "schema_drift", 1, 200),
         ([reply(200, b"[" + b"1," * 6_000 + b"1]")], "schema_drift", 1, 200),
+        ([reply(200, gzip.compress(b"[" + b" " * 1_000_000 + b"]"), Content_Encoding="gzip")], "schema_drift", 1, 200),
+        ([reply(200, b"no gzip", Content_Encoding="gzip")] * 4, "upstream_down", 4, 200),
         ([reply(403, PAGE)] * 4, "blocked", 4, 403),
         ([reply(200, PAGE)] * 4, "blocked", 4, 200),
         ([reply(302, b"", Location="https://login.test/?next=x")] * 4, "blocked", 4, 302),
@@ -103,6 +108,19 @@ def test_failure_has_its_class_and_costs_no_more_than_four_requests(
     assert len(scripted.seen) == requests
     assert sum(event.startswith("admit") for event in gate.events) == requests
     assert sum(event.startswith(("release", "refused")) for event in gate.events) == requests
+
+
+def test_endless_body_is_left_when_it_is_too_large(client: Client, upstream: Upstream, scripted: Scripted) -> None:
+    scripted.steps = [flood]
+    assert problem_of(client, upstream).message == (
+        "odds: the body is larger than 10000 bytes, which no day of this data is"
+    )
+    assert scripted.flooded < FLOOD
+
+
+def test_compressed_body_is_unpacked(client: Client, upstream: Upstream, scripted: Scripted) -> None:
+    scripted.steps = [reply(200, gzip.compress(b'{"data": []}'), Content_Encoding="gzip")]
+    assert client.get(upstream, EVENTS, {"day": "2025-01-15"}).body == b'{"data": []}'
 
 
 def test_problem_says_what_a_repair_needs(client: Client, upstream: Upstream, scripted: Scripted) -> None:
@@ -323,8 +341,8 @@ def test_refusal_of_the_request_itself_does_not_rest_the_proxy(
 # Secrets.
 
 
-def revealing(proxied: Upstream) -> list[str]:
-    userinfo = [part for proxy in proxied.proxies for part in proxy_secrets(proxy)]
+def secrets_of(upstream: Upstream) -> list[str]:
+    userinfo = [part for proxy in upstream.proxies for part in proxy_secrets(proxy)]
     return [KEY, quote(KEY, safe=""), *userinfo]
 
 
@@ -337,6 +355,7 @@ def revealing(proxied: Upstream) -> list[str]:
         reply(302, b"", Location=f"https://login.test/?key={quote(KEY, safe='')}"),
         reply(407, b"who are you"),
         reply(500, b"Authorization: Basic dXNlcjpwdw=="),
+        reply(502, b"session-one-1 may not in with pr0xy/p@ss"),
         reply(200, b"{"),
         cut,
         drop,
@@ -374,7 +393,7 @@ def test_no_secret_in_problems_tracebacks_and_logs(
     assert [error for error in chained if error] == []
     told += [record.getMessage() for record in caplog.records] + [caplog.text]
     assert len(caplog.records) > 0
-    assert [secret for secret in revealing(proxied) for text in told if secret in text] == []
+    assert [secret for secret in secrets_of(asked) for text in told if secret in text] == []
 
 
 # Credits.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from include.digest.report import GREEN
+from include.digest.report import GREEN, severity
 from include.errors import normalised
 from include.ledger import outcomes
 from include.ledger.db import connect
@@ -78,14 +78,17 @@ def standing(run: Run | None, rows: list[outcomes.OutcomeRow]) -> tuple[str, str
     """A date's outcome and message: its worst endpoint, and never better than its run's state."""
     if run is None:
         return "not run", "the date has no run"
-    bad = [row for row in rows if row.outcome not in GREEN]
-    if bad and bad[0].outcome in ("fetched", "loaded"):
-        return "lost", f"nothing was heard after `{bad[0].task}`: the worker was killed or lost"
-    if bad:
-        return bad[0].outcome, bad[0].message
+    if bad := [_last_word(row) for row in rows if row.outcome not in GREEN]:
+        return min(bad, key=lambda word: severity(word[0]))
     if run.state != "success" or not rows:
         return "lost", f"the run is {run.state} without an outcome: it was cancelled, or its worker was lost"
     return max(rows, key=lambda row: row.outcome == "complete").outcome, ""
+
+
+def _last_word(row: outcomes.OutcomeRow) -> tuple[str, str]:
+    if row.outcome in ("fetched", "loaded"):
+        return "lost", f"nothing was heard after `{row.task}`: the worker was killed or lost"
+    return row.outcome, row.message
 
 
 def _mail(connection: Any, dag_id: str, backfills: list[int]) -> str:

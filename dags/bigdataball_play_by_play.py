@@ -1,0 +1,62 @@
+"""### BigDataBall: play by play
+
+One row per play in `raw.bigdataball_play_by_play`, from the files of a shared Google Drive folder.
+
+| | |
+| --- | --- |
+| Reference | https://developers.google.com/workspace/drive/api/reference/rest/v3/files/list |
+| Connection, pool | `bigdataball` (Google type, key file of a service account in the extra's `keyfile_dict`) |
+| Partition | US/Eastern game date; files appear 4:00 to 7:00 Pacific the next morning, and are late after noon |
+| Limit | none published; 600 requests a minute kept as a courtesy |
+| Requests a date | 1 list, and 1 download a game |
+
+Oddities: `name contains` matches prefixes, so the exact date is looked at again; `...combined-stats.csv` files are
+skipped; `game_id` loses its leading zeros in the file. Needs `nbacom_schedule` for the date, since a file that is
+missing is not listed either.
+"""
+
+from datetime import time
+
+from include.parsing import bigdataball
+from include.sources.spec import Cursor, Endpoint, Get, Host, ServiceAccount, Source, Window
+from nba_airflow.factory import daily_dag
+
+DRIVE = Host(
+    connection="bigdataball",
+    base_url="https://www.googleapis.com",
+    auth=ServiceAccount(scopes=("https://www.googleapis.com/auth/drive.readonly",)),
+    windows=(Window(limit=600, seconds=60),),
+)
+
+SHARED = {"supportsAllDrives": "true"}
+
+SOURCE = Source(
+    dag_id="bigdataball_play_by_play",
+    hosts=(DRIVE,),
+    tags=("source", "play by play"),
+    endpoints=(
+        Endpoint(
+            name="play_by_play",
+            table=bigdataball.PLAY_BY_PLAY,
+            listing=Get(
+                path="/drive/v3/files",
+                params={
+                    **SHARED,
+                    "includeItemsFromAllDrives": "true",
+                    "q": "name contains '[{day}]' and trashed = false",
+                    "pageSize": "100",
+                    "fields": "nextPageToken, files(id,name,modifiedTime,size,md5Checksum)",
+                },
+                pages=Cursor(path="nextPageToken", param="pageToken"),
+            ),
+            request=Get(path="/drive/v3/files/{file_id}", params={**SHARED, "alt": "media"}, accept="csv"),
+            items=bigdataball.items,
+            rows=bigdataball.rows,
+            games=bigdataball.games,
+            available_after=time(7, 0),
+            late_after=time(15, 0),
+        ),
+    ),
+)
+
+dag = daily_dag(SOURCE, __doc__)

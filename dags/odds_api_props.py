@@ -1,0 +1,75 @@
+"""### The Odds API: player props and game lines
+
+Closing player lines in `raw.odds_api_player_props`, featured lines in `raw.odds_api_game_lines`.
+
+| | |
+| --- | --- |
+| Reference | https://the-odds-api.com/liveapi/guides/v4/#get-historical-event-odds |
+| Connection, pool | `the_odds_api` (password = API key, sent as `apiKey`; redacted wherever URLs are written) |
+| Partition | US/Eastern date of tip-off; snapshots are historical, final at once |
+| Limit | 30 requests a second; 500 credits a month, 100 of them kept for live runs |
+| Credits a date | 10 per game and market, 30 for game lines, 2 for the lists of events |
+
+Oddities: a season of one player market costs 13,424 credits. A snapshot lists other dates and running games too, so
+each game's lines are taken strictly before its own tip-off. 401 means a bad key, no credits or the wrong plan: the
+`error_code` tells. What does not fit the credits of today waits, deferred, as `quota_wait`.
+"""
+
+from include.parsing import odds_api
+from include.sources.spec import Credits, Endpoint, Get, Host, QueryKey, Source, Truth, Window
+from nba_airflow.factory import daily_dag
+
+MARKETS = ("player_points",)
+LINES = ("h2h", "spreads", "totals")
+MINUTES_BEFORE_TIP_OFF = 5
+PRICES = {"regions": "us", "oddsFormat": "decimal", "date": "{snapshot}"}
+SPORT = "/v4/historical/sports/basketball_nba"
+
+THE_ODDS_API = Host(
+    connection="the_odds_api",
+    base_url="https://api.the-odds-api.com",
+    auth=QueryKey(name="apiKey"),
+    windows=(Window(limit=30, seconds=1),),
+    credits=Credits(monthly=500, live_reserve=100),
+)
+
+# Noon UTC is before every tip-off of the US/Eastern date, and its games are listed by then.
+EVENTS = Get(path=f"{SPORT}/events", params={"date": "{day}T12:00:00Z"}, cost=lambda params: 1)
+
+SOURCE = Source(
+    dag_id="odds_api_props",
+    hosts=(THE_ODDS_API,),
+    tags=("source", "odds"),
+    endpoints=(
+        Endpoint(
+            name="player_props",
+            table=odds_api.PLAYER_PROPS,
+            listing=EVENTS,
+            truth=Truth(games=odds_api.event_games),
+            request=Get(
+                path=f"{SPORT}/events/{{event_id}}/odds",
+                params={**PRICES, "markets": ",".join(MARKETS)},
+                cost=lambda params: 10 * len(MARKETS),
+            ),
+            items=odds_api.before_tip_off(MINUTES_BEFORE_TIP_OFF),
+            rows=odds_api.prop_rows,
+            games=odds_api.prop_games,
+        ),
+        Endpoint(
+            name="game_lines",
+            table=odds_api.GAME_LINES,
+            listing=EVENTS,
+            truth=Truth(games=odds_api.event_games),
+            request=Get(
+                path=f"{SPORT}/odds",
+                params={**PRICES, "markets": ",".join(LINES)},
+                cost=lambda params: 10 * len(LINES),
+            ),
+            items=odds_api.before_first_tip_off(MINUTES_BEFORE_TIP_OFF),
+            rows=odds_api.line_rows,
+            games=odds_api.line_games,
+        ),
+    ),
+)
+
+dag = daily_dag(SOURCE, __doc__)

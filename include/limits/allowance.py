@@ -1,0 +1,121 @@
+"""What a month's allowance leaves for live runs and for backfills, and when there will be more: arithmetic only."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
+
+from include.sources.spec import Credits
+
+Purpose = Literal["live", "backfill"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Month:
+    """How an account stands in the month that starts on ``month`` (UTC), in credits.
+
+    ``billed``: what the upstream says was used. ``open_*``: reserved, and not known to be in ``billed``.
+    ``spent_*``: what our settled requests cost. ``upstream_total``: the allowance by the upstream's own account.
+    ``backfill_since``: the first day of the month on which a backfill asked. ``last_reservation``: id of the newest
+    reservation; ``settled_through``: what that was when the upstream's total last came in.
+    """
+
+    month: date
+    billed: int = 0
+    open_live: int = 0
+    open_backfill: int = 0
+    spent_live: int = 0
+    spent_backfill: int = 0
+    backfill_since: date | None = None
+    upstream_total: int | None = None
+    last_reservation: int = 0
+    settled_through: int = 0
+
+    @property
+    def committed(self) -> int:
+        """The most that can have been used by now."""
+        return self.billed + self.open_live + self.open_backfill
+
+    def opened(self, purpose: Purpose, amount: int) -> Month:
+        """With ``amount`` more (or less) under way."""
+        if purpose == "live":
+            return replace(self, open_live=self.open_live + amount)
+        return replace(self, open_backfill=self.open_backfill + amount)
+
+    def spent(self, purpose: Purpose, cost: int) -> Month:
+        """With a settled request's cost more."""
+        if purpose == "live":
+            return replace(self, spent_live=self.spent_live + cost)
+        return replace(self, spent_backfill=self.spent_backfill + cost)
+
+    def told(self, reservation_id: int, used: int, remaining: int | None) -> Month:
+        """With the upstream's own totals, from the answer to a reservation's request.
+
+        Answers overtake each other, so a total only goes down when its request began after the last total came in.
+        """
+        return replace(
+            self,
+            billed=used if reservation_id > self.settled_through else max(self.billed, used),
+            upstream_total=self.upstream_total if remaining is None else used + remaining,
+            settled_through=self.last_reservation,
+        )
+
+
+def month_of(day: date) -> date:
+    """The first day of its month."""
+    return day.replace(day=1)
+
+
+def next_month(day: date) -> date:
+    """The first day of the month after."""
+    return (day.replace(day=28) + timedelta(days=4)).replace(day=1)
+
+
+def total(month: Month, credits: Credits) -> int:
+    """The month's allowance: what is declared, or less where the upstream grants less."""
+    return credits.monthly if month.upstream_total is None else min(credits.monthly, month.upstream_total)
+
+
+def room(month: Month, credits: Credits, purpose: Purpose) -> int:
+    """What is left of the month. A backfill cannot touch the part of ``live_reserve`` that live runs have left."""
+    free = total(month, credits) - month.committed
+    if purpose == "backfill":
+        free -= max(0, credits.live_reserve - month.spent_live - month.open_live)
+    return max(0, free)
+
+
+def room_of_a_month(month: Month, credits: Credits, purpose: Purpose) -> int:
+    """What a whole fresh month has for the purpose, under the allowance that the upstream grants now."""
+    return room(Month(month=month.month, upstream_total=month.upstream_total), credits, purpose)
+
+
+def room_today(month: Month, credits: Credits, today: date) -> int:
+    """What a backfill may use now when its credits are spread over the days from its first one to the month's end.
+
+    Each day adds an equal share; what a day leaves is there on the next.
+    """
+    used = month.spent_backfill + month.open_backfill
+    pool = used + room(month, credits, "backfill")
+    share, days = _shares(month, today)
+    return max(0, min(pool, -(-pool * share // days)) - used)
+
+
+def more_at(month: Month, credits: Credits, purpose: Purpose, cost: int, today: date) -> datetime:
+    """The UTC midnight from which ``cost``, which does not fit now, can fit; at the latest the month's end."""
+    end = next_month(month.month)
+    if purpose == "live" or cost > room(month, credits, purpose):
+        return datetime.combine(end, time(), UTC)
+    used = month.spent_backfill + month.open_backfill
+    pool = used + room(month, credits, "backfill")
+    today_share, days = _shares(month, today)
+    share = (used + cost - 1) * days // pool + 1
+    return datetime.combine(today + timedelta(days=share - today_share), time(), UTC)
+
+
+def _shares(month: Month, today: date) -> tuple[int, int]:
+    """(days that have begun, all days) from the first backfill of the month to its end."""
+    since = month.backfill_since or today
+    days = monthrange(since.year, since.month)[1] - since.day + 1
+    return (today - since).days + 1, days

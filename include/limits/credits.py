@@ -1,0 +1,272 @@
+"""The credit ledger: credits are reserved before a request and settled after it, for any number of processes.
+
+At every moment ``billed`` + open reservations is at least what the upstream has billed. A reservation is closed by
+its answer; one whose process died stays counted, until an answer arrives to a request that began so much later
+(``hold``) that the upstream's total must include it. The upstream's totals (``x-requests-used``, ``-remaining``) are
+always right: what differs from our sum becomes an ``adjust`` entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row
+
+from include.errors import ErrorClass, Problem
+from include.ledger.session import Session
+from include.limits.allowance import Month, Purpose, month_of, more_at, room, room_of_a_month, room_today
+from include.sources.spec import Credits
+
+_FIELDS = tuple(Month.__dataclass_fields__)
+_COLUMNS = ", ".join(_FIELDS)
+_KEY = "account = %s AND month = %s"
+
+
+class QuotaWait(Exception):
+    """The credits do not suffice now. ``until``: aware UTC moment when they can; ``left``: what may be used now."""
+
+    def __init__(self, name: str, until: datetime, needed: int, left: int) -> None:
+        super().__init__(name, until, needed, left)
+        self.name = name
+        self.until = until
+        self.needed = needed
+        self.left = left
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: the request needs up to {self.needed} credits and {self.left} may be used now;"
+            f" the next allotment is due {self.until:%Y-%m-%d %H:%M} UTC"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reservation:
+    """Credits set aside for one request of ``account``, in the UTC month that starts on ``month``."""
+
+    meter: Meter = field(repr=False)
+    reservation_id: int
+    account: str
+    month: date
+    purpose: Purpose
+    amount: int
+    reserved_at: datetime
+
+    def settle(self, *, cost: int, used: int | None = None, remaining: int | None = None) -> None:
+        """The answer came: the request cost ``cost``; ``used`` and ``remaining`` are the upstream's own totals.
+
+        Without them the cost stays counted until another answer brings them. Calling twice does nothing.
+        """
+        self.meter._settle(self, cost, used, remaining)
+
+    def refund(self) -> None:
+        """The request was surely not billed (not sent, or refused for free)."""
+        self.meter._settle(self, 0, None, None)
+
+
+class Meter:
+    """Reserves credits of the accounts in ``allowances`` (connection -> Credits) for one purpose.
+
+    ``spread``: backfills get an equal share of the month's credits each day instead of all at once.
+    ``hold``: seconds after its reservation within which a request ends; covers the wait for the limiter as well.
+    ``now``: for tests; otherwise the database's clock counts, one for all hosts.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], psycopg.Connection[Any]],
+        allowances: Mapping[str, Credits],
+        *,
+        purpose: Purpose,
+        spread: bool = True,
+        hold: float = 300.0,
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
+        self._session = Session(connect)
+        self._allowances = allowances
+        self._purpose: Purpose = purpose
+        self._spread = spread
+        self._hold = timedelta(seconds=hold)
+        self._now = now
+
+    def reserve(self, name: str, cost: int) -> Reservation:
+        """Set ``cost``, the most that the request can cost, aside. Raises QuotaWait when it does not fit now.
+
+        Raises Problem(QUOTA_EXHAUSTED) when it could not fit into a whole fresh month either.
+        """
+        if name not in self._allowances:
+            raise KeyError(f"no credits are declared for {name!r}: known are {sorted(self._allowances)}")
+        reserved = self._session.run(lambda connection: self._reserve(connection, name, cost))
+        if isinstance(reserved, Exception):
+            raise reserved
+        return reserved
+
+    def close(self) -> None:
+        """Close this process's connection; the next call opens a new one."""
+        self._session.close()
+
+    def _reserve(self, connection: psycopg.Connection[Any], name: str, cost: int) -> Reservation | QuotaWait | Problem:
+        credits, purpose = self._allowances[name], self._purpose
+        with connection.transaction():
+            now = self._moment(connection)
+            today = now.date()
+            month = _locked(connection, name, month_of(today))
+            if purpose == "backfill" and month.backfill_since is None:
+                month = replace(month, backfill_since=today)
+                _write(connection, name, month)
+            fits = room(month, credits, purpose)
+            if purpose == "backfill" and self._spread:
+                fits = room_today(month, credits, today)
+            if cost > fits:
+                if cost > (most := room_of_a_month(month, credits, purpose)):
+                    return _never(name, cost, most, purpose)
+                return QuotaWait(name, more_at(month, credits, purpose, cost, today), cost, fits)
+            row = connection.execute(
+                "INSERT INTO ops.credit_reservations (account, month, purpose, amount, reserved_at)"
+                " VALUES (%s, %s, %s, %s, %s) RETURNING reservation_id",
+                (name, month.month, purpose, cost, now),
+            ).fetchone()
+            assert row is not None
+            reservation = Reservation(
+                meter=self,
+                reservation_id=row[0],
+                account=name,
+                month=month.month,
+                purpose=purpose,
+                amount=cost,
+                reserved_at=now,
+            )
+            _write(connection, name, replace(month.opened(purpose, cost), last_reservation=row[0]))
+            _enter(connection, now, month.month, "reserve", reservation, cost)
+            return reservation
+
+    def _settle(self, reservation: Reservation, cost: int, used: int | None, remaining: int | None) -> None:
+        def work(connection: psycopg.Connection[Any]) -> None:
+            with connection.transaction():
+                now = self._moment(connection)
+                this_month = month_of(now.date())
+                # Just after the reset a total can still be the old month's.
+                sure = now >= datetime.combine(this_month, time(), UTC) + self._hold
+                if used is not None and sure and this_month == reservation.month:
+                    _reconcile(connection, now, reservation, cost, used, remaining, self._hold)
+                else:
+                    _count_until_billed(connection, now, reservation, cost)
+
+        self._session.run(work)
+
+    def _moment(self, connection: psycopg.Connection[Any]) -> datetime:
+        if self._now:
+            return self._now().astimezone(UTC)
+        row = connection.execute("SELECT clock_timestamp()").fetchone()
+        assert row is not None
+        return row[0].astimezone(UTC)
+
+
+def balance(connection: psycopg.Connection[Any], account: str, day: date) -> Month:
+    """How the account stands in the UTC month of ``day``; see allowance.room and room_today for what is left."""
+    with connection.cursor(row_factory=class_row(Month)) as cursor:
+        cursor.execute(f"SELECT {_COLUMNS} FROM ops.credit_months WHERE {_KEY}", (account, month_of(day)))
+        return cursor.fetchone() or Month(month=month_of(day))
+
+
+def _never(name: str, cost: int, most: int, purpose: Purpose) -> Problem:
+    return Problem(
+        error_class=ErrorClass.QUOTA_EXHAUSTED,
+        message=f"one request can cost {cost} credits of {name}, and {purpose} runs have {most} in a whole month:"
+        " ask for fewer markets or regions at a time, or raise the plan",
+        source=name,
+    )
+
+
+def _reconcile(
+    connection: psycopg.Connection[Any],
+    now: datetime,
+    reservation: Reservation,
+    cost: int,
+    used: int,
+    remaining: int | None,
+    hold: timedelta,
+) -> None:
+    """Close the reservation, and those that died long before it began; make the upstream's total ours."""
+    before = _locked(connection, reservation.account, reservation.month)
+    closed = connection.execute(
+        "DELETE FROM ops.credit_reservations WHERE account = %s AND month = %s"
+        " AND (reservation_id = %s OR reserved_at < %s) RETURNING reservation_id, purpose, amount",
+        (reservation.account, reservation.month, reservation.reservation_id, reservation.reserved_at - hold),
+    ).fetchall()
+    after = before
+    for _, purpose, amount in closed:
+        after = after.opened(purpose, -amount)
+    settled = 0
+    if mine := [amount for reservation_id, _, amount in closed if reservation_id == reservation.reservation_id]:
+        settled = cost - mine[0]
+        after = after.spent(reservation.purpose, cost).told(reservation.reservation_id, used, remaining)
+        _enter(connection, now, before.month, "settle", reservation, settled)
+    else:
+        # Settled before, or given up for dead: its total may be old news, but is never too high.
+        after = replace(after, billed=max(after.billed, used))
+    _write(connection, reservation.account, after)
+    if adjusted := after.committed - before.committed - settled:
+        _enter(connection, now, before.month, "adjust", reservation, adjusted)
+
+
+def _count_until_billed(
+    connection: psycopg.Connection[Any], now: datetime, reservation: Reservation, cost: int
+) -> None:
+    """No total came with the answer, or not surely this month's: the cost stays open, in the month that it is now."""
+    account = reservation.account
+    month = _locked(connection, account, reservation.month)
+    if cost == 0:
+        statement = "DELETE FROM ops.credit_reservations WHERE reservation_id = %s AND NOT settled RETURNING 1"
+        values: tuple[Any, ...] = (reservation.reservation_id,)
+    else:
+        statement = (
+            "UPDATE ops.credit_reservations SET amount = %s, settled = true, month = %s"
+            " WHERE reservation_id = %s AND NOT settled RETURNING 1"
+        )
+        values = (cost, month_of(now.date()), reservation.reservation_id)
+    if connection.execute(statement, values).fetchone() is None:
+        return
+    change = cost - reservation.amount
+    _write(connection, account, month.opened(reservation.purpose, change))
+    _enter(connection, now, month.month, "settle" if cost else "refund", reservation, change)
+    if cost and month.month != month_of(now.date()):
+        # Asked before the reset, answered after it: nobody knows which month pays, so both do.
+        month = _locked(connection, account, month_of(now.date()))
+        _write(connection, account, month.opened(reservation.purpose, cost))
+        _enter(connection, now, month.month, "reserve", reservation, cost)
+
+
+def _locked(connection: psycopg.Connection[Any], account: str, first: date) -> Month:
+    """The month's balance, created when it is new; nobody else changes it until the transaction ends.
+
+    Taken before any reservation is touched, so two settlements cannot wait for each other.
+    """
+    connection.execute(
+        "INSERT INTO ops.credit_months (account, month) VALUES (%s, %s) ON CONFLICT DO NOTHING", (account, first)
+    )
+    with connection.cursor(row_factory=class_row(Month)) as cursor:
+        cursor.execute(f"SELECT {_COLUMNS} FROM ops.credit_months WHERE {_KEY} FOR UPDATE", (account, first))
+        month = cursor.fetchone()
+    assert month is not None
+    return month
+
+
+def _write(connection: psycopg.Connection[Any], account: str, month: Month) -> None:
+    connection.execute(
+        f"UPDATE ops.credit_months SET ({_COLUMNS}) = ROW({', '.join(['%s'] * len(_FIELDS))}) WHERE {_KEY}",
+        (*(getattr(month, name) for name in _FIELDS), account, month.month),
+    )
+
+
+def _enter(
+    connection: psycopg.Connection[Any], now: datetime, month: date, kind: str, reservation: Reservation, amount: int
+) -> None:
+    connection.execute(
+        "INSERT INTO ops.credit_entries (at, account, month, kind, purpose, reservation_id, amount)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        (now, reservation.account, month, kind, reservation.purpose, reservation.reservation_id, amount),
+    )

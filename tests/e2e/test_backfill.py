@@ -1,0 +1,204 @@
+"""`airflow dags backfill` on real processes: from the command to the mail, and back to green."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
+
+from include.local.environment import ROOT
+from include.partition import eastern_day
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import System
+
+pytestmark = pytest.mark.slow
+
+DAG = "bdl_box_scores"
+
+
+def until(question, seconds=120):
+    """Asks until the answer is true; fails with the last one."""
+    asking = retry(retry=retry_if_result(lambda found: not found), stop=stop_after_delay(seconds), wait=wait_fixed(0.5))
+    return asking(question)()
+
+
+def test_a_week_with_an_empty_and_an_incomplete_date_is_reported_once_and_healed(system: System):
+    system.faults(
+        [{"source": "balldontlie", "endpoint": "box_scores", "day": "2024-12-25", "kind": "missing_game", "times": 1}]
+    )
+    mails = len(system.mails())
+
+    code, answer = system.backfill(f"{DAG} -s 2024-12-21 -e 2024-12-27")
+
+    assert code == 1
+    assert {day: found["outcome"] for day, found in answer["dates"].items()} == {
+        "2024-12-21": "complete",
+        "2024-12-22": "complete",
+        "2024-12-23": "complete",
+        "2024-12-24": "no_games",
+        "2024-12-25": "partial",
+        "2024-12-26": "complete",
+        "2024-12-27": "complete",
+    }
+    assert not system.part(DAG, date(2024, 12, 25)).exists()
+    assert system.rows(f"SELECT count(*) FROM raw.{DAG} WHERE game_date = '2024-12-24'") == [(0,)]
+    first = system.mails()[mails:]
+    assert [str(mail["Subject"]) for mail in first] == [
+        f"[1 incomplete] {DAG} 2024-12-21..2024-12-27: 6 of 7 dates complete"
+    ]
+    command = f"airflow dags backfill {DAG} -s 2024-12-25 -e 2024-12-25 --rerun-failed-tasks -y"
+    assert command in first[0].get_body(("plain",)).get_content()
+
+    asked = len(system.requests())
+    code, answer = system.backfill(f"{DAG} -s 2024-12-25 -e 2024-12-25 --rerun-failed-tasks")
+
+    assert (code, answer["dates"]["2024-12-25"]["outcome"]) == (0, "complete")
+    assert len(system.requests()) - asked == 2  # the list of games, and the box scores; nothing else is asked again
+    assert system.part(DAG, date(2024, 12, 25)).exists()
+    again = system.mails()[mails:]
+    assert len(again) == 2
+    assert again[1]["In-Reply-To"] == first[0]["Message-ID"]
+
+
+def test_a_rerun_of_a_loaded_date_changes_no_byte_and_asks_nothing(system: System):
+    system.faults([])
+    assert system.backfill(f"{DAG} -s 2024-11-05 -e 2024-11-06")[0] == 0
+    part = system.part(DAG, date(2024, 11, 6))
+    before = (part.read_bytes(), part.stat().st_mtime_ns, len(system.requests()))
+    raw = sorted(p for p in (system.home.data / "raw").rglob("*2024-11-0*") if p.is_file())
+
+    assert system.backfill(f"{DAG} -s 2024-11-05 -e 2024-11-06 --reset-dagruns")[0] == 0
+
+    assert (part.read_bytes(), part.stat().st_mtime_ns, len(system.requests())) == before
+    assert sorted(p for p in (system.home.data / "raw").rglob("*2024-11-0*") if p.is_file()) == raw
+
+
+def test_no_minute_of_thirty_dates_has_more_than_sixty_requests(system: System):
+    system.faults([])
+
+    code, answer = system.backfill(f"{DAG} -s 2025-01-02 -e 2025-01-31 --max-active-runs 30")
+
+    assert code == 0
+    assert {found["outcome"] for found in answer["dates"].values()} == {"complete"}
+    assert system.worst_minute("balldontlie") <= 60
+    assert not [r for r in system.requests() if r["limited"]]
+
+
+def test_ctrl_c_stops_following_and_not_the_backfill(system: System):
+    system.faults([])
+    process = subprocess.Popen(
+        system.shell(f"airflow dags backfill {DAG} -s 2024-11-10 -e 2024-11-14"),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    until(lambda: system.metadata("SELECT 1 FROM dag_run WHERE partition_key = '2024-11-14'"))
+    os.killpg(process.pid, signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert out.strip().endswith(f"airflow dags backfill {DAG} -s 2024-11-10 -e 2024-11-14 --attach")
+    code, answer = system.backfill(f"{DAG} -s 2024-11-10 -e 2024-11-14 --attach")
+    assert (code, len(answer["dates"])) == (0, 5)
+
+
+def test_detach_returns_at_once_and_a_second_backfill_is_refused_meanwhile(system: System):
+    system.faults([])
+    code, answer = system.backfill(f"{DAG} -s 2025-02-01 -e 2025-02-12 --detach")
+    assert (code, answer["detached"]) == (0, True)
+
+    refused = system.airflow(f"dags backfill {DAG} -s 2025-03-01 -e 2025-03-02")
+
+    assert (refused.code, refused.out) == (2, "")
+    assert "has a running backfill" in refused.err
+    assert len(refused.err.strip().splitlines()) == 1
+    assert system.backfill(f"{DAG} -s 2025-02-01 -e 2025-02-12 --attach")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("no_such_dag -s 2024-10-22 -e 2024-10-23", "there is no DAG 'no_such_dag': known are"),
+        (f"{DAG} -s 2024-10-23 -e 2024-10-22", "the end 2024-10-22 is before the start 2024-10-23"),
+        (f"{DAG} -s 2024-02-30 -e 2024-03-02", "'2024-02-30' is not a day of the calendar"),
+        (f"{DAG} -s yesterday -e today", "'yesterday' is not a date: write it as YYYY-MM-DD"),
+        (f"{DAG} -s 2024-10-22 -e 2099-01-01", "2099-01-01 is not over yet in US/Eastern"),
+        (f"{DAG} -s 2024-10-22 -e 2024-10-23 --conf nonsense", "--conf is not JSON"),
+        ("backfill_summary -s 2024-10-22 -e 2024-10-23", "has no date partitions"),
+    ],
+)
+def test_bad_input_gets_one_line_and_exit_code_2(system: System, words: str, said: str):
+    done = system.airflow(f"dags backfill {words}")
+
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+    assert len(done.err.strip().splitlines()) == 1
+
+
+def test_a_dry_run_changes_nothing(system: System):
+    runs = system.metadata("SELECT count(*) FROM dag_run")
+
+    code, answer = system.backfill(f"{DAG} -s 2023-11-01 -e 2023-11-03 --dry-run")
+
+    assert code == 0
+    assert answer["plan"]["new"] == ["2023-11-01", "2023-11-02", "2023-11-03"]
+    assert system.metadata("SELECT count(*) FROM dag_run") == runs
+
+
+def test_a_backfill_of_old_dates_does_not_start_live_runs_of_the_dates_since(system: System):
+    system.faults([])
+    assert system.backfill(f"{DAG} -s 2024-10-24 -e 2024-10-25")[0] == 0
+    assert system.airflow("dags reserialize").code == 0  # what the dag-processor does every few minutes
+
+    following = system.metadata("SELECT next_dagrun_partition_key FROM dag WHERE dag_id = %s", DAG)
+
+    assert following == [(str(eastern_day(datetime.now(UTC))),)]
+    assert system.metadata("SELECT count(*) FROM dag_run WHERE run_type = 'scheduled' AND dag_id = %s", DAG) == [(0,)]
+
+
+def test_a_date_that_is_not_final_yet_waits_without_worker_or_slot(system: System):
+    today = eastern_day(datetime.now(UTC))
+    run = system.api("POST", f"dags/{DAG}/dagRuns", {"logical_date": None, "partition_key": str(today)})
+    path = f"dags/{DAG}/dagRuns/{run['dag_run_id']}/taskInstances/box_scores.scrape"
+
+    until(lambda: system.api("GET", path)["state"] == "deferred")
+
+    pool = system.api("GET", "pools/balldontlie")
+    assert (pool["occupied_slots"], pool["slots"]) == (0, 8)
+    asked = [r for r in system.requests() if str(today) in r["query"]]
+    assert asked == []
+    system.api("PATCH", f"dags/{DAG}/dagRuns/{run['dag_run_id']}", {"state": "failed"})
+
+
+def test_the_ui_can_pause_and_resume_a_backfill_and_clear_a_failed_run(system: System):
+    system.faults([{"source": "balldontlie", "day": "2024-11-20", "kind": "500", "times": 4}])
+    first = system.backfill(f"{DAG} -s 2024-11-18 -e 2024-11-22 --max-active-runs 1 --detach")
+    assert first[0] == 0
+    (backfill,) = system.api("GET", f"backfills?dag_id={DAG}&active=true")["backfills"]
+
+    system.api("PUT", f"backfills/{backfill['id']}/pause")
+    assert system.api("GET", f"backfills/{backfill['id']}")["is_paused"] is True
+    system.api("PUT", f"backfills/{backfill['id']}/unpause")
+    code, answer = system.backfill(f"{DAG} -s 2024-11-18 -e 2024-11-22 --attach")
+
+    assert code == 1
+    assert [day for day, found in answer["dates"].items() if found["outcome"] == "failed"] == ["2024-11-20"]
+    (failed,) = system.metadata(
+        "SELECT run_id FROM dag_run WHERE dag_id = %s AND state = 'failed' AND partition_key = '2024-11-20'", DAG
+    )
+    clear = {"dry_run": False, "dag_run_id": failed[0], "only_failed": True, "reset_dag_runs": True}
+    system.api("POST", f"dags/{DAG}/clearTaskInstances", clear)
+    state = "SELECT 1 FROM dag_run WHERE run_id = %s AND state = 'success'"
+    until(lambda: system.metadata(state, failed[0]))
+    assert system.rows(f"SELECT count(*) > 0 FROM raw.{DAG} WHERE game_date = '2024-11-20'") == [(True,)]
+
+
+def test_a_missing_pool_is_made_when_the_scheduler_starts(system: System):
+    assert [p["name"] for p in system.api("GET", "pools")["pools"]] == ["default_pool", "balldontlie"]

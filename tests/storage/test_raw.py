@@ -1,0 +1,213 @@
+"""The raw layer: bodies as they came, once each, and manifests that say which of them are the date."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from include.errors import ErrorClass, Problem
+from include.partition import Partition
+from include.storage.local import LocalStore
+from include.storage.raw import (
+    Manifest,
+    RawObject,
+    get_body,
+    open_store,
+    put_body,
+    read_manifest,
+    stored_objects,
+    write_manifest,
+)
+
+PARTITION = Partition(dag_id="bdl", endpoint="box_scores", day=date(2025, 1, 15))
+FOLDER = "bdl/2025/01/2025-01-15/box_scores"
+BODY = json.dumps({"data": [{"id": n, "name": f"player {n}"} for n in range(100)]}).encode()
+REPAIR = "; restore it, or delete it and rerun the date with --conf '{\"refetch\": true}'"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path)
+
+
+def put(store: LocalStore, item: str = "all", body: bytes = BODY, suffix: str = "json") -> RawObject:
+    url = "http://127.0.0.1/v1/box_scores?date=2025-01-15"
+    return put_body(store, PARTITION, item=item, role="data", body=body, url=url, status=200, suffix=suffix)
+
+
+def manifest(*objects: RawObject) -> Manifest:
+    return Manifest(
+        dag_id="bdl",
+        endpoint="box_scores",
+        day="2025-01-15",
+        outcome="complete",
+        message="2 of 2 games",
+        expected_from="listing",
+        games_expected=2,
+        games_found=2,
+        missing=("GSW@UTA (unplayed)",),
+        requests=2,
+        credits=0,
+        objects=objects,
+        finished_at="2025-01-16T11:00:00.000+00:00",
+    )
+
+
+def refused(call: Callable[[], object]) -> str:
+    with pytest.raises(Problem) as caught:
+        call()
+    assert caught.value.error_class is ErrorClass.STORAGE
+    return caught.value.message
+
+
+def test_body_lies_under_its_partition_item_and_hash_and_comes_back(store: LocalStore) -> None:
+    item = put(store)
+    sha = hashlib.sha256(BODY).hexdigest()
+    assert replace(item, fetched_at="") == RawObject(
+        item="all",
+        role="data",
+        path=f"{FOLDER}/all-{sha[:12]}.json.gz",
+        sha256=sha,
+        bytes=len(BODY),
+        url="http://127.0.0.1/v1/box_scores?date=2025-01-15",
+        status=200,
+        fetched_at="",
+    )
+    assert get_body(store, item) == BODY
+    assert put(store, suffix="csv").path == f"{FOLDER}/all-{sha[:12]}.csv.gz"
+
+
+def test_same_body_twice_is_one_object_that_is_not_touched_again(store: LocalStore) -> None:
+    path = store.root / put(store).path
+    before = path.stat().st_mtime_ns, path.stat().st_ino
+    put(store)
+    assert store.names(FOLDER) == [str(path.relative_to(store.root))]
+    assert (path.stat().st_mtime_ns, path.stat().st_ino) == before
+
+
+def test_other_body_is_a_second_object_beside_the_first(store: LocalStore) -> None:
+    first, second = put(store), put(store, body=BODY + b"\n")
+    assert store.names(FOLDER) == sorted([first.path, second.path])
+    assert (get_body(store, first), get_body(store, second)) == (BODY, BODY + b"\n")
+
+
+def test_compressed_bytes_depend_on_the_body_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = LocalStore(tmp_path / "one"), LocalStore(tmp_path / "other")
+    path = put(one).path
+    monkeypatch.setattr(time, "time", lambda: 2_000_000_000.0)
+    assert put(other).path == path
+    assert one.read(path) == other.read(path)
+
+
+@settings(max_examples=60, deadline=None)
+@given(at=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
+def test_flipped_byte_is_found_or_harmless(tmp_path_factory: pytest.TempPathFactory, at: float, flip: int) -> None:
+    store = LocalStore(tmp_path_factory.mktemp("raw"))
+    item = put(store)
+    path = store.root / item.path
+    damaged = bytearray(path.read_bytes())
+    damaged[int(at * len(damaged))] ^= flip
+    path.write_bytes(damaged)
+    try:
+        assert get_body(store, item) == BODY  # gzip's own header has bytes that nobody reads
+    except Problem as problem:
+        assert problem.error_class is ErrorClass.STORAGE
+        assert problem.message.startswith(f"raw store {store.url}: {item.path} ")
+        assert problem.message.endswith(REPAIR)
+
+
+@settings(max_examples=30, deadline=None)
+@given(kept=st.floats(0, 1, exclude_max=True))
+def test_torn_object_is_always_found(tmp_path_factory: pytest.TempPathFactory, kept: float) -> None:
+    store = LocalStore(tmp_path_factory.mktemp("raw"))
+    item = put(store)
+    path = store.root / item.path
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(kept * len(whole))])
+    message = refused(lambda: get_body(store, item))
+    assert message.startswith(f"raw store {store.url}: {item.path} ")
+    assert message.endswith(REPAIR)
+
+
+def test_object_that_is_gone_or_another_one_is_named_with_its_repair(store: LocalStore) -> None:
+    item = put(store)
+    (store.root / item.path).write_bytes(gzip.compress(b"{}"))
+    other = refused(lambda: get_body(store, item))
+    (store.root / item.path).unlink()
+    gone = refused(lambda: get_body(store, item))
+    assert (other, gone) == (
+        f"raw store {store.url}: {item.path} has other bytes than its manifest says{REPAIR}",
+        f"raw store {store.url}: {item.path} is missing{REPAIR}",
+    )
+
+
+def test_stored_bodies_are_found_without_a_manifest(store: LocalStore) -> None:
+    stored = [put(store, "0022400561"), put(store, "0022400562"), put(store, "0022400561", BODY + b"\n")]
+    write_manifest(store, PARTITION, manifest(stored[0]))
+    (store.root / FOLDER / "notes.txt").write_text("somebody's")
+    assert stored_objects(store, PARTITION) == sorted(
+        (replace(item, url="", fetched_at="") for item in stored), key=lambda item: item.path
+    )
+
+
+def test_stored_body_that_is_damaged_is_named_with_its_repair(store: LocalStore) -> None:
+    path = put(store).path
+    (store.root / path).write_bytes(gzip.compress(b"{}"))
+    other = refused(lambda: stored_objects(store, PARTITION))
+    (store.root / path).write_bytes(b"")
+    empty = refused(lambda: stored_objects(store, PARTITION))
+    assert other == empty == f"raw store {store.url}: {path} has other bytes than its name says{REPAIR}"
+
+
+def test_manifest_comes_back_as_it_was_written(store: LocalStore) -> None:
+    written = manifest(put(store, "games"), put(store))
+    assert read_manifest(store, PARTITION) is None
+    write_manifest(store, PARTITION, written)
+    assert read_manifest(store, PARTITION) == written
+
+
+def test_manifest_gives_its_data_in_a_fixed_order_without_listings(store: LocalStore) -> None:
+    b, a = put(store, "b"), put(store, "a")
+    listing = replace(put(store, "games"), role="truth")
+    assert manifest(b, listing, a).data() == [a, b]
+
+
+@pytest.mark.parametrize("text", ["", "{", "null", "[]", '"text"', "7", "{}", '{"objects": [3]}', '{"objects": null}'])
+def test_torn_manifest_is_named_with_its_repair(store: LocalStore, text: str) -> None:
+    write_manifest(store, PARTITION, manifest())
+    (store.root / FOLDER / "_manifest.json").write_text(text)
+    message = refused(lambda: read_manifest(store, PARTITION))
+    assert message.startswith(f"raw store {store.url}: {FOLDER}/_manifest.json is not readable (")
+    assert message.endswith(REPAIR)
+
+
+@pytest.mark.parametrize("outcome", ["partial", "unverified", "not_yet", "failed"])
+def test_only_complete_and_empty_dates_are_done(outcome: str) -> None:
+    assert [replace(manifest(), outcome=each).done for each in ("complete", "no_games", outcome)] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("url", "root"),
+    [("file:///srv/nba/raw", "/srv/nba/raw"), ("file:///srv/my%20data", "/srv/my data")],
+)
+def test_file_url_opens_a_folder(url: str, root: str) -> None:
+    store = open_store(url)
+    assert isinstance(store, LocalStore)
+    assert store.root == Path(root)
+
+
+@pytest.mark.parametrize(("url", "scheme"), [("", "no scheme"), ("/srv/raw", "no scheme"), ("ftp://host/x", "ftp")])
+def test_store_that_nobody_knows_is_refused_with_the_connection_to_correct(url: str, scheme: str) -> None:
+    assert refused(lambda: open_store(url)) == (
+        f"connection raw_store names no store that this version knows ({scheme}): set it to file:///absolute/folder"
+    )
