@@ -18,6 +18,7 @@ from include.sandbox.balldontlie import BallDontLie
 from include.sandbox.config import Config
 from include.sandbox.control import control_routes
 from include.sandbox.credits import PAID, Credits
+from include.sandbox.drive import Drive, token_answer
 from include.sandbox.exchange import Answer, Call, Upstream
 from include.sandbox.faults import CONTENT, Faults, Rule, wire_answer
 from include.sandbox.league import League
@@ -64,7 +65,7 @@ class Arrival:
 
 def build(config: Config) -> Starlette:
     """The application for one configuration; its state is at ``app.state.sandbox``."""
-    upstreams: tuple[Upstream, ...] = (BallDontLie(), OddsApi(), NbaStats(), NbaCdn())
+    upstreams: tuple[Upstream, ...] = (BallDontLie(), OddsApi(), NbaStats(), NbaCdn(), Drive())
     state = State(
         config=config,
         league=League(seed=config.seed),
@@ -182,7 +183,9 @@ def _decide(state: State, arrival: Arrival) -> tuple[Answer, Rule | None]:
         return refusal, rule
     if source == PAID and endpoint != "sports" and not state.credits.remaining(call.now):
         return upstream.refuse("out_of_credits"), rule
-    if state.recordings:
+    if endpoint == "token":
+        answer = token_answer(call, state.config.key(source))
+    elif state.recordings:
         answer = state.recordings.answer(source, endpoint, call, upstream.day(call, state.league))
     else:
         answer = upstream.answer(call, state.league)

@@ -45,7 +45,8 @@ class Rule:
         """Whether a request is meant; ``covers`` says whether it asks about a US/Eastern date."""
         return (
             (not self.source or self.source == source)
-            and (not self.endpoint or self.endpoint == endpoint)
+            # A fault in the data is not meant for the sign-in before it, unless it says so.
+            and self.endpoint in (endpoint, "" if endpoint != "token" else endpoint)
             and self.path_contains in path
             and (self.day is None or covers(self.day))
         )

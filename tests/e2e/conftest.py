@@ -5,7 +5,9 @@ from __future__ import annotations
 import email
 import json
 import shlex
+import shutil
 import subprocess
+import tempfile
 import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -120,10 +122,14 @@ class System:
 
 
 @pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """The running installation, shared by all tests: each uses dates of its own."""
-    home = Home(root=tmp_path_factory.mktemp("installation"))
+def system() -> Iterator[System]:
+    """The running installation, shared by all tests: each uses dates of its own.
+
+    Not below pytest's own folder, which the third session after this one would remove, running or not.
+    """
+    home = Home(root=Path(tempfile.mkdtemp(prefix="nba-e2e-")))
     try:
         yield System(home, control.up(home, [])["ports"])
     finally:
         control.down(home)
+        shutil.rmtree(home.root)

@@ -149,9 +149,8 @@ def _follow(args: Namespace, window: Window, plan: _Plan, console: Any) -> int:
         ended = follow(read, tracked, console)
         found = verdict(args.dag_id, window, ended, mail_wanted=bool(plan.new or plan.cleared))
     except KeyboardInterrupt:
-        console.print(
-            f"\nNo longer following; the backfill goes on. Follow it again: {_command(args, window)} --attach"
-        )
+        console.print("\nNot following any more; the backfill goes on. Follow it again:")
+        console.print(f"{_command(args, window)} --attach", soft_wrap=True)
         return DETACHED
     console.print(found.text(), soft_wrap=True)
     return _answer(args, {"plan": plan.facts(), **found.facts()}, 0 if found.all_done else 1)
