@@ -38,13 +38,16 @@ def test_problem_comes_out_of_a_pickle_as_it_went_in(problem: Problem, protocol:
 
 
 def test_raised_problem_with_a_cause_and_notes_still_pickles() -> None:
-    with pytest.raises(Problem) as caught:
+    def fail() -> None:
         try:
             raise OSError("no space left")
         except OSError as error:
             problem = Problem(error_class=ErrorClass.STORAGE, message="the disk is full")
             problem.add_note("while loading")
             raise problem from error
+
+    with pytest.raises(Problem) as caught:
+        fail()
     assert str(pickle.loads(pickle.dumps(caught.value))) == "storage: the disk is full"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta, timezone
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -59,7 +60,7 @@ def test_ranges_cover_exactly_the_days_sorted_disjoint_and_maximal(days: list[da
     ranges = day_ranges(days)
     assert [day for first, last in ranges for day in days_between(first, last)] == sorted(set(days))
     # Maximal: a day at least lies between the end of one and the start of the next.
-    assert all(last + timedelta(days=1) < first for (_, last), (first, _) in zip(ranges, ranges[1:], strict=False))
+    assert all(last + timedelta(days=1) < first for (_, last), (first, _) in pairwise(ranges))
 
 
 def test_ranges_of_a_window_with_holes() -> None:

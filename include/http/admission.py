@@ -39,5 +39,8 @@ class Reservation(Protocol):
 class Meter(Protocol):
     """The ledger of a paid allowance."""
 
+    def exhausted(self, name: str) -> None:
+        """The upstream refused a request for want of credits: nothing is admitted until more can be there."""
+
     def reserve(self, name: str, cost: int) -> Reservation:
         """Sets ``cost`` credits of the connection aside; raises what defers the task, or Problem, where none are."""

@@ -211,6 +211,8 @@ class Client:
             doubled = min(self._policy.retry_after_most, self._policy.slow_down * 2 ** (call.attempts - 1))
             wait = verdict.retry_after or doubled
             retry_at = self._gate.slow_down(address.name, wait)
+        if verdict.error_class is ErrorClass.QUOTA_EXHAUSTED and request.cost and self._meter:
+            self._meter.exhausted(call.upstream.name)
         again = verdict.error_class in RETRIED and wait <= self._policy.retry_after_most
         via = f" through proxy {address.name}" if address.proxy else ""
         problem = call.last = self._problem(

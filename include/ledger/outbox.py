@@ -60,11 +60,15 @@ def sent(connection: psycopg.Connection[Any], mail_id: str, receipt: str) -> Non
 
 
 def not_sent(connection: psycopg.Connection[Any], mail: Mail, error: str, *, again: bool) -> None:
-    """Notes why it was not accepted. With ``again`` it is tried later; else it is kept as ``failed``."""
+    """Notes why it was not accepted. With ``again`` it is tried later; else it is kept as ``failed``.
+
+    Changes nothing when the claim had ended and somebody else has the mail, or has sent it.
+    """
     pause = _PAUSES[min(mail.attempts - 1, len(_PAUSES) - 1)]
     connection.execute(
-        "UPDATE ops.outbox SET state = %s, next_try_at = clock_timestamp() + %s, last_error = %s WHERE mail_id = %s",
-        ("pending" if again else "failed", pause, error, mail.mail_id),
+        "UPDATE ops.outbox SET state = %s, next_try_at = clock_timestamp() + %s, last_error = %s"
+        " WHERE mail_id = %s AND state = 'pending' AND attempts = %s",
+        ("pending" if again else "failed", pause, error, mail.mail_id, mail.attempts),
     )
     connection.commit()
 

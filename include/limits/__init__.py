@@ -1,0 +1,1 @@
+"""How often an upstream may be asked, kept by all processes together."""

@@ -17,7 +17,9 @@ class Month:
     """How an account stands in the month that starts on ``month`` (UTC), in credits.
 
     ``billed``: what the upstream says was used. ``open_*``: reserved, and not known to be in ``billed``.
-    ``spent_*``: what our settled requests cost. ``upstream_total``: the allowance by the upstream's own account.
+    ``spent_*``: what our settled requests cost. ``upstream_total``: the allowance by the upstream's own account, and
+    ``told_under`` the one that was declared then. ``exhausted_under``: the declared one when the upstream said that
+    nothing is left (0: it has not). A larger declaration (a plan that was raised) outranks both.
     ``backfill_since``: the first day of the month on which a backfill asked. ``last_reservation``: id of the newest
     reservation; ``settled_through``: what that was when the upstream's total last came in.
     """
@@ -30,6 +32,8 @@ class Month:
     spent_backfill: int = 0
     backfill_since: date | None = None
     upstream_total: int | None = None
+    told_under: int = 0
+    exhausted_under: int = 0
     last_reservation: int = 0
     settled_through: int = 0
 
@@ -50,17 +54,17 @@ class Month:
             return replace(self, spent_live=self.spent_live + cost)
         return replace(self, spent_backfill=self.spent_backfill + cost)
 
-    def told(self, reservation_id: int, used: int, remaining: int | None) -> Month:
+    def told(self, reservation_id: int, used: int, remaining: int | None, declared: int) -> Month:
         """With the upstream's own totals, from the answer to a reservation's request.
 
         Answers overtake each other, so a total only goes down when its request began after the last total came in.
         """
-        return replace(
+        told = replace(
             self,
             billed=used if reservation_id > self.settled_through else max(self.billed, used),
-            upstream_total=self.upstream_total if remaining is None else used + remaining,
             settled_through=self.last_reservation,
         )
+        return told if remaining is None else replace(told, upstream_total=used + remaining, told_under=declared)
 
 
 def month_of(day: date) -> date:
@@ -75,11 +79,15 @@ def next_month(day: date) -> date:
 
 def total(month: Month, credits: Credits) -> int:
     """The month's allowance: what is declared, or less where the upstream grants less."""
-    return credits.monthly if month.upstream_total is None else min(credits.monthly, month.upstream_total)
+    if month.upstream_total is None or credits.monthly > month.told_under:
+        return credits.monthly
+    return min(credits.monthly, month.upstream_total)
 
 
 def room(month: Month, credits: Credits, purpose: Purpose) -> int:
     """What is left of the month. A backfill cannot touch the part of ``live_reserve`` that live runs have left."""
+    if credits.monthly <= month.exhausted_under:
+        return 0
     free = total(month, credits) - month.committed
     if purpose == "backfill":
         free -= max(0, credits.live_reserve - month.spent_live - month.open_live)
@@ -88,7 +96,8 @@ def room(month: Month, credits: Credits, purpose: Purpose) -> int:
 
 def room_of_a_month(month: Month, credits: Credits, purpose: Purpose) -> int:
     """What a whole fresh month has for the purpose, under the allowance that the upstream grants now."""
-    return room(Month(month=month.month, upstream_total=month.upstream_total), credits, purpose)
+    fresh = Month(month=month.month, upstream_total=month.upstream_total, told_under=month.told_under)
+    return room(fresh, credits, purpose)
 
 
 def room_today(month: Month, credits: Credits, today: date) -> int:

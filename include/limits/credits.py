@@ -18,12 +18,26 @@ from psycopg.rows import class_row
 
 from include.errors import ErrorClass, Problem
 from include.ledger.session import Session
-from include.limits.allowance import Month, Purpose, month_of, more_at, room, room_of_a_month, room_today
+from include.limits.allowance import (
+    Month,
+    Purpose,
+    month_of,
+    more_at,
+    next_month,
+    room,
+    room_of_a_month,
+    room_today,
+)
 from include.sources.spec import Credits
 
 _FIELDS = tuple(Month.__dataclass_fields__)
 _COLUMNS = ", ".join(_FIELDS)
 _KEY = "account = %s AND month = %s"
+
+# On the 1st a total may still be last month's: the upstream documents the day of its reset, not the hour.
+_RESET = timedelta(days=1)
+# Requests under way can cost less than was reserved for them, so who just misses them comes back soon.
+_SOON = timedelta(minutes=1)
 
 
 class QuotaWait(Exception):
@@ -39,7 +53,7 @@ class QuotaWait(Exception):
     def __str__(self) -> str:
         return (
             f"{self.name}: the request needs up to {self.needed} credits and {self.left} may be used now;"
-            f" the next allotment is due {self.until:%Y-%m-%d %H:%M} UTC"
+            f" more can be free at {self.until:%Y-%m-%d %H:%M} UTC"
         )
 
 
@@ -71,7 +85,8 @@ class Meter:
     """Reserves credits of the accounts in ``allowances`` (connection -> Credits) for one purpose.
 
     ``spread``: backfills get an equal share of the month's credits each day instead of all at once.
-    ``hold``: seconds after its reservation within which a request ends; covers the wait for the limiter as well.
+    ``hold``: seconds after its reservation within which a request ends; covers the wait for the limiter as well. The
+    last of them before a month's reset admit nothing.
     ``now``: for tests; otherwise the database's clock counts, one for all hosts.
     """
 
@@ -104,6 +119,22 @@ class Meter:
             raise reserved
         return reserved
 
+    def exhausted(self, name: str) -> None:
+        """The upstream says that the month's credits are used up: nobody reserves before the next, whatever is left.
+
+        Unless a larger allowance is declared meanwhile. Means nothing on the 1st, when it may be about last month.
+        """
+        declared = self._allowances[name].monthly
+
+        def work(connection: psycopg.Connection[Any]) -> None:
+            with connection.transaction():
+                now = self._moment(connection)
+                if _is_this_months(now):
+                    month = _locked(connection, name, month_of(now.date()))
+                    _write(connection, name, replace(month, exhausted_under=max(declared, month.exhausted_under)))
+
+        self._session.run(work)
+
     def close(self) -> None:
         """Close this process's connection; the next call opens a new one."""
         self._session.close()
@@ -114,6 +145,9 @@ class Meter:
             now = self._moment(connection)
             today = now.date()
             month = _locked(connection, name, month_of(today))
+            reset = datetime.combine(next_month(today), time(), UTC)
+            if now >= reset - self._hold:
+                return QuotaWait(name, reset, cost, 0)  # it could be billed to the old month or to the new one
             if purpose == "backfill" and month.backfill_since is None:
                 month = replace(month, backfill_since=today)
                 _write(connection, name, month)
@@ -123,7 +157,10 @@ class Meter:
             if cost > fits:
                 if cost > (most := room_of_a_month(month, credits, purpose)):
                     return _never(name, cost, most, purpose)
-                return QuotaWait(name, more_at(month, credits, purpose, cost, today), cost, fits)
+                until = more_at(month, credits, purpose, cost, today)
+                if cost <= fits + _under_way(connection, name, month.month, now - self._hold):
+                    until = min(until, now + _SOON)
+                return QuotaWait(name, until, cost, fits)
             row = connection.execute(
                 "INSERT INTO ops.credit_reservations (account, month, purpose, amount, reserved_at)"
                 " VALUES (%s, %s, %s, %s, %s) RETURNING reservation_id",
@@ -147,11 +184,9 @@ class Meter:
         def work(connection: psycopg.Connection[Any]) -> None:
             with connection.transaction():
                 now = self._moment(connection)
-                this_month = month_of(now.date())
-                # Just after the reset a total can still be the old month's.
-                sure = now >= datetime.combine(this_month, time(), UTC) + self._hold
-                if used is not None and sure and this_month == reservation.month:
-                    _reconcile(connection, now, reservation, cost, used, remaining, self._hold)
+                if used is not None and _is_this_months(now) and month_of(now.date()) == reservation.month:
+                    declared = self._allowances[reservation.account].monthly
+                    _reconcile(connection, now, reservation, cost, used, remaining, declared, self._hold)
                 else:
                     _count_until_billed(connection, now, reservation, cost)
 
@@ -172,6 +207,22 @@ def balance(connection: psycopg.Connection[Any], account: str, day: date) -> Mon
         return cursor.fetchone() or Month(month=month_of(day))
 
 
+def _is_this_months(now: datetime) -> bool:
+    """Whether what the upstream says at that moment surely is about the month that it is by our clock."""
+    return now >= datetime.combine(month_of(now.date()), time(), UTC) + _RESET
+
+
+def _under_way(connection: psycopg.Connection[Any], name: str, month: date, since: datetime) -> int:
+    """Credits of the reservations that will still be settled: those that are older than ``since`` are dead."""
+    row = connection.execute(
+        "SELECT coalesce(sum(amount), 0) FROM ops.credit_reservations"
+        f" WHERE {_KEY} AND reserved_at >= %s AND NOT settled",
+        (name, month, since),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def _never(name: str, cost: int, most: int, purpose: Purpose) -> Problem:
     return Problem(
         error_class=ErrorClass.QUOTA_EXHAUSTED,
@@ -188,22 +239,28 @@ def _reconcile(
     cost: int,
     used: int,
     remaining: int | None,
+    declared: int,
     hold: timedelta,
 ) -> None:
     """Close the reservation, and those that died long before it began; make the upstream's total ours."""
     before = _locked(connection, reservation.account, reservation.month)
     closed = connection.execute(
         "DELETE FROM ops.credit_reservations WHERE account = %s AND month = %s"
-        " AND (reservation_id = %s OR reserved_at < %s) RETURNING reservation_id, purpose, amount",
+        " AND (reservation_id = %s AND NOT settled OR reserved_at < %s)"
+        " RETURNING reservation_id, purpose, amount, settled",
         (reservation.account, reservation.month, reservation.reservation_id, reservation.reserved_at - hold),
     ).fetchall()
     after = before
-    for _, purpose, amount in closed:
+    settled, mine = 0, False
+    for reservation_id, purpose, amount, counted in closed:
         after = after.opened(purpose, -amount)
-    settled = 0
-    if mine := [amount for reservation_id, _, amount in closed if reservation_id == reservation.reservation_id]:
-        settled = cost - mine[0]
-        after = after.spent(reservation.purpose, cost).told(reservation.reservation_id, used, remaining)
+        if reservation_id == reservation.reservation_id:
+            settled, mine = cost - amount, True
+        elif counted:
+            after = after.spent(purpose, amount)
+    if mine:
+        after = after.spent(reservation.purpose, cost)
+        after = after.told(reservation.reservation_id, used, remaining, declared)
         _enter(connection, now, before.month, "settle", reservation, settled)
     else:
         # Settled before, or given up for dead: its total may be old news, but is never too high.
@@ -216,28 +273,22 @@ def _reconcile(
 def _count_until_billed(
     connection: psycopg.Connection[Any], now: datetime, reservation: Reservation, cost: int
 ) -> None:
-    """No total came with the answer, or not surely this month's: the cost stays open, in the month that it is now."""
-    account = reservation.account
-    month = _locked(connection, account, reservation.month)
+    """No total came with the answer, or not surely this month's: the cost stays open."""
+    month = _locked(connection, reservation.account, reservation.month)
     if cost == 0:
         statement = "DELETE FROM ops.credit_reservations WHERE reservation_id = %s AND NOT settled RETURNING 1"
         values: tuple[Any, ...] = (reservation.reservation_id,)
     else:
         statement = (
-            "UPDATE ops.credit_reservations SET amount = %s, settled = true, month = %s"
+            "UPDATE ops.credit_reservations SET amount = %s, settled = true"
             " WHERE reservation_id = %s AND NOT settled RETURNING 1"
         )
-        values = (cost, month_of(now.date()), reservation.reservation_id)
+        values = (cost, reservation.reservation_id)
     if connection.execute(statement, values).fetchone() is None:
         return
     change = cost - reservation.amount
-    _write(connection, account, month.opened(reservation.purpose, change))
+    _write(connection, reservation.account, month.opened(reservation.purpose, change))
     _enter(connection, now, month.month, "settle" if cost else "refund", reservation, change)
-    if cost and month.month != month_of(now.date()):
-        # Asked before the reset, answered after it: nobody knows which month pays, so both do.
-        month = _locked(connection, account, month_of(now.date()))
-        _write(connection, account, month.opened(reservation.purpose, cost))
-        _enter(connection, now, month.month, "reserve", reservation, cost)
 
 
 def _locked(connection: psycopg.Connection[Any], account: str, first: date) -> Month:

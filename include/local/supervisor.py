@@ -21,6 +21,7 @@ import psutil
 
 from include.errors import Problem
 from include.local import postgres
+from include.local.connections import write_connections, write_sandbox_config
 from include.local.environment import ROOT, Home, choose_ports, write_environment
 from include.local.processes import leftovers, spawn, stop
 from include.storage.local import write_atomically
@@ -109,7 +110,8 @@ def supervise(at: Home, sandbox_options: list[str]) -> int:
             env = {**os.environ, **variables, "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"}
 
             sandbox = [sys.executable, "-m", "include.sandbox", "--port", str(ports["sandbox"])]
-            services.append(Service("sandbox", [*sandbox, "--log", str(at.sandbox_log), *sandbox_options]))
+            sandbox += ["--log", str(at.sandbox_log), "--config", str(write_sandbox_config(at))]
+            services.append(Service("sandbox", [*sandbox, *sandbox_options]))
             _start(services[0], at, env, mark)
 
             say(at, "migrating the databases", ports=ports)
@@ -142,54 +144,11 @@ def _start(service: Service, at: Home, env: Mapping[str, str], mark: str) -> Non
 
 def _provision(at: Home, env: Mapping[str, str], mark: str, ports: Mapping[str, int], ops: str) -> None:
     """Schemas, pools and connections, all of which may be there already."""
-    sandbox = f"http://127.0.0.1:{ports['sandbox']}"
-    key = "sandbox-key"  # the sandbox's own, published in its documentation: not a secret
-    connections = {
-        name: {"conn_type": "http", "host": f"{sandbox}/{name}", "password": key}
-        for name in ("balldontlie", "the_odds_api", "nba_stats", "nba_cdn")
-    }
-    connections["bigdataball"] = {
-        "conn_type": "google_cloud_platform",
-        "host": f"{sandbox}/bigdataball",
-        "extra": json.dumps({"keyfile_dict": _service_account(at, f"{sandbox}/bigdataball/token")}),
-    }
-    stores = {
-        "raw_store": f"file://{at.data}/raw",
-        "warehouse": f"duckdb://{at.data}/warehouse",
-        "ops_db": ops,
-    }
-    connections |= {name: {"conn_type": "generic", "extra": json.dumps({"url": u})} for name, u in stores.items()}
-    people = {"sender": "NBA backfill <backfill@localhost>", "recipients": ["operators@localhost"]}
-    connections["mail"] = {"conn_type": "generic", "host": f"file://{at.outbox}", "extra": json.dumps(people)}
-    path = at.airflow / "connections.json"
-    write_atomically(path, json.dumps(connections, indent=1).encode(), replace=True)
-    path.chmod(0o600)
+    path = write_connections(at, f"http://127.0.0.1:{ports['sandbox']}", ops)
     command = [sys.executable, "-m", "nba_airflow.provision", "--connections", str(path)]
     process = spawn(command, env=env, mark=mark, log=at.logs / "provision.log", cwd=ROOT)
     if process.wait() != 0:
         raise RuntimeError(f"provisioning failed, see {at.logs / 'provision.log'}")
-
-
-def _service_account(at: Home, token_uri: str) -> dict[str, str]:
-    """A key file as Google issues them, its key made here: only the sandbox's token endpoint takes it."""
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
-    path = at.airflow / "sandbox-service-account.pem"
-    if not path.is_file():
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        write_atomically(path, key.private_bytes(*form), replace=True)
-        path.chmod(0o600)
-    return {
-        "type": "service_account",
-        "project_id": "sandbox",
-        "private_key_id": "sandbox",
-        "private_key": path.read_text(),
-        "client_email": "backfill@sandbox.iam.gserviceaccount.com",
-        "client_id": "1",
-        "token_uri": token_uri,
-    }
 
 
 def _watch(

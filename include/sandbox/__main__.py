@@ -72,8 +72,11 @@ def main(arguments: list[str] | None = None) -> int:
             http="h11",
             ws="none",
             lifespan="off",
+            # Torn bodies and hangs are errors to uvicorn; app.py itself reports what went wrong unordered.
             log_config=None,
+            log_level="critical",
             access_log=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=1,
             timeout_keep_alive=75,
             server_header=False,

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import binascii
 import time
+import traceback
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
@@ -81,12 +82,12 @@ def build(config: Config) -> Starlette:
     sources = [Mount(f"/{source}", app=_source_app(state, source)) for source in state.upstreams]
     app = Starlette(routes=[*control_routes(state), *sources])
     app.state.sandbox = state
-    app.add_middleware(_Proxy, config=config)
+    app.add_middleware(_Entrance, config=config)
     return app
 
 
-class _Proxy:
-    """Plays a forward proxy: an absolute-form target is taken apart, its user name becomes the client's address."""
+class _Entrance:
+    """Stamps arrivals and plays a forward proxy: of an absolute-form target, the proxy user becomes the address."""
 
     def __init__(self, app: ASGIApp, config: Config) -> None:
         self._app, self._users = app, config.proxies
@@ -104,7 +105,11 @@ class _Proxy:
                     return
                 path = urlsplit(scope["path"]).path
                 scope = {**scope, "path": path, "raw_path": path.encode(), "sandbox.address": user}
-        await self._app(scope, receive, send)
+        try:
+            await self._app(scope, receive, send)
+        except Exception:
+            traceback.print_exc()
+            raise
 
 
 def _proxy_credentials(header: str) -> tuple[str, str]:
@@ -127,7 +132,10 @@ def _source_app(state: State, source: str) -> ASGIApp:
         if scope["type"] != "http":
             return
         arrival = await _arrival(state, source, scope, receive)
-        answer, rule = _decide(state, arrival)
+        answer, rule = _at_the_door(state, arrival)
+        if answer is None:
+            # In a thread, so that the next arrival is stamped when it comes and not when this answer is made.
+            answer = _billed(state, arrival, await asyncio.to_thread(_data, state, arrival, rule))
         answer = answer.with_headers(state.credits.headers(source, answer, arrival.call.now))
         _record(state, arrival, answer, rule)
         await _transmit(answer, rule, receive, send)
@@ -152,14 +160,13 @@ async def _arrival(state: State, source: str, scope: Scope, receive: Receive) ->
         headers=headers,
         body=body,
         now=state.now(),
-        base_url=f"http://{headers.get('host', '127.0.0.1')}/{source}",
     )
     address = scope.get("sandbox.address") or headers.get("x-sandbox-address") or peer
     return Arrival(unix=unix, mono=mono, address=address, source=source, call=call)
 
 
-def _decide(state: State, arrival: Arrival) -> tuple[Answer, Rule | None]:
-    """The answer and the fault in it. A refusal for too many requests comes before everything else."""
+def _at_the_door(state: State, arrival: Arrival) -> tuple[Answer | None, Rule | None]:
+    """A refusal or a fault instead of data, and the fault's rule. Too many requests are refused before all else."""
     source, call = arrival.source, arrival.call
     upstream = state.upstreams[source]
     # NBA.com knows its clients by address, the others by key.
@@ -167,7 +174,9 @@ def _decide(state: State, arrival: Arrival) -> tuple[Answer, Rule | None]:
     if not state.limits.admit(source, caller, arrival.mono):
         return upstream.refuse("rate_limited"), None
     endpoint = upstream.endpoint(call)
-    rule = state.faults.strike(source, endpoint, call.path, lambda day: upstream.covers(call, state.league, day))
+    rule = state.faults.strike(
+        source, endpoint, call.path, arrival.address, lambda day: upstream.covers(call, state.league, day)
+    )
     if rule:
         match rule.kind:
             case "429":
@@ -183,6 +192,14 @@ def _decide(state: State, arrival: Arrival) -> tuple[Answer, Rule | None]:
         return refusal, rule
     if source == PAID and endpoint != "sports" and not state.credits.remaining(call.now):
         return upstream.refuse("out_of_credits"), rule
+    return None, rule
+
+
+def _data(state: State, arrival: Arrival, rule: Rule | None) -> Answer:
+    """The answer of a sound upstream, with what a content fault does to it, encoded."""
+    source, call = arrival.source, arrival.call
+    upstream = state.upstreams[source]
+    endpoint = upstream.endpoint(call)
     if endpoint == "token":
         answer = token_answer(call, state.config.key(source))
     elif state.recordings:
@@ -191,11 +208,15 @@ def _decide(state: State, arrival: Arrival) -> tuple[Answer, Rule | None]:
         answer = upstream.answer(call, state.league)
     if rule and rule.kind in CONTENT:
         answer = upstream.bend(rule.kind, call, answer, rule.day)
-    cost = upstream.cost(call, answer)
-    if cost > state.credits.remaining(call.now):
-        return upstream.refuse("out_of_credits"), rule
-    state.credits.bill(cost, call.now)
-    return replace(answer, billed=cost), rule
+    return replace(answer, billed=upstream.cost(call, answer), text=answer.body.decode())
+
+
+def _billed(state: State, arrival: Arrival, answer: Answer) -> Answer:
+    """The answer once it is paid; a refusal where the month's rest does not cover it."""
+    if answer.billed > state.credits.remaining(arrival.call.now):
+        return state.upstreams[arrival.source].refuse("out_of_credits")
+    state.credits.bill(answer.billed, arrival.call.now)
+    return answer
 
 
 def _record(state: State, arrival: Arrival, answer: Answer, rule: Rule | None) -> None:

@@ -7,7 +7,6 @@ import io
 from functools import lru_cache
 from math import cos, sin
 
-from include.sandbox.league import League
 from include.sandbox.plays import Kind, Play, length, plays
 from include.sandbox.rosters import Player
 from include.sandbox.schedule import Game, Stage
@@ -15,8 +14,8 @@ from include.sandbox.schedule import Game, Stage
 COLUMNS = (
     "game_id", "data_set", "date", "a1", "a2", "a3", "a4", "a5", "h1", "h2", "h3", "h4", "h5", "period", "away_score",
     "home_score", "remaining_time", "elapsed", "play_length", "play_id", "team", "event_type", "assist", "away", "home",
-    "block", "entered", "left", "num", "opponent", "outof", "player", "points", "possession", "reason", "result", "steal",
-    "type", "shot_distance", "original_x", "original_y", "converted_x", "converted_y", "description",
+    "block", "entered", "left", "num", "opponent", "outof", "player", "points", "possession", "reason", "result",
+    "steal", "type", "shot_distance", "original_x", "original_y", "converted_x", "converted_y", "description",
 )  # fmt: skip
 _APPENDED = (*(f"{side}{n}_id" for side in "ah" for n in range(1, 6)), "player_id")
 _APPENDED_SINCE = 2025
@@ -42,7 +41,7 @@ def columns(season: int) -> tuple[str, ...]:
 @lru_cache(maxsize=64)
 def game_csv(game: Game, seed: int) -> str:
     """The file of a final game. The id has lost its leading zeros; the date is ISO in one file, American in another."""
-    league, lines = League(seed=seed), io.StringIO()
+    lines = io.StringIO()
     writer = csv.DictWriter(lines, columns(game.season), restval="", lineterminator="\r\n", extrasaction="ignore")
     writer.writeheader()
     about = {
@@ -51,7 +50,7 @@ def game_csv(game: Game, seed: int) -> str:
         "date": f"{game.day:%Y-%m-%d}" if int(game.number) % 2 else f"{game.day:%m/%d/%Y}",
     }
     before = 0
-    told = [play for play in plays(game, league.seed) if play.kind is not Kind.GAME_END]
+    told = [play for play in plays(game, seed) if play.kind is not Kind.GAME_END]
     for play_id, play in enumerate(told, start=2):
         gone = length(play.period) - play.clock
         since = gone - before if gone >= before else gone

@@ -50,6 +50,8 @@ def control_routes(state: State) -> list[Mount]:
         return {"limits": sorted(limits)}
 
     def set_clock(request: Request, order: Any) -> Any:
+        if not isinstance(order, dict) or not isinstance(order.get("now"), str):
+            raise BadConfig('the clock is set with {"now": "<ISO time>"}')
         state.set_clock(moment_from(order["now"]))
         return {"now": state.now().isoformat()}
 

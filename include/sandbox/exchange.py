@@ -21,7 +21,6 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     now: datetime
-    base_url: str = ""
 
     def param(self, name: str, default: str = "") -> str:
         """The last value of a query parameter."""

@@ -23,6 +23,14 @@ Covers = Callable[[date], bool]
 KINDS = WIRE | REFUSALS | CONTENT
 
 
+_NUMBERS: Mapping[str, tuple[type, ...]] = {
+    "times": (int, type(None)),
+    "after": (int,),
+    "retry_after": (int, type(None)),
+    "seconds": (int, float, type(None)),
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """Requests that match every given condition fail with ``kind``, the first ``after`` of them excepted.
@@ -35,19 +43,21 @@ class Rule:
     source: str = ""
     endpoint: str = ""
     path_contains: str = ""
+    address: str = ""
     day: date | None = None
     times: int | None = None
     after: int = 0
     retry_after: int | None = None
     seconds: float | None = None
 
-    def matches(self, source: str, endpoint: str, path: str, covers: Covers) -> bool:
+    def matches(self, source: str, endpoint: str, path: str, address: str, covers: Covers) -> bool:
         """Whether a request is meant; ``covers`` says whether it asks about a US/Eastern date."""
         return (
             (not self.source or self.source == source)
             # A fault in the data is not meant for the sign-in before it, unless it says so.
             and self.endpoint in (endpoint, "" if endpoint != "token" else endpoint)
             and self.path_contains in path
+            and self.address in ("", address)
             and (self.day is None or covers(self.day))
         )
 
@@ -65,6 +75,9 @@ def rules_from(orders: Sequence[Mapping[str, Any]]) -> list[Rule]:
         kind = str(order.get("kind", ""))
         if kind not in KINDS:
             raise ValueError(f"unknown kind of fault {kind!r}: known are {', '.join(sorted(KINDS))}")
+        for name, wanted in _NUMBERS.items():
+            if not isinstance(order.get(name, 0), wanted):
+                raise ValueError(f"{name} is no number in fault {dict(order)}")
         day = order.get("day")
         rules.append(Rule(**{**order, "kind": kind, "day": parse_day(day) if isinstance(day, str) else day}))
     return rules
@@ -88,9 +101,9 @@ class Faults:
         self._matched.clear()
         self._struck.clear()
 
-    def strike(self, source: str, endpoint: str, path: str, covers: Covers) -> Rule | None:
+    def strike(self, source: str, endpoint: str, path: str, address: str, covers: Covers) -> Rule | None:
         """The fault of this request, counted; None for a sound one."""
-        meant = [n for n, rule in enumerate(self.rules) if rule.matches(source, endpoint, path, covers)]
+        meant = [n for n, rule in enumerate(self.rules) if rule.matches(source, endpoint, path, address, covers)]
         self._matched.update(meant)
         for n in meant:
             rule = self.rules[n]

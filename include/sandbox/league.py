@@ -50,7 +50,7 @@ class League:
         """The game with this id, if there is one."""
         if len(nba_id) != 10 or not nba_id.isdecimal():
             return None
-        return next((game for game in self.season(2000 + int(nba_id[3:5])) if game.nba_id == nba_id), None)
+        return _by_nba_id(2000 + int(nba_id[3:5]), self.seed).get(nba_id)
 
     def score(self, game: Game) -> Score:
         """The final score."""
@@ -94,6 +94,11 @@ def _by_day(season: int, seed: int) -> dict[date, tuple[Game, ...]]:
     for game in _season(season, seed):
         days.setdefault(game.day, []).append(game)
     return {day: tuple(games) for day, games in days.items()}
+
+
+@lru_cache(maxsize=8)
+def _by_nba_id(season: int, seed: int) -> dict[str, Game]:
+    return {game.nba_id: game for game in _season(season, seed)}
 
 
 def _winner(game: Game, seed: int) -> Team:

@@ -26,9 +26,9 @@ class Limits:
             return True
         times = self._admitted.setdefault((source, caller), deque())
         longest = max(seconds for _, seconds in windows)
-        while times and times[0] <= at - longest:
+        while times and times[0] + longest <= at:
             times.popleft()
-        if any(sum(then > at - seconds for then in times) >= limit for limit, seconds in windows):
+        if any(sum(then + seconds > at for then in times) >= limit for limit, seconds in windows):
             return False
         times.append(at)
         return True

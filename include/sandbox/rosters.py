@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from random import Random
 
 from include.sandbox.teams import TEAMS, Team
@@ -28,27 +28,27 @@ class Player:
     draft: tuple[int, int, int] | None
     share: float
 
-    @property
+    @cached_property
     def name(self) -> str:
         """As NBA.com writes it, with diacritics and suffix."""
         return " ".join(part for part in (self.first_name, self.last_name, self.suffix) if part)
 
-    @property
+    @cached_property
     def plain_name(self) -> str:
         """As Ball Don't Lie and BigDataBall write it: no diacritics."""
         return plain(self.name)
 
-    @property
+    @cached_property
     def odds_name(self) -> str:
         """As bookmakers write it: no diacritics, no dot behind the suffix."""
         return plain(self.name).removesuffix(".")
 
-    @property
+    @cached_property
     def short_name(self) -> str:
         """NBA.com's ``playerNameI``: ``D. Vuletić``."""
         return f"{self.first_name[0]}. {self.family_name}"
 
-    @property
+    @cached_property
     def family_name(self) -> str:
         """Last name with its suffix."""
         return f"{self.last_name} {self.suffix}".strip()

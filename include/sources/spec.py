@@ -83,10 +83,14 @@ class Window:
 
 @dataclass(frozen=True, kw_only=True)
 class Credits:
-    """A paid allowance: ``monthly`` credits, reset on the 1st (UTC), of which ``live_reserve`` is for live runs."""
+    """A paid allowance: ``monthly`` credits, reset on the 1st (UTC), of which ``live_reserve`` is for live runs.
+
+    With ``spread`` backfills get what is left in equal daily shares; without it they may use it up at once.
+    """
 
     monthly: int
     live_reserve: int
+    spread: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from include.errors import ErrorClass, Problem
-from include.sources.spec import ServiceAccount
+from include.sources.spec import Credits, ServiceAccount, Window
 
 if TYPE_CHECKING:
     from include.http.client import Upstream
@@ -63,6 +64,27 @@ def stores() -> Stores:
     from include.warehouse.open import open_warehouse
 
     return Stores(raw=open_store(location(RAW_STORE)), warehouse=open_warehouse(location(WAREHOUSE)))
+
+
+def tier(host: Host) -> Host:
+    """The host with the limits of the plan that was bought, where the connection's extra names them.
+
+    ``{"windows": [[600, 60]], "credits": {"monthly": 20000, "live_reserve": 2000, "spread": false}}``: requests and
+    seconds of every window; without them the spec's numbers hold. Raises Problem(INTERNAL) for other forms.
+    """
+    extra = connection(host.connection).extra_dejson
+    try:
+        if windows := extra.get("windows"):
+            host = replace(host, windows=tuple(Window(limit=int(n), seconds=float(s)) for n, s in windows))
+        if credits := extra.get("credits"):
+            host = replace(host, credits=Credits(**credits))
+    except (TypeError, ValueError) as error:
+        raise Problem(
+            error_class=ErrorClass.INTERNAL,
+            message=f"connection {host.connection} has limits in its extra that are no limits ({error}): write"
+            ' {"windows": [[60, 60]], "credits": {"monthly": 500, "live_reserve": 100}}',
+        ) from None
+    return host
 
 
 def upstream(host: Host) -> Upstream:

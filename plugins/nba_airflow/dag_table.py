@@ -1,4 +1,4 @@
-"""The README's table of DAGs, made from the specs: `python -m nba_airflow.dag_table` rewrites it, a test compares it."""
+"""The README's table of DAGs, from the specs: `python -m nba_airflow.dag_table` rewrites it, a test compares it."""
 
 from __future__ import annotations
 

@@ -67,7 +67,10 @@ class ScrapeOperator(DateOperator):
     ui_color = "#dbeafe"
 
     def execute(self, context: Context, event: Any = None) -> None:
+        from include.checks.completeness import Outcome
         from include.ledger.leases import lease
+        from include.limits.credits import QuotaWait
+        from include.limits.limiter import MustWait
         from include.pipeline import available_at, incomplete, late_at, scrape
         from nba_airflow.wire import wire
 
@@ -76,20 +79,24 @@ class ScrapeOperator(DateOperator):
         refetch = bool((context["dag_run"].conf or {}).get("refetch"))
         kind = "backfill" if str(context["dag_run"].run_type) == "backfill" else "live"
         group = self.endpoint.shared(partition.day) if self.endpoint.shared else ""
-        with (
-            self.reported(context, partition) as report,
-            lease(connections.ops_url(), partition, group=group),
-            wire(self.source, kind) as lines,
-        ):
-            scraped = scrape(self.source, self.endpoint, partition, connections.stores(), lines, refetch=refetch)
-            report.scraped(scraped)
-            if scraped.manifest.done:
-                return
-            if datetime.now(UTC) < late_at(self.endpoint, partition.day):
-                report.not_yet(scraped.manifest)
-            else:
-                raise incomplete(scraped.manifest)
-        self._wait_until(datetime.now(UTC) + ASK_AGAIN, scraped.manifest.message)
+        try:
+            with (
+                self.reported(context, partition) as report,
+                lease(connections.ops_url(), partition, group=group),
+                wire(self.source, kind) as lines,
+            ):
+                scraped = scrape(self.source, self.endpoint, partition, connections.stores(), lines, refetch=refetch)
+                report.scraped(scraped)
+                if scraped.manifest.done:
+                    return
+                if datetime.now(UTC) >= late_at(self.endpoint, partition.day):
+                    raise incomplete(scraped.manifest)
+                again, why = datetime.now(UTC) + ASK_AGAIN, scraped.manifest.message
+                report.waits(Outcome.NOT_YET, why)
+        except (MustWait, QuotaWait) as wait:
+            again, why = wait.until, str(wait)
+            report.waits(Outcome.QUOTA_WAIT, why)
+        self._wait_until(again, why)
 
     def _wait_until(self, moment: datetime, why: str) -> None:
         from airflow.providers.standard.triggers.temporal import DateTimeTrigger

@@ -45,9 +45,9 @@ class Report:
         if scraped.manifest.done:
             self._record(FETCHED, scraped.manifest.message)
 
-    def not_yet(self, manifest: Manifest) -> None:
-        """An incomplete date that is still early: it is asked again later."""
-        self._record(Outcome.NOT_YET, manifest.message)
+    def waits(self, outcome: Outcome, why: str) -> None:
+        """A date that goes on later: it is early (``not_yet``), or limit or credits are used up (``quota_wait``)."""
+        self._record(outcome, why)
 
     def loaded(self, loaded: Loaded) -> None:
         """A load."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 from include.pipeline import Wire
 from include.sources.spec import Source
@@ -15,7 +16,7 @@ HOLD = 90.0
 
 
 @contextmanager
-def wire(source: Source, kind: str) -> Iterator[Wire]:
+def wire(source: Source, kind: Literal["live", "backfill"]) -> Iterator[Wire]:
     """Client and upstreams of a source; ``kind`` (live or backfill) says which part of paid credits it may use.
 
     Nothing is connected before the first request; all is closed at the end.
@@ -23,18 +24,27 @@ def wire(source: Source, kind: str) -> Iterator[Wire]:
     from include.http.addresses import addresses
     from include.http.client import Client
     from include.ledger.db import connect
+    from include.limits.credits import Meter
     from include.limits.limiter import Limiter
 
     url = connections.ops_url()
-    upstreams = {host.connection: connections.upstream(host) for host in source.hosts}
+    hosts = [connections.tier(host) for host in source.hosts]
+    upstreams = {host.connection: connections.upstream(host) for host in hosts}
     rules = {
         address.name: host.windows
-        for host in source.hosts
+        for host in hosts
         for address in addresses(host.connection, upstreams[host.connection].proxies)
     }
+    allowances = {host.connection: host.credits for host in hosts if host.credits}
     gate = Limiter(lambda: connect(url), rules, hold=HOLD)
+    meter = None
+    if allowances:
+        spread = all(credits.spread for credits in allowances.values())
+        meter = Meter(lambda: connect(url), allowances, purpose=kind, spread=spread)
     try:
-        with Client(gate) as client:
+        with Client(gate, meter=meter) as client:
             yield Wire(client=client, upstreams=upstreams)
     finally:
         gate.close()
+        if meter:
+            meter.close()

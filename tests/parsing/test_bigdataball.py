@@ -17,7 +17,7 @@ from include.parsing.bigdataball import PLAY_BY_PLAY, games, items, rows
 from include.sources.spec import GameState, Item, Listing
 
 DAY = date(2024, 1, 15)
-FILE = Path(__file__).resolve().parents[1] / "fixtures" / "bigdataball" / "[2024-01-15]-0022300999-GS@UTA.csv"
+FILE = Path(__file__).resolve().parents[1] / "fixtures" / "bigdataball_play_by_play" / "play_by_play.2024-01-15.csv"
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ from include.parsing.nbacom import (
 from include.sources.spec import Game, GameState, Item, Listing, Table
 
 DAY = date(2024, 1, 15)
-FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "nbacom"
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "nbacom_box_scores"
 _TEXTS = {"SEASON_ID", "PLAYER_NAME", "TEAM_ABBREVIATION", "TEAM_NAME", "GAME_ID", "GAME_DATE", "MATCHUP", "WL"}
 
 
@@ -320,7 +320,7 @@ def test_recorded_play_by_play_is_one_sound_game(
 
 @pytest.fixture(scope="module")
 def small_game() -> dict[str, Any]:
-    return json.loads((FIXTURES / "play_by_play.json").read_bytes())
+    return json.loads((FIXTURES / "play_by_play.2024-01-15.json").read_bytes())
 
 
 def encoded(body: Any) -> bytes:

@@ -28,7 +28,7 @@ from include.parsing.odds_api import (
 )
 from include.sources.spec import Game, GameState, Item, Listing, Table
 
-FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "odds_api"
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "odds_api_props"
 DAY = date(2024, 1, 16)
 OUTCOMES = "data.bookmakers[0].markets[0].outcomes"
 
@@ -74,8 +74,8 @@ def test_recorded_events_of_eleven_dates_are_those_of_ball_dont_lie_but_for_one_
 
 
 def test_events_of_other_dates_and_of_no_nba_team_are_left_out() -> None:
-    assert list(map(str, event_games(fixture("events.json"), DAY))) == ["GSW@LAC", "DEN@UTA"]
-    (first, _) = event_games(fixture("events.json"), DAY)
+    assert list(map(str, event_games(fixture("listing.2024-01-16.json"), DAY))) == ["GSW@LAC", "DEN@UTA"]
+    (first, _) = event_games(fixture("listing.2024-01-16.json"), DAY)
     assert (first.state, first.game_id) == (GameState.LISTED, "0b")
     assert first.extra == {"commence_time": "2024-01-17T00:40:00+00:00"}
 
@@ -84,7 +84,7 @@ def test_events_of_other_dates_and_of_no_nba_team_are_left_out() -> None:
 
 
 def listing(expected: list[Game] | None) -> Listing:
-    return Listing(day=DAY, expected=expected, bodies=[fixture("events.json")])
+    return Listing(day=DAY, expected=expected, bodies=[fixture("listing.2024-01-16.json")])
 
 
 WARRIORS = Item(name="GSW-LAC-0b", values={"event_id": "0b", "snapshot": "2024-01-17T00:30:00Z"})
@@ -102,7 +102,7 @@ def test_event_that_the_schedule_does_not_expect_costs_nothing() -> None:
 
 
 def test_two_pages_with_one_event_make_one_request() -> None:
-    twice = Listing(day=DAY, expected=None, bodies=[fixture("events.json")] * 2)
+    twice = Listing(day=DAY, expected=None, bodies=[fixture("listing.2024-01-16.json")] * 2)
     assert before_tip_off(10)(twice) == [WARRIORS, NUGGETS]
 
 
@@ -134,7 +134,7 @@ def test_snapshot_is_the_last_one_that_is_early_enough(second: int, minutes: int
 
 
 def test_date_without_player_markets_is_refused_before_it_costs() -> None:
-    body = fixture("events.json").replace(b"2024-01-", b"2023-01-")
+    body = fixture("listing.2024-01-16.json").replace(b"2024-01-", b"2023-01-")
     with pytest.raises(Problem, match="start the range there") as caught:
         before_tip_off(10)(Listing(day=date(2023, 1, 16), expected=None, bodies=[body]))
     assert caught.value.error_class is ErrorClass.NOT_FOUND
@@ -167,7 +167,7 @@ def test_prop_row_holds_what_the_body_says() -> None:
     }
     points = {"market": "player_points", "line": 20.5, "last_update": datetime(2024, 1, 17, 0, 30, tzinfo=UTC)}
     doubles = {"market": "player_double_double", "line": None, "last_update": None}
-    assert shape(PLAYER_PROPS, prop_rows(fixture("event_odds.json"), DAY)) == [
+    assert shape(PLAYER_PROPS, prop_rows(fixture("player_props.2024-01-16.json"), DAY)) == [
         {**common, **points, "side": "Over", "price": 1.9},
         {**common, **points, "side": "Under", "price": 2.0},
         {**common, **doubles, "side": "Yes", "price": 4.5},
@@ -175,19 +175,19 @@ def test_prop_row_holds_what_the_body_says() -> None:
 
 
 def test_game_with_lines_before_tip_off_is_sound() -> None:
-    (found,) = prop_games(fixture("event_odds.json"), DAY)
+    (found,) = prop_games(fixture("player_props.2024-01-16.json"), DAY)
     assert (str(found), found.state, found.rows, found.problem) == ("GSW@LAC", GameState.LISTED, 3, "")
 
 
 def test_snapshot_of_the_moment_of_tip_off_is_too_late() -> None:
-    late = fixture("event_odds.json").replace(b'"2024-01-17T00:30:38Z"', b'"2024-01-17T00:40:00Z"')
+    late = fixture("player_props.2024-01-16.json").replace(b'"2024-01-17T00:30:38Z"', b'"2024-01-17T00:40:00Z"')
     assert [game.problem for game in prop_games(late, DAY)] == ["snapshot of 00:40:00Z is not before tip-off"]
     assert {row["minutes_before_tip"] for row in prop_rows(late, DAY)} == {0}
 
 
 def test_event_that_moved_to_another_date_is_none_of_ours() -> None:
-    assert list(prop_rows(fixture("event_odds.json"), date(2024, 1, 17))) == []
-    assert list(prop_games(fixture("event_odds.json"), date(2024, 1, 17))) == []
+    assert list(prop_rows(fixture("player_props.2024-01-16.json"), date(2024, 1, 17))) == []
+    assert list(prop_games(fixture("player_props.2024-01-16.json"), date(2024, 1, 17))) == []
 
 
 # --- game lines
@@ -215,7 +215,7 @@ def test_recorded_h2h_of_one_running_game_has_no_line(recorded: Path) -> None:
 
 
 def test_line_row_says_which_side_a_team_is() -> None:
-    rows = shape(GAME_LINES, line_rows(fixture("odds.json"), DAY))
+    rows = shape(GAME_LINES, line_rows(fixture("game_lines.2024-01-16.json"), DAY))
     assert [(row["market"], row["side"], row["line"], row["price"]) for row in rows] == [
         ("h2h", "Away", None, 230.0),
         ("h2h", "Home", None, -285.0),
@@ -227,7 +227,7 @@ def test_line_row_says_which_side_a_team_is() -> None:
 
 
 def test_game_that_nobody_offers_is_unsound() -> None:
-    assert [(str(found), found.rows, found.problem) for found in line_games(fixture("odds.json"), DAY)] == [
+    assert [(str(found), found.rows, found.problem) for found in line_games(fixture("game_lines.2024-01-16.json"), DAY)] == [
         ("GSW@LAC", 6, ""),
         ("DEN@UTA", 0, "no bookmaker offers a line"),
     ]
@@ -247,7 +247,7 @@ def test_game_that_nobody_offers_is_unsound() -> None:
     ],
 )
 def test_odds_of_another_shape_are_drift(changes: dict[bytes, bytes], said: str) -> None:
-    body = fixture("event_odds.json")
+    body = fixture("player_props.2024-01-16.json")
     for old, new in changes.items():
         body = body.replace(old, new)
     with pytest.raises(Problem) as caught:

@@ -72,6 +72,14 @@ def test_games_that_are_not_played_yet_have_period_0_an_iso_status_and_no_player
         assert (game["home_team"]["players"], game["visitor_team"]["players"]) == ([], [])
 
 
+def test_a_game_in_play_has_a_quarter_as_status_and_no_players_yet(sandbox: Sandbox) -> None:
+    sandbox.clock("2026-03-01T19:00:00Z")
+    games = _get(sandbox, "/v1/box_scores", {"date": "2026-03-01"}).json()["data"]
+    (live,) = [game for game in games if game["datetime"] == "2026-03-01T18:00:00.000Z"]
+    assert (live["status"], live["period"], live["home_team"]["players"]) == ("2nd Qtr", 2, [])
+    assert live["home_team_score"] > 0
+
+
 def test_pages_end_without_a_cursor_and_hold_every_game_once(sandbox: Sandbox) -> None:
     whole = _get(sandbox, "/v1/games", {"dates[]": "2025-04-13", "per_page": 100}).json()
     assert (len(whole["data"]), whole["meta"]) == (15, {"per_page": 100})

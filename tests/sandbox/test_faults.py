@@ -32,7 +32,7 @@ def _games(sandbox: Sandbox, **rule: Any) -> tuple[list[Any], list[Any]]:
 
 def test_a_rule_strikes_so_many_times_behind_so_many_sound_answers() -> None:
     faults = Faults(rules=rules_from([{"kind": "500", "after": 1, "times": 2}, {"kind": "503", "after": 4}]))
-    struck = [faults.strike("balldontlie", "games", "/v1/games", lambda day: False) for _ in range(6)]
+    struck = [faults.strike("balldontlie", "games", "/v1/games", "", lambda day: False) for _ in range(6)]
     assert [rule.kind if rule else None for rule in struck] == [None, "500", "500", None, "503", "503"]
 
 
@@ -132,11 +132,25 @@ def test_a_correction_changes_one_number_of_one_player(sandbox: Sandbox) -> None
     assert [(key, after - before) for key, before, after in changed] == [("ast", 1)]
 
 
+def test_a_fault_of_one_address_leaves_the_others_alone(sandbox: Sandbox) -> None:
+    sandbox.faults([{"kind": "block_page_403", "address": "10.0.0.7", "times": None}])
+    url = sandbox.base("balldontlie") + "/v1/teams"
+    statuses = [
+        requests.get(url, headers={**KEY, "X-Sandbox-Address": address}, timeout=10).status_code
+        for address in ("10.0.0.7", "10.0.0.8")
+    ]
+    assert statuses == [403, 200]
+
+
 def test_an_unknown_fault_is_refused_with_its_name(sandbox: Sandbox) -> None:
     with pytest.raises(SandboxError, match="unknown kind of fault 'earthquake'"):
         sandbox.faults([{"kind": "earthquake"}])
     with pytest.raises(SandboxError, match="unknown field dya"):
         sandbox.faults([{"kind": "500", "dya": DAY}])
+    with pytest.raises(SandboxError, match="times is no number"):
+        sandbox.faults([{"kind": "500", "times": "2"}])
+    with pytest.raises(SandboxError, match="2026-02-30"):
+        sandbox.faults([{"kind": "500", "day": "2026-02-30"}])
 
 
 def test_an_unknown_setting_is_refused_with_its_name() -> None:

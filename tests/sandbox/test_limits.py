@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from include.sandbox.judge import worst_window
 from include.sandbox.limits import Limits
 
@@ -36,3 +39,20 @@ def test_the_worst_window_is_found_wherever_it_starts() -> None:
     assert worst_window(times, 1.0) == 2
     assert worst_window([0.0, 60.0], 60.0) == 1
     assert worst_window([], 60.0) == 0
+
+
+@given(
+    gaps=st.lists(st.floats(0, 30, allow_nan=False), max_size=80),
+    limit=st.integers(1, 8),
+    seconds=st.floats(0.5, 60, allow_nan=False),
+)
+def test_what_is_admitted_never_exceeds_the_limit_by_the_judges_count(
+    gaps: list[float], limit: int, seconds: float
+) -> None:
+    limits = Limits({"balldontlie": ((limit, seconds),)})
+    at, admitted = 0.0, []
+    for gap in gaps:
+        at += gap
+        if limits.admit("balldontlie", "", at):
+            admitted.append(at)
+    assert worst_window(admitted, seconds) <= limit

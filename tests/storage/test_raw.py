@@ -63,6 +63,15 @@ def manifest(*objects: RawObject) -> Manifest:
     )
 
 
+def damaged(store: LocalStore, item: RawObject) -> bool:
+    """Whether the body cannot be had; a wrong one would be worse. gzip's header has bytes that nobody reads."""
+    try:
+        assert get_body(store, item) == BODY
+    except Problem:
+        return True
+    return False
+
+
 def refused(call: Callable[[], object]) -> str:
     with pytest.raises(Problem) as caught:
         call()
@@ -115,15 +124,13 @@ def test_flipped_byte_is_found_or_harmless(tmp_path_factory: pytest.TempPathFact
     store = LocalStore(tmp_path_factory.mktemp("raw"))
     item = put(store)
     path = store.root / item.path
-    damaged = bytearray(path.read_bytes())
-    damaged[int(at * len(damaged))] ^= flip
-    path.write_bytes(damaged)
-    try:
-        assert get_body(store, item) == BODY  # gzip's own header has bytes that nobody reads
-    except Problem as problem:
-        assert problem.error_class is ErrorClass.STORAGE
-        assert problem.message.startswith(f"raw store {store.url}: {item.path} ")
-        assert problem.message.endswith(REPAIR)
+    data = bytearray(path.read_bytes())
+    data[int(at * len(data))] ^= flip
+    path.write_bytes(data)
+    if damaged(store, item):
+        message = refused(lambda: get_body(store, item))
+        assert message.startswith(f"raw store {store.url}: {item.path} ")
+        assert message.endswith(REPAIR)
 
 
 @settings(max_examples=30, deadline=None)

@@ -1,6 +1,7 @@
 """Two sources to try a date's steps on, and a process of its own that takes one date through them and may be killed.
 
-``python -m tests.one_date FOLDER SANDBOX_URL DAY`` scrapes, loads and audits Ball Don't Lie's date below FOLDER.
+``python -m tests.pipeline.one_date FOLDER URL DAY`` scrapes, loads and audits Ball Don't Lie's date below FOLDER; URL
+is the sandbox's.
 """
 
 from __future__ import annotations

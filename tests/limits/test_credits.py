@@ -1,0 +1,584 @@
+"""The credit ledger against an upstream that keeps its own bill: never more than the allowance, and equal at rest."""
+
+from __future__ import annotations
+
+import pickle
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from include.errors import ErrorClass, Problem
+from include.ledger.db import connect
+from include.limits.allowance import Month, Purpose, month_of, next_month
+from include.limits.credits import Meter, QuotaWait, Reservation, balance
+from include.sources.spec import Credits
+
+ROOT = Path(__file__).resolve().parents[2]
+ODDS = "the_odds_api"
+CREDITS = Credits(monthly=500, live_reserve=100)
+NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
+HOLD = timedelta(minutes=5)
+
+
+@dataclass
+class Clock:
+    """The time of the meters and of the upstream."""
+
+    now: datetime = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def db(ops_db: str) -> Iterator[psycopg.Connection[Any]]:
+    with connect(ops_db) as connection:
+        connection.autocommit = True
+        empty(connection)
+        yield connection
+
+
+def empty(db: psycopg.Connection[Any]) -> None:
+    db.execute("TRUNCATE ops.credit_months, ops.credit_reservations, ops.credit_entries")
+
+
+MakeMeter = Callable[..., Meter]
+
+
+@pytest.fixture
+def meter(ops_db: str, db: psycopg.Connection[Any], clock: Clock) -> Iterator[MakeMeter]:
+    """``meter("backfill", spread=..., monthly=...)``: another process's meter of 500 credits, 100 of them for live."""
+    made: list[Meter] = []
+
+    def make(purpose: Purpose, *, spread: bool = False, monthly: int = 500) -> Meter:
+        credits = Credits(monthly=monthly, live_reserve=100)
+        made.append(Meter(lambda: connect(ops_db), {ODDS: credits}, purpose=purpose, spread=spread, now=clock))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def refused(meter: Meter, cost: int) -> tuple[datetime, int]:
+    """(until, left) of a reservation that must wait."""
+    with pytest.raises(QuotaWait) as wait:
+        meter.reserve(ODDS, cost)
+    assert (wait.value.name, wait.value.needed) == (ODDS, cost)
+    return wait.value.until, wait.value.left
+
+
+def spend(meter: Meter, cost: int, *, used: int | None = None) -> None:
+    reservation = meter.reserve(ODDS, cost)
+    reservation.settle(cost=cost, used=used, remaining=None if used is None else 500 - used)
+
+
+def entries(db: psycopg.Connection[Any]) -> list[tuple[str, str, int]]:
+    """(kind, purpose, amount) of every booking, oldest first."""
+    return db.execute("SELECT kind, purpose, amount FROM ops.credit_entries ORDER BY entry_id").fetchall()
+
+
+def open_reservations(db: psycopg.Connection[Any]) -> int:
+    row = db.execute("SELECT count(*) FROM ops.credit_reservations").fetchone()
+    assert row is not None
+    return row[0]
+
+
+# One request after the other.
+
+
+def test_a_request_is_reserved_at_its_most_and_settled_at_its_cost(
+    meter: MakeMeter, db: psycopg.Connection[Any]
+) -> None:
+    backfill = meter("backfill")
+    reservation = backfill.reserve(ODDS, 30)
+    assert balance(db, ODDS, NOON.date()).open_backfill == 30
+    reservation.settle(cost=20, used=20, remaining=480)
+    found = balance(db, ODDS, NOON.date())
+    assert found == Month(
+        month=date(2026, 1, 1),
+        billed=20,
+        spent_backfill=20,
+        backfill_since=date(2026, 1, 15),
+        upstream_total=500,
+        told_under=500,
+        last_reservation=found.last_reservation,
+        settled_through=found.last_reservation,
+    )
+    assert entries(db) == [("reserve", "backfill", 30), ("settle", "backfill", -10)]
+
+
+def test_a_request_that_was_not_sent_costs_nothing(meter: MakeMeter, db: psycopg.Connection[Any]) -> None:
+    meter("live").reserve(ODDS, 30).refund()
+    assert balance(db, ODDS, NOON.date()).committed == 0
+    assert entries(db) == [("reserve", "live", 30), ("refund", "live", -30)]
+    assert open_reservations(db) == 0
+
+
+@pytest.mark.parametrize("used", [None, 20])
+def test_closing_a_reservation_again_changes_nothing(
+    meter: MakeMeter, db: psycopg.Connection[Any], used: int | None
+) -> None:
+    reservation = meter("live").reserve(ODDS, 30)
+    reservation.settle(cost=20, used=used)
+    before = (balance(db, ODDS, NOON.date()), entries(db))
+    reservation.settle(cost=20, used=used)
+    reservation.refund()
+    assert (balance(db, ODDS, NOON.date()), entries(db)) == before
+
+
+def test_an_account_without_credits_is_a_mistake_of_the_program(meter: MakeMeter) -> None:
+    with pytest.raises(KeyError, match="no credits are declared for 'balldontlie': known are"):
+        meter("live").reserve("balldontlie", 1)
+
+
+def test_a_month_without_a_request_is_empty(db: psycopg.Connection[Any]) -> None:
+    assert balance(db, ODDS, date(2026, 3, 9)) == Month(month=date(2026, 3, 1))
+
+
+def test_a_lost_connection_is_replaced(meter: MakeMeter, db: psycopg.Connection[Any]) -> None:
+    live = meter("live")
+    reservation = live.reserve(ODDS, 10)
+    db.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+    )
+    reservation.settle(cost=10, used=10, remaining=490)
+    assert balance(db, ODDS, NOON.date()).billed == 10
+
+
+# What does not fit.
+
+
+def test_backfills_stop_at_the_reserve_and_live_runs_at_the_allowance(meter: MakeMeter) -> None:
+    backfill, live = meter("backfill"), meter("live")
+    spend(backfill, 390, used=390)
+    assert refused(backfill, 11) == (datetime(2026, 2, 1, tzinfo=UTC), 10)
+    spend(backfill, 10, used=400)
+    assert refused(backfill, 1) == (datetime(2026, 2, 1, tzinfo=UTC), 0)
+    spend(live, 95, used=495)
+    assert refused(live, 10) == (datetime(2026, 2, 1, tzinfo=UTC), 5)
+
+
+def test_what_does_not_fit_today_waits_for_the_day_on_which_it_does(meter: MakeMeter, clock: Clock) -> None:
+    backfill = meter("backfill", spread=True)
+    assert refused(backfill, 50) == (datetime(2026, 1, 17, tzinfo=UTC), 24)
+    spend(backfill, 20, used=20)
+    clock.now = datetime(2026, 1, 17, 0, 0, 1, tzinfo=UTC)
+    spend(backfill, 50, used=70)
+    assert refused(backfill, 10) == (datetime(2026, 1, 18, tzinfo=UTC), 1)
+
+
+def test_live_runs_do_not_wait_for_the_days_share(meter: MakeMeter) -> None:
+    spend(meter("live", spread=True), 500, used=500)
+
+
+@pytest.mark.parametrize(("purpose", "cost", "most"), [("backfill", 401, 400), ("live", 501, 500)])
+def test_a_request_that_fits_into_no_month_is_a_problem_that_says_so(
+    meter: MakeMeter, db: psycopg.Connection[Any], purpose: Purpose, cost: int, most: int
+) -> None:
+    with pytest.raises(Problem) as failed:
+        meter(purpose).reserve(ODDS, cost)
+    assert failed.value == Problem(
+        error_class=ErrorClass.QUOTA_EXHAUSTED,
+        message=f"one request can cost {cost} credits of the_odds_api, and {purpose} runs have {most} in a whole month:"
+        " ask for fewer markets or regions at a time, or raise the plan",
+        source=ODDS,
+    )
+    assert entries(db) == []
+
+
+def test_who_just_misses_what_is_under_way_comes_back_in_a_minute(meter: MakeMeter, clock: Clock) -> None:
+    live = meter("live")
+    under_way = live.reserve(ODDS, 495)
+    assert refused(live, 10) == (NOON + timedelta(minutes=1), 5)
+    clock.pass_(minutes=1)
+    under_way.settle(cost=490, used=490, remaining=10)
+    spend(live, 10, used=500)
+    assert refused(live, 10) == (datetime(2026, 2, 1, tzinfo=UTC), 0)
+
+
+def test_nobody_comes_back_soon_for_what_a_dead_process_reserved(meter: MakeMeter, clock: Clock) -> None:
+    live = meter("live")
+    live.reserve(ODDS, 495)
+    clock.now = NOON + HOLD + timedelta(seconds=1)
+    assert refused(live, 10) == (datetime(2026, 2, 1, tzinfo=UTC), 5)
+
+
+def test_the_wait_says_what_is_left_and_survives_pickling() -> None:
+    wait = QuotaWait(ODDS, datetime(2026, 2, 1, tzinfo=UTC), 30, 7)
+    assert str(pickle.loads(pickle.dumps(wait))) == str(wait)
+    assert str(wait) == (
+        "the_odds_api: the request needs up to 30 credits and 7 may be used now; more can be free at 2026-02-01 00:00 UTC"
+    )
+
+
+# The month.
+
+
+def test_a_new_month_is_a_new_allowance_and_the_old_one_is_kept(
+    meter: MakeMeter, db: psycopg.Connection[Any], clock: Clock
+) -> None:
+    live = meter("live")
+    spend(live, 500, used=500)
+    clock.now = refused(live, 10)[0]
+    spend(live, 10)
+    assert balance(db, ODDS, date(2026, 1, 31)).committed == 500
+    assert balance(db, ODDS, date(2026, 2, 1)).committed == 10
+
+
+def test_nothing_is_reserved_so_late_that_the_reset_could_come_first(meter: MakeMeter, clock: Clock) -> None:
+    live = meter("live")
+    reset = datetime(2026, 2, 1, tzinfo=UTC)
+    clock.now = reset - HOLD - timedelta(seconds=1)
+    live.reserve(ODDS, 10)
+    clock.now = reset - HOLD
+    assert refused(live, 10) == (reset, 0)
+
+
+def test_on_the_first_a_total_may_be_last_months_and_does_not_count(
+    meter: MakeMeter, db: psycopg.Connection[Any], clock: Clock
+) -> None:
+    live = meter("live")
+    clock.now = datetime(2026, 2, 1, 23, 59, tzinfo=UTC)
+    spend(live, 10, used=490)
+    assert balance(db, ODDS, clock.now.date()).committed == 10
+    live.exhausted(ODDS)
+    spend(live, 10, used=500)
+    clock.now = datetime(2026, 2, 2, 0, 10, tzinfo=UTC)
+    spend(live, 1, used=25)
+    found = balance(db, ODDS, clock.now.date())
+    assert (found.committed, found.billed, found.spent_live) == (25, 25, 21)
+
+
+# The upstream is right.
+
+
+def test_what_somebody_else_used_of_the_key_is_booked_and_counts(
+    meter: MakeMeter, db: psycopg.Connection[Any]
+) -> None:
+    backfill = meter("backfill")
+    spend(backfill, 10, used=310)
+    assert entries(db)[-1] == ("adjust", "backfill", 300)
+    assert refused(backfill, 91) == (datetime(2026, 2, 1, tzinfo=UTC), 90)
+
+
+def test_a_plan_that_was_raised_counts_at_once(meter: MakeMeter) -> None:
+    spend(meter("live"), 500, used=500)
+    refused(meter("live"), 10)
+    meter("live", monthly=20_000).reserve(ODDS, 10).settle(cost=10, used=510, remaining=19_490)
+    spend(meter("backfill", monthly=20_000), 19_000)
+
+
+def test_a_month_that_the_upstream_calls_used_up_is_used_up_for_all(
+    meter: MakeMeter, clock: Clock
+) -> None:
+    live, backfill = meter("live"), meter("backfill", spread=True)
+    live.exhausted(ODDS)
+    end = datetime(2026, 2, 1, tzinfo=UTC)
+    assert [refused(live, 1), refused(backfill, 1)] == [(end, 0), (end, 0)]
+    spend(meter("live", monthly=501), 1)
+    clock.now = end
+    spend(live, 500)
+
+
+# What died, and what was not answered.
+
+
+@pytest.mark.parametrize("billed", [0, 10])
+def test_a_dead_processs_reservation_counts_until_a_later_answer_brings_the_bill(
+    meter: MakeMeter, db: psycopg.Connection[Any], clock: Clock, billed: int
+) -> None:
+    meter("backfill").reserve(ODDS, 10)  # and never more of it
+    live = meter("live")
+    spend(live, 5, used=billed + 5)
+    assert balance(db, ODDS, NOON.date()).committed == billed + 15  # it could still be on its way
+    clock.now = NOON + HOLD + timedelta(seconds=1)
+    spend(live, 5, used=billed + 10)
+    assert balance(db, ODDS, NOON.date()).committed == billed + 10
+    assert open_reservations(db) == 0
+    assert sum(amount for _, _, amount in entries(db)) == billed + 10
+
+
+def test_an_answer_that_began_before_a_process_can_be_called_dead_does_not_close_its_reservation(
+    meter: MakeMeter, db: psycopg.Connection[Any], clock: Clock
+) -> None:
+    live = meter("live")
+    live.reserve(ODDS, 10)
+    slow = live.reserve(ODDS, 5)
+    clock.now = NOON + HOLD + timedelta(seconds=1)
+    slow.settle(cost=5, used=5, remaining=495)
+    assert balance(db, ODDS, NOON.date()).committed == 15
+
+
+def test_an_answer_without_totals_counts_as_told_until_totals_come(
+    meter: MakeMeter, db: psycopg.Connection[Any], clock: Clock
+) -> None:
+    live = meter("live")
+    live.reserve(ODDS, 10).settle(cost=10, used=None)
+    spend(live, 5, used=5)
+    assert balance(db, ODDS, NOON.date()).committed == 15
+    clock.now = NOON + HOLD + timedelta(seconds=1)
+    spend(live, 5, used=10)
+    assert balance(db, ODDS, NOON.date()).committed == 10
+
+
+def test_a_process_that_wakes_up_after_it_was_called_dead_is_billed_by_its_answer(
+    meter: MakeMeter, db: psycopg.Connection[Any], clock: Clock
+) -> None:
+    live = meter("live")
+    stopped = live.reserve(ODDS, 10)
+    clock.now = NOON + HOLD + timedelta(seconds=1)
+    spend(live, 5, used=5)
+    stopped.settle(cost=10, used=15, remaining=485)
+    assert balance(db, ODDS, NOON.date()).committed == 15
+    assert sum(amount for _, _, amount in entries(db)) == 15
+
+
+def test_answers_that_overtake_each_other_leave_the_later_bill(
+    meter: MakeMeter, db: psycopg.Connection[Any]
+) -> None:
+    live = meter("live")
+    first, second, third = (live.reserve(ODDS, 10) for _ in range(3))
+    second.settle(cost=10, used=30, remaining=470)  # the upstream had billed all three by then
+    assert balance(db, ODDS, NOON.date()).committed == 50
+    third.settle(cost=10, used=20, remaining=480)
+    first.settle(cost=10, used=10, remaining=490)
+    assert balance(db, ODDS, NOON.date()).committed == 30
+
+
+# Any sequence of all that.
+
+
+@dataclass
+class Sent:
+    """A request: what it will cost, and the total that the upstream put into its answer."""
+
+    reservation: Reservation
+    cost: int
+    used: int | None = None
+
+
+@dataclass
+class World:
+    """Meters, and an upstream that bills whatever arrives and refuses nothing."""
+
+    db: psycopg.Connection[Any]
+    clock: Clock
+    meters: dict[Purpose, Meter]
+    bill: Counter[date] = field(default_factory=Counter)
+    by_backfills: Counter[date] = field(default_factory=Counter)
+    under_way: list[Sent] = field(default_factory=list)
+
+    def do(self, step: tuple[Any, ...]) -> None:
+        name, *arguments = step
+        if name in ("reserve", "pass_"):
+            getattr(self, name)(*arguments)
+        elif self.under_way:
+            which, *arguments = arguments
+            getattr(self, name)(self.under_way[which % len(self.under_way)], *arguments)
+
+    def reserve(self, purpose: Purpose, most: int, share: float) -> None:
+        try:
+            reservation = self.meters[purpose].reserve(ODDS, most)
+        except QuotaWait as wait:
+            assert self.clock.now < wait.until <= datetime.combine(
+                next_month(self.clock.now.date()), datetime.min.time(), UTC
+            )
+            return
+        self.under_way.append(Sent(reservation, int(most * share)))
+
+    def arrive(self, sent: Sent) -> None:
+        if sent.used is None:
+            month = month_of(self.clock.now.date())
+            self.bill[month] += sent.cost
+            self.by_backfills[month] += sent.cost if sent.reservation.purpose == "backfill" else 0
+            sent.used = self.bill[month]
+
+    def answer(self, sent: Sent, with_totals: bool) -> None:
+        self.arrive(sent)
+        assert sent.used is not None
+        self.under_way.remove(sent)
+        if with_totals:
+            sent.reservation.settle(cost=sent.cost, used=sent.used, remaining=500 - sent.used)
+        else:
+            sent.reservation.settle(cost=sent.reservation.amount, used=None)
+
+    def refund(self, sent: Sent) -> None:
+        if sent.used is None:
+            self.under_way.remove(sent)
+            sent.reservation.refund()
+
+    def die(self, sent: Sent) -> None:
+        """On its way, arrived or not: nobody will hear of it."""
+        self.under_way.remove(sent)
+
+    def pass_(self, minutes: int) -> None:
+        self.clock.pass_(minutes=minutes)
+        # The client bounds a request: after HOLD it has ended one way or the other.
+        self.under_way = [s for s in self.under_way if s.reservation.reserved_at + HOLD > self.clock.now]
+
+    def check(self) -> None:
+        for month, billed in self.bill.items():
+            committed = balance(self.db, ODDS, month).committed
+            assert billed <= committed <= 500
+            assert self.by_backfills[month] <= 400
+        booked = self.db.execute("SELECT month, sum(amount)::int FROM ops.credit_entries GROUP BY month").fetchall()
+        assert all(total == balance(self.db, ODDS, month).committed for month, total in booked)
+
+    def come_to_rest(self) -> int:
+        """What the ledger holds after all has ended and one more answer came, of a request that cost nothing."""
+        self.under_way.clear()
+        self.pass_(6)
+        if (today := self.clock.now.date()).day == 1 or next_month(today) - today == timedelta(days=1):
+            self.pass_(24 * 60)
+        if (today := self.clock.now.date()).day == 1:
+            self.pass_(24 * 60)
+        month = month_of(self.clock.now.date())
+        try:
+            reservation = self.meters["live"].reserve(ODDS, 1)
+        except QuotaWait:
+            return self.bill[month]
+        reservation.settle(cost=0, used=self.bill[month], remaining=500 - self.bill[month])
+        return balance(self.db, ODDS, month).committed
+
+
+purposes: st.SearchStrategy[Purpose] = st.sampled_from(["live", "backfill"])
+which = st.integers(0, 5)
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("reserve"), purposes, st.sampled_from([1, 10, 60, 250]), st.sampled_from([0, 0.5, 1])),
+        st.tuples(st.just("arrive"), which),
+        st.tuples(st.just("answer"), which, st.sampled_from([True, True, True, False])),
+        st.tuples(st.sampled_from(["refund", "die"]), which),
+        st.tuples(st.just("pass_"), st.sampled_from([1, 3, 6, 60, 24 * 60, 10 * 24 * 60])),
+    ),
+    min_size=8,
+    max_size=40,
+)
+starts = st.sampled_from([NOON, datetime(2026, 1, 30, 23, 50, tzinfo=UTC), datetime(2026, 2, 28, 23, 54, tzinfo=UTC)])
+
+
+@given(starts, st.booleans(), steps)
+@settings(max_examples=60, deadline=None)
+def test_whatever_happens_the_bill_stays_within_the_allowance_and_the_ledger_ends_equal_to_it(
+    ops_db: str, start: datetime, spread: bool, todo: list[tuple[Any, ...]]
+) -> None:
+    with connect(ops_db) as db, connect(ops_db) as shared:
+        db.autocommit = True
+        empty(db)
+        clock = Clock(start)
+        meters: dict[Purpose, Meter] = {
+            "live": Meter(lambda: shared, {ODDS: CREDITS}, purpose="live", now=clock),
+            "backfill": Meter(lambda: shared, {ODDS: CREDITS}, purpose="backfill", spread=spread, now=clock),
+        }
+        world = World(db, clock, meters)
+        for step in todo:
+            world.do(step)
+            world.check()
+        assert world.come_to_rest() == world.bill[month_of(clock.now.date())]
+
+
+# Many processes.
+
+WORKER = """
+import sys
+from datetime import datetime, timedelta, UTC
+import psycopg
+from include.ledger.db import connect
+from include.limits.credits import Meter, QuotaWait
+from include.sources.spec import Credits
+
+url, dies_at = sys.argv[1], int(sys.argv[2])
+now = datetime(2026, 1, 15, 12, tzinfo=UTC)
+credits = {"the_odds_api": Credits(monthly=500, live_reserve=100)}
+meter = Meter(lambda: connect(url), credits, purpose="backfill", spread=False, now=lambda: now)
+upstream = connect(url)
+upstream.autocommit = True
+for n in range(1000):
+    try:
+        reservation = meter.reserve("the_odds_api", 10)
+    except QuotaWait as wait:
+        if wait.until > now + timedelta(minutes=1):
+            break
+        continue
+    (used,) = upstream.execute("UPDATE public.bill SET used = used + 10 RETURNING used").fetchone()
+    if n + 1 == dies_at:
+        print("sent", flush=True)
+        sys.stdin.read()
+    reservation.settle(cost=10, used=used, remaining=500 - used)
+"""
+
+
+@pytest.fixture
+def bill(db: psycopg.Connection[Any]) -> Callable[[], int]:
+    """The upstream's bill, kept in the same server and by nobody of ours."""
+    db.execute("DROP TABLE IF EXISTS public.bill; CREATE TABLE public.bill AS SELECT 0 AS used")
+
+    def used() -> int:
+        row = db.execute("SELECT used FROM public.bill").fetchone()
+        assert row is not None
+        return row[0]
+
+    return used
+
+
+def start(url: str, dies_at: int = 0) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", WORKER, url, str(dies_at)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def end(*processes: subprocess.Popen[str]) -> list[int]:
+    """Exit codes, once they have ended."""
+    for process in processes:
+        process.communicate(timeout=60)
+    return [process.returncode for process in processes]
+
+
+def test_eight_processes_use_400_of_500_credits_exactly(
+    ops_db: str, db: psycopg.Connection[Any], bill: Callable[[], int]
+) -> None:
+    assert end(*(start(ops_db) for _ in range(8))) == [0] * 8
+    assert (bill(), balance(db, ODDS, NOON.date()).committed) == (400, 400)
+    assert open_reservations(db) == 0
+
+
+def test_processes_that_are_killed_on_the_way_cost_no_credit_too_many(
+    ops_db: str, db: psycopg.Connection[Any], meter: MakeMeter, clock: Clock, bill: Callable[[], int]
+) -> None:
+    doomed = [start(ops_db, dies_at) for dies_at in (1, 2)]
+    for process in doomed:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "sent\n"
+        process.kill()
+    assert end(*doomed) == [-signal.SIGKILL] * 2
+    assert end(*(start(ops_db) for _ in range(2))) == [0] * 2
+    assert bill() + 20 == balance(db, ODDS, NOON.date()).committed == 400 + 20 - bill() % 1
+    clock.now = NOON + HOLD + timedelta(seconds=1)
+    meter("live").reserve(ODDS, 10).settle(cost=0, used=bill(), remaining=500 - bill())
+    assert balance(db, ODDS, NOON.date()).committed == bill()
+    assert open_reservations(db) == 0

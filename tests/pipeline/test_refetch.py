@@ -1,0 +1,110 @@
+"""What is asked for again, on order or after a failure, and what comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import requests
+
+from include.errors import ErrorClass
+from include.parsing.nbacom import SCHEDULE, schedule_rows
+from include.storage import raw
+from tests.pipeline.line import DAY, Line, refused, said
+from tests.pipeline.one_date import PLAY_BY_PLAY, partition
+
+
+def test_refetch_of_a_corrected_date_makes_a_second_object_and_new_rows(line: Line) -> None:
+    line.run()
+    before = {(row["game_id"], row["player_id"]): row for row in line.rows()}
+    old_file = {row["source_file"] for row in before.values()}
+    line.fault("corrected", endpoint="box_scores")
+
+    assert line.scrape(refetch=True).requests == 2
+    assert line.load().changed is True
+    assert line.audit().rows == len(before)
+
+    after = {(row["game_id"], row["player_id"]): row for row in line.rows()}
+    assert line.objects() == ["all", "all", "games"]
+    assert after.keys() == before.keys()
+    changed = [(before[key]["ast"], row["ast"]) for key, row in after.items() if row["ast"] != before[key]["ast"]]
+    assert [new - old for old, new in changed] == [1]
+    assert {row["source_file"] for row in after.values()}.isdisjoint(old_file)
+
+
+def test_refetch_of_an_unchanged_date_leaves_everything_as_it_was(line: Line) -> None:
+    line.run()
+    before = line.manifest_file.read_bytes(), line.part.read_bytes(), line.objects()
+    again = line.scrape(refetch=True)
+    assert (again.requests, again.manifest.outcome) == (2, "complete")
+    assert line.load().changed is False
+    assert (line.manifest_file.read_bytes(), line.part.read_bytes(), line.objects()) == before
+
+
+def test_refetch_that_is_blocked_leaves_the_whole_date_loadable(line: Line) -> None:
+    line.run()
+    before = line.manifest_file.read_bytes()
+    line.fault("block_page_403")
+    assert refused(lambda: line.scrape(refetch=True)).error_class is ErrorClass.BLOCKED
+    assert line.manifest_file.read_bytes() == before
+    assert line.load().changed is False
+
+
+def test_refetch_finds_out_that_the_schedule_has_one_game_more(line: Line) -> None:
+    line.schedule(line.listed())
+    line.run()
+    line.schedule([*line.listed(), "AAA@BBB"])
+    assert said(line.scrape(refetch=True).manifest) == ("partial", "schedule", ("AAA@BBB",))
+
+
+# --- an endpoint with a body per game
+
+
+@pytest.fixture
+def plays(line: Line) -> Line:
+    """Play by play of the date; which games it asks for comes from the schedule table."""
+    headers = {"User-Agent": "Mozilla/5.0", "Referer": "https://www.nba.com/", "Origin": "https://www.nba.com"}
+    url = f"{line.sandbox.base('nba_stats')}/stats/scheduleleaguev2?LeagueID=00&Season=2024-25"
+    body = requests.get(url, headers={**headers, "Accept": "application/json"}, timeout=10).content
+    rows = [{**row, "source_file": "nbacom_schedule/all.json.gz"} for row in schedule_rows(body, DAY)]
+    assert len(rows) > 3
+    line.stores.warehouse.replace(SCHEDULE, DAY, rows)
+    return replace(line, endpoint=PLAY_BY_PLAY)
+
+
+def test_bodies_that_had_arrived_before_a_failure_are_not_asked_for_again(plays: Line) -> None:
+    plays.sandbox.faults([{"source": "nba_cdn", "kind": "bad_key", "after": 2}])
+    refused(plays.scrape)
+    kept = plays.objects()
+    plays.sandbox.no_faults()
+    before = len(plays.asked())
+
+    scraped = plays.scrape()
+
+    assert len(kept) == 2
+    asked = [path.rpartition("_")[2].removesuffix(".json") for path in plays.asked()[before:]]
+    assert sorted([*kept, *asked]) == plays.objects()
+    assert (scraped.manifest.outcome, scraped.requests) == ("complete", len(asked))
+    plays.load()
+    assert plays.audit().rows == len(plays.rows())
+
+
+def test_running_game_is_asked_for_again_and_the_finished_ones_are_not(plays: Line) -> None:
+    """A body that ends in the middle of the game stands in for a running one."""
+    plays.scrape()
+    at = partition(PLAY_BY_PLAY, DAY)
+    first, *others = raw.stored_objects(plays.stores.raw, at)
+    body = raw.get_body(plays.stores.raw, first)
+    for path in (plays.folder / first.path.rpartition("/")[2], plays.manifest_file):
+        path.unlink()
+    running = body.replace(b'"actionType":"game"', b'"actionType":"period"')
+    assert running != body
+    facts = {"role": "data", "url": "", "status": 200, "suffix": "json"}
+    raw.put_body(plays.stores.raw, at, item=first.item, body=running, **facts)
+    before = len(plays.asked())
+
+    assert plays.scrape().manifest.outcome == "complete"
+
+    assert [path.rpartition("_")[2] for path in plays.asked()[before:]] == [f"{first.item}.json"]
+    assert plays.run()[0] == "complete"
+    assert len({row["source_file"] for row in plays.rows()}) == 1 + len(others)

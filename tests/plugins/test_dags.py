@@ -1,0 +1,126 @@
+"""The DAGs as Airflow finds them in dags/: which there are, what they are made of, and that they serialize."""
+
+from __future__ import annotations
+
+import ast
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.sdk import DAG
+
+    from include.sources.spec import Source
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = {path.stem: path for path in (ROOT / "dags").glob("*.py")}
+STEPS = ("scrape", "load", "audit")
+
+
+@pytest.fixture
+def daily(bag: DagBag, sources: dict[str, Source]) -> list[tuple[DAG, Source]]:
+    """Every DAG that comes from a spec, with it."""
+    assert sources, "no spec was found in dags/"
+    return [(bag.dags[dag_id], source) for dag_id, source in sources.items()]
+
+
+def test_every_file_gives_the_dag_that_it_is_named_for_without_error_or_warning(bag: DagBag) -> None:
+    assert bag.import_errors == {}
+    assert bag.captured_warnings == {}
+    assert len(FILES) >= 2, f"no DAG files in {ROOT / 'dags'}"
+    assert {dag_id: Path(dag.fileloc) for dag_id, dag in bag.dags.items()} == FILES
+
+
+def test_docstring_of_the_file_is_the_page_of_the_dag(bag: DagBag) -> None:
+    docs = {dag_id: ast.get_docstring(ast.parse(path.read_text()), clean=False) for dag_id, path in FILES.items()}
+    assert {dag_id: dag.doc_md for dag_id, dag in bag.dags.items()} == docs
+    assert all(docs.values())
+
+
+def test_dag_has_three_steps_in_a_row_per_endpoint(daily: list[tuple[DAG, Source]]) -> None:
+    for dag, source in daily:
+        edges = {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks}
+        wanted = {}
+        for endpoint in source.endpoints:
+            scrape, load, audit = (f"{endpoint.name}.{step}" for step in STEPS)
+            wanted |= {scrape: [load], load: [audit], audit: []}
+        assert edges == wanted, dag.dag_id
+
+
+def test_scrape_waits_in_the_pool_of_the_host_that_it_asks_and_nothing_else_does(
+    daily: list[tuple[DAG, Source]],
+) -> None:
+    for dag, source in daily:
+        pools = {task.task_id: task.pool for task in dag.tasks}
+        wanted = {}
+        for endpoint in source.endpoints:
+            scrape, load, audit = (f"{endpoint.name}.{step}" for step in STEPS)
+            host = endpoint.request.connection or source.connection
+            wanted |= {scrape: host, load: "default_pool", audit: "default_pool"}
+        assert pools == wanted, dag.dag_id
+
+
+def test_provisioned_pools_are_those_that_tasks_wait_for(bag: DagBag) -> None:
+    from nba_airflow.specs import hosts
+
+    waited_for = {task.pool for dag in bag.dags.values() for task in dag.tasks} - {"default_pool"}
+    assert waited_for <= set(hosts())
+
+
+def test_dates_are_caught_up_from_the_first_live_one_in_game_dates(daily: list[tuple[DAG, Source]]) -> None:
+    from nba_airflow.timetable import GameDateTimetable
+
+    for dag, source in daily:
+        assert type(dag.timetable) is GameDateTimetable
+        assert dag.catchup is True
+        midnight_after = datetime.combine(source.live_since + timedelta(days=1), datetime.min.time(), UTC)
+        assert dag.start_date in (midnight_after + timedelta(hours=4), midnight_after + timedelta(hours=5))
+
+
+def test_airflow_retries_lost_workers_only_and_passes_nothing_between_tasks(daily: list[tuple[DAG, Source]]) -> None:
+    for dag, source in daily:
+        for task in dag.tasks:
+            assert (task.retries, task.retry_delay) == (2, timedelta(seconds=10))
+            assert (task.do_xcom_push, task.owner, task.template_fields) == (False, source.owner, ())
+
+
+def test_first_live_date_can_be_set_for_an_installation(
+    sources: dict[str, Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nba_airflow.factory import live_since
+
+    source = sources["bdl_box_scores"]
+    assert live_since(source) == datetime(2026, 10, 21, 4, tzinfo=UTC)
+    monkeypatch.setenv("NBA_LIVE_SINCE", "2025-03-08")
+    assert live_since(source) == datetime(2025, 3, 9, 5, tzinfo=UTC)
+
+
+def test_dag_comes_back_from_its_serialized_form(bag: DagBag) -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    for dag in bag.dags.values():
+        again = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+        assert (again.dag_id, type(again.timetable)) == (dag.dag_id, type(dag.timetable))
+        assert {task.task_id: (task.task_type, task.pool) for task in again.tasks} == {
+            task.task_id: (task.task_type, task.pool) for task in dag.tasks
+        }
+
+
+def test_parsing_again_serializes_the_same_so_that_airflow_makes_no_new_version(bag: DagBag) -> None:
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    def written(dags: dict[str, DAG]) -> dict[str, str]:
+        return {dag_id: json.dumps(DagSerialization.to_dict(dag), sort_keys=True) for dag_id, dag in dags.items()}
+
+    assert written(DagBag(ROOT / "dags").dags) == written(bag.dags)
+
+
+def test_summary_looks_every_five_minutes_one_run_at_a_time(bag: DagBag) -> None:
+    dag = bag.dags["backfill_summary"]
+    assert [task.task_id for task in dag.tasks] == ["report"]
+    assert (dag.catchup, dag.max_active_runs, dag.timetable.expression) == (False, 1, "*/5 * * * *")
