@@ -80,8 +80,9 @@ def follow(
         TextColumn("{task.fields[line]}"),
         console=console,
         transient=True,
+        disable=not console.is_terminal,
     ) as bar:
-        task = bar.add_task("backfill", total=len(tracked), line="", visible=console.is_terminal)
+        task = bar.add_task("backfill", total=len(tracked), line="")
         while True:
             now = progress(runs, tracked, ended_before=before, elapsed=clock() - began)
             bar.update(task, completed=now.ended, line=now.line())
