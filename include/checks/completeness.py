@@ -116,8 +116,8 @@ def count(expected: Iterable[Game] | None, present: Iterable[Game]) -> Count:
     )
 
 
-def _standing(game: Game) -> tuple[int, bool, int]:
-    return _RANK[game.state], not game.problem, game.rows
+def _standing(game: Game) -> tuple[bool, int, bool, int]:
+    return _is_sound(game), _RANK[game.state], not game.problem, game.rows
 
 
 def _is_sound(game: Game) -> bool:

@@ -12,6 +12,7 @@ from typing import Self
 
 from tenacity import Retrying, retry_if_result, stop_after_attempt
 
+from include.crash import reach
 from include.errors import RETRIED, ErrorClass, Problem
 from include.http.addresses import Address, Health, LocalHealth, Rotation, addresses
 from include.http.admission import Admission, Gate, Meter, Reservation
@@ -150,6 +151,7 @@ class Client:
         def on_headers(status: int, headers: Mapping[str, str]) -> None:
             nonlocal billed
             admission.release(ok=status not in (403, 429))
+            reach("before settle")
             billed = _bill(request.cost, status, headers, reservation)
 
         got: Reply | Broken | None = None
@@ -170,7 +172,9 @@ class Client:
         reservation = None
         try:
             if request.cost and self._meter:
+                reach("before reserve")
                 reservation = self._meter.reserve(upstream.name, request.cost)
+                reach("after reserve")
             return self._gate.admit(address.name, max_wait=self._policy.max_wait), reservation
         except BaseException:
             if reservation:

@@ -13,7 +13,11 @@ from psycopg.rows import class_row
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """One row of ``ops.batches``. ``generation`` counts the reruns of a backfill; 0 is the backfill itself."""
+    """One row of ``ops.batches``.
+
+    ``kind``: backfill, rerun (of some of its dates), catchup (scheduled runs that were late), live (one run that
+    failed, reported at once). ``generation`` counts the batches of one backfill, or of a DAG's CATCHUP stream.
+    """
 
     batch_id: str
     dag_id: str
@@ -36,6 +40,9 @@ class BatchRun:
     ended_at: datetime | None
 
 
+CATCHUP = 0
+"""Stands in for a backfill's id where runs belong to none; Airflow's ids begin with 1."""
+
 _BATCH = ", ".join(Batch.__dataclass_fields__)
 _RUN = ", ".join(BatchRun.__dataclass_fields__)
 
@@ -54,13 +61,39 @@ def current(connection: psycopg.Connection[Any], dag_id: str, backfill_id: int, 
         connection.commit()
         return found[0]
     generation = found[0].generation + 1 if found else 0
-    batch_id = f"{dag_id}:{backfill_id}:{generation}"
+    kind = "catchup" if backfill_id == CATCHUP else "rerun" if generation else "backfill"
+    batch_id = f"{dag_id}:{backfill_id or 'catchup'}:{generation}"
     connection.execute(
         "INSERT INTO ops.batches (batch_id, dag_id, kind, backfill_id, generation) VALUES (%s, %s, %s, %s, %s)",
-        (batch_id, dag_id, "rerun" if generation else "backfill", backfill_id, generation),
+        (batch_id, dag_id, kind, backfill_id, generation),
     )
     connection.commit()
     return _batches(connection, "batch_id = %s", (batch_id,))[0]
+
+
+def failed_live(connection: psycopg.Connection[Any], dag_id: str, run_id: str, day: date, attempt: int) -> str | None:
+    """Makes a closed batch of one live run that failed; its id, or None where this end was told before."""
+    batch_id = f"{dag_id}:live:{run_id}:{attempt}"
+    new = connection.execute(
+        "INSERT INTO ops.batches (batch_id, dag_id, kind, closed_at) VALUES (%s, %s, 'live', clock_timestamp())"
+        " ON CONFLICT DO NOTHING RETURNING batch_id",
+        (batch_id, dag_id),
+    ).fetchone()
+    connection.execute(
+        "INSERT INTO ops.batch_runs (batch_id, run_id, day, state, started_at, ended_at)"
+        " VALUES (%s, %s, %s, 'failed', clock_timestamp(), clock_timestamp()) ON CONFLICT DO NOTHING",
+        (batch_id, run_id, day),
+    )
+    connection.commit()
+    return batch_id if new else None
+
+
+def has(connection: psycopg.Connection[Any], batch_id: str, run_id: str) -> bool:
+    """Whether the run is part of the batch."""
+    found = connection.execute(
+        "SELECT 1 FROM ops.batch_runs WHERE batch_id = %s AND run_id = %s", (batch_id, run_id)
+    ).fetchone()
+    return found is not None
 
 
 def get(connection: psycopg.Connection[Any], batch_id: str) -> Batch | None:
@@ -126,7 +159,11 @@ def runs(connection: psycopg.Connection[Any], batch_id: str) -> list[BatchRun]:
 
 
 def _has_ended(connection: psycopg.Connection[Any], batch: Batch, run_id: str) -> bool:
-    return any(run.run_id == run_id and run.ended_at for run in runs(connection, batch.batch_id))
+    found = connection.execute(
+        "SELECT 1 FROM ops.batch_runs WHERE batch_id = %s AND run_id = %s AND ended_at IS NOT NULL",
+        (batch.batch_id, run_id),
+    ).fetchone()
+    return found is not None
 
 
 def _batches(connection: psycopg.Connection[Any], where: str, values: Collection[Any]) -> list[Batch]:

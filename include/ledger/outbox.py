@@ -10,7 +10,7 @@ import psycopg
 from psycopg.rows import class_row
 
 # A sender that died in the middle is taken over after so long.
-CLAIM = timedelta(minutes=2)
+CLAIM = timedelta(seconds=45)
 _PAUSES = (timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30))
 
 

@@ -18,6 +18,7 @@ from include.storage.local import write_atomically
 ROOT = Path(__file__).resolve().parents[2]
 
 _FIRST_PORTS = {"api": 8080, "sandbox": 8180}
+PAUSED = "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +93,7 @@ def _kept(at: Home) -> dict[str, str]:
         "api_secret": secrets.token_urlsafe(32),
         "jwt_secret": secrets.token_urlsafe(32),
         "ui_password": secrets.token_urlsafe(12),
-        "live_since": str(eastern_day(datetime.now(UTC))),
+        "live_since": os.environ.get("NBA_LIVE_SINCE") or str(eastern_day(datetime.now(UTC))),
     }
     write_atomically(path, json.dumps(kept, indent=1).encode(), replace=True)
     path.chmod(0o600)
@@ -125,7 +126,7 @@ def write_environment(at: Home, *, ports: dict[str, int], metadata_url: str) -> 
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "8",
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": os.environ.get(PAUSED, "False"),
         "AIRFLOW__CORE__FERNET_KEY": kept["fernet_key"],
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{ports['api']}/execution/",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 SUMMARY = "backfill_summary"
 _ENDED = ("success", "failed")
+# A scheduled run that starts later than this after it was due catches up; until then it is live.
+LATE = timedelta(days=1)
 
 
 @cache
@@ -33,40 +35,73 @@ def _ops_url() -> str:
 
 
 def note(dag_run: DagRun) -> None:
-    """Notes in the ledger that a backfill's run started or ended; closes the batch when it was the last.
+    """Notes in the ledger that a date's run started or ended; closes its batch when it was the last.
 
-    Registering beats counting: this run's end is written first, then the others are looked at.
+    Registering beats counting: this run's end is written first, then the others are looked at. A live run that is on
+    time has no batch: it is reported only when it fails, and then at once, whatever backfill runs beside it.
     """
     from sqlalchemy.orm import object_session
 
     session = object_session(dag_run)
+    day, state = parse_day(dag_run.partition_key), str(dag_run.state)
+    ended = state in _ENDED
+    stream = _stream(dag_run)
     with connect(_ops_url(), application_name="nba scheduler") as connection:
-        batch = batches.current(connection, dag_run.dag_id, dag_run.backfill_id)
-        known = {run.run_id for run in batches.runs(connection, batch.batch_id)}
-        if dag_run.run_id not in known:
-            others = _runs(dag_run, session, ended=False)
-            batches.register(connection, batch.batch_id, {**others, dag_run.run_id: parse_day(dag_run.partition_key)})
-        state = str(dag_run.state)
+        if stream is None:
+            if state == "failed":
+                batch_id = batches.failed_live(
+                    connection, dag_run.dag_id, dag_run.run_id, day, dag_run.clear_number or 0
+                )
+                if batch_id:
+                    _start_summary(batch_id, session)
+            return
+        batch = batches.current(connection, dag_run.dag_id, stream, ended_run=dag_run.run_id if ended else "")
+        if not batches.has(connection, batch.batch_id, dag_run.run_id):
+            batches.register(connection, batch.batch_id, {**_open_runs(dag_run, stream, session), dag_run.run_id: day})
         batches.mark(connection, batch.batch_id, dag_run.run_id, state)
-        if state in _ENDED and not set(_runs(dag_run, session, ended=False)) - {dag_run.run_id}:
+        if ended and batch.closed_at is None and not _more_to_come(dag_run, stream, session):
             _close(connection, batch, dag_run, session)
 
 
-def _runs(dag_run: DagRun, session: Session, *, ended: bool) -> dict[str, date]:
-    """run_id -> day of the backfill's runs that have (not) ended, by Airflow's books."""
-    from airflow.models.dagrun import DagRun
-    from sqlalchemy import select
+def _stream(dag_run: DagRun) -> int | None:
+    """The backfill's id; CATCHUP for a scheduled run that is late or was cleared; None for a live run on time."""
+    if dag_run.backfill_id is not None:
+        return int(dag_run.backfill_id)
+    late = dag_run.run_after < datetime.now(UTC) - LATE
+    return batches.CATCHUP if str(dag_run.run_type) == "scheduled" and (late or dag_run.clear_number) else None
 
-    states = _ENDED if ended else ("queued", "running")
+
+def _open_runs(dag_run: DagRun, stream: int, session: Session) -> dict[str, date]:
+    """run_id -> day of the stream's runs that have not ended, by Airflow's books."""
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy import or_, select
+
+    if stream == batches.CATCHUP:
+        late = or_(DagRun.run_after < datetime.now(UTC) - LATE, DagRun.clear_number > 0)
+        mine = (DagRun.backfill_id.is_(None), DagRun.run_type == "scheduled", late)
+    else:
+        mine = (DagRun.backfill_id == stream,)
     with session.no_autoflush:
         rows = session.execute(
             select(DagRun.run_id, DagRun.partition_key).where(
-                DagRun.dag_id == dag_run.dag_id,
-                DagRun.backfill_id == dag_run.backfill_id,
-                DagRun.state.in_(states),
+                DagRun.dag_id == dag_run.dag_id, DagRun.state.in_(("queued", "running")), *mine
             )
         )
-        return {run_id: parse_day(key) for run_id, key in rows}
+        return {run_id: parse_day(key) for run_id, key in rows if key}
+
+
+def _more_to_come(dag_run: DagRun, stream: int, session: Session) -> bool:
+    """Whether other runs of the stream are open, or the schedule is about to make another late one."""
+    if set(_open_runs(dag_run, stream, session)) - {dag_run.run_id}:
+        return True
+    if stream != batches.CATCHUP:
+        return False
+    from airflow.models.dag import DagModel
+
+    with session.no_autoflush:
+        model = session.get(DagModel, dag_run.dag_id)
+    due = model.next_dagrun_create_after if model and not model.is_paused else None
+    return due is not None and due < datetime.now(UTC) - LATE
 
 
 def _close(connection: psycopg.Connection[Any], batch: batches.Batch, dag_run: DagRun, session: Session) -> None:

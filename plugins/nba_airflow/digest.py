@@ -20,7 +20,7 @@ PASSING = ("fetched", "loaded")
 """Outcomes of steps that went well and leave the date's own outcome to the next step."""
 
 
-def report_of(connection: psycopg.Connection[Any], batch: Batch, domain: str) -> Report:
+def report_of(connection: psycopg.Connection[Any], batch: Batch) -> Report:
     """The batch as one report: a result per date and endpoint, also for dates that never ran."""
     runs = batches.runs(connection, batch.batch_id)
     rows = outcomes.of_runs(connection, batch.dag_id, [run.run_id for run in runs])
@@ -29,7 +29,7 @@ def report_of(connection: psycopg.Connection[Any], batch: Batch, domain: str) ->
     earlier = outcomes.latest([row for row in rows if row.ended_at < batch.opened_at])
     bad = sorted({r.day for r in results if r.outcome not in GREEN})
     days = [run.day for run in runs]
-    first = batches.get(connection, f"{batch.dag_id}:{batch.backfill_id}:0") if batch.generation else None
+    first = batches.get(connection, f"{batch.dag_id}:{batch.backfill_id}:0") if batch.kind == "rerun" else None
     return Report(
         batch_id=batch.batch_id,
         dag_id=batch.dag_id,
@@ -45,7 +45,7 @@ def report_of(connection: psycopg.Connection[Any], batch: Batch, domain: str) ->
         bytes=sum(row.bytes for row in mine if row.task == "scrape"),
         rerun_command=rerun_command(batch.dag_id, bad),
         ui_url=os.environ.get("AIRFLOW__API__BASE_URL", ""),
-        recovered=_recovered(results, earlier) if batch.generation else (),
+        recovered=_recovered(results, earlier) if batch.kind != "backfill" else (),
         in_reply_to=_message_id_of(connection, first.batch_id) if first else None,
         code_version=os.environ.get("NBA_VERSION", ""),
     )

@@ -1,4 +1,4 @@
-"""Scheduler-side hooks: pools at its start, and the batch that a backfill's runs belong to, from first to last run.
+"""Scheduler-side hooks: pools at its start, and the batch that a date's run belongs to, from first to last.
 
 Airflow calls these in the scheduler before it commits, swallows what they raise (its log has it) and calls them
 again after a crash (seen on 3.3.2), so each is quick, repeatable and uses Airflow's own session for Airflow's rows.
@@ -49,7 +49,7 @@ def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
 
 
 def _note(dag_run: DagRun) -> None:
-    if dag_run.backfill_id is not None and dag_run.partition_key:
+    if dag_run.partition_key:
         from nba_airflow.batch import note
 
         note(dag_run)

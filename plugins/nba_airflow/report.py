@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from include.checks.completeness import Outcome
+from include.crash import reach
 from include.errors import ErrorClass, Problem
 from include.partition import Partition
 from nba_airflow import connections
@@ -85,5 +86,7 @@ class Report:
 
         fields = {k: v for k, v in self._fields.items() if k in OutcomeRow.__dataclass_fields__}
         row = OutcomeRow(**fields, outcome=str(outcome), message=message, ended_at=datetime.now(UTC))
+        reach("before outcome")
         with connect(connections.ops_url()) as connection:
             record(connection, row)
+        reach("after outcome")

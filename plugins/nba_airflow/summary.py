@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable
 from airflow.sdk.exceptions import AirflowFailException
 
+from include.crash import reach
 from include.errors import Problem
 from nba_airflow import connections
 
 if TYPE_CHECKING:
     import psycopg
     from airflow.sdk import Context
-
-
-# An open batch of which nothing was heard for so long is looked at: a killed scheduler may have missed its end.
-QUIET = timedelta(minutes=2)
 
 
 class SummaryOperator(BaseOperator):
@@ -34,12 +31,13 @@ class SummaryOperator(BaseOperator):
             self._send_due(connection)
 
     def _close_forgotten(self, connection: psycopg.Connection[Any], context: Context) -> None:
+        from include.digest.policy import POLICY
         from include.ledger import batches
 
         for batch in batches.unfinished(connection):
             runs = batches.runs(connection, batch.batch_id)
             heard = max((m for r in runs for m in (r.started_at, r.ended_at) if m), default=batch.opened_at)
-            if datetime.now(UTC) - heard < QUIET:
+            if datetime.now(UTC) - heard < POLICY.group_wait:
                 continue
             waiting = context["ti"].get_dr_count(
                 dag_id=batch.dag_id, run_ids=[r.run_id for r in runs], states=["queued", "running"]
@@ -50,7 +48,7 @@ class SummaryOperator(BaseOperator):
 
     def _report_due(self, connection: psycopg.Connection[Any]) -> None:
         from include.digest.message import Envelope, message_for, message_id, stored
-        from include.ledger import batches, outbox
+        from include.ledger import alerts, batches, outbox
         from nba_airflow.digest import report_of
 
         for batch in batches.due(connection):
@@ -59,7 +57,11 @@ class SummaryOperator(BaseOperator):
             envelope = Envelope(
                 sender=extra["sender"], recipients=extra["recipients"], reply_to=extra.get("reply_to", "")
             )
-            report = report_of(connection, batch, envelope.domain)
+            report = report_of(connection, batch)
+            if batch.kind == "live" and alerts.withheld(connection, report):
+                batches.reported(connection, batch.batch_id)
+                self.log.info("live run failed like one that was reported lately: no mail (%s)", batch.batch_id)
+                continue
             message = message_for(report, envelope)
             row = outbox.Mail(
                 mail_id=batch.batch_id,
@@ -67,8 +69,12 @@ class SummaryOperator(BaseOperator):
                 subject=str(message["Subject"]),
                 content=stored(message),
             )
+            reach("before outbox")
             outbox.put(connection, row)
+            if batch.kind == "live":
+                alerts.note(connection, report)
             batches.reported(connection, batch.batch_id)
+            reach("after outbox")
             self.log.info("batch %s: %s", batch.batch_id, row.subject)
 
     def _send_due(self, connection: psycopg.Connection[Any]) -> None:
@@ -80,11 +86,13 @@ class SummaryOperator(BaseOperator):
         while mail := outbox.claim(connection):
             found = connections.connection(connections.MAIL)
             try:
+                reach("before send")
                 receipt = deliver(restored(mail.content), mail_target(found.host or "", found.password or ""))
             except Problem as problem:
                 outbox.not_sent(connection, mail, str(problem), again=problem.retry_at is not None)
                 problems.append(problem)
             else:
+                reach("after send")
                 outbox.sent(connection, mail.mail_id, receipt.where)
                 self.log.info("mail %s: %s", mail.message_id, receipt.where)
         if problems:
@@ -101,7 +109,7 @@ def summary_dag(doc: str | None) -> DAG:
         max_active_runs=1,
         doc_md=doc,
         tags=["mail"],
-        default_args={"owner": "data-platform", "retries": 2, "retry_delay": timedelta(seconds=15)},
+        default_args={"owner": "data-platform", "retries": 3, "retry_delay": timedelta(seconds=60)},
     ) as dag:
         SummaryOperator(task_id="report", do_xcom_push=False)
     return dag

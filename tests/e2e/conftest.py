@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import email
 import json
+import os
 import shlex
 import shutil
 import subprocess
 import tempfile
+import threading
 import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
-from email.message import EmailMessage
-from email.policy import default
+from datetime import UTC, date, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from include import crash
 from include.local import control
-from include.local.environment import ROOT, Home
+from include.local.environment import PAUSED, ROOT, Home
+from include.partition import eastern_day
 from include.sandbox.judge import worst_window
 from include.warehouse.local import LocalWarehouse
 
@@ -35,11 +37,45 @@ class Finished:
     err: str
 
 
+class SendGridStandIn(ThreadingHTTPServer):
+    """Takes v3/mail/send on loopback as SendGrid does: a bearer key, 202 and an id; ``refusals`` answer first."""
+
+    key = "SG.stand-in-key"
+
+    def __init__(self) -> None:
+        self.mails: list[dict[str, Any]] = []
+        self.refusals: list[int] = []
+        super().__init__(("127.0.0.1", 0), _SendGridHandler)
+
+    @property
+    def host(self) -> str:
+        """For the connection's host."""
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _SendGridHandler(BaseHTTPRequestHandler):
+    server: SendGridStandIn
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        known = self.headers["Authorization"] == f"Bearer {SendGridStandIn.key}"
+        status = 401 if not known else self.server.refusals.pop(0) if self.server.refusals else 202
+        if status == 202:
+            self.server.mails.append(body)
+        self.send_response(status)
+        self.send_header("X-Message-Id", f"stand-in-{len(self.server.mails)}")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keeps the tests' output clean."""
+
+
 class System:
     """What a test can do with the installation, all from outside."""
 
-    def __init__(self, home: Home, ports: dict[str, int]) -> None:
-        self.home, self.ports = home, ports
+    def __init__(self, home: Home, ports: dict[str, int], sendgrid: SendGridStandIn) -> None:
+        self.home, self.ports, self.sendgrid = home, ports, sendgrid
 
     def shell(self, words: str) -> list[str]:
         """The command line that an operator's shell would run."""
@@ -78,10 +114,9 @@ class System:
         """The most requests of a source in any 60 seconds, by the sandbox's clock."""
         return worst_window([r["mono"] for r in self.requests() if r["source"] == source], 60.0)
 
-    def mails(self) -> list[EmailMessage]:
-        """The outbox' mails, oldest first."""
-        files = sorted(self.home.outbox.glob("*.eml"), key=lambda path: path.stat().st_mtime_ns)
-        return [email.message_from_bytes(path.read_bytes(), policy=default) for path in files]
+    def mails(self, dag_id: str = "") -> list[dict[str, Any]]:
+        """What the stand-in took, oldest first; of one DAG, if one is given."""
+        return [mail for mail in self.sendgrid.mails if f" {dag_id}" in mail["subject"]]
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a query on the warehouse."""
@@ -121,15 +156,40 @@ class System:
         return json.loads(text) if text else None
 
 
+LIVE_DAYS = 4
+"""Live runs begin so many days ago; DAGs are paused until a test unpauses them, which is when they catch up."""
+
+
 @pytest.fixture(scope="session")
-def system() -> Iterator[System]:
+def crash_orders() -> Iterator[Path]:
+    """A folder in which a file named like a crash point kills one process there."""
+    folder = Path(tempfile.mkdtemp(prefix="nba-crash-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def system(crash_orders: Path) -> Iterator[System]:
     """The running installation, shared by all tests: each uses dates of its own.
 
     Not below pytest's own folder, which the third session after this one would remove, running or not.
     """
     home = Home(root=Path(tempfile.mkdtemp(prefix="nba-e2e-")))
-    try:
-        yield System(home, control.up(home, [])["ports"])
-    finally:
-        control.down(home)
-        shutil.rmtree(home.root)
+    since = eastern_day(datetime.now(UTC)) - timedelta(days=LIVE_DAYS)
+    settings = {"NBA_LIVE_SINCE": str(since), PAUSED: "True", crash.ORDERS: str(crash_orders)}
+    os.environ.update(settings)
+    with SendGridStandIn() as sendgrid:
+        threading.Thread(target=sendgrid.serve_forever, daemon=True).start()
+        try:
+            system = System(home, control.up(home, [])["ports"], sendgrid)
+            mail = system.api("GET", "connections/mail")
+            changed = {"connection_id": "mail", "conn_type": "generic", "host": sendgrid.host, "password": sendgrid.key}
+            system.api("PATCH", "connections/mail", {**changed, "extra": mail["extra"]})
+            system.api("PATCH", "dags/backfill_summary", {"is_paused": False})
+            yield system
+        finally:
+            control.down(home)
+            sendgrid.shutdown()
+            for name in settings:
+                del os.environ[name]
+            shutil.rmtree(home.root)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 DAG = "bdl_box_scores"
+LIVE_DAYS = 4  # as in conftest.py
 
 
 def until(question, seconds=120):
@@ -28,11 +29,20 @@ def until(question, seconds=120):
     return asking(question)()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def caught_up(system: System):
+    """The DAG is unpaused, and its dates of the last days have run: a backfill of them would be refused."""
+    system.api("PATCH", f"dags/{DAG}", {"is_paused": False})
+    today = str(eastern_day(datetime.now(UTC)))
+    until(lambda: system.metadata("SELECT next_dagrun_partition_key FROM dag WHERE dag_id = %s", DAG) == [(today,)])
+    until(lambda: system.mails(DAG))
+
+
 def test_a_week_with_an_empty_and_an_incomplete_date_is_reported_once_and_healed(system: System):
     system.faults(
         [{"source": "balldontlie", "endpoint": "box_scores", "day": "2024-12-25", "kind": "missing_game", "times": 1}]
     )
-    mails = len(system.mails())
+    mails = len(system.mails(DAG))
 
     code, answer = system.backfill(f"{DAG} -s 2024-12-21 -e 2024-12-27")
 
@@ -48,12 +58,12 @@ def test_a_week_with_an_empty_and_an_incomplete_date_is_reported_once_and_healed
     }
     assert not system.part(DAG, date(2024, 12, 25)).exists()
     assert system.rows(f"SELECT count(*) FROM raw.{DAG} WHERE game_date = '2024-12-24'") == [(0,)]
-    first = system.mails()[mails:]
-    assert [str(mail["Subject"]) for mail in first] == [
+    first = system.mails(DAG)[mails:]
+    assert [mail["subject"] for mail in first] == [
         f"[1 incomplete] {DAG} 2024-12-21..2024-12-27: 6 of 7 dates complete"
     ]
     command = f"airflow dags backfill {DAG} -s 2024-12-25 -e 2024-12-25 --rerun-failed-tasks -y"
-    assert command in first[0].get_body(("plain",)).get_content()
+    assert command in first[0]["content"][0]["value"]
 
     asked = len(system.requests())
     code, answer = system.backfill(f"{DAG} -s 2024-12-25 -e 2024-12-25 --rerun-failed-tasks")
@@ -61,9 +71,9 @@ def test_a_week_with_an_empty_and_an_incomplete_date_is_reported_once_and_healed
     assert (code, answer["dates"]["2024-12-25"]["outcome"]) == (0, "complete")
     assert len(system.requests()) - asked == 2  # the list of games, and the box scores; nothing else is asked again
     assert system.part(DAG, date(2024, 12, 25)).exists()
-    again = system.mails()[mails:]
+    again = system.mails(DAG)[mails:]
     assert len(again) == 2
-    assert again[1]["In-Reply-To"] == first[0]["Message-ID"]
+    assert again[1]["headers"]["In-Reply-To"] == first[0]["headers"]["Message-ID"]
 
 
 def test_a_rerun_of_a_loaded_date_changes_no_byte_and_asks_nothing(system: System):
@@ -159,8 +169,11 @@ def test_a_backfill_of_old_dates_does_not_start_live_runs_of_the_dates_since(sys
 
     following = system.metadata("SELECT next_dagrun_partition_key FROM dag WHERE dag_id = %s", DAG)
 
-    assert following == [(str(eastern_day(datetime.now(UTC))),)]
-    assert system.metadata("SELECT count(*) FROM dag_run WHERE run_type = 'scheduled' AND dag_id = %s", DAG) == [(0,)]
+    today = eastern_day(datetime.now(UTC))
+    live = [str(today - timedelta(days=n)) for n in range(LIVE_DAYS, 0, -1)]
+    scheduled = "SELECT partition_key FROM dag_run WHERE run_type = 'scheduled' AND dag_id = %s ORDER BY 1"
+    assert following == [(str(today),)]
+    assert [key for (key,) in system.metadata(scheduled, DAG)] == live
 
 
 def test_a_date_that_is_not_final_yet_waits_without_worker_or_slot(system: System):

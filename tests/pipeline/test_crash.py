@@ -106,14 +106,23 @@ def test_process_that_nobody_wants_dead_lives(sandbox: Sandbox, tmp_path: Path) 
     assert [killed(tmp_path / str(n), sandbox, spot) for n, spot in enumerate(("", "after load:2"))] == [0, 0]
 
 
-def test_every_point_in_the_code_is_known_and_tried() -> None:
-    found = {
+def points_in(*files: Path) -> set[str]:
+    """The names that the files hand to ``reach``."""
+    return {
         node.args[0].value
-        for path in (ROOT / "include").rglob("*.py")
+        for path in files
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
         and node.func.id == "reach"
         and isinstance(node.args[0], ast.Constant)
     }
-    assert found == set(crash.POINTS) == {point for point, _ in SPOTS}
+
+
+def test_every_point_in_the_code_is_known() -> None:
+    assert points_in(*(ROOT / "include").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")) == set(crash.POINTS)
+
+
+def test_every_point_of_a_dates_steps_is_tried() -> None:
+    steps = points_in(ROOT / "include" / "pipeline.py", ROOT / "include" / "storage" / "local.py")
+    assert steps == {point for point, _ in SPOTS}
