@@ -30,13 +30,16 @@ class ErrorClass(StrEnum):
 
 RETRIED = frozenset({ErrorClass.RATE_LIMITED, ErrorClass.HANG, ErrorClass.UPSTREAM_DOWN, ErrorClass.BLOCKED})
 
-# What differs between two occurrences of one error: dates, clock times, hex ids, numbers.
-_VARIABLE = re.compile(r"\d{4}-\d{2}-\d{2}(?:T[\d:.]+Z?)?|\b[0-9a-f]{8,}\b|\b\d+(?:\.\d+)?\b")
+# What differs between two occurrences of one error: games, dates, clock times, hex ids, numbers.
+_VARIABLE = re.compile(
+    r"\b[A-Z]{2,4}@[A-Z]{2,4}\b|\d{4}-\d{2}-\d{2}(?:T[\d:.]+Z?)?|\b[0-9a-f]{8,}\b|\b\d+(?:\.\d+)?\b"
+)
+_LIST = re.compile(r"#(?:, #)+")
 
 
 def normalised(message: str) -> str:
-    """The message with dates, ids and numbers replaced by ``#``: equal for every date that failed alike."""
-    return " ".join(_VARIABLE.sub("#", message).split())
+    """The message with games, dates, ids and numbers replaced by ``#``: equal for every date that failed alike."""
+    return _LIST.sub("#", " ".join(_VARIABLE.sub("#", message).split()))
 
 
 @dataclass(kw_only=True)

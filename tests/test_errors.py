@@ -94,3 +94,11 @@ def test_another_class_endpoint_or_message_is_another_failure(other: Problem) ->
 def test_address_and_attempt_are_no_part_of_the_fingerprint() -> None:
     plain = Problem(error_class=FULL.error_class, message=FULL.message, endpoint=FULL.endpoint)
     assert plain.fingerprint == FULL.fingerprint
+
+
+def test_incomplete_dates_have_one_fingerprint_whatever_games_they_lack() -> None:
+    messages = ("4 of 5 games: missing UTA@DET", "9 of 11 games: missing GSW@UTA, LAL@BOS, CHA@MIA")
+    prints = {
+        Problem(error_class=ErrorClass.INCOMPLETE, endpoint="box_scores", message=each).fingerprint for each in messages
+    }
+    assert len(prints) == 1

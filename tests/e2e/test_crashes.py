@@ -1,4 +1,4 @@
-"""kill -9 at every named point, of the scheduler and of Postgres, in the middle of a backfill: nothing lost or doubled."""
+"""kill -9 at every named point, of the scheduler and of Postgres, amid a backfill: nothing is lost or doubled."""
 
 from __future__ import annotations
 

@@ -1,0 +1,119 @@
+"""Every source on real processes: a week of each, credits that run out, and a pool that somebody raised."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
+
+from include.partition import eastern_day
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import System
+
+pytestmark = pytest.mark.slow
+
+# The schedule first: the others are counted against it.
+DAGS = (
+    "nbacom_schedule",
+    "nbacom_box_scores",
+    "bigdataball_play_by_play",
+    "odds_api_props",
+    "bdl_box_scores",
+)
+TABLES = (
+    "bdl_box_scores",
+    "bigdataball_play_by_play",
+    "nbacom_play_by_play",
+    "nbacom_player_box_scores",
+    "nbacom_schedule",
+    "odds_api_game_lines",
+    "odds_api_player_props",
+)
+
+
+def until(question, seconds=240):
+    """Asks until the answer is true; fails with the last one."""
+    asking = retry(retry=retry_if_result(lambda found: not found), stop=stop_after_delay(seconds), wait=wait_fixed(0.5))
+    return asking(question)()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def caught_up(system: System):
+    """All DAGs are unpaused and past their late dates."""
+    system.faults([])
+    today = str(eastern_day(datetime.now(UTC)))
+    for dag in DAGS:
+        system.api("PATCH", f"dags/{dag}", {"is_paused": False})
+        upcoming = "SELECT next_dagrun_partition_key FROM dag WHERE dag_id = %s"
+        until(lambda dag=dag, upcoming=upcoming: system.metadata(upcoming, dag) == [(today,)])
+        until(lambda dag=dag: system.mails(dag))
+
+
+def test_a_week_of_every_source_has_the_same_games_in_every_table(system: System):
+    asked = len(system.requests())
+    for dag in DAGS:
+        code, answer = system.backfill(f"{dag} -s 2024-02-05 -e 2024-02-08")
+        assert (code, {found["outcome"] for found in answer["dates"].values()}) == (0, {"complete"}), dag
+
+    games = {
+        table: system.rows(
+            f"SELECT DISTINCT game_date, away_tricode, home_tricode FROM raw.{table}"
+            " WHERE game_date BETWEEN '2024-02-05' AND '2024-02-08' ORDER BY ALL"
+        )
+        for table in TABLES
+    }
+    assert all(found == games["nbacom_schedule"] for found in games.values())
+    made = [r for r in system.requests()[asked:] if "scheduleleaguev2" in r["path"]]
+    assert len(made) <= 1  # one a season, none if another test has loaded it
+    assert not [r for r in system.requests()[asked:] if r["path"] == "/v1/games"]  # the schedule knows
+    assert not [r for r in system.requests()[asked:] if r["limited"]]
+
+
+def test_a_backfill_that_the_credits_do_not_cover_waits_without_a_worker_and_says_until_when(system: System):
+    used = json.loads(json.dumps(system.requests()[-1]))["credits_used"]
+    used = max([r["credits_used"] for r in system.requests() if r["source"] == "the_odds_api"], default=used)
+    connection = system.api("GET", "connections/the_odds_api")
+    before = {
+        "connection_id": "the_odds_api",
+        "conn_type": "http",
+        "host": connection["host"],
+        "password": "sandbox-key",
+    }
+    small = {"credits": {"monthly": used + 150, "live_reserve": 100, "spread": False}}
+    system.api("PATCH", "connections/the_odds_api", {**before, "extra": json.dumps(small)})
+    try:
+        assert system.backfill("odds_api_props -s 2024-03-10 -e 2024-03-11 --detach")[0] == 0
+        waiting = (
+            "SELECT count(*) FROM task_instance t JOIN dag_run r USING (dag_id, run_id) WHERE t.state = 'deferred'"
+        )
+        waiting += " AND r.partition_key IN ('2024-03-10', '2024-03-11') AND dag_id = 'odds_api_props'"
+        until(lambda: system.metadata(waiting)[0][0] >= 2)
+
+        said = system.ops(
+            "SELECT outcome, message FROM ops.outcomes WHERE outcome = 'quota_wait' AND day >= '2024-03-10'"
+        )
+        assert {outcome for outcome, _ in said} == {"quota_wait"}
+        assert all("the next allotment is due" in message for _, message in said)
+        spent = [r["billed"] for r in system.requests() if r["source"] == "the_odds_api"]
+        assert sum(spent) <= used + 50  # 150 less the 100 that are for live runs
+        assert system.api("GET", "pools/the_odds_api")["occupied_slots"] == 0
+    finally:
+        system.api("PATCH", "connections/the_odds_api", {**before, "extra": connection["extra"]})
+        (backfill,) = system.metadata("SELECT max(id) FROM backfill WHERE dag_id = 'odds_api_props'")
+        system.api("PUT", f"backfills/{backfill[0]}/cancel")
+
+
+def test_raising_a_pools_slots_breaks_no_limit(system: System):
+    pool = {"name": "balldontlie", "slots": 100, "description": "raised by hand", "include_deferred": False}
+    system.api("PATCH", "pools/balldontlie", pool)
+
+    code, _ = system.backfill("bdl_box_scores -s 2023-12-01 -e 2023-12-20 --max-active-runs 20")
+
+    assert code == 0
+    assert system.worst_minute("balldontlie") <= 60
+    assert system.api("GET", "pools/balldontlie")["slots"] == 100
+    system.api("PATCH", "pools/balldontlie", {**pool, "slots": 8})
