@@ -67,7 +67,7 @@ def test_a_week_of_every_source_has_the_same_games_in_every_table(system: System
         for table in TABLES
     }
     assert all(found == games["nbacom_schedule"] for found in games.values())
-    made = [r for r in system.requests()[asked:] if "scheduleleaguev2" in r["path"]]
+    made = [r for r in system.requests()[asked:] if "Season=2023-24" in r["query"] and "schedule" in r["path"]]
     assert len(made) <= 1  # one a season, none if another test has loaded it
     assert not [r for r in system.requests()[asked:] if r["path"] == "/v1/games"]  # the schedule knows
     assert not [r for r in system.requests()[asked:] if r["limited"]]
