@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
@@ -77,13 +77,13 @@ class ScrapeOperator(DateOperator):
         partition = self.partition(context)
         self._wait_until(available_at(self.endpoint, partition.day), "its games cannot be final before then")
         refetch = bool((context["dag_run"].conf or {}).get("refetch"))
-        kind = "backfill" if str(context["dag_run"].run_type) == "backfill" else "live"
+        purpose = self._purpose(context, partition)
         group = self.endpoint.shared(partition.day) if self.endpoint.shared else ""
         try:
             with (
                 self.reported(context, partition) as report,
                 lease(connections.ops_url(), partition, group=group),
-                wire(self.source, kind) as lines,
+                wire(self.source, purpose) as lines,
             ):
                 scraped = scrape(self.source, self.endpoint, partition, connections.stores(), lines, refetch=refetch)
                 report.scraped(scraped)
@@ -97,6 +97,15 @@ class ScrapeOperator(DateOperator):
             again, why = wait.until, str(wait)
             report.waits(Outcome.QUOTA_WAIT, why)
         self._wait_until(again, why)
+
+    def _purpose(self, context: Context, partition: Partition) -> Literal["live", "backfill"]:
+        """Which part of paid credits the run may use: a date that is over a day late is no live one, who ever asks."""
+        from include.pipeline import late_at
+
+        # Compared, not printed: the enum of the task SDK prints as DagRunType.BACKFILL (3.3.2).
+        asked_for = context["dag_run"].run_type == "backfill"
+        late = datetime.now(UTC) > late_at(self.endpoint, partition.day) + timedelta(days=1)
+        return "backfill" if asked_for or late else "live"
 
     def _wait_until(self, moment: datetime, why: str) -> None:
         from airflow.providers.standard.triggers.temporal import DateTimeTrigger

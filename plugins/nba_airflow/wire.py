@@ -16,8 +16,8 @@ HOLD = 90.0
 
 
 @contextmanager
-def wire(source: Source, kind: Literal["live", "backfill"]) -> Iterator[Wire]:
-    """Client and upstreams of a source; ``kind`` (live or backfill) says which part of paid credits it may use.
+def wire(source: Source, purpose: Literal["live", "backfill"]) -> Iterator[Wire]:
+    """Client and upstreams of a source; ``purpose`` says which part of paid credits it may use.
 
     Nothing is connected before the first request; all is closed at the end.
     """
@@ -40,7 +40,7 @@ def wire(source: Source, kind: Literal["live", "backfill"]) -> Iterator[Wire]:
     meter = None
     if allowances:
         spread = all(credits.spread for credits in allowances.values())
-        meter = Meter(lambda: connect(url), allowances, purpose=kind, spread=spread)
+        meter = Meter(lambda: connect(url), allowances, purpose=purpose, spread=spread)
     try:
         with Client(gate, meter=meter) as client:
             yield Wire(client=client, upstreams=upstreams)
