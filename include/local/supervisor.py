@@ -180,10 +180,20 @@ def _watch(
             code = service.process.returncode
             print(f"supervisor: {service.name} ended with {code}; again in {pause} s", flush=True)
             service.process, service.due, service.failures = None, now + pause, service.failures + 1
-        if not ready and _healthy(ports["api"]):
+        if not ready and _healthy(ports["api"]) and _parsed(at):
             ready = True
             pids = {s.name: s.process.pid for s in services if s.process}
             say(at, "ready", ports=dict(ports), pids=pids, recorded=recorded)
+
+
+def _parsed(at: Home) -> bool:
+    """Whether every file in dags/ has been read, to a DAG or to an import error that the UI shows."""
+    import psycopg
+
+    read = "SELECT (SELECT count(DISTINCT dag_id) FROM serialized_dag) + (SELECT count(*) FROM import_error)"
+    with psycopg.connect(postgres.url(at.postgres, "airflow")) as connection:
+        (found,) = connection.execute(read).fetchone() or (0,)
+    return found >= len(list((ROOT / "dags").glob("*.py")))
 
 
 def _healthy(port: int) -> bool:
