@@ -78,7 +78,8 @@ def test_a_backfill_that_the_credits_do_not_cover_waits_without_a_worker_and_say
     connection = system.api("GET", "connections/the_odds_api")
     kept = {"connection_id": "the_odds_api", "conn_type": "http"}
     before = {**kept, "host": connection["host"], "password": "sandbox-key"}
-    small = {"credits": {"monthly": used + 150, "live_reserve": 100, "spread": False}}
+    ((live,),) = system.ops("SELECT spent_live FROM ops.credit_months ORDER BY month DESC LIMIT 1")
+    small = {"credits": {"monthly": used + 150, "live_reserve": live + 100, "spread": False}}
     system.api("PATCH", "connections/the_odds_api", {**before, "extra": json.dumps(small)})
     try:
         assert system.backfill("odds_api_props -s 2024-03-10 -e 2024-03-11 --detach")[0] == 0
