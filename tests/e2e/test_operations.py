@@ -1,0 +1,175 @@
+"""`airflow nba` on real processes: what it says is what happened, and what it advises heals."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
+
+from include.partition import eastern_day
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import System
+
+pytestmark = pytest.mark.slow
+
+DAG = "bdl_box_scores"
+
+
+def until(question, seconds=120):
+    """Asks until the answer is true; fails with the last one."""
+    asking = retry(retry=retry_if_result(lambda found: not found), stop=stop_after_delay(seconds), wait=wait_fixed(0.5))
+    return asking(question)()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def caught_up(system: System):
+    """The DAG is unpaused, and its dates of the last days have run and were reported."""
+    system.api("PATCH", f"dags/{DAG}", {"is_paused": False})
+    today = str(eastern_day(datetime.now(UTC)))
+    until(lambda: system.metadata("SELECT next_dagrun_partition_key FROM dag WHERE dag_id = %s", DAG) == [(today,)])
+    until(lambda: system.mails(DAG))
+
+
+def nba(system: System, words: str) -> tuple[int, dict[str, Any]]:
+    """`airflow nba WORDS --json`: exit code and the answer, which is all that is on stdout."""
+    done = system.airflow(f"nba {words} --json")
+    assert done.out.strip(), f"exit {done.code}: {done.err}"
+    facts = json.loads(done.out)
+    assert facts["exit_code"] == done.code
+    return done.code, facts
+
+
+def free(system: System, window: str) -> None:
+    """Airflow knows that the backfill before has ended."""
+    until(lambda: system.airflow(f"dags backfill {DAG} {window} --dry-run").code == 0)
+
+
+def test_status_shows_a_backfill_while_it_runs_and_its_dates_afterwards(system: System):
+    system.faults([])
+    window = "-s 2025-03-03 -e 2025-03-10"
+    free(system, window)
+    before = nba(system, "status")[1]["outcomes"].get(DAG, {}).get("box_scores", {}).get("complete", 0)
+    assert system.backfill(f"{DAG} {window} --max-active-runs 1 --detach")[0] == 0
+
+    def under_way():
+        return [b for b in nba(system, "status")[1]["batches"] if b["dag_id"] == DAG and b["ended"]]
+
+    (batch,) = until(under_way)
+    assert (batch["kind"], batch["first_day"], batch["last_day"], batch["runs"]) == (
+        "backfill",
+        "2025-03-03",
+        "2025-03-10",
+        8,
+    )
+    assert system.backfill(f"{DAG} {window} --attach")[0] == 0
+    facts = until(lambda: next((f for f in [nba(system, "status")[1]] if not f["batches"]), None))
+    assert facts["outcomes"][DAG]["box_scores"]["complete"] == before + 8
+    assert facts["mails"] == []
+    connections = facts["connections"]
+    assert set(connections) == {"balldontlie", "bigdataball", "nba_cdn", "nba_stats", "the_odds_api"}
+    assert connections["balldontlie"]["limiters"][0]["windows"][0]["used"] > 0
+    assert connections["the_odds_api"]["credits"]["total"] == 20_000
+    assert system.airflow("nba status").out.startswith("Batches\n  none under way\n")
+
+
+def test_bad_mail_key_is_seen_in_status_and_the_mail_goes_out_once_it_is_repaired(system: System):
+    system.faults([])
+    window = "-s 2025-03-11 -e 2025-03-11"
+    free(system, window)
+    mails = len(system.mails(DAG))
+    key = {"connection_id": "mail", "conn_type": "generic", "host": system.sendgrid.host}
+    extra = system.api("GET", "connections/mail")["extra"]
+    system.api("PATCH", "connections/mail", {**key, "password": "SG.wrong", "extra": extra})
+    try:
+        code, answer = system.backfill(f"{DAG} {window}")
+        assert (code, answer["mail"].split(":")[0]) == (0, "not sent yet")
+        (mail,) = nba(system, "status")[1]["mails"]
+    finally:
+        system.api("PATCH", "connections/mail", {**key, "password": system.sendgrid.key, "extra": extra})
+    assert (mail["state"], mail["subject"]) == ("failed", f"[ok] {DAG} 2025-03-11: complete")
+    assert mail["last_error"].startswith("bad_key: ")
+    assert "SG.wrong" not in mail["last_error"]
+
+    assert nba(system, "repair --mails") == (0, {"mails": 1, "exit_code": 0})
+    system.api("POST", "dags/backfill_summary/dagRuns", {"logical_date": None})
+
+    until(lambda: len(system.mails(DAG)) > mails)
+    assert nba(system, "status")[1]["mails"] == []
+
+
+def test_errors_groups_what_failed_and_links_its_log(system: System):
+    system.faults(
+        [{"source": "balldontlie", "day": f"2025-03-{n}", "kind": "bad_key", "times": None} for n in (12, 14)]
+    )
+    window = "-s 2025-03-12 -e 2025-03-14"
+    free(system, window)
+    assert system.backfill(f"{DAG} {window}")[0] == 1
+
+    groups = nba(system, "errors 1")[1]["groups"]
+
+    (group,) = [group for group in groups if group["days"] == ["2025-03-12", "2025-03-14"]]
+    assert (group["dag_id"], group["endpoint"], group["error_class"]) == (DAG, "box_scores", "bad_key")
+    assert group["failures"] == 2
+    assert "/runs/backfill__2025-03-1" in group["log_url"]
+    assert "2 x bad_key: bdl_box_scores box_scores, 2 dates" in system.airflow("nba errors").out
+
+
+def test_gaps_are_found_and_their_command_fills_them(system: System):
+    system.faults([{"source": "balldontlie", "endpoint": "box_scores", "day": "2025-03-16", "kind": "missing_game"}])
+    window = "-s 2025-03-15 -e 2025-03-18"
+    free(system, window)
+    assert system.backfill(f"{DAG} {window}")[0] == 1
+    assert system.part(DAG, date(2025, 3, 17)).exists()
+    system.part(DAG, date(2025, 3, 17)).unlink()
+    system.faults([])
+
+    code, facts = nba(system, f"gaps {DAG} {window}")
+
+    assert (code, facts["days"]) == (1, ["2025-03-16", "2025-03-17"])
+    assert [(gap["outcome"], gap["days"]) for gap in facts["gaps"]] == [
+        ("partial", ["2025-03-16"]),
+        ("partial", ["2025-03-17"]),
+    ]
+    assert facts["missing"][0]["day"] == "2025-03-16"
+    (command,) = facts["commands"]
+    free(system, window)
+    assert system.airflow(command.removeprefix("airflow ")).code == 0
+    assert nba(system, f"gaps {DAG} {window}")[1]["gaps"] == []
+
+
+def test_lost_ledger_comes_back_from_the_data(system: System):
+    before = nba(system, "status")[1]["outcomes"]
+    assert before[DAG]["box_scores"]["complete"] > 0
+    deleted = system.ops("DELETE FROM ops.outcomes WHERE dag_id = %s RETURNING day, outcome", DAG)
+    days = {day for day, outcome in deleted if outcome in ("complete", "no_games")}
+
+    code, facts = nba(system, f"repair --ledger {DAG}")
+
+    assert code == 0
+    assert facts["ledger"][DAG]["complete"] + facts["ledger"][DAG].get("no_games", 0) >= len(days)
+    done = (
+        "SELECT day FROM ops.outcomes WHERE dag_id = %s AND run_id = 'rebuilt' AND outcome IN ('complete', 'no_games')"
+    )
+    assert days <= {day for (day,) in system.ops(done, DAG)}
+    assert nba(system, f"repair --ledger {DAG}")[1] == facts
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("gaps no_such_dag -s 2024-10-22 -e 2024-10-23", "airflow nba gaps: 'no_such_dag' is not the DAG of a source"),
+        (f"gaps {DAG} -s 2024-10-22 -e 2099-01-01", "airflow nba gaps: 2099-01-01 is not over yet in US/Eastern"),
+        ("errors never", "airflow nba errors: 'never' is no number of hours"),
+        ("repair", "airflow nba repair: say what to repair: --ledger [DAG] or --mails"),
+    ],
+)
+def test_bad_input_gets_one_line_and_exit_code_2(system: System, words: str, said: str):
+    done = system.airflow(f"nba {words}")
+
+    assert (done.code, done.out) == (2, "")
+    (line,) = done.err.strip().splitlines()
+    assert line.startswith(said)
