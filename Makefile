@@ -20,7 +20,7 @@ up: $(STAMP)  ## Start Postgres, the sandbox and Airflow, and wait until they ar
 	@$(BIN)/python -m include.local up $(if $(RECORDED),--recorded "$(RECORDED)")
 
 down:  ## Stop every process that up or demo started, also after a crash
-	@if [ -x $(BIN)/python ]; then $(BIN)/python -m include.local down; else echo "nothing is installed here, nothing runs"; fi
+	@if [ -f $(STAMP) ]; then $(BIN)/python -m include.local down; else echo "nothing is installed here, nothing runs"; fi
 
 status: $(STAMP)  ## Say what runs
 	@$(BIN)/python -m include.local status
