@@ -90,7 +90,7 @@ def test_bad_mail_key_is_seen_in_status_and_the_mail_goes_out_once_it_is_repaire
         (mail,) = nba(system, "status")[1]["mails"]
     finally:
         system.api("PATCH", "connections/mail", {**key, "password": system.sendgrid.key, "extra": extra})
-    assert (mail["state"], mail["subject"]) == ("failed", f"[ok] {DAG} 2025-03-11: complete")
+    assert (mail["state"], mail["subject"]) == ("failed", f"[OK] {DAG} 2025-03-11: 1 date complete")
     assert mail["last_error"].startswith("bad_key: ")
     assert "SG.wrong" not in mail["last_error"]
 
