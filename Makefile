@@ -25,8 +25,9 @@ down:  ## Stop every process that up or demo started, also after a crash
 status: $(STAMP)  ## Say what runs
 	@$(BIN)/python -m include.local status
 
-test: $(STAMP)  ## Run all tests
-	@$(BIN)/python -m pytest
+test: $(STAMP)  ## Run all tests: the fast ones, then those on real Airflow processes, two installations at a time
+	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
 
 fast: $(STAMP)  ## Run the tests that need no Airflow processes
 	@$(BIN)/python -m pytest -m "not slow"
@@ -49,6 +50,12 @@ $(STAMP): requirements.txt
 	@$(BIN)/python -m pip install -q --disable-pip-version-check $(UV)
 	@$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode -r requirements.txt
 	@touch $(STAMP)
+
+new-source: export AIRFLOW_HOME := $(CURDIR)/.airflow
+new-source: export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
+new-source: $(STAMP)  ## Write the spec file and the fixture of a new source (NAME=my_source)
+	@$(BIN)/python -m nba_airflow.new_source "$(NAME)"
+	@$(BIN)/python -m nba_airflow.dag_table
 
 bench: $(STAMP)  ## Print the limiter's efficiency and worst window, also with processes killed
 	@$(BIN)/python -m include.limits.trial --processes 8 --limit 60 --seconds 6 --windows 3
