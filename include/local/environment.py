@@ -11,6 +11,7 @@ import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from zlib import crc32
 
 from include.partition import eastern_day
 from include.storage.local import write_atomically
@@ -100,11 +101,16 @@ def _kept(at: Home) -> dict[str, str]:
     return kept
 
 
-def choose_ports() -> dict[str, int]:
-    """A free loopback port per service; a busy default is passed over, not fought for."""
+def choose_ports(at: Home) -> dict[str, int]:
+    """A free loopback port per service; a busy default is passed over, not fought for.
+
+    Installations elsewhere than in the checkout (tests start two at once) begin to look at places of their own: a
+    port that is free now may be somebody's a second later.
+    """
     ports: dict[str, int] = {}
+    away = 0 if at.root == ROOT else 1000 + 4 * (crc32(str(at.root).encode()) % 5000)
     for name, first in _FIRST_PORTS.items():
-        ports[name] = free_port(first, set(ports.values()))
+        ports[name] = free_port(first + away, set(ports.values()))
     return ports
 
 

@@ -55,8 +55,8 @@ def start(data_dir: Path | str) -> str:
             sockets = _socket_dir(data)
             options = {**SETTINGS, "unix_socket_directories": str(sockets), "port": str(_PORT)}
             arguments = " ".join(shlex.quote(f"--{name}={value}") for name, value in options.items())
-            log = data / "postgres.log"
-            _run("pg_ctl", "start", "-w", "-s", "-t", "60", "-D", str(data), "-l", str(log), "-o", arguments, data=data)
+            # The folder goes in as PGDATA and working directory: pg_ctl 18 pastes paths unescaped into a shell line.
+            _run("pg_ctl", "start", "-w", "-s", "-t", "60", "-l", "postgres.log", "-o", arguments, data=data)
     return url(data)
 
 
@@ -67,7 +67,7 @@ def stop(data_dir: Path | str) -> None:
         return
     with _alone(data):
         if _postmaster(data) is not None:
-            _run("pg_ctl", "stop", "-w", "-s", "-t", "60", "-m", "fast", "-D", str(data), data=data)
+            _run("pg_ctl", "stop", "-w", "-s", "-t", "60", "-m", "fast", data=data)
 
 
 def running(data_dir: Path | str) -> bool:
@@ -164,7 +164,7 @@ def _create(data: Path) -> None:
     draft.mkdir(mode=0o700)
     _hand_over(draft)
     _run(
-        *("initdb", "-D", str(draft), "-U", SUPERUSER, "--encoding=UTF8", "--no-instructions"),
+        *("initdb", "-U", SUPERUSER, "--encoding=UTF8", "--no-instructions"),
         *("--auth-local=trust", "--auth-host=reject", "--locale-provider=builtin", "--locale=C.UTF-8"),
         data=draft,
     )
@@ -216,7 +216,7 @@ def _socket_dir(data: Path, *, create: bool = True) -> Path:
 def _run(program: str, *arguments: str, data: Path) -> None:
     """Run one of the wheel's programs as the right user, silently; raise Problem(STORAGE) with its last words."""
     user = {"user": SYSTEM_USER, "group": SYSTEM_USER, "extra_groups": []} if os.geteuid() == 0 else {}
-    environment = {"PATH": os.environ.get("PATH", os.defpath), "TZ": "UTC", "LC_ALL": "C"}
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "PGDATA": str(data), "TZ": "UTC", "LC_ALL": "C"}
     done = subprocess.run(
         [str(_programs() / program), *arguments],
         cwd=data,

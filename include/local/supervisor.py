@@ -105,7 +105,7 @@ def supervise(at: Home, sandbox_options: list[str]) -> int:
             postgres.start(at.postgres)
             metadata = postgres.ensure_database(at.postgres, "airflow")
             ops = postgres.ensure_database(at.postgres, "ops")
-            ports = choose_ports()
+            ports = choose_ports(at)
             variables = write_environment(at, ports=ports, metadata_url=metadata)
             env = {**os.environ, **variables, "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"}
 

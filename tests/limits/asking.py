@@ -1,0 +1,30 @@
+"""A worker of the sandbox trial: asks one upstream as fast as the limiter lets it, until it is told to stop."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from include.http.client import Bounds, Client, Upstream
+from include.ledger.db import connect
+from include.limits.limiter import Limiter
+from include.sources.spec import Get, HeaderKey, QueryKey, Window
+
+
+def main() -> None:
+    """The order is JSON in argv: url of the database, the upstream, its path, params and windows; ends with stdin."""
+    order = json.loads(sys.argv[1])
+    auth = {"header": HeaderKey, "query": QueryKey, "": lambda name: None}[order["auth"]](name=order["key_name"])
+    upstream = Upstream(
+        name=order["name"], base_url=order["base"], key="sandbox-key", auth=auth, headers=order["headers"]
+    )
+    windows = tuple(Window(limit=limit, seconds=seconds) for limit, seconds in order["windows"])
+    get = Get(path=order["path"], params=order["params"], accept=order["accept"])
+    limiter = Limiter(lambda: connect(order["database"]), {order["name"]: windows}, hold=5.0)
+    with Client(limiter, bounds=Bounds(read=5.0)) as client:
+        for _ in range(order["requests"]):
+            client.get(upstream, get, {})
+
+
+if __name__ == "__main__":
+    main()
