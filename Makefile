@@ -59,4 +59,4 @@ new-source: $(STAMP)  ## Write the spec file and the fixture of a new source (NA
 
 bench: $(STAMP)  ## Print the limiter's efficiency and worst window, also with processes killed
 	@$(BIN)/python -m include.limits.trial --processes 8 --limit 60 --seconds 6 --windows 3
-	@$(BIN)/python -m include.limits.trial --processes 8 --limit 60 --seconds 6 --windows 3 --kill 2
+	@$(BIN)/python -m include.limits.trial --processes 8 --limit 60 --seconds 6 --windows 3 --kill 2 --stop 1

@@ -31,9 +31,7 @@ class ErrorClass(StrEnum):
 RETRIED = frozenset({ErrorClass.RATE_LIMITED, ErrorClass.HANG, ErrorClass.UPSTREAM_DOWN, ErrorClass.BLOCKED})
 
 # What differs between two occurrences of one error: games, dates, clock times, hex ids, numbers.
-_VARIABLE = re.compile(
-    r"\b[A-Z]{2,4}@[A-Z]{2,4}\b|\d{4}-\d{2}-\d{2}(?:T[\d:.]+Z?)?|\b[0-9a-f]{8,}\b|\b\d+(?:\.\d+)?\b"
-)
+_VARIABLE = re.compile(r"\b[A-Z]{2,4}@[A-Z]{2,4}\b|\d{4}-\d{2}-\d{2}(?:T[\d:.]+Z?)?|\b[0-9a-f]{8,}\b|\b\d+(?:\.\d+)?\b")
 _LIST = re.compile(r"#(?:, #)+")
 
 

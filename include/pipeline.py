@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from include.checks.completeness import Count, Outcome, count
+from include.checks.completeness import Count, count
+from include.checks.rows import differ, games_of, incomplete, loaded_per_game, outdated, rows_per_game
 from include.crash import reach
 from include.errors import ErrorClass, Problem
 from include.http.client import Client, Upstream
@@ -83,7 +84,7 @@ def scrape(
     if known and known.done and not refetch:
         return Scraped(manifest=known, requests=0, credits=0)
 
-    expected: Iterable[Game] | None = None if endpoint.is_schedule else expected_games(stores, partition.day)
+    expected: Iterable[Game] | None = _scheduled(endpoint, partition, stores)
     expected_from = "schedule" if expected is not None or endpoint.is_schedule else "listing" if endpoint.truth else ""
     stored = {} if refetch else _reusable(endpoint, partition, stores)
     listed: list[Game] = []
@@ -197,20 +198,6 @@ def _manifest(
     )
 
 
-def incomplete(manifest: raw.Manifest) -> Problem:
-    """The Problem of a date that was fetched and is not complete."""
-    unverified = manifest.outcome == Outcome.UNVERIFIED
-    return Problem(
-        error_class=ErrorClass.EMPTY_UNEXPECTED
-        if manifest.games_expected and not manifest.games_found and not unverified
-        else ErrorClass.INCOMPLETE,
-        message=manifest.message,
-        source=manifest.dag_id,
-        endpoint=manifest.endpoint,
-        day=date.fromisoformat(manifest.day),
-    )
-
-
 def load(endpoint: Endpoint, partition: Partition, stores: Stores) -> Loaded:
     """Replaces the date's rows by those of the manifest's bodies. Makes no request.
 
@@ -250,61 +237,19 @@ def audit(endpoint: Endpoint, partition: Partition, stores: Stores) -> Audited:
     counts still differ, or when the schedule has since learnt of games that raw does not have.
     """
     manifest = _done(partition, stores)
-    games = [g for o in manifest.data() for g in endpoint.games(raw.get_body(stores.raw, o), partition.day)]
-    wanted = _rows_per_game(games)
-    if (found := _loaded_per_game(endpoint, partition, stores)) != wanted:
+    games = games_of(endpoint, manifest, stores.raw)
+    wanted = rows_per_game(games)
+    if (found := loaded_per_game(endpoint.table, partition.day, stores.warehouse)) != wanted:
         log.warning("%s: %s is not what raw holds (%s); loading it again", partition, endpoint.table, found)
         load(endpoint, partition, stores)
-        found = _loaded_per_game(endpoint, partition, stores)
+        found = loaded_per_game(endpoint.table, partition.day, stores.warehouse)
     if found != wanted:
-        raise Problem(
-            error_class=ErrorClass.INCOMPLETE,
-            message=f"{endpoint.table} has other rows than raw: {_differences(wanted, found)}",
-            source=partition.dag_id,
-            endpoint=partition.endpoint,
-            day=partition.day,
-        )
-    if not endpoint.is_schedule and (scheduled := expected_games(stores, partition.day)) is not None:
-        recount = count(scheduled, games)
-        if recount.outcome not in (Outcome.COMPLETE, Outcome.NO_GAMES):
-            stale = replace(
-                manifest,
-                outcome=recount.outcome.value,
-                message=f"the schedule changed since the fetch: {recount.message}",
-                games_expected=recount.expected,
-                games_found=recount.found,
-                missing=tuple(recount.missing),
-            )
-            raw.write_manifest(stores.raw, partition, stale)  # so that the next scrape asks again
-            raise incomplete(stale)
+        raise differ(endpoint, partition, wanted, found)
+    if stale := outdated(manifest, _scheduled(endpoint, partition, stores), games):
+        raw.write_manifest(stores.raw, partition, stale)  # so that the next scrape asks again
+        raise incomplete(stale)
     return Audited(manifest=manifest, rows=sum(wanted.values()))
 
 
-def _rows_per_game(games: Iterable[Game]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for game in games:
-        if game.rows:
-            found[str(game)] = found.get(str(game), 0) + game.rows
-    return found
-
-
-def _loaded_per_game(endpoint: Endpoint, partition: Partition, stores: Stores) -> dict[str, int] | None:
-    columns = ("away_tricode", "home_tricode")
-    try:
-        rows = stores.warehouse.rows(endpoint.table, partition.day, columns)
-    except Problem:
-        return None  # unreadable: the caller loads it again
-    if rows is None:
-        return None
-    found: dict[str, int] = {}
-    for row in rows:
-        game = f"{row['away_tricode']}@{row['home_tricode']}"
-        found[game] = found.get(game, 0) + 1
-    return found
-
-
-def _differences(wanted: Mapping[str, int], found: Mapping[str, int] | None) -> str:
-    if found is None:
-        return "the partition is not there"
-    names = sorted(n for n in {*wanted, *found} if wanted.get(n, 0) != found.get(n, 0))
-    return ", ".join(f"{n} {found.get(n, 0)} of {wanted.get(n, 0)} rows" for n in names)
+def _scheduled(endpoint: Endpoint, partition: Partition, stores: Stores) -> tuple[Game, ...] | None:
+    return None if endpoint.is_schedule else expected_games(stores, partition.day)

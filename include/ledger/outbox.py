@@ -73,6 +73,15 @@ def not_sent(connection: psycopg.Connection[Any], mail: Mail, error: str, *, aga
     connection.commit()
 
 
+def try_again(connection: psycopg.Connection[Any]) -> int:
+    """Makes every mail that was given up due now, once its cause is repaired; returns how many those are."""
+    again = connection.execute(
+        "UPDATE ops.outbox SET state = 'pending', next_try_at = clock_timestamp() WHERE state = 'failed'"
+    ).rowcount
+    connection.commit()
+    return again
+
+
 def receipt_of(connection: psycopg.Connection[Any], mail_id: str) -> tuple[str, str, str] | None:
     """(state, receipt, last error) of a mail, or None where there is none."""
     return connection.execute(

@@ -94,3 +94,10 @@ class LocalStore:
         if not folder.is_dir():
             return []
         return sorted(f"{prefix}/{p.name}" for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+
+    def folders(self, prefix: str) -> list[str]:
+        """Sorted paths of the folders in the folder ``prefix`` (not below them)."""
+        folder = self.root / prefix
+        if not folder.is_dir():
+            return []
+        return sorted(f"{prefix}/{p.name}" for p in folder.iterdir() if p.is_dir())

@@ -7,8 +7,9 @@ import hashlib
 import json
 import re
 import zlib
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlparse
@@ -18,6 +19,7 @@ from include.partition import Partition
 from include.storage.local import LocalStore
 
 MANIFEST = "_manifest.json"
+_YEAR = re.compile(r"\d{4}")
 _OBJECT = re.compile(r"(?P<item>.+)-(?P<sha>[0-9a-f]{12})\.(?:json|csv)\.gz")
 
 
@@ -30,6 +32,7 @@ class Store(Protocol):
     def replace(self, path: str, data: bytes) -> None: ...
     def read(self, path: str) -> bytes | None: ...
     def names(self, prefix: str) -> list[str]: ...
+    def folders(self, prefix: str) -> list[str]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,6 +163,16 @@ def stored_objects(store: Store, partition: Partition) -> list[RawObject]:
             )
         )
     return found
+
+
+def partitions(store: Store, dag_id: str) -> Iterator[Partition]:
+    """Every partition of the DAG that has a folder, by date and endpoint, whether it has a manifest or not."""
+    for year in store.folders(dag_id):
+        for month in store.folders(year) if _YEAR.fullmatch(year.rsplit("/", 1)[-1]) else ():
+            for day in store.folders(month):
+                for folder in store.folders(day):
+                    at, endpoint = folder.rsplit("/", 2)[-2:]
+                    yield Partition(dag_id=dag_id, endpoint=endpoint, day=date.fromisoformat(at))
 
 
 def write_manifest(store: Store, partition: Partition, manifest: Manifest) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow.cli import cli_config
 from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand, lazy_load_command
 
-ARG_DAG_ID = Arg(("dag_id",), help="The DAG to backfill, for example bdl_box_scores")
+ARG_DAG_ID = Arg(("dag_id",), help="The DAG of a source, for example bdl_box_scores")
 ARG_START = Arg(("-s", "--start-date"), required=True, help="First US/Eastern game date, YYYY-MM-DD, included")
 ARG_END = Arg(("-e", "--end-date"), required=True, help="Last US/Eastern game date, YYYY-MM-DD, included")
 ARG_DRY_RUN = Arg(("-n", "--dry-run"), action="store_true", help="Show the plan and change nothing")
@@ -52,11 +52,54 @@ BACKFILL = ActionCommand(
 )
 
 
+ARG_HOURS = Arg(("hours",), nargs="?", default="24", metavar="HOURS", help="How far to look back (default 24)")
+ARG_LEDGER = Arg(("--ledger",), action="store_true", help="Rebuild lost outcomes from raw manifests and warehouse")
+ARG_MAILS = Arg(("--mails",), action="store_true", help="Make the mails that were given up due again")
+ARG_DAG_ID_OR_ALL = Arg(("dag_id",), nargs="?", help="With --ledger: the DAG (default: every source's)")
+
+NBA = GroupCommand(
+    name="nba",
+    help="Look after the NBA backfills",
+    subcommands=(
+        ActionCommand(
+            name="status",
+            help="Batches under way, mails that were not sent, limits and credits, dates by outcome",
+            func=lazy_load_command("nba_airflow.operations.status.status"),
+            args=(ARG_JSON,),
+        ),
+        ActionCommand(
+            name="errors",
+            help="What failed lately, grouped by cause",
+            func=lazy_load_command("nba_airflow.operations.errors.errors"),
+            args=(ARG_HOURS, ARG_JSON),
+        ),
+        ActionCommand(
+            name="gaps",
+            help="Dates of a window that are not done, by schedule, raw store and warehouse",
+            description="Exit code 0: nothing is missing. 1: something is. 2: nothing was looked at, and why.",
+            func=lazy_load_command("nba_airflow.operations.gaps.gaps"),
+            args=(ARG_DAG_ID, ARG_START, ARG_END, ARG_JSON),
+        ),
+        ActionCommand(
+            name="repair",
+            help="Rebuild the ledger, or have given-up mails sent again",
+            func=lazy_load_command("nba_airflow.operations.repair.repair"),
+            args=(ARG_DAG_ID_OR_ALL, ARG_LEDGER, ARG_MAILS, ARG_JSON),
+        ),
+    ),
+)
+
+
 def extend() -> None:
-    """Adds `backfill` to the existing `dags` group: a second group of that name would break the whole CLI."""
-    for index, group in enumerate(cli_config.core_commands):
-        if isinstance(group, GroupCommand) and group.name == "dags":
-            others = [command for command in group.subcommands if command.name != "backfill"]
-            cli_config.core_commands[index] = group._replace(subcommands=[*others, BACKFILL])
-            return
-    raise LookupError("this Airflow has no `dags` command group")
+    """Adds group `nba`, and `backfill` to the group `dags`: a second group of that name would break the whole CLI."""
+    others = [command for command in cli_config.core_commands if command.name != NBA.name]
+    if not any(isinstance(command, GroupCommand) and command.name == "dags" for command in others):
+        raise LookupError("this Airflow has no `dags` command group")
+    cli_config.core_commands[:] = [*map(_with_backfill, others), NBA]
+
+
+def _with_backfill(command: ActionCommand | GroupCommand) -> ActionCommand | GroupCommand:
+    if not isinstance(command, GroupCommand) or command.name != "dags":
+        return command
+    others = [each for each in command.subcommands if each.name != BACKFILL.name]
+    return command._replace(subcommands=[*others, BACKFILL])

@@ -70,7 +70,7 @@ def test_status_shows_a_backfill_while_it_runs_and_its_dates_afterwards(system: 
     assert facts["outcomes"][DAG]["box_scores"]["complete"] == before + 8
     assert facts["mails"] == []
     connections = facts["connections"]
-    assert set(connections) == {"balldontlie", "bigdataball", "nba_cdn", "nba_stats", "the_odds_api"}
+    assert {"balldontlie", "bigdataball", "nba_cdn", "nba_stats", "the_odds_api"} <= set(connections)
     assert connections["balldontlie"]["limiters"][0]["windows"][0]["used"] > 0
     assert connections["the_odds_api"]["credits"]["total"] == 20_000
     assert system.airflow("nba status").out.startswith("Batches\n  none under way\n")

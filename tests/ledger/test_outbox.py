@@ -176,3 +176,16 @@ def test_two_mails_of_one_message_id_are_refused(db: psycopg.Connection[Any]) ->
     put(db, MAIL)
     with pytest.raises(psycopg.errors.UniqueViolation):
         outbox.put(db, replace(OTHER, message_id=MAIL.message_id))
+
+
+def test_mails_that_were_given_up_are_due_again_on_demand_and_no_others(db: psycopg.Connection[Any]) -> None:
+    put(db, MAIL, OTHER)
+    given_up, waiting = outbox.claim(db), outbox.claim(db)
+    assert given_up is not None
+    assert waiting is not None
+    outbox.not_sent(db, given_up, "bad key", again=False)
+    outbox.not_sent(db, waiting, "timed out", again=True)
+    assert outbox.try_again(db) == 1
+    assert outbox.claim(db) == replace(MAIL, attempts=2)
+    assert outbox.claim(db) is None
+    assert outbox.try_again(db) == 0

@@ -227,7 +227,9 @@ def test_line_row_says_which_side_a_team_is() -> None:
 
 
 def test_game_that_nobody_offers_is_unsound() -> None:
-    assert [(str(found), found.rows, found.problem) for found in line_games(fixture("game_lines.2024-01-16.json"), DAY)] == [
+    assert [
+        (str(found), found.rows, found.problem) for found in line_games(fixture("game_lines.2024-01-16.json"), DAY)
+    ] == [
         ("GSW@LAC", 6, ""),
         ("DEN@UTA", 0, "no bookmaker offers a line"),
     ]

@@ -108,3 +108,33 @@ def test_running_game_is_asked_for_again_and_the_finished_ones_are_not(plays: Li
     assert [path.rpartition("_")[2] for path in plays.asked()[before:]] == [f"{first.item}.json"]
     assert plays.run()[0] == "complete"
     assert len({row["source_file"] for row in plays.rows()}) == 1 + len(others)
+
+
+def test_of_two_sound_bodies_of_a_game_neither_is_believed(plays: Line) -> None:
+    plays.scrape()
+    at = partition(PLAY_BY_PLAY, DAY)
+    first, *_ = raw.stored_objects(plays.stores.raw, at)
+    corrected = raw.get_body(plays.stores.raw, first) + b"\n"
+    raw.put_body(plays.stores.raw, at, item=first.item, role="data", body=corrected, url="", status=200, suffix="json")
+    plays.manifest_file.unlink()
+    before = len(plays.asked())
+
+    assert plays.scrape().manifest.outcome == "complete"
+
+    assert [path.rpartition("_")[2] for path in plays.asked()[before:]] == [f"{first.item}.json"]
+    assert [o.sha256 for o in plays.manifest().objects if o.item == first.item] == [first.sha256]
+
+
+def test_stored_body_of_a_game_that_is_no_longer_due_is_not_part_of_the_date(plays: Line) -> None:
+    games = [o.item for o in plays.scrape().manifest.objects]
+    plays.manifest_file.unlink()
+    rows = [
+        {**row, "postponed": row["game_id"] == games[0]} for row in plays.stores.warehouse.rows(SCHEDULE, DAY) or []
+    ]
+    plays.stores.warehouse.replace(SCHEDULE, DAY, rows)
+
+    scraped = plays.scrape()
+
+    assert (scraped.requests, [o.item for o in scraped.manifest.objects]) == (0, games[1:])
+    assert plays.run() == ("complete", len(plays.rows()))
+    assert {row["game_id"] for row in plays.rows()} == set(games[1:])

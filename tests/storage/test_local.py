@@ -118,3 +118,11 @@ def test_path_that_cannot_be_written_or_read_is_a_problem_that_names_it(store: L
         (ErrorClass.STORAGE, f"cannot write {store.root}/a/b: File exists"),
         (ErrorClass.STORAGE, f"cannot read {store.root}/folder: Is a directory"),
     ]
+
+
+def test_folders_are_those_in_the_folder_and_not_below_it(store: LocalStore) -> None:
+    assert store.folders("dag") == []
+    for path in ("dag/2025/01/a.gz", "dag/2024/12/b.gz", "dag/c.gz", "other/2023/d.gz"):
+        store.create(path, b"")
+    assert store.folders("dag") == ["dag/2024", "dag/2025"]
+    assert store.folders("dag/2025/01") == []

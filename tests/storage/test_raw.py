@@ -23,6 +23,7 @@ from include.storage.raw import (
     RawObject,
     get_body,
     open_store,
+    partitions,
     put_body,
     read_manifest,
     stored_objects,
@@ -218,3 +219,19 @@ def test_store_that_nobody_knows_is_refused_with_the_connection_to_correct(url: 
     assert refused(lambda: open_store(url)) == (
         f"connection raw_store names no store that this version knows ({scheme}): set it to file:///absolute/folder"
     )
+
+
+def test_partitions_are_walked_by_date_and_endpoint_and_a_dags_own_folders_are_left_out(store: LocalStore) -> None:
+    wanted = [
+        replace(PARTITION, day=date(2024, 12, 31)),
+        PARTITION,
+        replace(PARTITION, endpoint="plays"),
+        replace(PARTITION, day=date(2025, 10, 1)),
+    ]
+    for partition in reversed(wanted):
+        store.create(f"{partition.prefix}/all-000000000000.json.gz", b"")
+    store.create("bdl/_shared/box_scores/2024-25.json", b"[]")
+    store.create("bdl/_shared/of/any/depth/below.json", b"[]")
+    store.create("bdl_other/2025/01/2025-01-15/box_scores/all-000000000000.json.gz", b"")
+    assert list(partitions(store, "bdl")) == wanted
+    assert list(partitions(store, "nothing")) == []

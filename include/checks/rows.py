@@ -1,0 +1,96 @@
+"""Rows per game in the bodies of a date, in the warehouse, and by the schedule: what an audit compares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import date
+
+from include.checks.completeness import Outcome, count
+from include.errors import ErrorClass, Problem
+from include.partition import Partition
+from include.sources.spec import Endpoint, Game, Table
+from include.storage import raw
+from include.warehouse.open import Warehouse
+
+
+def games_of(endpoint: Endpoint, manifest: raw.Manifest, store: raw.Store) -> list[Game]:
+    """The games in the manifest's bodies. Raises Problem(STORAGE) for a damaged body, SCHEMA_DRIFT for an unknown."""
+    day = date.fromisoformat(manifest.day)
+    return [game for item in manifest.data() for game in endpoint.games(raw.get_body(store, item), day)]
+
+
+def rows_per_game(games: Iterable[Game]) -> dict[str, int]:
+    """``GSW@UTA`` -> rows, of the games that have any."""
+    found: dict[str, int] = {}
+    for game in games:
+        if game.rows:
+            found[str(game)] = found.get(str(game), 0) + game.rows
+    return found
+
+
+def loaded_per_game(table: Table, day: date, warehouse: Warehouse) -> dict[str, int] | None:
+    """The same of the warehouse's partition; None where it is not there or cannot be read: it has to be loaded."""
+    try:
+        rows = warehouse.rows(table, day, ("away_tricode", "home_tricode"))
+    except Problem:
+        return None
+    if rows is None:
+        return None
+    found: dict[str, int] = {}
+    for row in rows:
+        game = f"{row['away_tricode']}@{row['home_tricode']}"
+        found[game] = found.get(game, 0) + 1
+    return found
+
+
+def differ(
+    endpoint: Endpoint, partition: Partition, wanted: Mapping[str, int], found: Mapping[str, int] | None
+) -> Problem:
+    """The Problem of a partition whose rows are not those of raw, game by game."""
+    if found is None:
+        what = "the partition is not there"
+    else:
+        names = sorted(n for n in {*wanted, *found} if wanted.get(n, 0) != found.get(n, 0))
+        what = ", ".join(f"{n} {found.get(n, 0)} of {wanted.get(n, 0)} rows" for n in names)
+    return Problem(
+        error_class=ErrorClass.INCOMPLETE,
+        message=f"{endpoint.table} has other rows than raw: {what}",
+        source=partition.dag_id,
+        endpoint=partition.endpoint,
+        day=partition.day,
+    )
+
+
+def outdated(manifest: raw.Manifest, scheduled: Iterable[Game] | None, games: Iterable[Game]) -> raw.Manifest | None:
+    """The manifest as it must read when the schedule has since learnt of games that raw lacks; None where it holds.
+
+    ``scheduled`` is None where the schedule does not have the date, and for the schedule's own endpoint.
+    """
+    if scheduled is None:
+        return None
+    recount = count(scheduled, games)
+    if recount.outcome in (Outcome.COMPLETE, Outcome.NO_GAMES):
+        return None
+    return replace(
+        manifest,
+        outcome=recount.outcome.value,
+        message=f"the schedule changed since the fetch: {recount.message}",
+        games_expected=recount.expected,
+        games_found=recount.found,
+        missing=tuple(recount.missing),
+    )
+
+
+def incomplete(manifest: raw.Manifest) -> Problem:
+    """The Problem of a date that was fetched and is not complete."""
+    unverified = manifest.outcome == Outcome.UNVERIFIED
+    return Problem(
+        error_class=ErrorClass.EMPTY_UNEXPECTED
+        if manifest.games_expected and not manifest.games_found and not unverified
+        else ErrorClass.INCOMPLETE,
+        message=manifest.message,
+        source=manifest.dag_id,
+        endpoint=manifest.endpoint,
+        day=date.fromisoformat(manifest.day),
+    )

@@ -1,0 +1,59 @@
+"""How the limiters stand, read from their tables: what is used of each window, and which ones are paused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from include.sources.spec import Window
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowUse:
+    """``used`` of ``limit`` places of the last ``seconds`` are taken."""
+
+    limit: int
+    seconds: float
+    used: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimiterState:
+    """One address's limiter. ``paused_until`` is aware, None while it goes on; ``strikes`` counts refusals in a row."""
+
+    name: str
+    windows: tuple[WindowUse, ...]
+    paused_until: datetime | None = None
+    strikes: int = 0
+
+
+def limiter_states(connection: psycopg.Connection[Any], host: str, windows: Sequence[Window]) -> list[LimiterState]:
+    """The limiters of a host (its connection id) by name, one per proxy; one that was never used where none was."""
+    known = connection.execute(
+        "SELECT name, CASE WHEN paused_until > clock_timestamp() THEN paused_until END, strikes FROM ops.limiters"
+        " WHERE split_part(name, '@', 1) = %s ORDER BY name",
+        (host,),
+    ).fetchall()
+    return [
+        LimiterState(
+            name=name,
+            windows=tuple(_use(connection, name, window) for window in windows),
+            paused_until=paused_until,
+            strikes=strikes,
+        )
+        for name, paused_until, strikes in known or [(host, None, 0)]
+    ]
+
+
+def _use(connection: psycopg.Connection[Any], name: str, window: Window) -> WindowUse:
+    row = connection.execute(
+        "SELECT count(*) FROM ops.limiter_requests WHERE name = %s"
+        " AND done_at > clock_timestamp() - make_interval(secs => %s)",
+        (name, window.seconds),
+    ).fetchone()
+    assert row is not None
+    return WindowUse(limit=window.limit, seconds=window.seconds, used=row[0])

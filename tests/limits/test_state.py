@@ -1,0 +1,70 @@
+"""What an operator is told of a limiter is what the limiter itself goes by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from include.ledger.db import connect
+from include.limits.limiter import Limiter
+from include.limits.state import LimiterState, WindowUse, limiter_states
+from include.sources.spec import Window
+
+WINDOWS = (Window(limit=60, seconds=60.0), Window(limit=1000, seconds=3600.0))
+NAMES = ("up", "up@0123abcd", "upper")
+
+
+@pytest.fixture
+def db(ops_db: str) -> Iterator[psycopg.Connection[Any]]:
+    with connect(ops_db) as connection:
+        connection.autocommit = True
+        connection.execute("TRUNCATE ops.limiters, ops.limiter_windows, ops.limiter_requests")
+        yield connection
+
+
+@pytest.fixture
+def limiter(ops_db: str) -> Iterator[Limiter]:
+    limiter = Limiter(lambda: connect(ops_db), dict.fromkeys(NAMES, WINDOWS), hold=45.0, sleep=lambda seconds: None)
+    yield limiter
+    limiter.close()
+
+
+def uses(minute: int, hour: int) -> tuple[WindowUse, ...]:
+    return (WindowUse(limit=60, seconds=60.0, used=minute), WindowUse(limit=1000, seconds=3600.0, used=hour))
+
+
+def test_limiter_that_was_never_asked_is_empty(db: psycopg.Connection[Any]) -> None:
+    assert limiter_states(db, "up", WINDOWS) == [LimiterState(name="up", windows=uses(0, 0))]
+
+
+def test_requests_count_in_every_window_that_they_are_young_enough_for(
+    db: psycopg.Connection[Any], limiter: Limiter
+) -> None:
+    limiter.admit("up", max_wait=5.0).release()
+    db.execute("UPDATE ops.limiter_requests SET done_at = done_at - %s", (timedelta(minutes=2),))
+    limiter.admit("up", max_wait=5.0)
+    assert limiter_states(db, "up", WINDOWS) == [LimiterState(name="up", windows=uses(1, 2))]
+
+
+def test_each_proxy_has_its_own_line_and_other_hosts_have_none(db: psycopg.Connection[Any], limiter: Limiter) -> None:
+    for name in NAMES:
+        limiter.admit(name, max_wait=5.0).release()
+    assert limiter_states(db, "up", WINDOWS) == [
+        LimiterState(name="up", windows=uses(1, 1)),
+        LimiterState(name="up@0123abcd", windows=uses(1, 1)),
+    ]
+
+
+def test_pause_is_told_until_it_is_over_and_refusals_until_they_are_made_up_for(
+    db: psycopg.Connection[Any], limiter: Limiter
+) -> None:
+    until = limiter.slow_down("up", 30.0)
+    assert limiter_states(db, "up", WINDOWS) == [
+        LimiterState(name="up", windows=uses(0, 0), paused_until=until, strikes=1)
+    ]
+    db.execute("UPDATE ops.limiters SET paused_until = clock_timestamp()")
+    assert limiter_states(db, "up", WINDOWS) == [LimiterState(name="up", windows=uses(0, 0), strikes=1)]
