@@ -485,7 +485,7 @@ def do(world: World, chance: Random) -> tuple[Any, ...]:
 
 # Drawn by chance rather than by the strategies of hypothesis, whose many small cases rarely use up an allowance.
 @given(st.randoms(use_true_random=True))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_whatever_happens_the_bill_stays_within_the_allowance_and_the_ledger_ends_equal_to_it(
     ops_db: str, chance: Random
 ) -> None:
