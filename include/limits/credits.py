@@ -246,7 +246,7 @@ def _reconcile(
     before = _locked(connection, reservation.account, reservation.month)
     closed = connection.execute(
         "DELETE FROM ops.credit_reservations WHERE account = %s AND month = %s"
-        " AND (reservation_id = %s OR reserved_at < %s)"
+        " AND (reservation_id = %s AND NOT settled OR reserved_at < %s)"
         " RETURNING reservation_id, purpose, amount, settled",
         (reservation.account, reservation.month, reservation.reservation_id, reservation.reserved_at - hold),
     ).fetchall()
@@ -256,7 +256,8 @@ def _reconcile(
         after = after.opened(purpose, -amount)
         if reservation_id == reservation.reservation_id:
             settled, mine = cost - amount, True
-        elif counted:
+        elif counted and purpose == "backfill":
+            # Perhaps it cost less. For a live run that must not count as used: backfills would get its reserve.
             after = after.spent(purpose, amount)
     if mine:
         after = after.spent(reservation.purpose, cost)

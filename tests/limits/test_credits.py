@@ -268,7 +268,7 @@ def test_on_the_first_a_total_may_be_last_months_and_does_not_count(
     clock.now = datetime(2026, 2, 2, 0, 10, tzinfo=UTC)
     spend(live, 1, used=25)
     found = balance(db, ODDS, clock.now.date())
-    assert (found.committed, found.billed, found.spent_live) == (25, 25, 21)
+    assert (found.committed, found.billed) == (25, 25)
 
 
 # The upstream is right.
@@ -338,6 +338,24 @@ def test_an_answer_without_totals_counts_as_told_until_totals_come(
     clock.now = NOON + HOLD + timedelta(seconds=1)
     spend(live, 5, used=10)
     assert balance(db, ODDS, NOON.date()).committed == 10
+
+
+def test_an_unanswered_live_request_that_was_not_billed_leaves_the_reserve_as_it_was(
+    meter: MakeMeter, clock: Clock
+) -> None:
+    backfill = meter("backfill")
+    meter("live").reserve(ODDS, 60).settle(cost=60, used=None)
+    clock.now = NOON + HOLD + timedelta(seconds=1)
+    spend(backfill, 1, used=1)
+    assert refused(backfill, 400)[1] == 399
+
+
+def test_an_unanswered_request_of_a_backfill_counts_for_its_days_share(meter: MakeMeter, clock: Clock) -> None:
+    backfill = meter("backfill", spread=True)
+    backfill.reserve(ODDS, 10).settle(cost=10, used=None)
+    clock.now = NOON + HOLD + timedelta(seconds=1)
+    spend(backfill, 1, used=1)
+    assert refused(backfill, 20)[1] == 14
 
 
 def test_a_process_that_wakes_up_after_it_was_called_dead_is_billed_by_its_answer(
