@@ -246,7 +246,7 @@ def _reconcile(
     before = _locked(connection, reservation.account, reservation.month)
     closed = connection.execute(
         "DELETE FROM ops.credit_reservations WHERE account = %s AND month = %s"
-        " AND (reservation_id = %s AND NOT settled OR reserved_at < %s)"
+        " AND (reservation_id = %s OR reserved_at < %s)"
         " RETURNING reservation_id, purpose, amount, settled",
         (reservation.account, reservation.month, reservation.reservation_id, reservation.reserved_at - hold),
     ).fetchall()
