@@ -45,6 +45,18 @@ def leftovers(mark: str) -> list[psutil.Process]:
     return found
 
 
+def session_of(pid: int) -> list[psutil.Process]:
+    """The live processes of the session that a spawned process led, whether it still lives or not."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) == pid and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (ProcessLookupError, psutil.NoSuchProcess):
+            continue  # gone in the meantime
+    return found
+
+
 def stop(processes: Sequence[psutil.Process], *, patience: float) -> None:
     """TERM, then KILL for those that are still there after ``patience`` seconds.
 

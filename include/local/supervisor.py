@@ -23,7 +23,7 @@ from include.errors import Problem
 from include.local import postgres
 from include.local.connections import write_connections, write_sandbox_config
 from include.local.environment import ROOT, Home, choose_ports, write_environment
-from include.local.processes import leftovers, spawn, stop
+from include.local.processes import leftovers, session_of, spawn, stop
 from include.storage.local import write_atomically
 
 # Without log servers (they listen on every address): all processes share one log folder here.
@@ -178,6 +178,9 @@ def _watch(
                 continue
             pause = _BACKOFF[min(service.failures, len(_BACKOFF) - 1)]
             code = service.process.returncode
+            # LocalExecutor's workers outlive a killed scheduler and hold its database connection, and with it locks on
+            # the runs that it was looking at: a new scheduler passes those over for ever (seen on 3.3.2).
+            stop(session_of(service.process.pid), patience=5)
             print(f"supervisor: {service.name} ended with {code}; again in {pause} s", flush=True)
             service.process, service.due, service.failures = None, now + pause, service.failures + 1
         if not ready and _healthy(ports["api"]) and _parsed(at):
