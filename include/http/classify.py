@@ -23,6 +23,8 @@ class Verdict:
     retry_after: float | None = None
 
 
+_LATER = "rerun the date when the upstream is well again"
+
 # The codes that upstreams put into error bodies where the status alone is ambiguous. One table for all of them: The
 # Odds API's `error_code` and Google's `error.errors[].reason` share no word.
 _CODES: Mapping[str, tuple[ErrorClass, str]] = {
@@ -55,9 +57,9 @@ _STATUSES: Mapping[int, tuple[ErrorClass, str]] = {
         ErrorClass.NOT_ENTITLED,
         "refused: the account or its tier lacks this endpoint; check the plan, or what is shared with the account",
     ),
-    404: (ErrorClass.NOT_FOUND, "the upstream does not have it"),
+    404: (ErrorClass.NOT_FOUND, "the upstream does not have it: check the connection's host, or rerun the date later"),
     407: (ErrorClass.UPSTREAM_DOWN, "the proxy refuses its credentials: check the proxies in the connection's extra"),
-    408: (ErrorClass.UPSTREAM_DOWN, "the upstream gave up waiting for the request"),
+    408: (ErrorClass.UPSTREAM_DOWN, f"the upstream gave up waiting for the request: {_LATER}"),
     410: (ErrorClass.NOT_FOUND, "the upstream does not have it any more"),
     429: (ErrorClass.RATE_LIMITED, "too many requests: lower the limit in the source's file if this goes on"),
 }
@@ -106,7 +108,7 @@ def _refusal(status: int, headers: Mapping[str, str], body: bytes) -> tuple[Erro
             error_class, reason = _CODES[code]
             return error_class, f"{code}: {reason}"
     if status >= 500:
-        return ErrorClass.UPSTREAM_DOWN, f"the upstream fails with status {status}"
+        return ErrorClass.UPSTREAM_DOWN, f"the upstream fails with status {status}: {_LATER}"
     if status not in (400, 401, 404, 407, 408, 410, 422, 429) and _is_page(headers, body):
         return ErrorClass.BLOCKED, _BLOCKED
     if status in _STATUSES:
@@ -117,7 +119,7 @@ def _refusal(status: int, headers: Mapping[str, str], body: bytes) -> tuple[Erro
 def _unusable(headers: Mapping[str, str], body: bytes, accept: Accept) -> Verdict | None:
     start = _start(body)
     if not start:
-        return Verdict(error_class=ErrorClass.UPSTREAM_DOWN, reason="the body is empty")
+        return Verdict(error_class=ErrorClass.UPSTREAM_DOWN, reason=f"the body is empty: {_LATER}")
     # A block page has status 200 too (stats.nba.com, seen 2026): it is never an empty day.
     if _is_page(headers, body):
         return Verdict(error_class=ErrorClass.BLOCKED, reason=_BLOCKED)
@@ -125,7 +127,7 @@ def _unusable(headers: Mapping[str, str], body: bytes, accept: Accept) -> Verdic
     if looks_json != (accept == "json"):
         return Verdict(error_class=ErrorClass.SCHEMA_DRIFT, reason=f"the body is not {accept.upper()}")
     if accept == "json" and _json(body) is None:
-        return Verdict(error_class=ErrorClass.UPSTREAM_DOWN, reason="the JSON is torn")
+        return Verdict(error_class=ErrorClass.UPSTREAM_DOWN, reason=f"the JSON is torn: {_LATER}")
     return None
 
 

@@ -140,7 +140,12 @@ class Client:
     def _attempt(self, call: _Call) -> Answer | _Failure:
         call.attempts += 1
         upstream = call.upstream
-        request = prepare(upstream, call.get, call.values)  # anew each time: a token may have expired meanwhile
+        try:
+            request = prepare(upstream, call.get, call.values)  # anew each time: a token may have expired meanwhile
+        except Problem as problem:
+            if problem.error_class not in RETRIED:
+                raise
+            return _Failure(problem=problem, wait=self._backoff(call.attempts))  # no token now
         choice = addresses(upstream.name, upstream.proxies)
         address = self._rotation.pick(upstream.name, choice)
         if address is None:
@@ -223,7 +228,7 @@ class Client:
             call,
             request,
             error_class=verdict.error_class,
-            message=request.redactor.text(f"{call.upstream.name}: {verdict.reason}{via}"),
+            message=request.redactor.text(f"{call.upstream.name}{via}: {verdict.reason}"),
             status=got.status,
             body_line=_first_line(got.body, request.redactor) if isinstance(got, Reply) else "",
             retry_at=retry_at,

@@ -174,16 +174,29 @@ def _broken(error: Exception, redactor: Redactor) -> Broken:
     why = redactor.text(f"{type(causes[-1]).__name__}: {causes[-1]}")[:200]
     match error:
         case requests.exceptions.ReadTimeout() | urllib3.exceptions.ReadTimeoutError():
-            return Broken(error_class=ErrorClass.HANG, reason="connected, but nothing came before the read time-out")
+            return Broken(
+                error_class=ErrorClass.HANG,
+                reason="connected, but nothing came before the read time-out: rerun the date later",
+            )
         case requests.exceptions.ConnectTimeout():
             return Broken(
-                error_class=ErrorClass.UPSTREAM_DOWN, reason="no connection before the time-out", arrived=False
+                error_class=ErrorClass.UPSTREAM_DOWN,
+                reason="no connection before the time-out: check the connection's host",
+                arrived=False,
             )
         case requests.exceptions.ProxyError():
-            return Broken(error_class=ErrorClass.UPSTREAM_DOWN, reason=f"the proxy fails: {why}", arrived=False)
+            return Broken(
+                error_class=ErrorClass.UPSTREAM_DOWN,
+                reason=f"the proxy fails ({why}): check the proxies in the extra",
+                arrived=False,
+            )
         case requests.exceptions.ConnectionError() | urllib3.exceptions.HTTPError():
             arrived = not any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in causes)
-            return Broken(error_class=ErrorClass.UPSTREAM_DOWN, reason=f"connection lost: {why}", arrived=arrived)
+            return Broken(
+                error_class=ErrorClass.UPSTREAM_DOWN,
+                reason=f"connection lost ({why}): rerun the date later",
+                arrived=arrived,
+            )
         case _:
             # InvalidURL, InvalidSchema, InvalidHeader and their like: requests refused to send it.
             return Broken(

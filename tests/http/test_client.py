@@ -220,7 +220,7 @@ def test_refused_connection_gives_its_admission_back(
     problem = problem_of(client, replace(upstream, base_url=f"http://127.0.0.1:{closed_port}"))
     assert (problem.error_class, problem.message) == (
         "upstream_down",
-        "odds: connection lost: ConnectionRefusedError: [Errno 111] Connection refused",
+        "odds: connection lost (ConnectionRefusedError: [Errno 111] Connection refused): rerun the date later",
     )
     assert gate.events == ["admit odds", "give back odds"] * 4
 
@@ -321,7 +321,7 @@ def test_one_proxy_that_is_blocked_three_times_rests_and_nothing_more_is_sent(
         3,
         NOW + timedelta(minutes=5),
     )
-    assert first.message.endswith(f"through proxy {name}")
+    assert first.message.startswith(f"nba through proxy {name}: an HTML page")
     assert (second.message, second.attempt, second.retry_at) == (
         "nba: all 1 proxies rest after failures; wait or give others",
         0,

@@ -250,7 +250,7 @@ def test_problem_of_the_wire_names_dag_endpoint_and_day(walk: Walk, scripted: Sc
     scripted.steps = [reply(404)]
     assert walk.problem(ONE) == Problem(
         error_class=ErrorClass.NOT_FOUND,
-        message="main: the upstream does not have it",
+        message="main: the upstream does not have it: check the connection's host, or rerun the date later",
         source="a_dag",
         endpoint="box_scores",
         day=DAY,

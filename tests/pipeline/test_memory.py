@@ -2,62 +2,76 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
+
+import pytest
 
 from include.parsing.nbacom import SCHEDULE
-from include.partition import days_between
 from include.sandbox.league import League
-from include.sandbox.server import Sandbox
+from include.sandbox.server import Sandbox, running
+from include.sources.spec import Source
+from tests.pipeline.credentials import KEYS, key_file
 from tests.pipeline.one_date import stores_in
+from tests.pipeline.peak import RESET, Order, Peak, peak_of
+from tests.pipeline.specs import specs_of_dags
 
-ROOT = Path(__file__).resolve().parents[2]
-MEASURE = """
-import json, resource, sys
-from datetime import date
-from pathlib import Path
-import pyarrow.parquet, requests
-from include.pipeline import load, scrape
-from tests.pipeline.one_date import PLAY_BY_PLAY, SOURCE, OpenGate, partition, stores_in, wired
-folder, url, day = Path(sys.argv[1]), sys.argv[2], date.fromisoformat(sys.argv[3])
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-stores, at = stores_in(folder), partition(PLAY_BY_PLAY, day)
-begun = peak()
-with wired(url, OpenGate()) as wire:
-    done = scrape(SOURCE, PLAY_BY_PLAY, at, stores, wire, refetch=False).manifest.done
-scraped = peak()
-rows = load(PLAY_BY_PLAY, at, stores).rows
-print(json.dumps({"done": done, "rows": rows, "scrape": scraped - begun, "load": peak() - begun}))
-"""
+LEAGUE = League(seed=1)
+FEW, MANY = date(2025, 1, 23), date(2025, 4, 13)
+PLAY_BY_PLAY = ["nbacom_box_scores", "bigdataball_play_by_play"]
+
+pytestmark = pytest.mark.skipif(not RESET.exists(), reason="the peak is read from Linux's /proc")
 
 
-def measured(sandbox: Sandbox, folder: Path, day: date) -> dict[str, float]:
-    """Rows, and the megabytes by which a process that takes the date through scrape and load grew at most."""
-    games = League(seed=1).games_on(day)
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    folder = tmp_path_factory.mktemp("sandbox")
+    with running(folder, limits={"nba_cdn": []}, now="2026-03-01T20:00:00Z", keys=KEYS) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Source]]:
+    with specs_of_dags(tmp_path_factory.mktemp("airflow")) as found:
+        yield found
+
+
+def measured(source: Source, day: date, folder: Path, sandbox: Sandbox, *, traced: bool = False) -> Peak:
     facts = {"game_date": day, "season_type": "Regular Season", "counts": True, "postponed": False, "source_file": "x"}
     rows = [
-        {**facts, "game_id": g.nba_id, "away_tricode": g.away.tricode, "home_tricode": g.home.tricode} for g in games
+        {**facts, "game_id": g.nba_id, "away_tricode": g.away.tricode, "home_tricode": g.home.tricode}
+        for g in LEAGUE.games_on(day)
     ]
     stores_in(folder).warehouse.replace(SCHEDULE, day, rows)
-    command = [sys.executable, "-c", MEASURE, str(folder), sandbox.url, str(day)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return {"games": len(games), **json.loads(done.stdout)}
-
-
-def test_the_fullest_date_needs_little_more_than_the_emptiest(sandbox: Sandbox, tmp_path: Path) -> None:
-    days = days_between(date(2024, 10, 20), date(2025, 4, 20))
-    by_games = sorted(
-        (day for day in days if League(seed=1).games_on(day)), key=lambda d: len(League(seed=1).games_on(d))
+    return peak_of(
+        Order(
+            source=source,
+            endpoint="play_by_play",
+            day=day,
+            folder=folder,
+            url=sandbox.url,
+            key_file=key_file(sandbox),
+            traced=traced,
+        )
     )
 
-    few = measured(sandbox, tmp_path / "few", by_games[0])
-    many = measured(sandbox, tmp_path / "many", by_games[-1])
 
-    assert (few["done"], many["done"], many["games"]) == (True, True, 15)
-    assert many["rows"] > 3 * few["rows"]
-    assert many["scrape"] - few["scrape"] < 15  # MB, of about 12 games more of 0.4 MB each
-    assert many["load"] < 150
+@pytest.mark.parametrize("dag_id", PLAY_BY_PLAY)
+def test_the_fullest_date_is_scraped_and_loaded_in_150_megabytes(
+    sources: Mapping[str, Source], sandbox: Sandbox, tmp_path: Path, dag_id: str
+) -> None:
+    assert len(LEAGUE.games_on(MANY)) == 15
+    peak = measured(sources[dag_id], MANY, tmp_path, sandbox)
+    assert peak.rows > 15 * 300
+    assert 5 < peak.scrape < 40  # more than 5: that something is measured at all
+    assert 20 < peak.load < 150
+
+
+@pytest.mark.parametrize("dag_id", PLAY_BY_PLAY)
+def test_fifteen_games_are_scraped_in_as_much_memory_as_three(
+    sources: Mapping[str, Source], sandbox: Sandbox, tmp_path: Path, dag_id: str
+) -> None:
+    few, many = (measured(sources[dag_id], day, tmp_path / str(day), sandbox, traced=True) for day in (FEW, MANY))
+    assert many.rows > 4 * few.rows
+    assert many.scrape - few.scrape < 1  # MB; the bodies of twelve games more are 2 to 4
