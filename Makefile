@@ -57,6 +57,7 @@ new-source: $(STAMP)  ## Write the spec file and the fixture of a new source (NA
 	@$(BIN)/python -m nba_airflow.new_source "$(NAME)"
 	@$(BIN)/python -m nba_airflow.dag_table
 
-bench: $(STAMP)  ## Print the limiter's efficiency and worst window, also with processes killed
+bench: $(STAMP)  ## Print the limiter's efficiency and worst window, also with processes killed; and what a big report costs
 	@$(BIN)/python -m include.limits.trial --processes 8 --limit 60 --seconds 6 --windows 3
 	@$(BIN)/python -m include.limits.trial --processes 8 --limit 60 --seconds 6 --windows 3 --kill 2 --stop 1
+	@PYTHONPATH=.:plugins $(BIN)/python -m tests.plugins.reporting

@@ -12,7 +12,7 @@ One row per listed player and game in `raw.bdl_box_scores`; players who did not 
 
 Oddities: a game that was not played yet is answered with status 200 and no players, so games are counted, not bodies.
 Until the 2024-25 season a game has no `id`, `datetime` and `plus_minus`. A key of a lower tier answers 401 as well.
-Final scores can change hours later (stat corrections): rerun a date with `--conf '{"refetch": true}'`.
+Final scores can change hours later (stat corrections): `--refetch` asks again and reports them.
 """
 
 from include.parsing import balldontlie

@@ -51,6 +51,7 @@ SOURCE = Source(
             ),
             request=Get(path="/drive/v3/files/{file_id}", params={**SHARED, "alt": "media"}, accept="csv"),
             items=bigdataball.items,
+            per_game=True,
             rows=bigdataball.rows,
             games=bigdataball.games,
             available_after=time(7, 0),

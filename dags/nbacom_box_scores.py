@@ -50,6 +50,7 @@ SOURCE = Source(
             table=nbacom.PLAY_BY_PLAY,
             request=Get(path="/static/json/liveData/playbyplay/playbyplay_{game_id}.json", connection=CDN.connection),
             items=nbacom.play_by_play_items,
+            per_game=True,
             rows=nbacom.play_by_play_rows,
             games=nbacom.play_by_play_games,
         ),

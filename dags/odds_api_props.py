@@ -52,6 +52,7 @@ SOURCE = Source(
                 cost=lambda params: 10 * len(MARKETS),
             ),
             items=odds_api.before_tip_off(MINUTES_BEFORE_TIP_OFF),
+            per_game=True,
             rows=odds_api.prop_rows,
             games=odds_api.prop_games,
         ),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from include.checks.completeness import Count, count
+from include.checks.drift import Drift, corrections
 from include.checks.rows import differ, games_of, incomplete, loaded_per_game, outdated, rows_per_game
 from include.crash import reach
 from include.errors import ErrorClass, Problem
@@ -16,7 +17,8 @@ from include.http.fetch import fetch
 from include.partition import Partition, eastern_moment
 from include.sources.spec import Endpoint, Game, GameState, Row, Source, one_item
 from include.storage import raw, shared
-from include.warehouse.local import Loaded
+from include.storage.refetch import Progress, note, progress
+from include.warehouse.local import SOURCE_FILE, Loaded, check_types
 from include.warehouse.open import Warehouse
 
 log = logging.getLogger(__name__)
@@ -73,20 +75,28 @@ def expected_games(stores: Stores, day: date) -> tuple[Game, ...] | None:
 
 
 def scrape(
-    source: Source, endpoint: Endpoint, partition: Partition, stores: Stores, wire: Wire, *, refetch: bool
+    source: Source,
+    endpoint: Endpoint,
+    partition: Partition,
+    stores: Stores,
+    wire: Wire,
+    *,
+    refetch: datetime | None = None,
 ) -> Scraped:
     """Fetches what the raw layer lacks of the date and writes its manifest, whose outcome is the counted truth.
 
-    A date that is complete in raw costs no request unless ``refetch``. A body whose game is final is not asked for
-    again after a crash. Raises Problem; bodies that had arrived by then stay and are reused.
+    A date that is complete in raw costs no request, unless fresh bodies were ordered at the moment ``refetch`` and it
+    has not been fetched since. A body whose game is final is not asked for again after a crash. Raises Problem; bodies
+    that had arrived by then stay and are reused.
     """
     known = raw.read_manifest(stores.raw, partition)
-    if known and known.done and not refetch:
+    renewed = progress(stores.raw, partition, refetch) if refetch else None
+    if known and known.done and (renewed is None or renewed.done):
         return Scraped(manifest=known, requests=0, credits=0)
 
     expected: Iterable[Game] | None = _scheduled(endpoint, partition, stores)
     expected_from = "schedule" if expected is not None or endpoint.is_schedule else "listing" if endpoint.truth else ""
-    stored = {} if refetch else _reusable(endpoint, partition, stores)
+    stored = _reusable(endpoint, partition, stores, renewed)
     listed: list[Game] = []
     present: list[Game] = []
     objects: list[raw.RawObject] = []
@@ -116,6 +126,9 @@ def scrape(
             )
         )
         reach("after raw write")
+        if renewed:
+            renewed = replace(renewed, objects=(*renewed.objects, objects[-1]))
+            note(stores.raw, partition, renewed)
         if got.role == "data":
             present.extend(endpoint.games(got.body, partition.day))
         elif endpoint.truth and expected_from == "listing" and got.role == _truth_role(endpoint):
@@ -132,6 +145,8 @@ def scrape(
         reach("before manifest")
         raw.write_manifest(stores.raw, partition, manifest)
         reach("after manifest")
+    if renewed and manifest.done:
+        note(stores.raw, partition, replace(renewed, done=True))
     return Scraped(manifest=manifest, requests=requests, credits=credits)
 
 
@@ -139,23 +154,28 @@ def _truth_role(endpoint: Endpoint) -> str:
     return "truth" if endpoint.truth and endpoint.truth.request else "listing"
 
 
-def _reusable(endpoint: Endpoint, partition: Partition, stores: Stores) -> dict[str, tuple[raw.RawObject, list[Game]]]:
+def _reusable(
+    endpoint: Endpoint, partition: Partition, stores: Stores, renewed: Progress | None
+) -> dict[str, tuple[raw.RawObject, list[Game]]]:
     """Stored bodies that need not be asked for again: of one game each, final and sound, or another date's shared one.
 
-    An endpoint of one body a date has none: whether that body lacks a game only the count can say.
+    Of a refetch only those that have come since it was ordered. An endpoint of one body a date has none: whether that
+    body lacks a game only the count can say.
     """
     if endpoint.shared:
         group, since = endpoint.shared(partition.day), late_at(endpoint, partition.day)
+        since = max(since, renewed.ordered_at) if renewed else since
         found = shared.newest(stores.raw, partition.dag_id, partition.endpoint, group, since=since)
         return {o.item: (o, list(endpoint.games(raw.get_body(stores.raw, o), partition.day))) for o in found}
     if endpoint.items is one_item or endpoint.request.pages:
         return {}
     sound: dict[str, list[tuple[raw.RawObject, list[Game]]]] = {}
-    for item in raw.stored_objects(stores.raw, partition):
+    stored = raw.stored_objects(stores.raw, partition) if renewed is None else renewed.objects
+    for item in (each for each in stored if each.role == "data"):
         if games := _sound(endpoint, raw.get_body(stores.raw, item), partition.day):
             sound.setdefault(item.item, []).append((item, games))
     # Of two sound bodies of one item nothing here says which is the correction: it is asked for again.
-    return {name: found[0] for name, found in sound.items() if len(found) == 1}
+    return {name: bodies[0] for name, bodies in sound.items() if len(bodies) == 1}
 
 
 def _says_the_same(known: raw.Manifest, new: raw.Manifest) -> bool:
@@ -198,17 +218,42 @@ def _manifest(
     )
 
 
-def load(endpoint: Endpoint, partition: Partition, stores: Stores) -> Loaded:
+def load(
+    endpoint: Endpoint, partition: Partition, stores: Stores, *, corrected: Callable[[Drift], None] | None = None
+) -> Loaded:
     """Replaces the date's rows by those of the manifest's bodies. Makes no request.
 
+    ``corrected`` is told what the upstream has changed since the rows that are replaced, if anything, before they are
+    replaced: afterwards a process that is killed could not find out again.
     Raises Problem(STORAGE) without a complete manifest: a partial day never replaces a whole one.
     """
     reach("before load")
-    loaded = stores.warehouse.replace(
-        endpoint.table, partition.day, _rows(endpoint, partition, _done(partition, stores), stores)
-    )
+    rows: Iterable[Row] = _rows(endpoint, partition, _done(partition, stores), stores)
+    if corrected:
+        rows = list(rows)
+        check_types(endpoint.table, rows)
+        if (drift := _drift(endpoint, partition, stores, rows)).total:
+            corrected(drift)
+    loaded = stores.warehouse.replace(endpoint.table, partition.day, rows)
     reach("after load")
     return loaded
+
+
+def _drift(endpoint: Endpoint, partition: Partition, stores: Stores, rows: Sequence[Row]) -> Drift:
+    """What differs from the loaded rows; those are read as a whole only where they come from other bodies."""
+    read, day, table = stores.warehouse.rows, partition.day, endpoint.table
+    try:
+        files = read(table, day, [SOURCE_FILE.name])
+        if files is None or _files(files) == _files(rows):
+            return Drift(changes=(), total=0)
+        return corrections(table, read(table, day) or [], rows)
+    except Problem as problem:
+        log.warning("%s: what changed upstream cannot be told: %s", partition, problem.message)
+        return Drift(changes=(), total=0)
+
+
+def _files(rows: Iterable[Row]) -> set[str]:
+    return {row[SOURCE_FILE.name] for row in rows}
 
 
 def _done(partition: Partition, stores: Stores) -> raw.Manifest:
@@ -227,7 +272,7 @@ def _done(partition: Partition, stores: Stores) -> raw.Manifest:
 def _rows(endpoint: Endpoint, partition: Partition, manifest: raw.Manifest, stores: Stores) -> Iterator[Row]:
     for item in manifest.data():
         for row in endpoint.rows(raw.get_body(stores.raw, item), partition.day):
-            yield {**row, "source_file": item.path}
+            yield {**row, SOURCE_FILE.name: item.path}
 
 
 def audit(endpoint: Endpoint, partition: Partition, stores: Stores) -> Audited:

@@ -23,10 +23,10 @@ LARGEST = 95_000
 """Bytes of both parts as sent (quoted-printable). Gmail cuts a mail off at 102 kB; headers need some of the rest."""
 
 LIMITS = (
-    Limits(groups=20, incomplete=40, message=400),
-    Limits(groups=8, incomplete=20, message=300),
-    Limits(groups=3, incomplete=8, message=160),
-    Limits(groups=0, incomplete=0, message=80),
+    Limits(groups=20, incomplete=40, changes=48, message=400),
+    Limits(groups=8, incomplete=20, changes=24, message=300),
+    Limits(groups=3, incomplete=8, changes=12, message=160),
+    Limits(groups=0, incomplete=0, changes=0, message=80),
 )
 """Tried in turn until the mail fits. The last one is dates and totals only, so only the input's own width bounds it."""
 

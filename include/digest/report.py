@@ -67,12 +67,26 @@ class DateResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Correction:
+    """What the upstream has changed in one endpoint's date since it was loaded before.
+
+    ``changes`` are lines that name the first of them; ``total`` counts all.
+    """
+
+    day: date
+    endpoint: str
+    changes: Sequence[str]
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """A batch that ended. Days are US/Eastern game dates, both ends included; times are aware; ``cost`` is in US $.
 
     ``dates`` holds the last attempt per (day, endpoint), each once, also of dates that never ran.
     ``ended_at`` of a halted batch is the moment its breaker opened. ``recovered`` and ``in_reply_to`` (the Message-ID
-    of the first mail) belong to reruns. Figures that are None are left out; ``planned_*`` is what the plan said.
+    of the first mail) belong to reruns. ``corrections`` has each (day, endpoint) once at most. Figures that are None
+    are left out; ``planned_*`` is what the plan said.
     """
 
     batch_id: str
@@ -96,6 +110,7 @@ class Report:
     rerun_command: str = ""
     ui_url: str = ""
     recovered: Sequence[date] = ()
+    corrections: Sequence[Correction] = ()
     in_reply_to: str | None = None
     code_version: str = ""
 
@@ -167,6 +182,11 @@ def incomplete(report: Report) -> list[DateResult]:
     """The partial results that know their k of n, by date."""
     known = [r for r in report.dates if r.outcome == "partial" and r.games_expected is not None]
     return sorted(known, key=lambda r: (r.day, r.endpoint))
+
+
+def corrected(report: Report) -> list[Correction]:
+    """The dates that the upstream has corrected, by date."""
+    return sorted(report.corrections, key=lambda c: (c.day, c.endpoint))
 
 
 def _folded(key: tuple[str, str, str, str], results: list[DateResult]) -> Group:

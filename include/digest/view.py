@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain
@@ -11,12 +11,14 @@ from itertools import chain
 from include.digest import headline
 from include.digest import wording as say
 from include.digest.headline import Tone, label
-from include.digest.report import NOT_RUN, DateResult, Group, Report, groups, incomplete
+from include.digest.report import NOT_RUN, Correction, DateResult, Group, Report, corrected, groups, incomplete
 from include.partition import day_ranges
 
 LONGEST_URL = 1000
 NAMED_GAMES = 16
 """Missing games named per date; the fullest NBA date had 15 games, so only a broken source exceeds it."""
+NAMED_CHANGES = 12
+"""Corrections named per date and endpoint, so that one date that changed as a whole leaves room for the others."""
 
 WHY = {
     "partial": "Some games of these dates are not there.",
@@ -27,6 +29,7 @@ WHY = {
     "quota_wait": "Not tried: the credits of this allotment were used up.",
     "not_yet": "Not finished: the upstream's data was not final yet.",
 }
+CORRECTED = "The upstream has other values than when these dates were loaded before; the warehouse has the new ones."
 TONES: dict[str, Tone] = {"complete": "ok", "no_games": "ok", "failed": "bad", "partial": "warn", "unverified": "warn"}
 
 
@@ -36,6 +39,7 @@ class Limits:
 
     groups: int
     incomplete: int
+    changes: int
     message: int
 
 
@@ -71,6 +75,13 @@ class IncompleteView:
     endpoint: str
     games: str
     missing: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorrectedView:
+    day: str
+    endpoint: str
+    changes: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +125,11 @@ class View:
     incomplete_title: str
     incomplete_folded: Folded | None
     endpoints_named: bool
+    corrected: Sequence[CorrectedView]
+    corrected_title: str
+    corrected_says: str
+    corrected_folded: Folded | None
+    corrected_endpoints_named: bool
     not_run: Sequence[GroupView]
     not_run_title: str
     plan: Sequence[PlanLine]
@@ -131,6 +147,8 @@ def view(report: Report, limits: Limits) -> View:
     partial = incomplete(report)
     failed_dates = sum(dates.failed.values())
     # Not the tally's number: a date with one failed and one cancelled endpoint counts as failed and is in both lists.
+    changes = corrected(report)
+    changes_shown = list(_changes_shown(changes, limits.changes))
     idle = len({r.day for r in report.dates if r.outcome in NOT_RUN})
     plan = _plan(report)
     return View(
@@ -155,6 +173,11 @@ def view(report: Report, limits: Limits) -> View:
         incomplete_title=say.counted(len({r.day for r in partial}), "incomplete date"),
         incomplete_folded=_folded_incomplete(partial[limits.incomplete :], shown=bool(limits.incomplete)),
         endpoints_named=len({r.endpoint for r in partial}) > 1,
+        corrected=[_corrected(one, n, limits) for one, n in changes_shown if n],
+        corrected_title=_corrected_title(changes),
+        corrected_says=CORRECTED,
+        corrected_folded=_folded_changes(changes_shown),
+        corrected_endpoints_named=len({c.endpoint for c in changes}) > 1,
         not_run=[_group(g, limits) for g in waiting],
         not_run_title=f"{say.counted(idle, 'date')} not run",
         plan=plan,
@@ -224,6 +247,37 @@ def _incomplete(result: DateResult) -> IncompleteView:
     )
 
 
+def _corrected_title(changes: list[Correction]) -> str:
+    total, dates = sum(c.total for c in changes), len({c.day for c in changes})
+    return f"Corrected upstream: {say.counted(total, 'change')} on {say.counted(dates, 'date')}"
+
+
+def _changes_shown(changes: list[Correction], room: int) -> Iterator[tuple[Correction, int]]:
+    """Each correction and how many of its changes there is room to show: the first dates' ones come first."""
+    for one in changes:
+        shown = min(len(one.changes), room, NAMED_CHANGES)
+        room -= shown
+        yield one, shown
+
+
+def _corrected(one: Correction, shown: int, limits: Limits) -> CorrectedView:
+    return CorrectedView(
+        day=f"{one.day}",
+        endpoint=say.clean(one.endpoint),
+        changes=[say.clipped(change, limits.message) for change in one.changes[:shown]],
+    )
+
+
+def _folded_changes(shown: list[tuple[Correction, int]]) -> Folded | None:
+    rest = [(one, one.total - n) for one, n in shown if one.total > n]
+    if not rest:
+        return None
+    left = sum(n for _, n in rest)
+    changes = say.counted(left, "more change" if any(n for _, n in shown) else "change")
+    says = f"{changes} not shown one by one; see the logs of their load tasks. Dates:"
+    return Folded(says=says, dates=_lines([one.day for one, _ in rest]))
+
+
 def _folded_groups(rest: list[Group], *, shown: bool) -> Folded | None:
     if not rest:
         return None
@@ -256,11 +310,16 @@ def _lines(days: Sequence[date]) -> list[str]:
     return say.date_lines(tuple(day_ranges(list(days)))) if days else []
 
 
+_WORTH_COMPARING = 300.0  # seconds planned; below, Airflow's own pace is all that a percentage would show
+
+
 def _plan(report: Report) -> list[PlanLine]:
     """Actual against planned; how far off is said of finished batches only. Rows without any figure are left out."""
 
-    def line(label: str, value: float | None, planned: float | None, words: Callable[[float], str]) -> PlanLine:
-        off = report.state == "finished" and value is not None and planned is not None
+    def line(
+        label: str, value: float | None, planned: float | None, words: Callable[[float], str], least: float = 0
+    ) -> PlanLine:
+        off = report.state == "finished" and value is not None and planned is not None and planned >= least
         return PlanLine(
             label=label,
             actual="not known" if value is None else words(value),
@@ -271,7 +330,7 @@ def _plan(report: Report) -> list[PlanLine]:
     seconds = (report.ended_at - report.started_at).total_seconds()
     planned_seconds = None if report.planned_minutes is None else report.planned_minutes * 60
     lines = [
-        line("Duration", seconds, planned_seconds, say.duration),
+        line("Duration", seconds, planned_seconds, say.duration, _WORTH_COMPARING),
         line("Requests", report.requests, report.planned_requests, say.number),
     ]
     if report.credits_used or report.planned_credits is not None or report.credits_left is not None:

@@ -145,6 +145,79 @@ def unfinished(connection: psycopg.Connection[Any]) -> list[Batch]:
     return _batches(connection, "closed_at IS NULL ORDER BY opened_at", ())
 
 
+def end_silent(connection: psycopg.Connection[Any], batch_id: str) -> bool:
+    """Notes the batch's runs that told no end as failed; whether one of them had not even started (cancelled)."""
+    silent = connection.execute(
+        "UPDATE ops.batch_runs SET state = 'failed', ended_at = clock_timestamp()"
+        " WHERE batch_id = %s AND state NOT IN ('success', 'failed') RETURNING started_at",
+        (batch_id,),
+    ).fetchall()
+    connection.commit()
+    return any(started_at is None for (started_at,) in silent)
+
+
+def discard(connection: psycopg.Connection[Any], batch_id: str) -> None:
+    """Deletes a batch without runs: whoever opened it died before it registered the first one."""
+    connection.execute(
+        "DELETE FROM ops.batches b WHERE batch_id = %s"
+        " AND NOT EXISTS (SELECT 1 FROM ops.batch_runs r WHERE r.batch_id = b.batch_id)",
+        (batch_id,),
+    )
+    connection.commit()
+
+
+def adopt(
+    connection: psycopg.Connection[Any], dag_id: str, backfill_id: int, runs: Collection[tuple[str, date, str, bool]]
+) -> str | None:
+    """Makes a closed batch of a backfill that has none: (run_id, day, state, has started) of each of its ended runs.
+
+    All of it or nothing. Returns its id to exactly one caller; None where the backfill has a batch by now.
+    """
+    batch_id = f"{dag_id}:{backfill_id}:0"
+    new = connection.execute(
+        "INSERT INTO ops.batches (batch_id, dag_id, kind, backfill_id, generation, closed_at, cancelled)"
+        " VALUES (%s, %s, 'backfill', %s, 0, clock_timestamp(), %s) ON CONFLICT DO NOTHING RETURNING batch_id",
+        (batch_id, dag_id, backfill_id, not all(started for *_, started in runs)),
+    ).fetchone()
+    if new:
+        run_ids, days, states, started = (list(values) for values in zip(*runs, strict=True))
+        connection.execute(
+            "INSERT INTO ops.batch_runs (batch_id, run_id, day, state, started_at, ended_at)"
+            " SELECT %s, run_id, day, state, CASE WHEN started THEN clock_timestamp() END, clock_timestamp()"
+            " FROM unnest(%s::text[], %s::date[], %s::text[], %s::boolean[]) AS r (run_id, day, state, started)",
+            (batch_id, run_ids, days, states, started),
+        )
+    connection.commit()
+    return batch_id if new else None
+
+
+def first_opened(connection: psycopg.Connection[Any]) -> datetime | None:
+    """When the ledger's first batch was opened; None while there is none."""
+    row = connection.execute("SELECT min(opened_at) FROM ops.batches").fetchone()
+    connection.commit()
+    return row[0] if row else None
+
+
+def newest_opened(connection: psycopg.Connection[Any], dag_id: str, run_ids: Collection[str]) -> datetime | None:
+    """When the newest batch that has one of the runs was opened; None where none has."""
+    row = connection.execute(
+        "SELECT max(opened_at) FROM ops.batches JOIN ops.batch_runs USING (batch_id)"
+        " WHERE dag_id = %s AND run_id = ANY(%s)",
+        (dag_id, list(run_ids)),
+    ).fetchone()
+    connection.commit()
+    return row[0] if row else None
+
+
+def unheard(connection: psycopg.Connection[Any], backfill_ids: Collection[int]) -> list[int]:
+    """Those of Airflow's backfills that have no batch, in order."""
+    rows = connection.execute(
+        "SELECT DISTINCT backfill_id FROM ops.batches WHERE backfill_id = ANY(%s)", (list(backfill_ids),)
+    ).fetchall()
+    connection.commit()
+    return sorted(set(backfill_ids) - {backfill_id for (backfill_id,) in rows})
+
+
 def reported(connection: psycopg.Connection[Any], batch_id: str) -> None:
     """Notes that the batch's mail is in the outbox. Commits with whatever the caller wrote before."""
     connection.execute("UPDATE ops.batches SET reported_at = clock_timestamp() WHERE batch_id = %s", (batch_id,))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -13,7 +13,10 @@ from psycopg.rows import class_row
 
 @dataclass(frozen=True, kw_only=True)
 class OutcomeRow:
-    """One row of ``ops.outcomes``. Times are aware; ``requests``, ``credits`` and ``bytes`` are this try's own."""
+    """One row of ``ops.outcomes``. Times are aware; ``requests``, ``credits`` and ``bytes`` are this try's own.
+
+    ``changes`` names what the upstream has corrected since the date was loaded before, ``changes_total`` counts it.
+    """
 
     dag_id: str
     endpoint: str
@@ -35,6 +38,8 @@ class OutcomeRow:
     games_expected: int | None = None
     games_found: int | None = None
     missing: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    changes_total: int = 0
 
 
 _COLUMNS = tuple(OutcomeRow.__dataclass_fields__)
@@ -48,7 +53,7 @@ def record(connection: psycopg.Connection[Any], row: OutcomeRow) -> None:
     updates = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in _KEY)
     connection.execute(
         f"INSERT INTO ops.outcomes ({names}) VALUES ({places}) ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET {updates}",
-        {**asdict(row), "missing": list(row.missing)},
+        {**asdict(row), "missing": list(row.missing), "changes": list(row.changes)},
     )
     connection.commit()
 
@@ -61,7 +66,20 @@ def of_runs(connection: psycopg.Connection[Any], dag_id: str, run_ids: Collectio
             f"SELECT {names} FROM ops.outcomes WHERE dag_id = %s AND run_id = ANY(%s) ORDER BY outcome_id",
             (dag_id, list(run_ids)),
         )
-        return cursor.fetchall()
+        # psycopg reads arrays as lists.
+        return [replace(row, missing=tuple(row.missing), changes=tuple(row.changes)) for row in cursor]
+
+
+def had_before(connection: psycopg.Connection[Any], batch_id: str) -> bool:
+    """Whether a run of the batch had an outcome before the batch was opened: then it is a rerun, whatever its kind."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM ops.batches b JOIN ops.batch_runs r USING (batch_id)"
+        " JOIN ops.outcomes o ON o.dag_id = b.dag_id AND o.run_id = r.run_id"
+        " WHERE b.batch_id = %s AND o.ended_at < b.opened_at)",
+        (batch_id,),
+    ).fetchone()
+    assert row is not None
+    return bool(row[0])
 
 
 def latest(rows: Collection[OutcomeRow]) -> dict[tuple[date, str], OutcomeRow]:

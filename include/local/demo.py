@@ -43,7 +43,7 @@ def demo(at: Home, sandbox_options: list[str], sources: str) -> int:
     _title(f"Backfilling {first}..{last}; Ball Don't Lie will lack one game of {broken} at first")
     window = f"{DAG} -s {first} -e {last}"
     # A demo that ran before left its runs: they are run again, and asked for again, so that the story is the same.
-    code = _airflow(at, f"dags backfill {window} --reset-dagruns --conf '{{\"refetch\": true}}' -y", attach=window)
+    code = _airflow(at, f"dags backfill {window} --refetch -y", attach=window)
     if code != 1:
         _say(f"The backfill should have ended with 1 (one date is partial), it ended with {code}.")
         return 1

@@ -150,6 +150,8 @@ def write_environment(at: Home, *, ports: dict[str, int], metadata_url: str) -> 
         "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "airflow.models.backfill=ERROR airflow.serialization.definitions=ERROR",
         "AIRFLOW__SCHEDULER__MAX_DAGRUNS_PER_LOOP_TO_SCHEDULE": "50",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+        # Only the scheduler that owns a task notices that its heart stopped; a killed one's are taken over this often.
+        "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",

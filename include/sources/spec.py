@@ -186,6 +186,7 @@ class Endpoint:
     ``available_after``: US/Eastern wall clock on the day after ``day`` from which the data can be final.
     ``late_after``: until then an incomplete day is asked again; after it, it has failed.
     ``is_schedule``: the games that its bodies list are themselves the truth of what is expected.
+    ``per_game``: ``items`` are one a game and not one a date; plans count on it.
     ``shared``: the name of the dates that one body serves (a season); it is then fetched once for all of them, and
     again for a date that was not final when it was fetched.
     """
@@ -200,6 +201,7 @@ class Endpoint:
     truth: Truth | None = None
     available_after: time = time(6, 0)
     late_after: time = time(15, 0)
+    per_game: bool = False
     is_schedule: bool = False
     shared: Callable[[date], str] | None = None
 

@@ -129,8 +129,7 @@ def _decompressed(data: bytes, path: str, store: Store) -> bytes:
 def _damaged(what: str, store: Store) -> Problem:
     return Problem(
         error_class=ErrorClass.STORAGE,
-        message=f"raw store {store.url}: {what}; restore it, or delete it and rerun the date with "
-        "--conf '{\"refetch\": true}'",
+        message=f"raw store {store.url}: {what}; restore it, or delete it and rerun the date with --refetch",
     )
 
 

@@ -12,6 +12,7 @@ from include.ledger import batches
 from include.ledger.db import connect
 from include.partition import parse_day
 from nba_airflow import connections
+from nba_airflow.timetable import GameDateTimetable
 
 if TYPE_CHECKING:
     import psycopg
@@ -21,15 +22,16 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SUMMARY = "backfill_summary"
-_ENDED = ("success", "failed")
+TIMETABLE = f"{GameDateTimetable.__module__}.{GameDateTimetable.__qualname__}"
+ENDED = ("success", "failed")
 # A scheduled run that starts later than this after it was due catches up; until then it is live.
 LATE = timedelta(days=1)
 
 
 @cache
-def _ops_url() -> str:
-    """Read once, in a thread of its own: Airflow's sessions are per thread, and a second one in the scheduler's
-    would detach the rows that it is working on (seen on 3.3.2: the scheduler dies of DetachedInstanceError)."""
+def ops_url() -> str:
+    """The operations database, read once and in a thread of its own: Airflow's sessions are per thread, and a second
+    one in the scheduler's would detach the rows it works on (seen on 3.3.2: it dies of DetachedInstanceError)."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         return pool.submit(connections.ops_url).result()
 
@@ -43,10 +45,12 @@ def note(dag_run: DagRun) -> None:
     from sqlalchemy.orm import object_session
 
     session = object_session(dag_run)
+    if not ours(session, dag_run.dag_id):
+        return
     day, state = parse_day(dag_run.partition_key), str(dag_run.state)
-    ended = state in _ENDED
+    ended = state in ENDED
     stream = _stream(dag_run)
-    with connect(_ops_url(), application_name="nba scheduler") as connection:
+    with connect(ops_url(), application_name="nba scheduler") as connection:
         if stream is None:
             if state == "failed":
                 batch_id = batches.failed_live(
@@ -61,6 +65,15 @@ def note(dag_run: DagRun) -> None:
         batches.mark(connection, batch.batch_id, dag_run.run_id, state)
         if ended and batch.closed_at is None and not _more_to_come(dag_run, stream, session):
             _close(connection, batch, dag_run, session)
+
+
+def ours(session: Session, dag_id: str) -> bool:
+    """Whether the DAG has game dates: other teams' partitions are none of ours."""
+    from airflow.models.dag import DagModel
+
+    with session.no_autoflush:
+        model = session.get(DagModel, dag_id)
+    return model is not None and model.timetable_type == TIMETABLE
 
 
 def _stream(dag_run: DagRun) -> int | None:
@@ -106,10 +119,7 @@ def _more_to_come(dag_run: DagRun, stream: int, session: Session) -> bool:
 
 def _close(connection: psycopg.Connection[Any], batch: batches.Batch, dag_run: DagRun, session: Session) -> None:
     """Closes the batch and starts its summary; runs that ended without a word (cancelled) are noted as such."""
-    silent = [r for r in batches.runs(connection, batch.batch_id) if r.state not in _ENDED]
-    for run in silent:
-        batches.mark(connection, batch.batch_id, run.run_id, "failed")
-    cancelled = any(run.started_at is None for run in silent)
+    cancelled = batches.end_silent(connection, batch.batch_id)
     if batches.close(connection, batch.batch_id, cancelled=cancelled):
         _start_summary(batch.batch_id, session)
 

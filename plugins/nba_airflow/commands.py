@@ -16,7 +16,13 @@ ARG_RERUN_FAILED = Arg(
 )
 ARG_RESET = Arg(("--reset-dagruns",), action="store_true", help="Also clear every task of the window's finished runs")
 ARG_BACKWARDS = Arg(("-B", "--run-backwards"), action="store_true", help="Newest date first")
-ARG_CONF = Arg(("-c", "--conf"), help="JSON for the new runs, for example '{\"refetch\": true}'")
+ARG_REFETCH = Arg(
+    ("--refetch",),
+    action="store_true",
+    help="Ask the upstream again for every date of the window, also finished ones (as --reset-dagruns), and say what"
+    " it has corrected since",
+)
+ARG_CONF = Arg(("-c", "--conf"), help="JSON object, the conf of the runs that are created or cleared")
 ARG_YES = Arg(("-y", "--yes"), action="store_true", help="Do not ask before clearing")
 ARG_MAX_ACTIVE = Arg(("--max-active-runs",), type=int, default=16, help="Dates at work at a time (default 16)")
 ARG_DETACH = Arg(("--detach",), action="store_true", help="Return once the backfill is created")
@@ -40,6 +46,7 @@ BACKFILL = ActionCommand(
         ARG_DRY_RUN,
         ARG_RERUN_FAILED,
         ARG_RESET,
+        ARG_REFETCH,
         ARG_BACKWARDS,
         ARG_CONF,
         ARG_YES,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from include.digest.report import GREEN, DateResult, Report
+from include.digest.report import GREEN, Correction, DateResult, Report
 from include.ledger import batches, outcomes
 from include.ledger.batches import Batch, BatchRun
 from include.ledger.outcomes import OutcomeRow
@@ -46,6 +46,7 @@ def report_of(connection: psycopg.Connection[Any], batch: Batch) -> Report:
         rerun_command=rerun_command(batch.dag_id, bad),
         ui_url=os.environ.get("AIRFLOW__API__BASE_URL", ""),
         recovered=_recovered(results, earlier) if batch.kind != "backfill" else (),
+        corrections=corrections(mine),
         in_reply_to=_message_id_of(connection, first.batch_id) if first else None,
         code_version=os.environ.get("NBA_VERSION", ""),
     )
@@ -56,9 +57,12 @@ def date_results(runs: Sequence[BatchRun], latest: dict[Any, OutcomeRow], *, can
 
     So was a failed run that never spoke, also where an earlier try, or another endpoint, had said that all is well.
     """
+    by_day: dict[date, list[OutcomeRow]] = {}
+    for (day, _), row in sorted(latest.items()):
+        by_day.setdefault(day, []).append(row)
     results = []
     for run in runs:
-        rows = [row for (day, _), row in sorted(latest.items()) if day == run.day]
+        rows = by_day.get(run.day, [])
         silent = not rows or (run.state == "failed" and all(row.outcome in GREEN for row in rows))
         if silent and cancelled and run.started_at is None:
             results.append(DateResult(day=run.day, outcome="cancelled", message="cancelled before it ran"))
@@ -103,6 +107,34 @@ def _recovered(results: Sequence[DateResult], earlier: dict[Any, OutcomeRow]) ->
     bad_before = {day for (day, _), row in earlier.items() if row.outcome not in (*GREEN, *PASSING)}
     bad_now = {result.day for result in results if not result.green}
     return sorted({result.day for result in results} & bad_before - bad_now)
+
+
+def corrections(rows: Sequence[OutcomeRow]) -> list[Correction]:
+    """What these tries (oldest first) found to be corrected upstream and have loaded, per date and endpoint.
+
+    A load tells it before it replaces the rows. One that was killed in between and tried again tells it twice in a
+    row, which counts once; one that was never tried again has corrected nothing.
+    """
+    told: dict[tuple[date, str], list[OutcomeRow]] = {}
+    open_ended: dict[tuple[date, str], OutcomeRow] = {}
+    for row in rows:
+        key = (row.day, row.endpoint)
+        before = open_ended.pop(key, None)
+        if row.changes_total and row.outcome == "fetched":
+            open_ended[key] = row
+        elif row.changes_total:
+            told.setdefault(key, []).append(row)
+        elif before and row.outcome in (*GREEN, "loaded"):
+            told.setdefault(key, []).append(before)
+    return [
+        Correction(
+            day=day,
+            endpoint=endpoint,
+            changes=tuple(change for row in of_date for change in row.changes),
+            total=sum(row.changes_total for row in of_date),
+        )
+        for (day, endpoint), of_date in told.items()
+    ]
 
 
 def _message_id_of(connection: psycopg.Connection[Any], mail_id: str) -> str | None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from include.errors import Problem
+from include.errors import ErrorClass, Problem
 from include.partition import Partition, parse_day
+from include.storage.refetch import refetch_moment
 from nba_airflow import connections
 
 if TYPE_CHECKING:
@@ -76,7 +77,6 @@ class ScrapeOperator(DateOperator):
 
         partition = self.partition(context)
         self._wait_until(available_at(self.endpoint, partition.day), "its games cannot be final before then")
-        refetch = bool((context["dag_run"].conf or {}).get("refetch"))
         purpose = self._purpose(context, partition)
         group = self.endpoint.shared(partition.day) if self.endpoint.shared else ""
         try:
@@ -85,6 +85,7 @@ class ScrapeOperator(DateOperator):
                 lease(connections.ops_url(), partition, group=group),
                 wire(self.source, purpose) as lines,
             ):
+                refetch = self._refetch(context)
                 scraped = scrape(self.source, self.endpoint, partition, connections.stores(), lines, refetch=refetch)
                 report.scraped(scraped)
                 if scraped.manifest.done:
@@ -97,6 +98,14 @@ class ScrapeOperator(DateOperator):
             again, why = wait.until, str(wait)
             report.waits(Outcome.QUOTA_WAIT, why)
         self._wait_until(again, why)
+
+    def _refetch(self, context: Context) -> datetime | None:
+        """The moment before which bodies do not count, if the run's conf orders fresh ones."""
+        order = (context["dag_run"].conf or {}).get("refetch")
+        try:
+            return refetch_moment(order, run_began=context["dag_run"].start_date)
+        except ValueError as error:
+            raise Problem(error_class=ErrorClass.INTERNAL, message=f"the run's conf: {error}") from None
 
     def _purpose(self, context: Context, partition: Partition) -> Literal["live", "backfill"]:
         """Which part of paid credits the run may use: a date that is over a day late is no live one, who ever asks."""
@@ -126,7 +135,7 @@ class LoadOperator(DateOperator):
 
         partition = self.partition(context)
         with self.reported(context, partition) as report, lease(connections.ops_url(), partition):
-            report.loaded(load(self.endpoint, partition, connections.stores()))
+            report.loaded(load(self.endpoint, partition, connections.stores(), corrected=report.corrected))
 
 
 class AuditOperator(DateOperator):

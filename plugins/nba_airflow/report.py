@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,12 @@ from nba_airflow import connections
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from include.checks.drift import Drift
     from include.pipeline import Scraped
     from include.storage.raw import Manifest
     from include.warehouse.local import Loaded
+
+log = logging.getLogger(__name__)
 
 FETCHED = "fetched"
 LOADED = "loaded"
@@ -50,11 +54,19 @@ class Report:
         """A date that goes on later: it is early (``not_yet``), or limit or credits are used up (``quota_wait``)."""
         self._record(outcome, why)
 
+    def corrected(self, drift: Drift) -> None:
+        """A load that is about to replace rows which the upstream has corrected."""
+        self._fields |= {"changes": drift.changes, "changes_total": drift.total}
+        lines = [*drift.changes, *([f"and {more} more"] if (more := drift.total - len(drift.changes)) else [])]
+        log.info("corrected upstream, changes: %d\n%s", drift.total, "\n".join(lines))
+        self._record(FETCHED, f"changes upstream: {drift.total}, not loaded yet")
+
     def loaded(self, loaded: Loaded) -> None:
         """A load."""
         self._fields |= {"rows": loaded.rows, "bytes": loaded.bytes}
         state = "replaced" if loaded.changed else "already the same"
-        self._record(LOADED, f"{loaded.rows} rows, {state}")
+        changes = self._fields.get("changes_total", 0)
+        self._record(LOADED, f"{loaded.rows} rows, {state}" + (f", changes upstream: {changes}" if changes else ""))
 
     def audited(self, manifest: Manifest, rows: int) -> None:
         """A date whose rows were counted and are right."""
@@ -69,6 +81,7 @@ class Report:
             unverified = self._fields.get("outcome_counted") == Outcome.UNVERIFIED
             outcome = Outcome.UNVERIFIED if unverified else Outcome.PARTIAL
         self._fields |= {"error_class": str(problem.error_class), "fingerprint": problem.fingerprint}
+        self._fields |= {"changes": (), "changes_total": 0}  # whatever they are, they are not in the warehouse
         self._record(outcome, problem.message)
 
     def _count(self, manifest: Manifest) -> None:

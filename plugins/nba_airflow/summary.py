@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,11 @@ from nba_airflow import connections
 if TYPE_CHECKING:
     import psycopg
     from airflow.sdk import Context
+    from airflow.sdk.types import RuntimeTaskInstanceProtocol
+
+    from include.ledger.batches import Batch
+
+_RUNS_PER_QUESTION = 200
 
 
 class SummaryOperator(BaseOperator):
@@ -27,8 +33,10 @@ class SummaryOperator(BaseOperator):
 
         with connect(connections.ops_url()) as connection:
             self._close_forgotten(connection, context)
-            self._report_due(connection)
+            unreported = self._report_due(connection)
             self._send_due(connection)
+        if unreported:
+            raise RuntimeError(f"not reported, and tried again in five minutes: {', '.join(unreported)}; see above")
 
     def _close_forgotten(self, connection: psycopg.Connection[Any], context: Context) -> None:
         from include.digest.policy import POLICY
@@ -39,43 +47,54 @@ class SummaryOperator(BaseOperator):
             heard = max((m for r in runs for m in (r.started_at, r.ended_at) if m), default=batch.opened_at)
             if datetime.now(UTC) - heard < POLICY.group_wait:
                 continue
-            waiting = context["ti"].get_dr_count(
-                dag_id=batch.dag_id, run_ids=[r.run_id for r in runs], states=["queued", "running"]
-            )
-            if not waiting:
+            if not runs:
+                batches.discard(connection, batch.batch_id)
+            elif not _any_open(context["ti"], batch.dag_id, [r.run_id for r in runs]):
                 never_started = any(r.started_at is None for r in runs)
                 batches.close(connection, batch.batch_id, cancelled=never_started)
 
-    def _report_due(self, connection: psycopg.Connection[Any]) -> None:
+    def _report_due(self, connection: psycopg.Connection[Any]) -> list[str]:
+        """Puts the mails of ended batches into the outbox; the batches for which that failed."""
+        from include.ledger import batches
+
+        unreported = []
+        for batch in batches.due(connection):
+            try:
+                self._report(connection, batch)
+            except Exception:  # whatever is wrong with one batch, the others' mails must not wait for it
+                connection.rollback()
+                self.log.exception("batch %s cannot be reported", batch.batch_id)
+                unreported.append(batch.batch_id)
+        return unreported
+
+    def _report(self, connection: psycopg.Connection[Any], batch: Batch) -> None:
         from include.digest.message import Envelope, message_for, message_id, stored
         from include.ledger import alerts, batches, outbox
         from nba_airflow.digest import report_of
+        from nba_airflow.figures import with_figures
 
-        for batch in batches.due(connection):
-            mail = connections.connection(connections.MAIL)
-            extra = mail.extra_dejson
-            envelope = Envelope(
-                sender=extra["sender"], recipients=extra["recipients"], reply_to=extra.get("reply_to", "")
-            )
-            report = report_of(connection, batch)
-            if batch.kind == "live" and alerts.withheld(connection, report):
-                batches.reported(connection, batch.batch_id)
-                self.log.info("live run failed like one that was reported lately: no mail (%s)", batch.batch_id)
-                continue
-            message = message_for(report, envelope)
-            row = outbox.Mail(
-                mail_id=batch.batch_id,
-                message_id=message_id(report, envelope.domain),
-                subject=str(message["Subject"]),
-                content=stored(message),
-            )
-            reach("before outbox")
-            outbox.put(connection, row)
-            if batch.kind == "live":
-                alerts.note(connection, report)
+        extra = connections.connection(connections.MAIL).extra_dejson
+        envelope = Envelope(sender=extra["sender"], recipients=extra["recipients"], reply_to=extra.get("reply_to", ""))
+        report = report_of(connection, batch)
+        if batch.kind == "live" and alerts.withheld(connection, report):
             batches.reported(connection, batch.batch_id)
-            reach("after outbox")
-            self.log.info("batch %s: %s", batch.batch_id, row.subject)
+            self.log.info("live run failed like one that was reported lately: no mail (%s)", batch.batch_id)
+            return
+        report = with_figures(connection, report)
+        message = message_for(report, envelope)
+        row = outbox.Mail(
+            mail_id=batch.batch_id,
+            message_id=message_id(report, envelope.domain),
+            subject=str(message["Subject"]),
+            content=stored(message),
+        )
+        reach("before outbox")
+        outbox.put(connection, row)
+        if batch.kind == "live":
+            alerts.note(connection, report)
+        batches.reported(connection, batch.batch_id)
+        reach("after outbox")
+        self.log.info("batch %s: %s", batch.batch_id, row.subject)
 
     def _send_due(self, connection: psycopg.Connection[Any]) -> None:
         from include.digest.delivery import deliver, mail_target
@@ -97,6 +116,12 @@ class SummaryOperator(BaseOperator):
                 self.log.info("mail %s: %s", mail.message_id, receipt.where)
         if problems:
             raise AirflowFailException(f"{len(problems)} mails not sent, kept in ops.outbox: {problems[0]}")
+
+
+def _any_open(ti: RuntimeTaskInstanceProtocol, dag_id: str, run_ids: Sequence[str]) -> bool:
+    """Whether one of the runs is queued or running. Asked in parts: the ids go into a URL, which ends at 64 kB."""
+    parts = (run_ids[n : n + _RUNS_PER_QUESTION] for n in range(0, len(run_ids), _RUNS_PER_QUESTION))
+    return any(ti.get_dr_count(dag_id=dag_id, run_ids=list(part), states=["queued", "running"]) for part in parts)
 
 
 def summary_dag(doc: str | None) -> DAG:

@@ -10,15 +10,16 @@ import subprocess
 import tempfile
 import threading
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 import pytest
+from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
 from include import crash
 from include.local import control
@@ -26,6 +27,8 @@ from include.local.environment import PAUSED, ROOT, Home
 from include.partition import eastern_day
 from include.sandbox.judge import worst_window
 from include.warehouse.local import LocalWarehouse
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,24 @@ class System:
 
     def __init__(self, home: Home, ports: dict[str, int], sendgrid: SendGridStandIn) -> None:
         self.home, self.ports, self.sendgrid = home, ports, sendgrid
+
+    @staticmethod
+    def until(question: Callable[[], Found], seconds: float = 240) -> Found:
+        """Asks until the answer is true, and returns it; raises RetryError after so many seconds."""
+        asking = retry(
+            retry=retry_if_result(lambda found: not found), stop=stop_after_delay(seconds), wait=wait_fixed(0.5)
+        )
+        return asking(question)()
+
+    def catch_up(self, *dag_ids: str) -> None:
+        """Unpauses the DAGs; returns when their dates of the last days have run and were reported."""
+        today = str(eastern_day(datetime.now(UTC)))
+        upcoming = "SELECT next_dagrun_partition_key FROM dag WHERE dag_id = %s"
+        for dag_id in dag_ids:
+            self.api("PATCH", f"dags/{dag_id}", {"is_paused": False})
+        for dag_id in dag_ids:
+            self.until(lambda dag_id=dag_id: self.metadata(upcoming, dag_id) == [(today,)])
+            self.until(lambda dag_id=dag_id: self.mails(dag_id))
 
     def shell(self, words: str) -> list[str]:
         """The command line that an operator's shell would run."""
@@ -160,7 +181,7 @@ LIVE_DAYS = 4
 """Live runs begin so many days ago; DAGs are paused until a test unpauses them, which is when they catch up."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def crash_orders() -> Iterator[Path]:
     """A folder in which a file named like a crash point kills one process there."""
     folder = Path(tempfile.mkdtemp(prefix="nba-crash-"))
@@ -168,9 +189,9 @@ def crash_orders() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def system(crash_orders: Path) -> Iterator[System]:
-    """The running installation, shared by all tests: each uses dates of its own.
+    """The running installation, shared by the tests of a module: each uses dates of its own.
 
     Not below pytest's own folder, which the third session after this one would remove, running or not.
     """

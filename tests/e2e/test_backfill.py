@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
 from include.local.environment import ROOT
 from include.partition import eastern_day
@@ -23,19 +22,10 @@ DAG = "bdl_box_scores"
 LIVE_DAYS = 4  # as in conftest.py
 
 
-def until(question, seconds=120):
-    """Asks until the answer is true; fails with the last one."""
-    asking = retry(retry=retry_if_result(lambda found: not found), stop=stop_after_delay(seconds), wait=wait_fixed(0.5))
-    return asking(question)()
-
-
 @pytest.fixture(scope="module", autouse=True)
 def caught_up(system: System):
     """The DAG is unpaused, and its dates of the last days have run: a backfill of them would be refused."""
-    system.api("PATCH", f"dags/{DAG}", {"is_paused": False})
-    today = str(eastern_day(datetime.now(UTC)))
-    until(lambda: system.metadata("SELECT next_dagrun_partition_key FROM dag WHERE dag_id = %s", DAG) == [(today,)])
-    until(lambda: system.mails(DAG))
+    system.catch_up(DAG)
 
 
 def test_a_week_with_an_empty_and_an_incomplete_date_is_reported_once_and_healed(system: System):
@@ -63,7 +53,9 @@ def test_a_week_with_an_empty_and_an_incomplete_date_is_reported_once_and_healed
         f"[1 incomplete] {DAG} 2024-12-21..2024-12-27: 6 of 7 dates complete"
     ]
     command = f"airflow dags backfill {DAG} -s 2024-12-25 -e 2024-12-25 --rerun-failed-tasks -y"
-    assert command in first[0]["content"][0]["value"]
+    text = first[0]["content"][0]["value"]
+    assert command in text
+    assert "Requests 14 14 as planned" in " ".join(text.split())  # a list of games and box scores of seven dates
 
     asked = len(system.requests())
     code, answer = system.backfill(f"{DAG} -s 2024-12-25 -e 2024-12-25 --rerun-failed-tasks")
@@ -89,6 +81,36 @@ def test_a_rerun_of_a_loaded_date_changes_no_byte_and_asks_nothing(system: Syste
     assert sorted(p for p in (system.home.data / "raw").rglob("*2024-11-0*") if p.is_file()) == raw
 
 
+def test_refetch_reports_the_one_value_that_the_upstream_has_corrected(system: System):
+    system.faults([])
+    assert system.backfill(f"{DAG} -s 2024-11-07 -e 2024-11-08")[0] == 0
+    system.faults([{"source": "balldontlie", "endpoint": "box_scores", "day": "2024-11-08", "kind": "corrected"}])
+    before = dict(system.rows(f"SELECT player_id, ast FROM raw.{DAG} WHERE game_date = '2024-11-08'"))
+    asked, mails = len(system.requests()), len(system.mails(DAG))
+
+    plan = system.airflow(f"dags backfill {DAG} -s 2024-11-07 -e 2024-11-09 --refetch --dry-run")
+    assert plan.out.splitlines()[-1] == "  the upstream is asked again for all 3 dates that run (--refetch)"
+    code, answer = system.backfill(f"{DAG} -s 2024-11-07 -e 2024-11-09 --refetch")
+
+    assert code == 0
+    assert len(system.requests()) - asked == 6
+    after = dict(system.rows(f"SELECT player_id, ast FROM raw.{DAG} WHERE game_date = '2024-11-08'"))
+    ((player, ast),) = [(player, ast) for player, ast in after.items() if before[player] != ast]
+    (found,) = answer["corrections"]
+    (change,) = found["changes"]
+    assert (found["day"], found["endpoint"], found["total"]) == ("2024-11-08", "box_scores", 1)
+    assert change.endswith(f", player_id {player}: ast {ast - 1} -> {ast}")
+    told = [mail["content"][0]["value"] for mail in system.until(lambda: system.mails(DAG)[mails + 1 :])]
+    told.append(system.mails(DAG)[mails]["content"][0]["value"])
+    (said,) = [text for text in told if "CORRECTED UPSTREAM: 1 CHANGE ON 1 DATE" in text]
+    assert change in " ".join(said.split())
+
+    code, answer = system.backfill(f"{DAG} -s 2024-11-07 -e 2024-11-09 --reset-dagruns")
+
+    assert (code, answer["corrections"]) == (0, [])
+    assert len(system.requests()) - asked == 6  # the order to fetch again was for once
+
+
 def test_no_minute_of_thirty_dates_has_more_than_sixty_requests(system: System):
     system.faults([])
 
@@ -109,7 +131,7 @@ def test_ctrl_c_stops_following_and_not_the_backfill(system: System):
         text=True,
         start_new_session=True,
     )
-    until(lambda: system.metadata("SELECT 1 FROM dag_run WHERE partition_key = '2024-11-14'"))
+    system.until(lambda: system.metadata("SELECT 1 FROM dag_run WHERE partition_key = '2024-11-14'"))
     os.killpg(process.pid, signal.SIGINT)
     out, _ = process.communicate(timeout=60)
 
@@ -141,6 +163,7 @@ def test_detach_returns_at_once_and_a_second_backfill_is_refused_meanwhile(syste
         (f"{DAG} -s yesterday -e today", "'yesterday' is not a date: write it as YYYY-MM-DD"),
         (f"{DAG} -s 2024-10-22 -e 2099-01-01", "2099-01-01 is not over yet in US/Eastern"),
         (f"{DAG} -s 2024-10-22 -e 2024-10-23 --conf nonsense", "--conf is not JSON"),
+        (f'{DAG} -s 2024-10-22 -e 2024-10-23 --conf \'{{"refetch": "yes"}}\'', "--conf: refetch is 'yes': write true"),
         ("backfill_summary -s 2024-10-22 -e 2024-10-23", "has no date partitions"),
     ],
 )
@@ -181,7 +204,7 @@ def test_a_date_that_is_not_final_yet_waits_without_worker_or_slot(system: Syste
     run = system.api("POST", f"dags/{DAG}/dagRuns", {"logical_date": None, "partition_key": str(today)})
     path = f"dags/{DAG}/dagRuns/{run['dag_run_id']}/taskInstances/box_scores.scrape"
 
-    until(lambda: system.api("GET", path)["state"] == "deferred")
+    system.until(lambda: system.api("GET", path)["state"] == "deferred")
 
     pool = system.api("GET", "pools/balldontlie")
     assert (pool["occupied_slots"], pool["slots"]) == (0, 8)
@@ -210,7 +233,7 @@ def test_the_ui_can_pause_and_resume_a_backfill_and_clear_a_failed_run(system: S
     clear = {"dry_run": False, "dag_run_id": failed[0], "only_failed": True, "reset_dag_runs": True}
     system.api("POST", f"dags/{DAG}/clearTaskInstances", clear)
     state = "SELECT 1 FROM dag_run WHERE run_id = %s AND state = 'success'"
-    until(lambda: system.metadata(state, failed[0]))
+    system.until(lambda: system.metadata(state, failed[0]))
     assert system.rows(f"SELECT count(*) > 0 FROM raw.{DAG} WHERE game_date = '2024-11-20'") == [(True,)]
 
 

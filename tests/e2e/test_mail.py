@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
 from include.partition import eastern_day
 
@@ -20,24 +19,15 @@ ENDS = {"clean": [], "some fail": ["2"], "all fail": ["1", "2", "3"], "cancelled
 WAYS = ("airflow dags backfill", "airflow backfill create", "the UI")
 
 
-def until(question, seconds=180):
-    """Asks until the answer is true; fails with the last one."""
-    asking = retry(retry=retry_if_result(lambda found: not found), stop=stop_after_delay(seconds), wait=wait_fixed(0.5))
-    return asking(question)()
-
-
 @pytest.fixture(scope="module", autouse=True)
 def caught_up(system: System):
     """The DAG's late dates have run and were reported, each such stretch in one mail."""
-    system.api("PATCH", f"dags/{DAG}", {"is_paused": False})
-    today = str(eastern_day(datetime.now(UTC)))
-    until(lambda: system.metadata("SELECT next_dagrun_partition_key FROM dag WHERE dag_id = %s", DAG) == [(today,)])
-    until(lambda: system.mails(DAG))
+    system.catch_up(DAG)
 
 
 def begin(system: System, way: str, first: date, last: date, *, at_once: int) -> int:
     """Starts a backfill and returns Airflow's id of it, once Airflow knows that the one before has ended."""
-    until(lambda: system.airflow(f"dags backfill {DAG} -s {first} -e {last} --dry-run").code == 0)
+    system.until(lambda: system.airflow(f"dags backfill {DAG} -s {first} -e {last} --dry-run").code == 0)
     if way == "the UI":
         order = {"dag_id": DAG, "from_date": f"{first}T00:00:00Z", "to_date": f"{last}T00:00:00Z"}
         more = {"run_backwards": False, "dag_run_conf": {}, "reprocess_behavior": "none", "max_active_runs": at_once}
@@ -64,14 +54,14 @@ def test_a_backfill_sends_exactly_one_mail(system: System, way: str, end: str):
     backfill = begin(system, way, first, last, at_once=1 if end == "cancelled" else 16)
     if end == "cancelled":
         running = "SELECT 1 FROM dag_run WHERE backfill_id = %s AND state = 'running'"
-        until(lambda: system.metadata(running, backfill))
+        system.until(lambda: system.metadata(running, backfill))
         system.api("PUT", f"backfills/{backfill}/cancel")
-    until(lambda: len(system.mails(DAG)) > mails)
+    system.until(lambda: len(system.mails(DAG)) > mails)
 
     # Later runs of the summary must not send it again: the next one is asked for, and waited for.
     sweep = system.api("POST", "dags/backfill_summary/dagRuns", {"logical_date": None})["dag_run_id"]
     path = f"dags/backfill_summary/dagRuns/{sweep}"
-    until(lambda: system.api("GET", path)["state"] in ("success", "failed"))
+    system.until(lambda: system.api("GET", path)["state"] in ("success", "failed"))
     assert system.api("GET", path)["state"] == "success"
     (mail,) = system.mails(DAG)[mails:]
     assert f"{DAG} {first}..{last}" in mail["subject"]
@@ -81,13 +71,31 @@ def test_a_backfill_sends_exactly_one_mail(system: System, way: str, end: str):
     assert all(day in text for day in failing[:1])
 
 
+def test_a_backfill_that_is_cancelled_before_any_run_started_sends_one_mail_too(system: System):
+    dag = "nbacom_box_scores"  # paused, so its runs wait
+    order = {"dag_id": dag, "from_date": "2023-11-01T00:00:00Z", "to_date": "2023-11-03T00:00:00Z"}
+    more = {"run_backwards": False, "dag_run_conf": {}, "reprocess_behavior": "none", "max_active_runs": 16}
+    backfill = system.api("POST", "backfills", order | more)["id"]
+    assert system.metadata("SELECT DISTINCT state FROM dag_run WHERE backfill_id = %s", backfill) == [("queued",)]
+
+    system.api("PUT", f"backfills/{backfill}/cancel")
+    for _ in range(2):  # the second finds it reported
+        sweep = system.api("POST", "dags/backfill_summary/dagRuns", {"logical_date": None})["dag_run_id"]
+        path = f"dags/backfill_summary/dagRuns/{sweep}"
+        system.until(lambda path=path: system.api("GET", path)["state"] in ("success", "failed"))
+
+    (mail,) = system.mails(dag)
+    assert mail["custom_args"]["batch_id"] == f"{dag}:{backfill}:0"
+    assert mail["subject"] == f"[Cancelled] {dag} 2023-11-01..2023-11-03: 0 of 3 dates complete, 3 not run"
+
+
 def test_unpausing_a_dag_that_has_late_dates_sends_one_mail_for_the_stretch(system: System):
     system.faults([])
     mails = len(system.mails("odds_api_props"))
 
     system.api("PATCH", "dags/odds_api_props", {"is_paused": False})
 
-    until(lambda: len(system.mails("odds_api_props")) > mails)
+    system.until(lambda: len(system.mails("odds_api_props")) > mails)
     (mail,) = system.mails("odds_api_props")[mails:]
     late = [eastern_day(datetime.now(UTC)) - timedelta(days=n) for n in (4, 2)]
     assert mail["custom_args"]["batch_id"] == "odds_api_props:catchup:0"
@@ -104,13 +112,13 @@ def test_live_runs_that_fail_alike_while_a_backfill_runs_alert_once_and_at_once(
     for day in past:  # a run with a partition key that no backfill made is a live one
         run = system.api("POST", f"dags/{DAG}/dagRuns", {"logical_date": None, "partition_key": str(day)})
         state = "SELECT 1 FROM dag_run WHERE run_id = %s AND state = 'failed'"
-        until(lambda run=run, state=state: system.metadata(state, run["dag_run_id"]))
-    until(lambda: system.ops("SELECT 1 FROM ops.alerts WHERE withheld = 1"))
+        system.until(lambda run=run, state=state: system.metadata(state, run["dag_run_id"]))
+    system.until(lambda: system.ops("SELECT 1 FROM ops.alerts WHERE withheld = 1"))
 
     (alert,) = system.mails(DAG)[mails:]
     assert alert["custom_args"]["batch_id"].startswith(f"{DAG}:live:")
     system.api("PUT", f"backfills/{backfill}/cancel")
-    until(lambda: len(system.mails(DAG)) == mails + 2)
+    system.until(lambda: len(system.mails(DAG)) == mails + 2)
 
 
 def test_a_mail_that_sendgrid_puts_off_is_sent_later_and_one_that_it_refuses_is_kept(system: System):
@@ -118,10 +126,10 @@ def test_a_mail_that_sendgrid_puts_off_is_sent_later_and_one_that_it_refuses_is_
     system.sendgrid.refusals.append(503)
     mails = len(system.mails(DAG))
     begin(system, "the UI", date(2024, 4, 1), date(2024, 4, 2), at_once=2)
-    until(lambda: system.ops("SELECT 1 FROM ops.outbox WHERE state = 'pending' AND last_error LIKE '%%503%%'"))
+    system.until(lambda: system.ops("SELECT 1 FROM ops.outbox WHERE state = 'pending' AND last_error LIKE '%%503%%'"))
     assert system.mails(DAG)[mails:] == []
 
     system.ops("UPDATE ops.outbox SET next_try_at = now() WHERE state = 'pending' RETURNING 1")
     system.api("POST", "dags/backfill_summary/dagRuns", {"logical_date": None})
 
-    until(lambda: len(system.mails(DAG)) == mails + 1)
+    system.until(lambda: len(system.mails(DAG)) == mails + 1)

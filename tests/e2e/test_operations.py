@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
-
-from include.partition import eastern_day
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import System
@@ -19,19 +16,10 @@ pytestmark = pytest.mark.slow
 DAG = "bdl_box_scores"
 
 
-def until(question, seconds=120):
-    """Asks until the answer is true; fails with the last one."""
-    asking = retry(retry=retry_if_result(lambda found: not found), stop=stop_after_delay(seconds), wait=wait_fixed(0.5))
-    return asking(question)()
-
-
 @pytest.fixture(scope="module", autouse=True)
 def caught_up(system: System):
     """The DAG is unpaused, and its dates of the last days have run and were reported."""
-    system.api("PATCH", f"dags/{DAG}", {"is_paused": False})
-    today = str(eastern_day(datetime.now(UTC)))
-    until(lambda: system.metadata("SELECT next_dagrun_partition_key FROM dag WHERE dag_id = %s", DAG) == [(today,)])
-    until(lambda: system.mails(DAG))
+    system.catch_up(DAG)
 
 
 def nba(system: System, words: str) -> tuple[int, dict[str, Any]]:
@@ -45,7 +33,7 @@ def nba(system: System, words: str) -> tuple[int, dict[str, Any]]:
 
 def free(system: System, window: str) -> None:
     """Airflow knows that the backfill before has ended."""
-    until(lambda: system.airflow(f"dags backfill {DAG} {window} --dry-run").code == 0)
+    system.until(lambda: system.airflow(f"dags backfill {DAG} {window} --dry-run").code == 0)
 
 
 def test_status_shows_a_backfill_while_it_runs_and_its_dates_afterwards(system: System):
@@ -58,7 +46,7 @@ def test_status_shows_a_backfill_while_it_runs_and_its_dates_afterwards(system: 
     def under_way():
         return [b for b in nba(system, "status")[1]["batches"] if b["dag_id"] == DAG and b["ended"]]
 
-    (batch,) = until(under_way)
+    (batch,) = system.until(under_way)
     assert (batch["kind"], batch["first_day"], batch["last_day"], batch["runs"]) == (
         "backfill",
         "2025-03-03",
@@ -66,7 +54,7 @@ def test_status_shows_a_backfill_while_it_runs_and_its_dates_afterwards(system: 
         8,
     )
     assert system.backfill(f"{DAG} {window} --attach")[0] == 0
-    facts = until(lambda: next((f for f in [nba(system, "status")[1]] if not f["batches"]), None))
+    facts = system.until(lambda: next((f for f in [nba(system, "status")[1]] if not f["batches"]), None))
     assert facts["outcomes"][DAG]["box_scores"]["complete"] == before + 8
     assert facts["mails"] == []
     connections = facts["connections"]
@@ -97,7 +85,7 @@ def test_bad_mail_key_is_seen_in_status_and_the_mail_goes_out_once_it_is_repaire
     assert nba(system, "repair --mails") == (0, {"mails": 1, "exit_code": 0})
     system.api("POST", "dags/backfill_summary/dagRuns", {"logical_date": None})
 
-    until(lambda: len(system.mails(DAG)) > mails)
+    system.until(lambda: len(system.mails(DAG)) > mails)
     assert nba(system, "status")[1]["mails"] == []
 
 

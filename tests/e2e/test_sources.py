@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
-
-from include.partition import eastern_day
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import System
@@ -35,22 +31,10 @@ TABLES = (
 )
 
 
-def until(question, seconds=240):
-    """Asks until the answer is true; fails with the last one."""
-    asking = retry(retry=retry_if_result(lambda found: not found), stop=stop_after_delay(seconds), wait=wait_fixed(0.5))
-    return asking(question)()
-
-
 @pytest.fixture(scope="module", autouse=True)
 def caught_up(system: System):
     """All DAGs are unpaused and past their late dates."""
-    system.faults([])
-    today = str(eastern_day(datetime.now(UTC)))
-    for dag in DAGS:
-        system.api("PATCH", f"dags/{dag}", {"is_paused": False})
-        upcoming = "SELECT next_dagrun_partition_key FROM dag WHERE dag_id = %s"
-        until(lambda dag=dag, upcoming=upcoming: system.metadata(upcoming, dag) == [(today,)])
-        until(lambda dag=dag: system.mails(dag))
+    system.catch_up(*DAGS)
 
 
 def test_a_week_of_every_source_has_the_same_games_in_every_table(system: System):
@@ -87,7 +71,7 @@ def test_a_backfill_that_the_credits_do_not_cover_waits_without_a_worker_and_say
             "SELECT count(*) FROM task_instance t JOIN dag_run r USING (dag_id, run_id) WHERE t.state = 'deferred'"
         )
         waiting += " AND r.partition_key IN ('2024-03-10', '2024-03-11') AND dag_id = 'odds_api_props'"
-        until(lambda: system.metadata(waiting)[0][0] >= 2)
+        system.until(lambda: system.metadata(waiting)[0][0] >= 2)
 
         said = system.ops(
             "SELECT outcome, message FROM ops.outcomes WHERE outcome = 'quota_wait' AND day >= '2024-03-10'"
@@ -96,7 +80,7 @@ def test_a_backfill_that_the_credits_do_not_cover_waits_without_a_worker_and_say
         assert all("may be used now; more can be free at" in message for _, message in said)
         spent = [r["billed"] for r in system.requests() if r["source"] == "the_odds_api"]
         assert sum(spent) <= used + 50  # 150 less the 100 that are for live runs
-        until(lambda: system.api("GET", "pools/the_odds_api")["occupied_slots"] == 0)
+        system.until(lambda: system.api("GET", "pools/the_odds_api")["occupied_slots"] == 0)
     finally:
         system.api("PATCH", "connections/the_odds_api", {**before, "extra": connection["extra"]})
         (backfill,) = system.metadata("SELECT max(id) FROM backfill WHERE dag_id = 'odds_api_props'")
@@ -107,9 +91,9 @@ def test_raising_a_pools_slots_breaks_no_limit(system: System):
     pool = {"name": "balldontlie", "slots": 100, "description": "raised by hand", "include_deferred": False}
     system.api("PATCH", "pools/balldontlie", pool)
 
-    code, _ = system.backfill("bdl_box_scores -s 2023-12-01 -e 2023-12-20 --max-active-runs 20")
+    code, answer = system.backfill("bdl_box_scores -s 2023-12-01 -e 2023-12-20 --max-active-runs 20")
 
-    assert code == 0
+    assert code == 0, answer
     assert system.worst_minute("balldontlie") <= 60
     assert system.api("GET", "pools/balldontlie")["slots"] == 100
     system.api("PATCH", "pools/balldontlie", {**pool, "slots": 8})

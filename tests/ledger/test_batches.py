@@ -204,3 +204,70 @@ def test_the_report_and_what_it_wrote_are_committed_together(ops_db: str, db: ps
     with connect(ops_db) as other:
         assert other.execute("SELECT count(*) FROM ops.outbox").fetchone() == (1,)
         assert batches.due(other) == []
+
+
+def test_backfill_of_which_no_run_told_anything_has_no_batch(db: psycopg.Connection[Any]) -> None:
+    batches.current(db, DAG, 2)
+    batches.current(db, DAG, batches.CATCHUP)
+    assert batches.unheard(db, [3, 2, 1]) == [1, 3]
+    assert batches.unheard(db, []) == []
+
+
+def test_runs_without_an_end_are_failed_ones_and_one_that_never_started_means_cancelled(
+    ops_db: str, db: psycopg.Connection[Any]
+) -> None:
+    batch = batches.current(db, DAG, 42).batch_id
+    batches.register(db, batch, DAYS)
+    first, second, third = DAYS
+    batches.mark(db, batch, first, "success")
+    batches.mark(db, batch, second, "running")
+    assert batches.end_silent(db, batch) is True  # the third
+    assert [(run, state, ended) for run, _, state, _, ended in seen(ops_db, batch)] == [
+        (first, "success", True),
+        (second, "failed", True),
+        (third, "failed", True),
+    ]
+    assert batches.end_silent(db, batch) is False
+
+
+def test_only_a_batch_without_runs_is_thrown_away(db: psycopg.Connection[Any]) -> None:
+    empty, full = batches.current(db, DAG, 1).batch_id, batches.current(db, DAG, 2).batch_id
+    batches.register(db, full, DAYS)
+    for batch_id in (empty, full):
+        batches.discard(db, batch_id)
+    assert [batch.batch_id for batch in batches.unfinished(db)] == [full]
+
+
+def test_of_eight_that_adopt_a_backfill_at_once_one_makes_its_batch(ops_db: str, db: psycopg.Connection[Any]) -> None:
+    first, second, _ = DAYS
+    runs = [(first, DAYS[first], "failed", False), (second, DAYS[second], "success", True)]
+    found = at_once(ops_db, 8, lambda connection: batches.adopt(connection, DAG, 9, runs))
+    assert sorted(found, key=str) == [None] * 7 + [f"{DAG}:9:0"]
+    (batch,) = batches.due(db)
+    assert (batch.kind, batch.generation, batch.cancelled) == ("backfill", 0, True)
+    assert seen(ops_db, batch.batch_id) == [
+        (first, DAYS[first], "failed", False, True),
+        (second, DAYS[second], "success", True, True),
+    ]
+
+
+def test_backfill_that_has_a_batch_is_not_adopted(ops_db: str, db: psycopg.Connection[Any]) -> None:
+    first, *_ = DAYS
+    batch = batches.current(db, DAG, 9).batch_id
+    batches.register(db, batch, {first: DAYS[first]})
+    assert batches.adopt(db, DAG, 9, [(first, DAYS[first], "failed", False)]) is None
+    assert [run[2] for run in seen(ops_db, batch)] == ["queued"]
+
+
+def test_moments_of_the_first_batch_and_of_the_newest_that_has_a_run(db: psycopg.Connection[Any]) -> None:
+    first, second, _ = DAYS
+    assert (batches.first_opened(db), batches.newest_opened(db, DAG, list(DAYS))) == (None, None)
+    opened = []
+    for backfill, runs in ((1, (first, second)), (2, (second,))):
+        batch = batches.current(db, DAG, backfill)
+        batches.register(db, batch.batch_id, {run: DAYS[run] for run in runs})
+        opened.append(batch.opened_at)
+    assert batches.first_opened(db) == opened[0]
+    newest = [batches.newest_opened(db, DAG, [run]) for run in DAYS]
+    assert newest == [opened[0], opened[1], None]
+    assert batches.newest_opened(db, "another", [first]) is None

@@ -40,6 +40,8 @@ FAILED = replace(
     games_expected=6,
     games_found=4,
     missing=("BOS@MIA", "LAL@GSW"),
+    changes=('BOS@MIA, A "Nick" O\'Neal: ast 6 -> 7', "a, b {c}: row added"),
+    changes_total=250,
 )
 
 
@@ -54,7 +56,7 @@ def db(ops_db: str) -> Iterator[psycopg.Connection[Any]]:
 def read(ops_db: str, *run_ids: str, dag_id: str = "bdl_box_scores") -> list[OutcomeRow]:
     """What another session sees."""
     with connect(ops_db) as connection:
-        return [replace(row, missing=tuple(row.missing)) for row in of_runs(connection, dag_id, run_ids)]
+        return of_runs(connection, dag_id, run_ids)
 
 
 def test_a_recorded_outcome_is_read_back_whole_by_others(ops_db: str, db: psycopg.Connection[Any]) -> None:

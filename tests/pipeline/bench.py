@@ -113,7 +113,7 @@ class Bench:
             with self._wire({**self.upstreams, **(upstreams or {})}, credits, read, health, skip, backoffs) as wire:
                 report = _report(partition)
                 try:
-                    scraped = scrape(source, endpoint, partition, stores, wire, refetch=False)
+                    scraped = scrape(source, endpoint, partition, stores, wire)
                     report.scraped(scraped)
                     if not scraped.manifest.done:
                         raise incomplete(scraped.manifest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +52,11 @@ class Line:
         """The file that says which objects are the date."""
         return self.folder / raw.MANIFEST
 
-    def scrape(self, *, refetch: bool = False) -> Scraped:
+    def scrape(self, *, refetch: bool = False, ordered_at: datetime | None = None) -> Scraped:
+        """``refetch``: fresh bodies were ordered just now, or at ``ordered_at``."""
         at = partition(self.endpoint, self.day)
-        return scrape(SOURCE, self.endpoint, at, self.stores, self.wire, refetch=refetch)
+        order = ordered_at or (datetime.now(UTC) if refetch else None)
+        return scrape(SOURCE, self.endpoint, at, self.stores, self.wire, refetch=order)
 
     def load(self) -> Loaded:
         return load(self.endpoint, partition(self.endpoint, self.day), self.stores)

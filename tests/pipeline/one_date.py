@@ -113,7 +113,7 @@ def main(folder: Path, url: str, day: date) -> None:
     """The three steps, in one process."""
     stores, at = stores_in(folder), partition(BOX_SCORES, day)
     with wired(url, OpenGate()) as wire:
-        scrape(SOURCE, BOX_SCORES, at, stores, wire, refetch=False)
+        scrape(SOURCE, BOX_SCORES, at, stores, wire)
     load(BOX_SCORES, at, stores)
     audit(BOX_SCORES, at, stores)
 

@@ -20,6 +20,7 @@ from include.http.service_account import token_source
 from include.http.upstream import Upstream
 from include.limits.credits import QuotaWait
 from include.partition import Partition
+from include.plan import plan
 from include.sandbox.league import League
 from include.sandbox.server import Sandbox, running
 from include.sources.spec import Credits, Endpoint, Get
@@ -230,12 +231,15 @@ def test_what_passes_costs_a_request_for_every_failure_and_the_date_is_loaded(
 
 
 @pytest.mark.parametrize("at", SOUND, ids=named)
-def test_a_date_without_faults_makes_its_requests_and_signs_in_once(
+def test_a_date_without_faults_makes_the_requests_that_were_planned_and_signs_in_once(
     bench: Bench, tmp_path: Path, at: tuple[str, str]
 ) -> None:
     token = token_source("bigdataball", key_file(bench.sandbox), SCOPES)
     ended = bench.run(at, DAY, tmp_path, requests=SOUND[at], upstreams=changed(bench, "bigdataball", token=token))
     assert judged(ended) == ("complete", "", SOUND[at])
+    source = bench.sources[at[0]]
+    alone = replace(source, endpoints=(source.endpoint(at[1]),))
+    assert plan(alone, {DAY: GAMES}, scheduled={DAY}).requests == SOUND[at]
     assert ended.signed_in == (at == DRIVE)
     assert ended.rows
 

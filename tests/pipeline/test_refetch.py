@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
@@ -11,7 +12,12 @@ from include.errors import ErrorClass
 from include.parsing.nbacom import SCHEDULE, schedule_rows
 from include.storage import raw
 from tests.pipeline.line import DAY, Line, refused, said
-from tests.pipeline.one_date import PLAY_BY_PLAY, partition
+from tests.pipeline.one_date import BOX_SCORES, PLAY_BY_PLAY, partition
+
+# As a season's schedule, of which no date has games.
+SEASON = replace(
+    BOX_SCORES, name="season", truth=None, is_schedule=True, games=lambda body, day: [], shared=lambda day: "2024-25"
+)
 
 
 def test_refetch_of_a_corrected_date_makes_a_second_object_and_new_rows(line: Line) -> None:
@@ -57,6 +63,31 @@ def test_refetch_finds_out_that_the_schedule_has_one_game_more(line: Line) -> No
     assert said(line.scrape(refetch=True).manifest) == ("partial", "schedule", ("AAA@BBB",))
 
 
+def test_refetch_is_carried_out_once_however_often_its_run_is_cleared(line: Line) -> None:
+    line.run()
+    ordered_at = datetime.now(UTC)
+    again = [line.scrape(ordered_at=ordered_at).requests for _ in range(3)]
+    assert again == [2, 0, 0]
+    assert line.scrape(ordered_at=ordered_at + timedelta(seconds=1)).requests == 2
+
+
+def test_refetch_whose_notes_are_torn_asks_for_everything(line: Line) -> None:
+    line.run()
+    ordered_at = datetime.now(UTC)
+    line.scrape(ordered_at=ordered_at)
+    for text in ("", "[]", "{", '{"ordered_at": "2026-01-01"}'):
+        (line.folder / "_refetch.json").write_text(text)
+        assert line.scrape(ordered_at=ordered_at).requests == 2, text
+
+
+def test_body_of_a_season_is_fetched_anew_once_for_all_dates_of_an_order(line: Line) -> None:
+    dates = [replace(line, endpoint=SEASON, day=DAY + timedelta(days=n)) for n in range(3)]
+    assert [each.scrape().requests for each in dates] == [1, 0, 0]
+    ordered_at = datetime.now(UTC)
+    assert [each.scrape(ordered_at=ordered_at).requests for each in dates] == [1, 0, 0]
+    assert [each.scrape(ordered_at=ordered_at).requests for each in dates] == [0, 0, 0]
+
+
 # --- an endpoint with a body per game
 
 
@@ -87,6 +118,19 @@ def test_bodies_that_had_arrived_before_a_failure_are_not_asked_for_again(plays:
     assert (scraped.manifest.outcome, scraped.requests) == ("complete", len(asked))
     plays.load()
     assert plays.audit().rows == len(plays.rows())
+
+
+def test_refetch_that_was_interrupted_goes_on_where_it_was(plays: Line) -> None:
+    games = len(plays.scrape().manifest.objects)
+    ordered_at = datetime.now(UTC)
+    plays.sandbox.faults([{"source": "nba_cdn", "kind": "bad_key", "after": 2}])
+    refused(lambda: plays.scrape(ordered_at=ordered_at))
+    assert plays.manifest().outcome == "complete"  # the old one, until all is there
+    plays.sandbox.no_faults()
+
+    assert plays.scrape(ordered_at=ordered_at).requests == games - 2
+    assert plays.scrape(ordered_at=ordered_at).requests == 0
+    assert plays.run()[0] == "complete"
 
 
 def test_running_game_is_asked_for_again_and_the_finished_ones_are_not(plays: Line) -> None:

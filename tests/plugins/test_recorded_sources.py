@@ -54,7 +54,7 @@ def wire(sandbox: Sandbox, sources: dict[str, Source]) -> Iterator[Wire]:
 def run(source: Source, endpoint: str, day: date, stores: Stores, wire: Wire) -> tuple[str, int]:
     """The date's three steps: outcome and rows."""
     spec, at = source.endpoint(endpoint), Partition(dag_id=source.dag_id, endpoint=endpoint, day=day)
-    scrape(source, spec, at, stores, wire, refetch=False)
+    scrape(source, spec, at, stores, wire)
     load(spec, at, stores)
     audited = audit(spec, at, stores)
     return audited.manifest.outcome, audited.rows
@@ -119,7 +119,7 @@ def test_one_request_loads_the_schedule_of_a_whole_season(
     endpoint = source.endpoint("schedule")
     for day in days:  # without the audit, which would read the season's five megabytes once more for each
         at = Partition(dag_id=source.dag_id, endpoint=endpoint.name, day=day)
-        assert scrape(source, endpoint, at, stores, wire, refetch=False).manifest.done
+        assert scrape(source, endpoint, at, stores, wire).manifest.done
         load(endpoint, at, stores)
 
     assert len(sandbox.log()) - before == 1

@@ -33,7 +33,7 @@ from include.storage.raw import (
 PARTITION = Partition(dag_id="bdl", endpoint="box_scores", day=date(2025, 1, 15))
 FOLDER = "bdl/2025/01/2025-01-15/box_scores"
 BODY = json.dumps({"data": [{"id": n, "name": f"player {n}"} for n in range(100)]}).encode()
-REPAIR = "; restore it, or delete it and rerun the date with --conf '{\"refetch\": true}'"
+REPAIR = "; restore it, or delete it and rerun the date with --refetch"
 
 
 @pytest.fixture

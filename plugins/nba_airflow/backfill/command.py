@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from include.errors import Problem
+from include.storage.refetch import refetch_moment
 from nba_airflow.backfill import runs as metadata
 from nba_airflow.backfill.window import Refused, Window, parse_window
 
@@ -30,8 +31,18 @@ def _run(args: Namespace) -> int:
     from airflow.utils.session import create_session
     from rich.console import Console
 
-    window = parse_window(args.start_date, args.end_date, datetime.now(UTC))
+    began = datetime.now(UTC)
+    window = parse_window(args.start_date, args.end_date, began)
     conf = _conf(args.conf)
+    if args.refetch:
+        if args.attach:
+            raise Refused("--attach starts nothing, so nothing would be fetched again: leave --refetch out")
+        conf = {**(conf or {}), "refetch": True}
+    if conf and "refetch" in conf:
+        try:
+            conf = {**conf, "refetch": (refetch_moment(conf["refetch"], run_began=began) or began).isoformat()}
+        except ValueError as error:
+            raise Refused(f"--conf: {error}") from None
     console = Console(stderr=args.json, highlight=False)
     with create_session() as session:
         metadata.check_dag(args.dag_id, window, session, unpause=args.unpause)
@@ -54,7 +65,7 @@ def _run(args: Namespace) -> int:
     if args.detach:
         console.print(f"Started. Follow it: {_command(args, window)} --attach", soft_wrap=True)
         return _answer(args, {"plan": plan.facts(), "detached": True}, 0)
-    return _follow(args, window, plan, console)
+    return _follow(args, window, plan, console, since=None if args.attach else began)
 
 
 def _conf(text: str | None) -> Mapping[str, Any] | None:
@@ -63,9 +74,9 @@ def _conf(text: str | None) -> Mapping[str, Any] | None:
     try:
         conf = json.loads(text)
     except ValueError as error:
-        raise Refused(f"--conf is not JSON ({error}): write it like '{{\"refetch\": true}}'") from None
+        raise Refused(f'--conf is not JSON ({error}): write it like \'{{"note": "trial"}}\'') from None
     if not isinstance(conf, dict):
-        raise Refused("--conf must be a JSON object, like '{\"refetch\": true}'")
+        raise Refused('--conf must be a JSON object, like \'{"note": "trial"}\'')
     return conf
 
 
@@ -77,15 +88,26 @@ class _Plan:
         self.new = [] if args.attach else [day for day in window.days if day not in runs]
         failed = [r for r in runs.values() if r.state == "failed"]
         ended = [r for r in runs.values() if r.finished]
-        self.cleared = [] if args.attach else ended if args.reset_dagruns else failed if args.rerun_failed_tasks else []
-        self.only_failed = not args.reset_dagruns
+        whole = args.reset_dagruns or args.refetch
+        self.cleared = [] if args.attach else ended if whole else failed if args.rerun_failed_tasks else []
+        self.only_failed = not whole
+        self.refetch = bool(args.refetch)
         self.left_red = [] if self.cleared or args.attach else failed
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a date of the window runs or is about to, so that a mail will come."""
+        return bool(self.new or self.cleared) or any(not run.finished for run in self.runs.values())
 
     def text(self) -> str:
         """The plan as the operator reads it, one fact a line."""
         kept = len(self.runs) - len(self.cleared)
         lines = [f"{self.dag_id}: {self.window}, {len(self.window.days)} dates (US/Eastern, both ends included)"]
         lines.append(f"  {len(self.new)} new, {len(self.cleared)} to run again, {kept} that have a run are left alone")
+        if self.refetch:
+            lines.append(
+                f"  the upstream is asked again for all {len(self.new) + len(self.cleared)} dates that run (--refetch)"
+            )
         if self.left_red:
             days = ", ".join(str(r.day) for r in sorted(self.left_red, key=lambda r: r.day)[:5])
             more = f" and {len(self.left_red) - 5} more" if len(self.left_red) > 5 else ""
@@ -103,6 +125,7 @@ class _Plan:
             "dates": len(self.window.days),
             "new": [str(day) for day in self.new],
             "cleared": sorted(str(run.day) for run in self.cleared),
+            "refetch": self.refetch,
         }
 
 
@@ -134,7 +157,7 @@ def _start(args: Namespace, window: Window, plan: _Plan, conf: Mapping[str, Any]
             )
 
 
-def _follow(args: Namespace, window: Window, plan: _Plan, console: Any) -> int:
+def _follow(args: Namespace, window: Window, plan: _Plan, console: Any, *, since: datetime | None) -> int:
     from airflow.utils.session import create_session
 
     from nba_airflow.backfill.follow import follow
@@ -147,12 +170,14 @@ def _follow(args: Namespace, window: Window, plan: _Plan, console: Any) -> int:
     tracked = [day for day in window.days if day in {*plan.new, *plan.runs}]
     try:
         ended = follow(read, tracked, console)
-        found = verdict(args.dag_id, window, ended, mail_wanted=bool(plan.new or plan.cleared))
+        found = verdict(args.dag_id, window, ended, since=since, mail_wanted=plan.under_way)
     except KeyboardInterrupt:
         console.print("\nNot following any more; the backfill goes on. Follow it again:")
         console.print(f"{_command(args, window)} --attach", soft_wrap=True)
         return DETACHED
     console.print(found.text(), soft_wrap=True)
+    if args.refetch and not found.corrections and found.all_done:
+        console.print("No upstream corrections were found.")
     return _answer(args, {"plan": plan.facts(), **found.facts()}, 0 if found.all_done else 1)
 
 

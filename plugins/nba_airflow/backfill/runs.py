@@ -115,13 +115,13 @@ def clear(
     only_failed: bool,
     conf: Mapping[str, Any] | None,
 ) -> int:
-    """Clears the runs' tasks so that the scheduler runs them again in the same runs, with ``conf`` if one is given.
+    """Clears the runs' tasks so that the scheduler runs them again in the same runs, with ``conf`` added to theirs.
 
     With ``only_failed``, a run that failed without a failed task (cancelled, lost) is cleared whole.
     """
     from airflow.models.dagrun import DagRun
     from airflow.models.taskinstance import TaskInstance, clear_task_instances
-    from sqlalchemy import select, update
+    from sqlalchemy import select
 
     tasks = list(
         session.scalars(select(TaskInstance).where(TaskInstance.dag_id == dag_id, TaskInstance.run_id.in_(run_ids)))
@@ -131,9 +131,9 @@ def clear(
         with_failed = {t.run_id for t in failed}
         tasks = failed + [t for t in tasks if t.run_id not in with_failed and t.state != "success"]
     clear_task_instances(tasks, session=session)
-    if conf is not None:
-        chosen = (DagRun.dag_id == dag_id, DagRun.run_id.in_(run_ids))
-        session.execute(update(DagRun).where(*chosen).values(conf=dict(conf)))
+    if conf:
+        for run in session.scalars(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id.in_(run_ids))):
+            run.conf = {**(run.conf or {}), **conf}
     return len(tasks)
 
 

@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
 from typing import Any
 
-from include.digest.report import GREEN, severity
+from include.digest.report import GREEN, Correction, severity
+from include.digest.wording import counted
 from include.errors import normalised
-from include.ledger import outcomes
+from include.ledger import batches, outcomes
 from include.ledger.db import connect
 from include.partition import day_ranges
 from nba_airflow import connections
 from nba_airflow.backfill.runs import Run
 from nba_airflow.backfill.window import Window
+from nba_airflow.digest import corrections
 
+NAMED_CHANGES = 20  # corrections that the text names; --json and the mail have more
 MAIL_PATIENCE = 90.0  # seconds; the summary's run takes about five after the last date
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """``days`` is date -> (outcome, message) for every date of the window; ``mail`` says where the summary is."""
+    """``days`` is date -> (outcome, message) for every date of the window; ``mail`` says where the summary is.
+
+    ``corrections`` is what the runs found that the upstream has changed since the dates were loaded before.
+    """
 
     dag_id: str
     days: Mapping[date, tuple[str, str]]
     mail: str
+    corrections: Sequence[Correction] = ()
 
     @property
     def all_done(self) -> bool:
@@ -36,8 +43,8 @@ class Verdict:
 
     def text(self) -> str:
         """Totals, then the dates that are not done grouped by what is wrong with them, then the way to heal them."""
-        counted = Counter(outcome for outcome, _ in self.days.values())
-        lines = [", ".join(f"{n} {outcome}" for outcome, n in sorted(counted.items()))]
+        totals = Counter(outcome for outcome, _ in self.days.values())
+        lines = [", ".join(f"{n} {outcome}" for outcome, n in sorted(totals.items()))]
         groups: dict[tuple[str, str], list[date]] = {}
         for day, (outcome, message) in self.days.items():
             if outcome not in GREEN:
@@ -50,6 +57,7 @@ class Verdict:
             lines.append(
                 f"Run them again: airflow dags backfill {self.dag_id} -s {min(bad)} -e {max(bad)} --rerun-failed-tasks"
             )
+        lines.extend(self._corrected())
         if self.mail:
             lines.append(f"Summary mail: {self.mail}")
         return "\n".join(lines)
@@ -58,20 +66,43 @@ class Verdict:
         """The verdict for --json."""
         return {
             "dates": {str(day): {"outcome": o, "message": m} for day, (o, m) in self.days.items()},
+            "corrections": [asdict(one) | {"day": str(one.day)} for one in self.corrections],
             "mail": self.mail,
         }
 
+    def _corrected(self) -> list[str]:
+        total = sum(one.total for one in self.corrections)
+        if not total:
+            return []
+        lines = [f"  {one.day} {one.endpoint}: {change}" for one in self.corrections for change in one.changes]
+        shown = lines[:NAMED_CHANGES]
+        more = [f"  and {total - len(shown)} more: see the logs of the load tasks"] if total > len(shown) else []
+        dates = len({one.day for one in self.corrections})
+        return [f"Corrected upstream: {counted(total, 'change')} on {counted(dates, 'date')}", *shown, *more]
 
-def verdict(dag_id: str, window: Window, runs: Mapping[date, Run], *, mail_wanted: bool) -> Verdict:
-    """Reads the ledger for the window's runs; waits for the mail of the batches they belong to, if one is due."""
+
+def verdict(
+    dag_id: str, window: Window, runs: Mapping[date, Run], *, since: datetime | None, mail_wanted: bool
+) -> Verdict:
+    """Reads the ledger for the window's runs; waits for the mail of the batches they belong to, if one is due.
+
+    Of corrections those count that were found ``since`` then (aware); None: since the runs' newest batch was opened.
+    """
     with connect(connections.ops_url()) as connection:
-        rows = outcomes.of_runs(connection, dag_id, [run.run_id for run in runs.values()])
+        run_ids = [run.run_id for run in runs.values()]
+        rows = outcomes.of_runs(connection, dag_id, run_ids)
+        since = since or batches.newest_opened(connection, dag_id, run_ids)
         by_day: dict[date, list[outcomes.OutcomeRow]] = {}
         for (day, _), row in outcomes.latest(rows).items():
             by_day.setdefault(day, []).append(row)
         backfills = sorted({run.backfill_id for run in runs.values() if run.backfill_id is not None})
         days = {day: standing(runs.get(day), by_day.get(day, [])) for day in window.days}
-        return Verdict(dag_id=dag_id, days=days, mail=_mail(connection, dag_id, backfills) if mail_wanted else "")
+        return Verdict(
+            dag_id=dag_id,
+            days=days,
+            mail=_mail(connection, dag_id, backfills) if mail_wanted else "",
+            corrections=corrections([row for row in rows if since and row.ended_at >= since]),
+        )
 
 
 def standing(run: Run | None, rows: list[outcomes.OutcomeRow]) -> tuple[str, str]:
