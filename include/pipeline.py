@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
+from include import reuse
 from include.checks.completeness import Count, count
 from include.checks.drift import Drift, corrections
 from include.checks.rows import differ, games_of, incomplete, loaded_per_game, outdated, rows_per_game
@@ -15,13 +16,15 @@ from include.errors import ErrorClass, Problem
 from include.http.client import Client, Upstream
 from include.http.fetch import fetch
 from include.partition import Partition, eastern_moment
-from include.sources.spec import Endpoint, Game, GameState, Row, Source, one_item
+from include.sources.spec import Endpoint, Game, Row, Source
 from include.storage import raw, shared
-from include.storage.refetch import Progress, note, progress
+from include.storage.refetch import note, progress
 from include.warehouse.local import SOURCE_FILE, Loaded, check_types
 from include.warehouse.open import Warehouse
 
 log = logging.getLogger(__name__)
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,11 +99,22 @@ def scrape(
 
     expected: Iterable[Game] | None = _scheduled(endpoint, partition, stores)
     expected_from = "schedule" if expected is not None or endpoint.is_schedule else "listing" if endpoint.truth else ""
-    stored = _reusable(endpoint, partition, stores, renewed)
+    there = renewed.objects if renewed else reuse.stored_of(endpoint, partition, stores.raw)
+    unfinished = known is None or renewed is not None
+    if endpoint.shared:
+        fresh = max(late_at(endpoint, partition.day), refetch or _LONG_AGO)
+        stored = reuse.of_group(endpoint, partition, stores.raw, since=fresh)
+    else:
+        stored = reuse.of_date(endpoint, partition, there, stores.raw, unfinished=unfinished)
+    listing = reuse.listing(endpoint, partition, there, stores.raw, expected, unfinished=unfinished)
     listed: list[Game] = []
     present: list[Game] = []
     objects: list[raw.RawObject] = []
     requests = credits = 0
+    if listing:
+        objects.append(listing[0])
+        if endpoint.truth and expected_from == "listing" and _truth_role(endpoint) == "listing":
+            expected = listed = list(endpoint.truth.games(listing[1], partition.day))
 
     def have(item: str) -> bool:
         if item in stored:
@@ -109,7 +123,8 @@ def scrape(
         return item in stored
 
     reach("before fetch")
-    for got in fetch(endpoint, source, partition.day, expected, wire.client, wire.upstreams, have=have):
+    given = {"have": have, "listing": listing[1] if listing else None}
+    for got in fetch(endpoint, source, partition.day, expected, wire.client, wire.upstreams, **given):
         reach("after fetch")
         requests, credits = requests + got.requests, credits + got.credits
         get = endpoint.request if got.role == "data" else None
@@ -145,8 +160,10 @@ def scrape(
         reach("before manifest")
         raw.write_manifest(stores.raw, partition, manifest)
         reach("after manifest")
-    if renewed and manifest.done:
-        note(stores.raw, partition, replace(renewed, done=True))
+    if renewed:
+        # An order that ended incomplete asks again for all but the games that it has.
+        kept = tuple(each for each in renewed.objects if manifest.done or (endpoint.per_game and each.role == "data"))
+        note(stores.raw, partition, replace(renewed, done=manifest.done, objects=kept))
     return Scraped(manifest=manifest, requests=requests, credits=credits)
 
 
@@ -154,43 +171,10 @@ def _truth_role(endpoint: Endpoint) -> str:
     return "truth" if endpoint.truth and endpoint.truth.request else "listing"
 
 
-def _reusable(
-    endpoint: Endpoint, partition: Partition, stores: Stores, renewed: Progress | None
-) -> dict[str, tuple[raw.RawObject, list[Game]]]:
-    """Stored bodies that need not be asked for again: of one game each, final and sound, or another date's shared one.
-
-    Of a refetch only those that have come since it was ordered. An endpoint of one body a date has none: whether that
-    body lacks a game only the count can say.
-    """
-    if endpoint.shared:
-        group, since = endpoint.shared(partition.day), late_at(endpoint, partition.day)
-        since = max(since, renewed.ordered_at) if renewed else since
-        found = shared.newest(stores.raw, partition.dag_id, partition.endpoint, group, since=since)
-        return {o.item: (o, list(endpoint.games(raw.get_body(stores.raw, o), partition.day))) for o in found}
-    if endpoint.items is one_item or endpoint.request.pages:
-        return {}
-    sound: dict[str, list[tuple[raw.RawObject, list[Game]]]] = {}
-    stored = raw.stored_objects(stores.raw, partition) if renewed is None else renewed.objects
-    for item in (each for each in stored if each.role == "data"):
-        if games := _sound(endpoint, raw.get_body(stores.raw, item), partition.day):
-            sound.setdefault(item.item, []).append((item, games))
-    # Of two sound bodies of one item nothing here says which is the correction: it is asked for again.
-    return {name: bodies[0] for name, bodies in sound.items() if len(bodies) == 1}
-
-
 def _says_the_same(known: raw.Manifest, new: raw.Manifest) -> bool:
     """Whether a date that was whole is so still, by the same bodies: its manifest keeps what the first fetch cost."""
     same_bodies = [o.sha256 for o in known.objects] == [o.sha256 for o in new.objects]
     return known.done and known.outcome == new.outcome and same_bodies
-
-
-def _sound(endpoint: Endpoint, body: bytes, day: date) -> list[Game]:
-    try:
-        games = list(endpoint.games(body, day))
-    except Problem:
-        return []  # a listing's body, or one that has to be asked for again anyway
-    settled = (GameState.FINAL, GameState.LISTED)
-    return games if all(g.state in settled and not g.problem for g in games) else []
 
 
 def _manifest(
@@ -254,6 +238,12 @@ def _drift(endpoint: Endpoint, partition: Partition, stores: Stores, rows: Seque
 
 def _files(rows: Iterable[Row]) -> set[str]:
     return {row[SOURCE_FILE.name] for row in rows}
+
+
+def is_whole(partition: Partition, stores: Stores) -> bool:
+    """Whether raw has the whole date, so that it needs no request."""
+    manifest = raw.read_manifest(stores.raw, partition)
+    return manifest is not None and manifest.done
 
 
 def _done(partition: Partition, stores: Stores) -> raw.Manifest:

@@ -17,6 +17,9 @@ from include.sources.spec import Cursor, Endpoint, Game, Get, Listing, Source
 
 Role = Literal["truth", "listing", "data"]
 
+LISTING = "listing"
+"""The item that the listing's body is called, and that no other may be."""
+
 # A day is a page or two; a cursor that goes on for ever must not.
 _MOST_PAGES = 100
 
@@ -44,12 +47,13 @@ def fetch(
     client: Client,
     upstreams: Mapping[str, Upstream],
     have: Callable[[str], bool] = lambda item: False,
+    listing: bytes | None = None,
 ) -> Iterator[Fetched]:
     """The bodies of the endpoint's day, one in memory at a time (the listing's pages stay until the items are known).
 
     ``expected`` are the schedule's games; where it is None, the endpoint's truth is asked first. ``upstreams`` are by
     connection. An item is not asked for when ``have`` has it; one that has pages always is, since the next cursor is
-    in the body. Raises Problem, which names endpoint and day.
+    in the body. Nor is the listing, where its body is given. Raises Problem, which names endpoint and day.
     """
     walk = _Walk(endpoint=endpoint, source=source, day=day, client=client, upstreams=upstreams)
     games = None if expected is None else list(expected)
@@ -60,13 +64,16 @@ def fetch(
                 games.extend(endpoint.truth.games(got.body, day))
             yield got
     bodies: list[bytes] = []
-    if endpoint.listing:
-        for got in walk.pages("listing", "listing", endpoint.listing, {}):
+    if endpoint.listing and listing is not None:
+        walk.claim(LISTING)
+        bodies.append(listing)
+    elif endpoint.listing:
+        for got in walk.pages(LISTING, "listing", endpoint.listing, {}):
             bodies.append(got.body)
             yield got
-        if games is None and endpoint.truth:
-            with walk.named():
-                games = [game for body in bodies for game in endpoint.truth.games(body, day)]
+    if bodies and games is None and endpoint.truth:
+        with walk.named():
+            games = [game for body in bodies for game in endpoint.truth.games(body, day)]
     with walk.named():
         items = endpoint.items(Listing(day=day, expected=games, bodies=tuple(bodies)))
     for item in items:

@@ -19,6 +19,8 @@ from include.storage.local import write_atomically
 ROOT = Path(__file__).resolve().parents[2]
 
 _FIRST_PORTS = {"api": 8080, "sandbox": 8180}
+WORKERS = "AIRFLOW__CORE__PARALLELISM"
+"""How many tasks run at a time; from the environment, if it says so."""
 PAUSED = "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION"
 
 
@@ -131,7 +133,7 @@ def write_environment(at: Home, *, ports: dict[str, int], metadata_url: str) -> 
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__PARALLELISM": "8",
+        WORKERS: os.environ.get(WORKERS, "8"),
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": os.environ.get(PAUSED, "False"),
         "AIRFLOW__CORE__FERNET_KEY": kept["fernet_key"],
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{ports['api']}/execution/",

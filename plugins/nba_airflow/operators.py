@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk import BaseOperator
@@ -23,13 +25,24 @@ if TYPE_CHECKING:
 
 # How long a date that is not complete yet waits before it is asked again.
 ASK_AGAIN = timedelta(minutes=30)
+SOONEST = timedelta(seconds=5)
+# What only code that is wrong raises. Everything else (a database that is away) is worth Airflow's retries.
+_BUGS = (ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, TypeError, ValueError)
+
+
+class Wait(Exception):
+    """The step goes on at ``until``, deferred: it holds no worker and no slot meanwhile."""
+
+    def __init__(self, until: datetime, why: str) -> None:
+        super().__init__(why)
+        self.until, self.why = until, why
 
 
 class DateOperator(BaseOperator):
     """A step of one endpoint's date. The date is the run's partition key, never a clock's.
 
-    A Problem fails the task for good (the HTTP client has retried what is worth it); Airflow's own retries are for
-    workers that were lost.
+    A Problem fails the task for good (the HTTP client has retried what is worth it), and so does a bug; Airflow's own
+    retries are for workers and databases that were lost.
     """
 
     template_fields: Sequence[str] = ()
@@ -38,6 +51,21 @@ class DateOperator(BaseOperator):
         super().__init__(**kwargs)
         self.source = source
         self.endpoint = endpoint
+
+    def execute(self, context: Context, event: Any = None) -> None:
+        """The step under the partition's lease, its outcome in the ledger."""
+        from include.ledger.leases import lease
+
+        partition = self.partition(context)
+        try:
+            with self.reported(context, partition) as report, lease(connections.ops_url(), partition):
+                self.step(context, partition, report)
+        except Wait as wait:
+            self._defer_until(wait.until, wait.why)
+
+    def step(self, context: Context, partition: Partition, report: Report) -> None:
+        """What the task does. Raises Problem, or Wait to be called again later."""
+        raise NotImplementedError
 
     def partition(self, context: Context) -> Partition:
         """The run's partition. Raises AirflowFailException for a run without one (a plain manual trigger)."""
@@ -51,7 +79,7 @@ class DateOperator(BaseOperator):
 
     @contextmanager
     def reported(self, context: Context, partition: Partition) -> Iterator[Report]:
-        """Writes the step's outcome to the ledger, whether it ends well or with a Problem."""
+        """Writes the step's outcome to the ledger, whether it ends well, with a Problem or with a bug."""
         from nba_airflow.report import Report
 
         report = Report(partition, context)
@@ -60,14 +88,13 @@ class DateOperator(BaseOperator):
         except Problem as problem:
             report.failed(problem)
             raise AirflowFailException(str(problem)) from None
+        except _BUGS as error:
+            problem = _bug(error, partition)
+            report.failed(problem)
+            raise AirflowFailException(str(problem)) from error
 
-
-class ScrapeOperator(DateOperator):
-    """Fetches what the raw layer lacks of the date. Waits, deferred, while the date cannot be final yet."""
-
-    ui_color = "#dbeafe"
-
-    def execute(self, context: Context, event: Any = None) -> None:
+    def fetch(self, context: Context, partition: Partition, report: Report) -> None:
+        """Fetches what the raw layer lacks of the date. Raises Wait while it cannot be final, or cannot be paid."""
         from include.checks.completeness import Outcome
         from include.ledger.leases import lease
         from include.limits.credits import QuotaWait
@@ -75,29 +102,34 @@ class ScrapeOperator(DateOperator):
         from include.pipeline import available_at, incomplete, late_at, scrape
         from nba_airflow.wire import wire
 
-        partition = self.partition(context)
-        self._wait_until(available_at(self.endpoint, partition.day), "its games cannot be final before then")
-        purpose = self._purpose(context, partition)
+        if (final := available_at(self.endpoint, partition.day)) > datetime.now(UTC):
+            raise Wait(final, "its games cannot be final before then")
+        refetch = self._refetch(context)
         group = self.endpoint.shared(partition.day) if self.endpoint.shared else ""
+        alone = lease(connections.ops_url(), partition, group=group) if group else nullcontext()
         try:
-            with (
-                self.reported(context, partition) as report,
-                lease(connections.ops_url(), partition, group=group),
-                wire(self.source, purpose) as lines,
-            ):
-                refetch = self._refetch(context)
+            with alone, wire(self.source, self._purpose(context, partition)) as lines:
                 scraped = scrape(self.source, self.endpoint, partition, connections.stores(), lines, refetch=refetch)
-                report.scraped(scraped)
-                if scraped.manifest.done:
-                    return
-                if datetime.now(UTC) >= late_at(self.endpoint, partition.day):
-                    raise incomplete(scraped.manifest)
-                again, why = datetime.now(UTC) + ASK_AGAIN, scraped.manifest.message
-                report.waits(Outcome.NOT_YET, why)
         except (MustWait, QuotaWait) as wait:
-            again, why = wait.until, str(wait)
-            report.waits(Outcome.QUOTA_WAIT, why)
-        self._wait_until(again, why)
+            report.waits(Outcome.QUOTA_WAIT, str(wait))
+            raise Wait(wait.until, str(wait)) from None
+        report.scraped(scraped)
+        if scraped.manifest.done:
+            return
+        if datetime.now(UTC) >= late_at(self.endpoint, partition.day):
+            raise incomplete(scraped.manifest)
+        report.waits(Outcome.NOT_YET, scraped.manifest.message)
+        raise Wait(datetime.now(UTC) + ASK_AGAIN, scraped.manifest.message)
+
+    def fetch_if_needed(self, context: Context, partition: Partition, report: Report) -> bool:
+        """For the steps after the scrape, whose task alone is cleared: whether the date had to be fetched first."""
+        from include.pipeline import is_whole
+
+        if is_whole(partition, connections.stores()):
+            return False
+        self.log.info("raw does not have the whole date (any more): fetching it first")
+        self.fetch(context, partition, report)
+        return True
 
     def _refetch(self, context: Context) -> datetime | None:
         """The moment before which bodies do not count, if the run's conf orders fresh ones."""
@@ -116,26 +148,34 @@ class ScrapeOperator(DateOperator):
         late = datetime.now(UTC) > late_at(self.endpoint, partition.day) + timedelta(days=1)
         return "backfill" if asked_for or late else "live"
 
-    def _wait_until(self, moment: datetime, why: str) -> None:
+    def _defer_until(self, moment: datetime, why: str) -> None:
+        """Defers in any case: a moment that has just passed must not look like a step that has ended well."""
         from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 
-        if moment > datetime.now(UTC):
-            self.log.info("waiting until %s: %s", moment.isoformat(timespec="seconds"), why)
-            self.defer(trigger=DateTimeTrigger(moment=moment), method_name="execute")
+        moment = max(moment, datetime.now(UTC) + SOONEST)
+        self.log.info("waiting until %s: %s", moment.isoformat(timespec="seconds"), why)
+        self.defer(trigger=DateTimeTrigger(moment=moment), method_name="execute")
+
+
+class ScrapeOperator(DateOperator):
+    """Fetches what the raw layer lacks of the date. Waits, deferred, while the date cannot be final yet."""
+
+    ui_color = "#dbeafe"
+
+    def step(self, context: Context, partition: Partition, report: Report) -> None:
+        self.fetch(context, partition, report)
 
 
 class LoadOperator(DateOperator):
-    """Replaces the date's partition in the warehouse by what raw holds. Makes no request."""
+    """Replaces the date's partition in the warehouse by what raw holds."""
 
     ui_color = "#dcfce7"
 
-    def execute(self, context: Context) -> None:
-        from include.ledger.leases import lease
+    def step(self, context: Context, partition: Partition, report: Report) -> None:
         from include.pipeline import load
 
-        partition = self.partition(context)
-        with self.reported(context, partition) as report, lease(connections.ops_url(), partition):
-            report.loaded(load(self.endpoint, partition, connections.stores(), corrected=report.corrected))
+        self.fetch_if_needed(context, partition, report)
+        report.loaded(load(self.endpoint, partition, connections.stores(), corrected=report.corrected))
 
 
 class AuditOperator(DateOperator):
@@ -143,11 +183,23 @@ class AuditOperator(DateOperator):
 
     ui_color = "#fef9c3"
 
-    def execute(self, context: Context) -> None:
-        from include.ledger.leases import lease
-        from include.pipeline import audit
+    def step(self, context: Context, partition: Partition, report: Report) -> None:
+        from include.pipeline import audit, load
 
-        partition = self.partition(context)
-        with self.reported(context, partition) as report, lease(connections.ops_url(), partition):
-            audited = audit(self.endpoint, partition, connections.stores())
-            report.audited(audited.manifest, audited.rows)
+        if self.fetch_if_needed(context, partition, report):
+            load(self.endpoint, partition, connections.stores(), corrected=report.corrected)
+        audited = audit(self.endpoint, partition, connections.stores())
+        report.audited(audited.manifest, audited.rows)
+
+
+def _bug(error: Exception, partition: Partition) -> Problem:
+    """Names the place, not the text, which may hold anything; the task's log has the traceback."""
+    place = extract_tb(error.__traceback__)[-1]
+    where = f"{place.name} ({Path(place.filename).name}:{place.lineno})"
+    return Problem(
+        error_class=ErrorClass.INTERNAL,
+        message=f"{type(error).__name__} in {where}, a bug: the log has its traceback; repair it and rerun the date",
+        source=partition.dag_id,
+        endpoint=partition.endpoint,
+        day=partition.day,
+    )

@@ -23,7 +23,7 @@ from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
 from include import crash
 from include.local import control
-from include.local.environment import PAUSED, ROOT, Home
+from include.local.environment import PAUSED, ROOT, WORKERS, Home
 from include.partition import eastern_day
 from include.sandbox.judge import worst_window
 from include.warehouse.local import LocalWarehouse
@@ -190,14 +190,17 @@ def crash_orders() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def system(crash_orders: Path) -> Iterator[System]:
+def system(crash_orders: Path, request: pytest.FixtureRequest) -> Iterator[System]:
     """The running installation, shared by the tests of a module: each uses dates of its own.
+
+    A module's ``PARALLELISM`` is how many tasks Airflow runs at a time.
 
     Not below pytest's own folder, which the third session after this one would remove, running or not.
     """
     home = Home(root=Path(tempfile.mkdtemp(prefix="nba-e2e-")))
     since = eastern_day(datetime.now(UTC)) - timedelta(days=LIVE_DAYS)
     settings = {"NBA_LIVE_SINCE": str(since), PAUSED: "True", crash.ORDERS: str(crash_orders)}
+    settings[WORKERS] = getattr(request.module, "PARALLELISM", "8")
     os.environ.update(settings)
     with SendGridStandIn() as sendgrid:
         threading.Thread(target=sendgrid.serve_forever, daemon=True).start()

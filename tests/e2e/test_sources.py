@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
+
+from include.local import postgres
+from tests.pipeline.leaks import recorded_in, secrets_in, stored_in
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import System
 
 pytestmark = pytest.mark.slow
+
+PARALLELISM = "24"
 
 # The schedule first: the others are counted against it.
 DAGS = (
@@ -88,6 +94,7 @@ def test_a_backfill_that_the_credits_do_not_cover_waits_without_a_worker_and_say
 
 
 def test_raising_a_pools_slots_breaks_no_limit(system: System):
+    """With as many workers as dates, so that the slots are what bounds the requests under way."""
     pool = {"name": "balldontlie", "slots": 100, "description": "raised by hand", "include_deferred": False}
     system.api("PATCH", "pools/balldontlie", pool)
 
@@ -97,3 +104,26 @@ def test_raising_a_pools_slots_breaks_no_limit(system: System):
     assert system.worst_minute("balldontlie") <= 60
     assert system.api("GET", "pools/balldontlie")["slots"] == 100
     system.api("PATCH", "pools/balldontlie", {**pool, "slots": 8})
+
+
+def test_no_key_is_told_in_logs_tables_files_or_mails(system: System):
+    """After all that the tests above did: dates of every source, waits, and a task that failed by its key."""
+    system.faults([{"source": "the_odds_api", "kind": "bad_key", "times": None}])
+    assert system.backfill("odds_api_props -s 2024-02-12 -e 2024-02-12")[0] == 1
+    system.until(lambda: "bad_key" in str(system.mails("odds_api_props")[-1]))
+    found = json.loads((system.home.airflow / "connections.json").read_text())
+    keyfile = json.loads(found["bigdataball"]["extra"])["keyfile_dict"]
+    secrets = [found["the_odds_api"]["password"], keyfile["private_key"].splitlines()[1], system.sendgrid.key]
+
+    places = {
+        "logs": list(stored_in(system.home.logs)),
+        "raw": list(stored_in(system.home.data / "raw")),
+        "warehouse": list(stored_in(system.home.data / "warehouse")),
+        "mails": [json.dumps(system.mails())],
+    }
+    for database, schema in (("airflow", "public"), ("ops", "ops")):
+        with psycopg.connect(postgres.url(system.home.postgres, database)) as connection:
+            places[database] = list(recorded_in(connection, schema))
+
+    assert all(len("".join(told)) > 1000 for told in places.values()), {k: len(v) for k, v in places.items()}
+    assert {place: secrets_in(told, secrets) for place, told in places.items()} == {place: [] for place in places}

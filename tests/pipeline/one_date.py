@@ -45,6 +45,7 @@ PLAY_BY_PLAY = Endpoint(
     rows=nbacom.play_by_play_rows,
     games=nbacom.play_by_play_games,
     items=nbacom.play_by_play_items,
+    per_game=True,
 )
 SOURCE = Source(
     dag_id="one_date",

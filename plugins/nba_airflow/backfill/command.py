@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -60,12 +60,14 @@ def _run(args: Namespace) -> int:
         return _answer(args, {"plan": plan.facts()}, 0)
     if plan.cleared and not args.yes and not _agreed(plan):
         raise Refused("nothing was cleared and nothing was started")
-    if not args.attach:
-        _start(args, window, plan, conf)
+    lacking = [] if args.attach else _start(args, window, plan, conf)
+    if lacking:
+        days = ", ".join(map(str, lacking))
+        console.print(f"Airflow made no run for {days}; the other dates are running", soft_wrap=True)
     if args.detach:
         console.print(f"Started. Follow it: {_command(args, window)} --attach", soft_wrap=True)
         return _answer(args, {"plan": plan.facts(), "detached": True}, 0)
-    return _follow(args, window, plan, console, since=None if args.attach else began)
+    return _follow(args, window, plan, console, since=None if args.attach else began, lacking=lacking)
 
 
 def _conf(text: str | None) -> Mapping[str, Any] | None:
@@ -139,25 +141,29 @@ def _agreed(plan: _Plan) -> bool:
     return input(f"Run {len(plan.cleared)} finished dates again? [y/N] ").strip().lower() in ("y", "yes")
 
 
-def _start(args: Namespace, window: Window, plan: _Plan, conf: Mapping[str, Any] | None) -> None:
+def _start(args: Namespace, window: Window, plan: _Plan, conf: Mapping[str, Any] | None) -> list[date]:
+    """Creates and clears the plan's runs; the dates for which Airflow made none."""
     from airflow.utils.session import create_session
 
+    lacking = []
     if plan.new:
         metadata.create(
             args.dag_id, window, max_active_runs=args.max_active_runs, backwards=args.run_backwards, conf=conf
         )
         with create_session() as session:
             there = metadata.runs_of(args.dag_id, window, session)
-        if lacking := [str(day) for day in plan.new if day not in there]:
-            raise Refused(f"Airflow made no run for {', '.join(lacking)}; the other dates are running")
+        lacking = [day for day in plan.new if day not in there]
     if plan.cleared:
         with create_session() as session:
             metadata.clear(
                 args.dag_id, [run.run_id for run in plan.cleared], session, only_failed=plan.only_failed, conf=conf
             )
+    return lacking
 
 
-def _follow(args: Namespace, window: Window, plan: _Plan, console: Any, *, since: datetime | None) -> int:
+def _follow(
+    args: Namespace, window: Window, plan: _Plan, console: Any, *, since: datetime | None, lacking: Collection[date]
+) -> int:
     from airflow.utils.session import create_session
 
     from nba_airflow.backfill.follow import follow
@@ -167,7 +173,7 @@ def _follow(args: Namespace, window: Window, plan: _Plan, console: Any, *, since
         with create_session() as session:
             return metadata.runs_of(args.dag_id, window, session)
 
-    tracked = [day for day in window.days if day in {*plan.new, *plan.runs}]
+    tracked = [day for day in window.days if day in {*plan.new, *plan.runs} - {*lacking}]
     try:
         ended = follow(read, tracked, console)
         found = verdict(args.dag_id, window, ended, since=since, mail_wanted=plan.under_way)

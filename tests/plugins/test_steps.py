@@ -1,0 +1,173 @@
+"""The operators' steps on a real ledger and sandbox: what they record, when they wait, and that a cleared one heals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+import pytest
+
+from include.ledger.db import connect
+from include.limits.limiter import MustWait
+from include.partition import Partition
+from include.sandbox.server import Sandbox, running
+from include.sources.spec import Source
+from include.storage import raw
+from tests.pipeline import credentials
+
+DAG = "bdl_box_scores"
+DAY = date(2025, 1, 16)
+PARTITION = Partition(dag_id=DAG, endpoint="box_scores", day=DAY)
+STEPS = ("scrape", "load", "audit")
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    limits: dict[str, list[Any]] = {"balldontlie": []}
+    with running(tmp_path_factory.mktemp("sandbox"), limits=limits, keys=credentials.KEYS) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def connected(sandbox: Sandbox, ops_db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Airflow's connections of the sandbox and of empty stores."""
+    found = credentials.connections(sandbox, ops_db)
+    for name, url in (("raw_store", f"file://{tmp_path}/raw"), ("warehouse", f"duckdb://{tmp_path}/warehouse")):
+        found[name] = {"conn_type": "generic", "extra": {"url": url}}
+    for name, connection in found.items():
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(connection))
+    yield
+    sandbox.no_faults()
+
+
+def run(source: Source, step: str, conf: dict[str, Any] | None = None) -> None:
+    """The step as its task runs it."""
+    from nba_airflow.operators import AuditOperator, LoadOperator, ScrapeOperator
+
+    operator = dict(zip(STEPS, (ScrapeOperator, LoadOperator, AuditOperator), strict=True))[step]
+    began = datetime.now(UTC)
+    dag_run = {"partition_key": str(DAY), "run_type": "backfill", "conf": conf, "run_id": "r", "start_date": began}
+    ti = SimpleNamespace(task_id=f"box_scores.{step}", try_number=1, log_url="")
+    made = operator(task_id=step, source=source, endpoint=source.endpoint("box_scores"))
+    made.execute({"dag_run": SimpleNamespace(**dag_run), "ti": ti})  # type: ignore[typeddict-item]
+
+
+def fails(source: Source, step: str, conf: dict[str, Any] | None = None) -> str:
+    """What the task fails with, for good."""
+    from airflow.sdk.exceptions import AirflowFailException
+
+    with pytest.raises(AirflowFailException) as caught:
+        run(source, step, conf)
+    return str(caught.value)
+
+
+def last_word(ops_db: str) -> tuple[str, str, str, str]:
+    """(task, outcome, class, message) of the newest outcome."""
+    with connect(ops_db) as connection:
+        row = connection.execute(
+            "SELECT task, outcome, error_class, message FROM ops.outcomes ORDER BY ended_at DESC LIMIT 1"
+        ).fetchone()
+    assert row
+    return row
+
+
+def lacking(sandbox: Sandbox) -> None:
+    sandbox.faults([{"source": "balldontlie", "endpoint": "box_scores", "kind": "missing_game", "times": None}])
+
+
+def test_steps_one_after_another_make_the_date_complete(sources: dict[str, Source], ops_db: str) -> None:
+    for step in STEPS:
+        run(sources[DAG], step)
+    assert last_word(ops_db)[:3] == ("audit", "complete", "")
+
+
+@pytest.mark.parametrize("step", ["load", "audit"])
+def test_step_that_is_cleared_alone_fetches_a_date_that_is_not_whole(
+    sources: dict[str, Source], sandbox: Sandbox, ops_db: str, step: str
+) -> None:
+    lacking(sandbox)
+    assert "missing" in fails(sources[DAG], "scrape")
+    assert "missing" in fails(sources[DAG], step)
+    assert last_word(ops_db)[:3] == (step, "partial", "incomplete")
+    sandbox.no_faults()
+    for later in STEPS[STEPS.index(step) :]:
+        run(sources[DAG], later)
+    assert last_word(ops_db)[:3] == ("audit", "complete", "")
+
+
+def test_audit_that_learnt_of_another_game_heals_when_it_alone_is_cleared(
+    sources: dict[str, Source], tmp_path: Path, ops_db: str
+) -> None:
+    """The manifest that the audit then leaves behind asks for a fetch; the schedule was wrong, and is right again."""
+    from nba_airflow import connections
+
+    for step in STEPS:
+        run(sources[DAG], step)
+    stores = connections.stores()
+    manifest = raw.read_manifest(stores.raw, PARTITION)
+    assert manifest
+    raw.write_manifest(stores.raw, PARTITION, replace(manifest, outcome="partial", message="one game more is expected"))
+    run(sources[DAG], "audit")
+    assert last_word(ops_db)[:3] == ("audit", "complete", "")
+
+
+def test_wait_whose_moment_has_passed_is_still_a_wait(
+    sources: dict[str, Source], ops_db: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.exceptions import TaskDeferred
+
+    def full(*args: Any, **options: Any) -> Any:
+        raise MustWait("balldontlie", datetime.now(UTC) - timedelta(seconds=1))
+
+    monkeypatch.setattr("include.pipeline.scrape", full)
+    before = datetime.now(UTC)
+    with pytest.raises(TaskDeferred) as caught:
+        run(sources[DAG], "scrape")
+    assert caught.value.trigger.moment > before
+    assert last_word(ops_db)[:2] == ("scrape", "quota_wait")
+
+
+def test_bug_is_recorded_by_its_place_and_not_tried_again(
+    sources: dict[str, Source], ops_db: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(*args: Any, **options: Any) -> Any:
+        raise KeyError("a secret of whoever wrote this")
+
+    monkeypatch.setattr("include.pipeline.scrape", wrong)
+    said = fails(sources[DAG], "scrape")
+    task, outcome, error_class, message = last_word(ops_db)
+    assert (task, outcome, error_class) == ("scrape", "failed", "internal")
+    assert message.startswith("KeyError in wrong (test_steps.py:")
+    assert "secret" not in said + message
+
+
+def test_lost_database_is_left_to_airflows_retries(sources: dict[str, Source], monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*args: Any, **options: Any) -> Any:
+        raise psycopg.OperationalError("server closed the connection")
+
+    monkeypatch.setattr("include.pipeline.scrape", gone)
+    with pytest.raises(psycopg.OperationalError):
+        run(sources[DAG], "scrape")
+
+
+def test_order_that_is_none_is_refused_and_recorded(sources: dict[str, Source], ops_db: str) -> None:
+    assert "refetch is 'yes'" in fails(sources[DAG], "scrape", {"refetch": "yes"})
+    assert last_word(ops_db)[1:3] == ("failed", "internal")
+
+
+def test_refetch_asks_again_and_clearing_it_does_not(sources: dict[str, Source], sandbox: Sandbox) -> None:
+    for step in STEPS:
+        run(sources[DAG], step)
+    order = {"refetch": datetime.now(UTC).isoformat()}
+    asked = []
+    for _ in range(2):
+        before = len(sandbox.log())
+        run(sources[DAG], "scrape", order)
+        asked.append(len(sandbox.log()) - before)
+    assert asked == [2, 0]
