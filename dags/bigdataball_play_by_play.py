@@ -45,7 +45,7 @@ SOURCE = Source(
                     "includeItemsFromAllDrives": "true",
                     "q": "name contains '[{day}]' and trashed = false",
                     "pageSize": "100",
-                    "fields": "nextPageToken, files(id,name,modifiedTime,size,md5Checksum)",
+                    "fields": "nextPageToken, files(id,name,modifiedTime)",
                 },
                 pages=Cursor(path="nextPageToken", param="pageToken"),
             ),

@@ -8,12 +8,19 @@ Closing player lines in `raw.odds_api_player_props`, featured lines in `raw.odds
 | Connection, pool | `the_odds_api` (password = API key, sent as `apiKey`; redacted wherever URLs are written) |
 | Partition | US/Eastern date of tip-off; snapshots are historical, final at once |
 | Limit | 30 requests a second; 500 credits a month, 100 of them kept for live runs |
-| Credits a date | 10 per game and market, 30 for game lines, 2 for the lists of events |
+| Credits a date | 10 per game, market and region of props, 30 per region of game lines, 2 for the lists of events |
 
 Oddities: a season of one player market costs 13,424 credits. A snapshot lists other dates and running games too, so
-each game's lines are taken strictly before its own tip-off. 401 means a bad key, no credits or the wrong plan: the
-`error_code` tells. What does not fit the credits of today waits, deferred, as `quota_wait`.
+each game's props are taken strictly before its own tip-off. Game lines are one snapshot for the whole date, before its
+first tip-off: those of later games are hours older (`minutes_before_tip` says how much). 401 means a bad key, no
+credits or the wrong plan: the `error_code` tells. What does not fit the credits of today waits, deferred, as
+`quota_wait`.
+
+Needs `nbacom_schedule` for the date: a postponed game stays listed here, and without the schedule it counts as
+expected.
 """
+
+from datetime import time
 
 from include.parsing import odds_api
 from include.sources.spec import Credits, Endpoint, Get, Host, QueryKey, Source, Truth, Window
@@ -24,6 +31,9 @@ LINES = ("h2h", "spreads", "totals")
 MINUTES_BEFORE_TIP_OFF = 5
 PRICES = {"regions": "us", "oddsFormat": "decimal", "date": "{snapshot}"}
 SPORT = "/v4/historical/sports/basketball_nba"
+# As soon as they are available: a snapshot of the past does not change, so asking again in half an hour would only pay
+# for the same answer again.
+LATE = time(6, 0)
 
 THE_ODDS_API = Host(
     connection="the_odds_api",
@@ -49,12 +59,13 @@ SOURCE = Source(
             request=Get(
                 path=f"{SPORT}/events/{{event_id}}/odds",
                 params={**PRICES, "markets": ",".join(MARKETS)},
-                cost=lambda params: 10 * len(MARKETS),
+                cost=odds_api.odds_cost,
             ),
             items=odds_api.before_tip_off(MINUTES_BEFORE_TIP_OFF),
             per_game=True,
             rows=odds_api.prop_rows,
             games=odds_api.prop_games,
+            late_after=LATE,
         ),
         Endpoint(
             name="game_lines",
@@ -64,11 +75,12 @@ SOURCE = Source(
             request=Get(
                 path=f"{SPORT}/odds",
                 params={**PRICES, "markets": ",".join(LINES)},
-                cost=lambda params: 10 * len(LINES),
+                cost=odds_api.odds_cost,
             ),
             items=odds_api.before_first_tip_off(MINUTES_BEFORE_TIP_OFF),
             rows=odds_api.line_rows,
             games=odds_api.line_games,
+            late_after=LATE,
         ),
     ),
 )

@@ -8,6 +8,10 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Protocol
 
+# After so many failures in a row an address rests for so long; the probe's request must end within the rest.
+STRIKES = 3
+REST = timedelta(minutes=5)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
@@ -17,8 +21,20 @@ class Address:
     proxy: str | None = field(default=None, repr=False)
 
 
+class AllResting(Exception):
+    """Every proxy of an upstream rests after failures; ``until``: the aware moment when the first may be probed."""
+
+    def __init__(self, name: str, proxies: int, until: datetime) -> None:
+        super().__init__(name, proxies, until)
+        self.name, self.proxies, self.until = name, proxies, until
+
+    def __str__(self) -> str:
+        count = f"all {self.proxies} proxies rest" if self.proxies > 1 else "the only proxy rests"
+        return f"{self.name}: {count} after failures until {self.until:%Y-%m-%d %H:%M:%S} UTC"
+
+
 class Health(Protocol):
-    """What is known of addresses by name; a shared one would keep it in Postgres."""
+    """What is known of addresses by name: LocalHealth for one process, limits.health.SharedHealth for all of them."""
 
     def claim(self, name: str) -> bool:
         """True when the address may be used now; of a rested one only the first claim (its probe) is granted."""
@@ -39,9 +55,7 @@ class Health(Protocol):
 class LocalHealth:
     """Health in this process's memory: after ``strikes`` failures in a row ``rest``, then one probe decides."""
 
-    def __init__(
-        self, now: Callable[[], datetime], *, strikes: int = 3, rest: timedelta = timedelta(minutes=5)
-    ) -> None:
+    def __init__(self, now: Callable[[], datetime], *, strikes: int = STRIKES, rest: timedelta = REST) -> None:
         self._now, self._strikes, self._rest = now, strikes, rest
         self._failures: dict[str, int] = {}
         self._until: dict[str, datetime] = {}

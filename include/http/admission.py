@@ -40,7 +40,8 @@ class Meter(Protocol):
     """The ledger of a paid allowance."""
 
     def exhausted(self, name: str) -> None:
-        """The upstream refused a request for want of credits: nothing is admitted until more can be there."""
+        """The upstream refused a request for want of credits: nothing is admitted until more can be
+        there. May raise what defers the task instead, where the refusal may be about the month before."""
 
     def reserve(self, name: str, cost: int) -> Reservation:
         """Sets ``cost`` credits of the connection aside; raises what defers the task, or Problem, where none are."""

@@ -32,7 +32,8 @@ _CODES: Mapping[str, tuple[ErrorClass, str]] = {
     "DEACTIVATED_KEY": (ErrorClass.BAD_KEY, "the key is deactivated: put an active one into the connection"),
     "OUT_OF_USAGE_CREDITS": (
         ErrorClass.QUOTA_EXHAUSTED,
-        "the month's credits are used up: wait for the reset on the 1st or buy a larger plan",
+        "the month's credits are used up: wait for the reset on the 1st; or, after buying a larger plan, raise"
+        ' {"credits": {"monthly": ..., "live_reserve": ...}} in the connection\'s extra',
     ),
     "HISTORICAL_UNAVAILABLE_ON_FREE_USAGE_PLAN": (
         ErrorClass.NOT_ENTITLED,

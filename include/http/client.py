@@ -14,7 +14,7 @@ from tenacity import Retrying, retry_if_result, stop_after_attempt
 
 from include.crash import reach
 from include.errors import RETRIED, ErrorClass, Problem
-from include.http.addresses import Address, Health, LocalHealth, Rotation, addresses
+from include.http.addresses import Address, AllResting, Health, LocalHealth, Rotation, addresses
 from include.http.admission import Admission, Gate, Meter, Reservation
 from include.http.classify import Verdict, classify
 from include.http.redact import Redactor
@@ -120,7 +120,8 @@ class Client:
     ) -> Answer:
         """The answer to the Get filled from ``values``.
 
-        Raises Problem, which names ``endpoint`` and ``day``, and lets through what gate and meter raise to defer.
+        Raises Problem, which names ``endpoint`` and ``day``, AllResting where no proxy may be used now, and lets
+        through what gate and meter raise to defer.
         """
         call = _Call(upstream=upstream, get=get, values=values, endpoint=endpoint, day=day)
         # The only place that asks an upstream again. Airflow's retries are for lost workers, requests' own are off:
@@ -149,7 +150,7 @@ class Client:
         choice = addresses(upstream.name, upstream.proxies)
         address = self._rotation.pick(upstream.name, choice)
         if address is None:
-            return self._all_resting(call, request, choice)
+            return self._all_resting(call, choice)
         admission, reservation = self._admitted(address, upstream, request)
         billed: int | None = None
 
@@ -221,6 +222,7 @@ class Client:
             wait = verdict.retry_after or doubled
             retry_at = self._gate.slow_down(address.name, wait)
         if verdict.error_class is ErrorClass.QUOTA_EXHAUSTED and request.cost and self._meter:
+            # On the day of the reset this raises what defers the task: no failure, whatever the refusal says.
             self._meter.exhausted(call.upstream.name)
         again = verdict.error_class in RETRIED and wait <= self._policy.retry_after_most
         via = f" through proxy {address.name}" if address.proxy else ""
@@ -239,18 +241,14 @@ class Client:
             wait = 0.0  # the gate holds everybody back, this client too
         return _Failure(problem=problem, wait=wait if again else None)
 
-    def _all_resting(self, call: _Call, request: Request, choice: tuple[Address, ...]) -> _Failure:
+    def _all_resting(self, call: _Call, choice: tuple[Address, ...]) -> _Failure:
         call.attempts -= 1
-        # What this call itself met says more than that everybody is resting.
-        problem = call.last or self._problem(
-            call,
-            request,
-            error_class=ErrorClass.BLOCKED,
-            message=f"{call.upstream.name}: all {len(choice)} proxies rest after failures; wait or give others",
-        )
         rests = [until for address in choice if (until := self._health.rests_until(address.name))]
-        problem.retry_at = min(rests, default=None)
-        return _Failure(problem=problem, wait=None)
+        if call.last is None:
+            raise AllResting(call.upstream.name, len(choice), min(rests, default=self._now()))
+        # What this call itself met says more than that everybody is resting.
+        call.last.retry_at = min(rests, default=None)
+        return _Failure(problem=call.last, wait=None)
 
     def _backoff(self, attempt: int) -> float:
         longest = min(self._policy.backoff_most, self._policy.backoff * 2 ** (attempt - 1))

@@ -36,14 +36,22 @@ _KEY = "account = %s AND month = %s"
 
 # On the 1st a total may still be last month's: the upstream documents the day of its reset, not the hour.
 _RESET = timedelta(days=1)
+# How long a refusal on that day holds: until then the upstream may have reset.
+_ASK_AGAIN = timedelta(hours=1)
 # Requests under way can cost less than was reserved for them, so who just misses them comes back soon.
 _SOON = timedelta(minutes=1)
+_LARGER_PLAN = (
+    'after buying a larger plan, raise {"credits": {"monthly": ..., "live_reserve": ...}} in the connection\'s extra'
+)
 
 
 class QuotaWait(Exception):
-    """The credits do not suffice now. ``until``: aware UTC moment when they can; ``left``: what may be used now."""
+    """The credits do not suffice now. ``until``: aware UTC moment when they can; ``left``: what may be used now.
 
-    def __init__(self, name: str, until: datetime, needed: int, left: int) -> None:
+    ``needed`` is 0 where it is not our ledger that says so but the upstream, on the day of its reset.
+    """
+
+    def __init__(self, name: str, until: datetime, needed: int = 0, left: int = 0) -> None:
         super().__init__(name, until, needed, left)
         self.name = name
         self.until = until
@@ -51,9 +59,15 @@ class QuotaWait(Exception):
         self.left = left
 
     def __str__(self) -> str:
+        until = f"{self.until:%Y-%m-%d %H:%M} UTC"
+        if not self.needed:
+            return (
+                f"{self.name}: the upstream still counts last month's credits, it seems: it resets them on the 1st,"
+                f" at an hour that is not documented; asked again at {until}"
+            )
         return (
             f"{self.name}: the request needs up to {self.needed} credits and {self.left} may be used now;"
-            f" more can be free at {self.until:%Y-%m-%d %H:%M} UTC"
+            f" more can be free at {until}; {_LARGER_PLAN}"
         )
 
 
@@ -122,18 +136,22 @@ class Meter:
     def exhausted(self, name: str) -> None:
         """The upstream says that the month's credits are used up: nobody reserves before the next, whatever is left.
 
-        Unless a larger allowance is declared meanwhile. Means nothing on the 1st, when it may be about last month.
+        Unless a larger allowance is declared meanwhile. On the 1st, when it may be about last month, nothing is
+        written down; raises QuotaWait for an hour, since a request that has waited for the reset must not fail by it.
         """
         declared = self._allowances[name].monthly
 
-        def work(connection: psycopg.Connection[Any]) -> None:
+        def work(connection: psycopg.Connection[Any]) -> QuotaWait | None:
             with connection.transaction():
                 now = self._moment(connection)
-                if _is_this_months(now):
-                    month = _locked(connection, name, month_of(now.date()))
-                    _write(connection, name, replace(month, exhausted_under=max(declared, month.exhausted_under)))
+                if not _is_this_months(now):
+                    return QuotaWait(name, now + _ASK_AGAIN)
+                month = _locked(connection, name, month_of(now.date()))
+                _write(connection, name, replace(month, exhausted_under=max(declared, month.exhausted_under)))
+            return None
 
-        self._session.run(work)
+        if wait := self._session.run(work):
+            raise wait
 
     def close(self) -> None:
         """Close this process's connection; the next call opens a new one."""
@@ -227,7 +245,7 @@ def _never(name: str, cost: int, most: int, purpose: Purpose) -> Problem:
     return Problem(
         error_class=ErrorClass.QUOTA_EXHAUSTED,
         message=f"one request can cost {cost} credits of {name}, and {purpose} runs have {most} in a whole month:"
-        " ask for fewer markets or regions at a time, or raise the plan",
+        f" ask for fewer markets or regions at a time; or, {_LARGER_PLAN}",
         source=name,
     )
 

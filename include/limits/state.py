@@ -1,4 +1,4 @@
-"""How the limiters stand, read from their tables: what is used of each window, and which ones are paused."""
+"""How the limiters stand, read from their tables: what is used of each window, and which are paused or rest."""
 
 from __future__ import annotations
 
@@ -23,18 +23,24 @@ class WindowUse:
 
 @dataclass(frozen=True, kw_only=True)
 class LimiterState:
-    """One address's limiter. ``paused_until`` is aware, None while it goes on; ``strikes`` counts refusals in a row."""
+    """One address's limiter. ``paused_until`` is aware, None while it goes on; ``strikes`` counts refusals in a row.
+
+    ``rests_until``, aware too, is when a proxy that failed too often may be probed; None while it may be used.
+    """
 
     name: str
     windows: tuple[WindowUse, ...]
     paused_until: datetime | None = None
     strikes: int = 0
+    rests_until: datetime | None = None
 
 
 def limiter_states(connection: psycopg.Connection[Any], host: str, windows: Sequence[Window]) -> list[LimiterState]:
     """The limiters of a host (its connection id) by name, one per proxy; one that was never used where none was."""
     known = connection.execute(
-        "SELECT name, CASE WHEN paused_until > clock_timestamp() THEN paused_until END, strikes FROM ops.limiters"
+        "SELECT name, CASE WHEN paused_until > clock_timestamp() THEN paused_until END, strikes,"
+        " CASE WHEN rests_until > clock_timestamp() THEN rests_until END"
+        " FROM ops.limiters LEFT JOIN ops.address_health USING (name)"
         " WHERE split_part(name, '@', 1) = %s ORDER BY name",
         (host,),
     ).fetchall()
@@ -44,8 +50,9 @@ def limiter_states(connection: psycopg.Connection[Any], host: str, windows: Sequ
             windows=tuple(_use(connection, name, window) for window in windows),
             paused_until=paused_until,
             strikes=strikes,
+            rests_until=rests_until,
         )
-        for name, paused_until, strikes in known or [(host, None, 0)]
+        for name, paused_until, strikes, rests_until in known or [(host, None, 0, None)]
     ]
 
 

@@ -103,9 +103,9 @@ def rows(body: bytes, day: date) -> Iterator[Row]:
 
 
 def games(body: bytes, day: date) -> Iterator[Game]:
-    """The file's one game: final unless it ends tied or before the fourth period.
+    """The file's one game: final if its last play ends the fourth period or a later one, and not tied.
 
-    A ``problem`` is a team whose points do not add up to the last score.
+    A ``problem`` says where the plays of any other file end, or which team's points do not add up to the last score.
     """
     plays = _plays(body, day)
     away, home = _sides(plays)
@@ -115,8 +115,13 @@ def games(body: bytes, day: date) -> Iterator[Game]:
     for play, path in plays:
         if play["points"]:
             points[_team(play["team"])] += _whole(play, "points", path)
-    final = period >= 4 and away_score != home_score
+    final = period >= 4 and _is_zero(last["remaining_time"]) and away_score != home_score
     added, score = (points[away], points[home]), (away_score, home_score)
+    problem = ""
+    if not final:
+        problem = f"plays end in period {period} with {last['remaining_time']} left, at {away_score}:{home_score}"
+    elif added != score:
+        problem = f"plays make {added[0]}:{added[1]}, the score is {score[0]}:{score[1]}"
     yield Game(
         day=day,
         away=away,
@@ -124,9 +129,7 @@ def games(body: bytes, day: date) -> Iterator[Game]:
         state=GameState.FINAL if final else GameState.LIVE,
         game_id=last["game_id"].zfill(10),
         rows=len(plays),
-        problem=""
-        if added == score or not final
-        else f"plays make {added[0]}:{added[1]}, the score is {score[0]}:{score[1]}",
+        problem=problem,
     )
 
 
@@ -168,6 +171,11 @@ def _sides(plays: list[tuple[dict[str, str], str]]) -> tuple[str, str]:
 
 def _team(name: str) -> str:
     return tricode(name) or name
+
+
+def _is_zero(clock: str) -> bool:
+    """``0:00:00``, with however many digits."""
+    return "0" in clock and not clock.strip("0:.")
 
 
 def _day(written: str, at: str) -> date:

@@ -1,9 +1,9 @@
-"""The Odds API's historical bodies: event lists into requests before tip-off, odds into player props and game lines."""
+"""The Odds API's history: event lists into requests before tip-off, with their cost; odds into props and lines."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -70,6 +70,20 @@ def event_games(body: bytes, day: date) -> Iterator[Game]:
     ``extra`` holds ``commence_time`` (ISO, UTC). Events of other teams than the NBA's thirty (All-Star) are left out.
     """
     return (event.game for event in _events(_data(fields.decoded(body)), day))
+
+
+def odds_cost(params: Mapping[str, str]) -> int:
+    """The most credits that a request for historical odds with these parameters can cost, of one event or of all.
+
+    10 for every market and region; ten bookmakers, where they are named, count as one region and replace the regions
+    (the provider's documentation). Fewer are billed of one event that lacks a market, and none for an empty answer.
+    """
+    markets, regions, bookmakers = (_listed(params.get(name, "")) for name in ("markets", "regions", "bookmakers"))
+    return 10 * max(1, markets) * (-(-bookmakers // 10) or max(1, regions))
+
+
+def _listed(value: str) -> int:
+    return sum(bool(part) for part in value.split(","))
 
 
 def before_tip_off(minutes: int) -> Callable[[Listing], list[Item]]:

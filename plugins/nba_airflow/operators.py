@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # How long a date that is not complete yet waits before it is asked again.
 ASK_AGAIN = timedelta(minutes=30)
 SOONEST = timedelta(seconds=5)
+# How often a date waits for proxies that rest (five minutes each) before it fails.
+MOST_RESTS = 6
 # What only code that is wrong raises. Everything else (a database that is away) is worth Airflow's retries.
 _BUGS = (ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, TypeError, ValueError)
 
@@ -33,9 +35,9 @@ _BUGS = (ArithmeticError, AssertionError, AttributeError, ImportError, LookupErr
 class Wait(Exception):
     """The step goes on at ``until``, deferred: it holds no worker and no slot meanwhile."""
 
-    def __init__(self, until: datetime, why: str) -> None:
+    def __init__(self, until: datetime, why: str, *, rests: int = 0) -> None:
         super().__init__(why)
-        self.until, self.why = until, why
+        self.until, self.why, self.rests = until, why, rests
 
 
 class DateOperator(BaseOperator):
@@ -52,16 +54,20 @@ class DateOperator(BaseOperator):
         self.source = source
         self.endpoint = endpoint
 
-    def execute(self, context: Context, event: Any = None) -> None:
-        """The step under the partition's lease, its outcome in the ledger."""
+    def execute(self, context: Context, event: Any = None, rests: int = 0) -> None:
+        """The step under the partition's lease, its outcome in the ledger.
+
+        ``rests``: how often in a row it has waited for proxies to recover.
+        """
         from include.ledger.leases import lease
 
+        self._rests = rests
         partition = self.partition(context)
         try:
             with self.reported(context, partition) as report, lease(connections.ops_url(), partition):
                 self.step(context, partition, report)
         except Wait as wait:
-            self._defer_until(wait.until, wait.why)
+            self._defer(wait)
 
     def step(self, context: Context, partition: Partition, report: Report) -> None:
         """What the task does. Raises Problem, or Wait to be called again later."""
@@ -96,6 +102,7 @@ class DateOperator(BaseOperator):
     def fetch(self, context: Context, partition: Partition, report: Report) -> None:
         """Fetches what the raw layer lacks of the date. Raises Wait while it cannot be final, or cannot be paid."""
         from include.checks.completeness import Outcome
+        from include.http.addresses import AllResting
         from include.ledger.leases import lease
         from include.limits.credits import QuotaWait
         from include.limits.limiter import MustWait
@@ -113,6 +120,12 @@ class DateOperator(BaseOperator):
         except (MustWait, QuotaWait) as wait:
             report.waits(Outcome.QUOTA_WAIT, str(wait))
             raise Wait(wait.until, str(wait)) from None
+        except AllResting as wait:
+            if self._rests >= MOST_RESTS:
+                message = f"{wait}, for the {MOST_RESTS + 1}th time: check the proxies in the connection's extra"
+                raise Problem(error_class=ErrorClass.BLOCKED, message=message) from None
+            report.waits(Outcome.QUOTA_WAIT, str(wait))
+            raise Wait(wait.until, str(wait), rests=self._rests + 1) from None
         report.scraped(scraped)
         if scraped.manifest.done:
             return
@@ -148,13 +161,13 @@ class DateOperator(BaseOperator):
         late = datetime.now(UTC) > late_at(self.endpoint, partition.day) + timedelta(days=1)
         return "backfill" if asked_for or late else "live"
 
-    def _defer_until(self, moment: datetime, why: str) -> None:
+    def _defer(self, wait: Wait) -> None:
         """Defers in any case: a moment that has just passed must not look like a step that has ended well."""
         from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 
-        moment = max(moment, datetime.now(UTC) + SOONEST)
-        self.log.info("waiting until %s: %s", moment.isoformat(timespec="seconds"), why)
-        self.defer(trigger=DateTimeTrigger(moment=moment), method_name="execute")
+        moment = max(wait.until, datetime.now(UTC) + SOONEST)
+        self.log.info("waiting until %s: %s", moment.isoformat(timespec="seconds"), wait.why)
+        self.defer(trigger=DateTimeTrigger(moment=moment), method_name="execute", kwargs={"rests": wait.rests})
 
 
 class ScrapeOperator(DateOperator):

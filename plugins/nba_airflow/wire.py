@@ -25,6 +25,7 @@ def wire(source: Source, purpose: Literal["live", "backfill"]) -> Iterator[Wire]
     from include.http.client import Client
     from include.ledger.db import connect
     from include.limits.credits import Meter
+    from include.limits.health import SharedHealth
     from include.limits.limiter import Limiter
 
     url = connections.ops_url()
@@ -37,14 +38,18 @@ def wire(source: Source, purpose: Literal["live", "backfill"]) -> Iterator[Wire]
     }
     allowances = {host.connection: host.credits for host in hosts if host.credits}
     gate = Limiter(lambda: connect(url), rules, hold=HOLD)
+    # The client asks and tells nothing of a direct address: there is no other to go to.
+    health = SharedHealth(lambda: connect(url)) if any(each.proxies for each in upstreams.values()) else None
     meter = None
     if allowances:
         spread = all(credits.spread for credits in allowances.values())
         meter = Meter(lambda: connect(url), allowances, purpose=purpose, spread=spread)
     try:
-        with Client(gate, meter=meter) as client:
+        with Client(gate, meter=meter, health=health) as client:
             yield Wire(client=client, upstreams=upstreams)
     finally:
         gate.close()
+        if health:
+            health.close()
         if meter:
             meter.close()

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pytest
 
 from include.errors import ErrorClass, Problem
-from include.http.addresses import addresses
+from include.http.addresses import AllResting, addresses
 from include.http.client import Answer, Client, Policy
 from include.http.redact import proxy_secrets
 from include.http.transport import Bounds
@@ -314,7 +314,9 @@ def test_one_proxy_that_is_blocked_three_times_rests_and_nothing_more_is_sent(
     alone = replace(proxied, proxies=proxied.proxies[:1])
     name = addresses("nba", alone.proxies)[0].name
     scripted.steps = [reply(403, PAGE)] * 3 + [reply()] * 2
-    first, second = problem_of(client, alone), problem_of(client, alone)
+    first = problem_of(client, alone)
+    with pytest.raises(AllResting) as second:
+        client.get(alone, EVENTS, {"day": str(DAY)})
     assert (first.error_class, first.status, first.attempt, first.retry_at) == (
         "blocked",
         403,
@@ -322,11 +324,8 @@ def test_one_proxy_that_is_blocked_three_times_rests_and_nothing_more_is_sent(
         NOW + timedelta(minutes=5),
     )
     assert first.message.startswith(f"nba through proxy {name}: an HTML page")
-    assert (second.message, second.attempt, second.retry_at) == (
-        "nba: all 1 proxies rest after failures; wait or give others",
-        0,
-        NOW + timedelta(minutes=5),
-    )
+    assert second.value.until == NOW + timedelta(minutes=5)
+    assert str(second.value) == f"nba: the only proxy rests after failures until {second.value.until:%F %T} UTC"
     assert len(scripted.seen) == 3
 
 
@@ -402,6 +401,7 @@ def test_no_secret_in_problems_tracebacks_and_logs(
 class Ledger:
     def __init__(self) -> None:
         self.events: list[str] = []
+        self.wait: Exception | None = None
 
     def reserve(self, name: str, cost: int) -> Ledger:
         self.events.append(f"reserve {name} {cost}")
@@ -412,6 +412,11 @@ class Ledger:
 
     def refund(self) -> None:
         self.events.append("refund")
+
+    def exhausted(self, name: str) -> None:
+        self.events.append(f"exhausted {name}")
+        if self.wait:
+            raise self.wait
 
 
 PAID = replace(EVENTS, cost=lambda params: 10)
@@ -489,3 +494,34 @@ def test_free_request_asks_no_ledger(paying: Client, upstream: Upstream, scripte
     scripted.steps = [reply()]
     paying.get(upstream, EVENTS, {"day": "2025-01-15"})
     assert ledger.events == []
+
+
+OUT_OF_CREDITS = reply(401, b'{"error_code": "OUT_OF_USAGE_CREDITS"}', x_requests_last="0", x_requests_used="500")
+REFUSED = ["reserve odds 10", "settle 0 used 500 remaining None", "exhausted odds"]
+
+
+def test_refusal_for_want_of_credits_is_told_to_the_ledger_and_names_the_repair(
+    paying: Client, upstream: Upstream, scripted: Scripted, ledger: Ledger
+) -> None:
+    scripted.steps = [OUT_OF_CREDITS]
+    problem = problem_of(paying, upstream, PAID)
+    assert (problem.error_class, problem.message) == (
+        "quota_exhausted",
+        "odds: OUT_OF_USAGE_CREDITS: the month's credits are used up: wait for the reset on the 1st; or, after buying"
+        ' a larger plan, raise {"credits": {"monthly": ..., "live_reserve": ...}} in the connection\'s extra',
+    )
+    assert ledger.events == REFUSED
+
+
+def test_wait_that_the_ledger_makes_of_such_a_refusal_comes_through_after_one_request(
+    paying: Client, upstream: Upstream, scripted: Scripted, ledger: Ledger, gate: CountingGate
+) -> None:
+    class QuotaWait(Exception):
+        pass
+
+    ledger.wait = QuotaWait()
+    scripted.steps = [OUT_OF_CREDITS] * 2
+    with pytest.raises(QuotaWait):
+        paying.get(upstream, PAID, {"day": "2025-01-15"})
+    assert ledger.events == REFUSED
+    assert gate.events == ["admit odds", "release odds"]

@@ -6,17 +6,30 @@ import json
 import sys
 
 from include.http.client import Bounds, Client, Upstream
+from include.http.service_account import token_source
 from include.ledger.db import connect
 from include.limits.limiter import Limiter
-from include.sources.spec import Get, HeaderKey, QueryKey, Window
+from include.sources.spec import Get, HeaderKey, QueryKey, ServiceAccount, Window
+
+SCOPES = ("https://www.googleapis.com/auth/drive.readonly",)
 
 
 def main() -> None:
     """The order is JSON in argv: url of the database, the upstream, its path, params and windows; ends with stdin."""
     order = json.loads(sys.argv[1])
-    auth = {"header": HeaderKey, "query": QueryKey, "": lambda name: None}[order["auth"]](name=order["key_name"])
+    auth = {
+        "header": HeaderKey(name=order["key_name"]),
+        "query": QueryKey(name=order["key_name"]),
+        "service account": ServiceAccount(scopes=SCOPES),
+    }.get(order["auth"])
+    signed_in = isinstance(auth, ServiceAccount)
     upstream = Upstream(
-        name=order["name"], base_url=order["base"], key="sandbox-key", auth=auth, headers=order["headers"]
+        name=order["name"],
+        base_url=order["base"],
+        key=None if signed_in else "sandbox-key",
+        auth=auth,
+        headers=order["headers"],
+        token=token_source(order["name"], order["key_file"], SCOPES) if signed_in else None,
     )
     windows = tuple(Window(limit=limit, seconds=seconds) for limit, seconds in order["windows"])
     get = Get(path=order["path"], params=order["params"], accept=order["accept"])

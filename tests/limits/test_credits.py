@@ -201,7 +201,8 @@ def test_a_request_that_fits_into_no_month_is_a_problem_that_says_so(
     assert failed.value == Problem(
         error_class=ErrorClass.QUOTA_EXHAUSTED,
         message=f"one request can cost {cost} credits of the_odds_api, and {purpose} runs have {most} in a whole month:"
-        " ask for fewer markets or regions at a time, or raise the plan",
+        " ask for fewer markets or regions at a time; or, after buying a larger plan, raise"
+        ' {"credits": {"monthly": ..., "live_reserve": ...}} in the connection\'s extra',
         source=ODDS,
     )
     assert entries(db) == []
@@ -229,7 +230,8 @@ def test_the_wait_says_what_is_left_and_survives_pickling() -> None:
     assert str(pickle.loads(pickle.dumps(wait))) == str(wait)
     assert str(wait) == (
         "the_odds_api: the request needs up to 30 credits and 7 may be used now;"
-        " more can be free at 2026-02-01 00:00 UTC"
+        " more can be free at 2026-02-01 00:00 UTC; after buying a larger plan, raise"
+        ' {"credits": {"monthly": ..., "live_reserve": ...}} in the connection\'s extra'
     )
 
 
@@ -263,12 +265,40 @@ def test_on_the_first_a_total_may_be_last_months_and_does_not_count(
     clock.now = datetime(2026, 2, 1, 23, 59, tzinfo=UTC)
     spend(live, 10, used=490)
     assert balance(db, ODDS, clock.now.date()).committed == 10
-    live.exhausted(ODDS)
     spend(live, 10, used=500)
     clock.now = datetime(2026, 2, 2, 0, 10, tzinfo=UTC)
     spend(live, 1, used=25)
     found = balance(db, ODDS, clock.now.date())
     assert (found.committed, found.billed) == (25, 25)
+
+
+@pytest.mark.parametrize("at", ["00:00", "07:30", "23:59"])
+def test_on_the_first_a_refusal_may_be_last_months_and_means_a_wait_of_an_hour(
+    meter: MakeMeter, db: psycopg.Connection[Any], clock: Clock, at: str
+) -> None:
+    live = meter("live")
+    clock.now = datetime.fromisoformat(f"2026-02-01T{at}Z")
+    with pytest.raises(QuotaWait) as wait:
+        live.exhausted(ODDS)
+    assert (wait.value.name, wait.value.until) == (ODDS, clock.now + timedelta(hours=1))
+    assert balance(db, ODDS, clock.now.date()) == Month(month=date(2026, 2, 1))
+    spend(live, 500)
+
+
+def test_the_wait_for_a_reset_says_so_and_survives_pickling() -> None:
+    wait = QuotaWait(ODDS, datetime(2026, 2, 1, 1, tzinfo=UTC))
+    assert str(pickle.loads(pickle.dumps(wait))) == str(wait)
+    assert str(wait) == (
+        "the_odds_api: the upstream still counts last month's credits, it seems: it resets them on the 1st,"
+        " at an hour that is not documented; asked again at 2026-02-01 01:00 UTC"
+    )
+
+
+def test_from_the_second_on_a_refusal_is_this_months(meter: MakeMeter, clock: Clock) -> None:
+    live = meter("live")
+    clock.now = datetime(2026, 2, 2, tzinfo=UTC)
+    live.exhausted(ODDS)
+    assert refused(live, 1) == (datetime(2026, 3, 1, tzinfo=UTC), 0)
 
 
 # The upstream is right.

@@ -14,6 +14,9 @@ import pytest
 
 from include.errors import ErrorClass, Problem
 from include.parsing.bigdataball import PLAY_BY_PLAY, games, items, rows
+from include.sandbox.bigdataball_csv import game_csv
+from include.sandbox.boxscore import score
+from include.sandbox.league import League
 from include.sources.spec import GameState, Item, Listing
 
 DAY = date(2024, 1, 15)
@@ -48,7 +51,7 @@ def drift(call: Iterable[Any]) -> str:
 
 
 def file(name: str, number: str, modified: str = "2024-01-16T12:00:00.000Z") -> dict[str, str]:
-    return {"id": number, "name": name, "modifiedTime": modified, "size": "90000", "md5Checksum": "0" * 32}
+    return {"id": number, "name": name, "modifiedTime": modified}
 
 
 def folder(*files: dict[str, str]) -> bytes:
@@ -157,14 +160,51 @@ def test_lost_play_shows_in_the_points(body: bytes) -> None:
     assert game.problem == "plays make 0:5, the score is 3:5"
 
 
-@pytest.mark.parametrize("cut", [slice(6, None), slice(7, None)])
-def test_file_that_stops_before_the_end_is_live(body: bytes, cut: slice) -> None:
+@pytest.mark.parametrize(
+    ("plays_left", "home_score", "ends"),
+    [
+        (6, "1", "in period 1 with 0:12:00 left, at 3:1"),
+        (7, "5", "in period 4 with 0:12:00 left, at 3:5"),
+        (8, "3", "in period 4 with 0:00:00 left, at 3:3"),
+    ],
+    ids=["in the first period", "in the fourth", "tied"],
+)
+def test_file_that_stops_before_the_end_is_live_and_says_where(
+    body: bytes, plays_left: int, home_score: str, ends: str
+) -> None:
     def stop(plays: list[dict[str, str]]) -> None:
-        del plays[cut]
-        plays[-1]["home_score"] = "3"
+        del plays[plays_left:]
+        plays[-1]["home_score"] = home_score
 
     (game,) = games(edited(body, stop), DAY)
-    assert (game.state, game.problem) == (GameState.LIVE, "")
+    assert (game.state, game.problem) == (GameState.LIVE, f"plays end {ends}")
+
+
+@pytest.mark.parametrize(
+    ("clock", "state"),
+    [
+        ("00:00:00", GameState.FINAL),
+        ("0:00:00.0", GameState.FINAL),
+        ("0:00:00.4", GameState.LIVE),
+        ("0:00:10", GameState.LIVE),
+        ("", GameState.LIVE),
+    ],
+)
+def test_last_play_ends_its_period_only_at_zero(body: bytes, clock: str, state: GameState) -> None:
+    (game,) = games(changed(body, 9, "remaining_time", clock), DAY)
+    assert game.state is state
+
+
+@pytest.mark.parametrize("periods", [4, 5, 6])
+def test_sandbox_file_cut_after_any_play_of_its_last_periods_is_final_only_as_a_whole(periods: int) -> None:
+    game = next(game for game in League().season(2023) if score(game, League().seed).periods == periods)
+    header, *plays = game_csv(game, League().seed).encode().splitlines(keepends=True)
+    column = header.split(b",").index(b"period")
+    before = sum(int(play.split(b",")[column]) < 4 for play in plays)
+    cut = (header + b"".join(plays[:n]) for n in range(before + 1, len(plays) + 1))
+    states = [found.state for body in cut for found in games(body, game.day)]
+    assert states == [GameState.LIVE] * (len(plays) - before - 1) + [GameState.FINAL]
+    assert len(states) > 90
 
 
 def changed(body: bytes, line: int, column: str, value: str) -> bytes:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -18,7 +19,9 @@ from include.errors import ErrorClass
 from include.http.addresses import LocalHealth, addresses
 from include.http.service_account import token_source
 from include.http.upstream import Upstream
+from include.ledger.db import connect
 from include.limits.credits import QuotaWait
+from include.limits.health import SharedHealth
 from include.partition import Partition
 from include.plan import plan
 from include.sandbox.league import League
@@ -270,6 +273,28 @@ def test_what_lasts_is_never_asked_again(
     assert judged(ended) == (outcome, error_class, requests)
 
 
+# A game that is missing at first: the fault, and what the rerun asks for.
+HEALING: tuple[tuple[tuple[str, str], str, dict[str, Any], int], ...] = (
+    (BDL, "missing_game", {"endpoint": "box_scores"}, 1),
+    (LOGS, "missing_game", {}, 1),
+    (PLAYS, "empty", {"times": 1}, 1),
+    (PROPS, "missing_game", {"endpoint": "events", "day": str(DAY)}, 2),  # the list, and that game's odds
+    (PROPS, "empty", {"endpoint": "event_odds", "times": 1}, 1),  # the list has all games: it is not bought again
+    (LINES, "missing_game", {"endpoint": "odds", "day": str(DAY)}, 1),
+    (DRIVE, "missing_game", {"endpoint": "list"}, 2),
+)
+
+
+@pytest.mark.parametrize(("at", "kind", "more", "requests"), HEALING, ids=named)
+def test_partial_date_heals_with_a_rerun_that_asks_for_what_is_missing(
+    bench: Bench, tmp_path: Path, at: tuple[str, str], kind: str, more: dict[str, Any], requests: int
+) -> None:
+    strike(bench.sandbox, at, kind, **more)
+    assert bench.run(at, DAY, tmp_path, requests=1).outcome == "partial"
+    bench.sandbox.no_faults()
+    assert judged(bench.run(at, DAY, tmp_path, requests=requests)) == ("complete", "", requests)
+
+
 @pytest.mark.parametrize("at", [LOGS, DRIVE], ids=named)
 def test_without_the_schedule_a_date_is_unverified(bench: Bench, tmp_path: Path, at: tuple[str, str]) -> None:
     ended = bench.run(at, DAY, tmp_path, requests=SOUND[at], scheduled=False)
@@ -329,8 +354,9 @@ def test_three_401s_of_the_odds_api_are_told_apart(bench: Bench, tmp_path: Path)
         ),
         "quota_exhausted": (
             1,
-            "the_odds_api: OUT_OF_USAGE_CREDITS: the month's credits are used up: wait for the reset on the 1st or"
-            " buy a larger plan",
+            "the_odds_api: OUT_OF_USAGE_CREDITS: the month's credits are used up: wait for the reset on the 1st; or,"
+            ' after buying a larger plan, raise {"credits": {"monthly": ..., "live_reserve": ...}} in the'
+            " connection's extra",
         ),
     }
 
@@ -350,8 +376,19 @@ def test_a_request_that_no_month_can_pay_is_not_sent(bench: Bench, tmp_path: Pat
     assert judged(ended) == ("failed", "quota_exhausted", 1)
     assert ended.message == (
         "one request can cost 10 credits of the_odds_api, and live runs have 9 in a whole month:"
-        " ask for fewer markets or regions at a time, or raise the plan"
+        " ask for fewer markets or regions at a time; or, after buying a larger plan, raise"
+        ' {"credits": {"monthly": ..., "live_reserve": ...}} in the connection\'s extra'
     )
+
+
+@pytest.mark.parametrize(("at", "cost"), [(PROPS, 20), (LINES, 60)], ids=named)
+def test_a_second_region_doubles_what_is_reserved(bench: Bench, tmp_path: Path, at: tuple[str, str], cost: int) -> None:
+    endpoint = bench.sources[at[0]].endpoint(at[1])
+    both = replace(endpoint, request=with_params(endpoint.request, regions="us,eu"))
+    short = Credits(monthly=cost - 1, live_reserve=0)
+    ended = bench.run(at, DAY, tmp_path, requests=1, endpoint=both, credits=short)
+    assert judged(ended) == ("failed", "quota_exhausted", 1)
+    assert ended.message.startswith(f"one request can cost {cost} credits of the_odds_api,")
 
 
 # The service account.
@@ -407,6 +444,37 @@ def test_of_two_proxies_the_blocked_one_rests_and_the_other_goes_on(bench: Bench
     assert judged(ended) == ("complete", "", GAMES + 3)
     assert ended.by_address == {ONE: 3, TWO: GAMES}
     assert rested(health, bench.upstreams["nba_cdn"].proxies) == [True, False]
+
+
+def test_what_one_task_met_at_a_proxy_the_next_one_knows(bench: Bench, tmp_path: Path) -> None:
+    strike(bench.sandbox, PLAYS, "block_page_403", address=ONE)
+    with closing(SharedHealth(lambda: connect(bench.ops_db))) as health:
+        first = bench.run(PLAYS, DAY, tmp_path / "first", requests=GAMES + 3, health=health)
+    with closing(SharedHealth(lambda: connect(bench.ops_db))) as health:
+        second = bench.run(PLAYS, DAY, tmp_path / "second", requests=GAMES, fresh=False, health=health)
+    assert (judged(first), first.by_address) == (("complete", "", GAMES + 3), {ONE: 3, TWO: GAMES})
+    assert (judged(second), second.by_address) == (("complete", "", GAMES), {TWO: GAMES})
+
+
+@pytest.mark.parametrize("kind", ["", "block_page_403", "hang", "429"])
+def test_of_a_direct_address_the_shared_health_is_neither_asked_nor_told(
+    bench: Bench, tmp_path: Path, kind: str
+) -> None:
+    def unwanted() -> Any:
+        raise AssertionError("a direct address was looked up")
+
+    if kind:
+        strike(bench.sandbox, LOGS, kind)
+    ended = bench.run(
+        LOGS,
+        DAY,
+        tmp_path,
+        requests=4 if kind else SOUND[LOGS],
+        upstreams=changed(bench, "nba_stats", proxies=()),
+        read=0.3 if kind == "hang" else 10.0,
+        health=SharedHealth(unwanted),
+    )
+    assert (ended.error_class, ended.requests) == (PASSING.get(kind, ""), 4 if kind else SOUND[LOGS])
 
 
 @pytest.mark.parametrize("how", ["refuses", "is dead"])

@@ -6,6 +6,7 @@ import json
 import os
 from argparse import Namespace
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -14,9 +15,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from include.http.addresses import addresses
 from include.ledger import batches, outbox
 from include.ledger.db import connect
 from include.ledger.outcomes import OutcomeRow, record
+from include.limits.health import SharedHealth
 from include.limits.limiter import Limiter
 from include.parsing.nbacom import SCHEDULE
 from include.partition import Partition
@@ -88,7 +91,7 @@ def stores(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ops_db: str, sources
 def db(ops_db: str) -> Iterator[psycopg.Connection[Any]]:
     tables = "outcomes, batches, batch_runs, outbox, limiters, limiter_windows, limiter_requests, credit_months"
     with connect(ops_db) as connection:
-        connection.execute(f"TRUNCATE {tables}")
+        connection.execute(f"TRUNCATE {tables}, address_health")
         connection.commit()
         yield connection
 
@@ -304,6 +307,37 @@ def test_status_shows_batches_mails_pauses_credits_and_dates(
     }
     assert facts["outcomes"] == {DAG: {"box_scores": {"complete": 1, "failed": 1}}}
     assert "very-secret" not in said.out + json.dumps(facts)
+
+
+def test_status_shows_until_when_a_proxy_rests_by_its_name_only(
+    call: Call, db: psycopg.Connection[Any], ops_db: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxies = tuple(f"http://very-secret-{n}:very-secret@gate.test:7000" for n in (1, 2))
+    extra = json.dumps({"conn_type": "http", "extra": {"proxies": proxies}})
+    monkeypatch.setenv("AIRFLOW_CONN_NBA_STATS", extra)
+    names = [address.name for address in addresses("nba_stats", proxies)]
+    limiter = Limiter(lambda: connect(ops_db), dict.fromkeys(names, (Window(limit=100, seconds=60.0),)))
+    with closing(limiter), closing(SharedHealth(lambda: connect(ops_db))) as health:
+        for name in names:
+            limiter.admit(name, max_wait=0).release()
+        for _ in range(3):
+            health.failed(names[1])
+        until = health.rests_until(names[1])
+    assert until
+
+    said = call(status)
+
+    assert [line for line in said.out.splitlines() if line.startswith("  nba_stats")] == sorted(
+        [
+            f"  {names[0]}: 1 of 100 requests / 60 s",
+            f"  {names[1]}: 1 of 100 requests / 60 s; rests until {until:%Y-%m-%d %H:%M:%S} UTC after failures",
+        ]
+    )
+    facts = call(status, json=True).facts
+    limiters = facts["connections"]["nba_stats"]["limiters"]
+    assert {each["name"]: each["rests_until"] for each in limiters} == {names[0]: None, names[1]: until.isoformat()}
+    assert "very-secret" not in said.out + json.dumps(facts)
+    assert "gate.test" not in said.out + json.dumps(facts)
 
 
 def test_status_says_what_is_wrong_with_one_connection_and_shows_the_others(

@@ -132,9 +132,9 @@ def test_key_is_never_a_parameter_or_a_header_of_the_spec(source: Source) -> Non
                 assert "?" not in get.path, f"{source.dag_id}: {get.path} has a query in its path: use params"
 
 
-def test_date_is_late_after_it_can_be_final(source: Source) -> None:
+def test_date_is_not_late_before_it_can_be_final(source: Source) -> None:
     for endpoint in source.endpoints:
-        assert endpoint.available_after < endpoint.late_after, f"{source.dag_id} {endpoint.name}"
+        assert endpoint.available_after <= endpoint.late_after, f"{source.dag_id} {endpoint.name}"
 
 
 def test_docstring_tells_the_operator_where_what_and_how_much(source: Source, sources: dict[str, Source]) -> None:

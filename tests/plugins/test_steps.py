@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from include.http.addresses import AllResting
 from include.ledger.db import connect
 from include.limits.limiter import MustWait
 from include.partition import Partition
@@ -46,7 +47,7 @@ def connected(sandbox: Sandbox, ops_db: str, tmp_path: Path, monkeypatch: pytest
     sandbox.no_faults()
 
 
-def run(source: Source, step: str, conf: dict[str, Any] | None = None) -> None:
+def run(source: Source, step: str, conf: dict[str, Any] | None = None, **resumed: Any) -> None:
     """The step as its task runs it."""
     from nba_airflow.operators import AuditOperator, LoadOperator, ScrapeOperator
 
@@ -55,15 +56,15 @@ def run(source: Source, step: str, conf: dict[str, Any] | None = None) -> None:
     dag_run = {"partition_key": str(DAY), "run_type": "backfill", "conf": conf, "run_id": "r", "start_date": began}
     ti = SimpleNamespace(task_id=f"box_scores.{step}", try_number=1, log_url="")
     made = operator(task_id=step, source=source, endpoint=source.endpoint("box_scores"))
-    made.execute({"dag_run": SimpleNamespace(**dag_run), "ti": ti})  # type: ignore[typeddict-item]
+    made.execute({"dag_run": SimpleNamespace(**dag_run), "ti": ti}, **resumed)  # type: ignore[typeddict-item]
 
 
-def fails(source: Source, step: str, conf: dict[str, Any] | None = None) -> str:
+def fails(source: Source, step: str, conf: dict[str, Any] | None = None, **resumed: Any) -> str:
     """What the task fails with, for good."""
     from airflow.sdk.exceptions import AirflowFailException
 
     with pytest.raises(AirflowFailException) as caught:
-        run(source, step, conf)
+        run(source, step, conf, **resumed)
     return str(caught.value)
 
 
@@ -131,6 +132,30 @@ def test_wait_whose_moment_has_passed_is_still_a_wait(
         run(sources[DAG], "scrape")
     assert caught.value.trigger.moment > before
     assert last_word(ops_db)[:2] == ("scrape", "quota_wait")
+
+
+def test_date_waits_while_all_proxies_rest_but_not_for_ever(
+    sources: dict[str, Source], ops_db: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.exceptions import TaskDeferred
+
+    def resting(*args: Any, **options: Any) -> Any:
+        raise AllResting("balldontlie", 2, datetime.now(UTC) + timedelta(minutes=5))
+
+    monkeypatch.setattr("include.pipeline.scrape", resting)
+    rests: list[int] = []
+    for _ in range(6):
+        with pytest.raises(TaskDeferred) as caught:
+            run(sources[DAG], "scrape", rests=rests[-1] if rests else 0)
+        assert caught.value.method_name == "execute"
+        rests.append(caught.value.kwargs["rests"])
+    assert rests == [1, 2, 3, 4, 5, 6]
+    assert last_word(ops_db)[:2] == ("scrape", "quota_wait")
+
+    said = fails(sources[DAG], "scrape", rests=6)
+
+    assert "balldontlie: all 2 proxies rest after failures until" in said
+    assert last_word(ops_db)[1:3] == ("failed", "blocked")
 
 
 def test_bug_is_recorded_by_its_place_and_not_tried_again(

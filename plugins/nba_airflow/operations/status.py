@@ -119,7 +119,10 @@ def _connection_lines(found: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
             windows = ", ".join(f"{w['used']} of {w['limit']} requests / {w['seconds']:g} s" for w in state["windows"])
             paused = f"; paused until {clock(state['paused_until'])}" if state["paused_until"] else ""
             strikes = f"; {state['strikes']} refusals to make up for" if state["strikes"] else ""
-            yield Line(text=f"  {state['name']}: {windows}{paused}{strikes}", style="yellow" if paused else "")
+            rests = f"; rests until {clock(state['rests_until'])} after failures" if state["rests_until"] else ""
+            yield Line(
+                text=f"  {state['name']}: {windows}{paused}{strikes}{rests}", style="yellow" if paused or rests else ""
+            )
         if credits := each["credits"]:
             yield Line(
                 text=f"    credits of {credits['month']:%Y-%m}: {credits['used']} of {credits['total']} used,"
