@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from include import reuse
 from include.checks.completeness import Count, count
 from include.checks.drift import Drift, corrections
-from include.checks.rows import differ, games_of, incomplete, loaded_per_game, outdated, rows_per_game
+from include.checks.rows import differ, games_of, incomplete, loaded_per_game, outdated, rows_per_game, stray_files
 from include.crash import reach
 from include.errors import ErrorClass, Problem
 from include.http.client import Client, Upstream
@@ -18,7 +18,7 @@ from include.http.fetch import fetch
 from include.partition import Partition, eastern_moment
 from include.sources.spec import Endpoint, Game, Row, Source
 from include.storage import raw, shared
-from include.storage.refetch import note, progress
+from include.storage.refetch import Progress, note, progress
 from include.warehouse.local import SOURCE_FILE, Loaded, check_types
 from include.warehouse.open import Warehouse
 
@@ -96,16 +96,21 @@ def scrape(
     renewed = progress(stores.raw, partition, refetch) if refetch else None
     if known and known.done and (renewed is None or renewed.done):
         return Scraped(manifest=known, requests=0, credits=0)
+    if renewed and renewed.done:  # but the date is not whole any more
+        renewed = _asking_again(endpoint, renewed)
 
     expected: Iterable[Game] | None = _scheduled(endpoint, partition, stores)
     expected_from = "schedule" if expected is not None or endpoint.is_schedule else "listing" if endpoint.truth else ""
     there = renewed.objects if renewed else reuse.stored_of(endpoint, partition, stores.raw)
     unfinished = known is None or renewed is not None
     if endpoint.shared:
-        fresh = max(late_at(endpoint, partition.day), refetch or _LONG_AGO)
+        # A date that ended incomplete asks for what is newer than its end.
+        ended = datetime.fromisoformat(known.finished_at) if known and not known.done else _LONG_AGO
+        fresh = max(late_at(endpoint, partition.day), refetch or _LONG_AGO, ended)
         stored = reuse.of_group(endpoint, partition, stores.raw, since=fresh)
     else:
-        stored = reuse.of_date(endpoint, partition, there, stores.raw, unfinished=unfinished)
+        named = {each.path for each in known.objects} if known and not renewed else ()
+        stored = reuse.of_date(endpoint, partition, there, stores.raw, unfinished=unfinished, named=named)
     listing = reuse.listing(endpoint, partition, there, stores.raw, expected, unfinished=unfinished)
     listed: list[Game] = []
     present: list[Game] = []
@@ -161,10 +166,14 @@ def scrape(
         raw.write_manifest(stores.raw, partition, manifest)
         reach("after manifest")
     if renewed:
-        # An order that ended incomplete asks again for all but the games that it has.
-        kept = tuple(each for each in renewed.objects if manifest.done or (endpoint.per_game and each.role == "data"))
-        note(stores.raw, partition, replace(renewed, done=manifest.done, objects=kept))
+        note(stores.raw, partition, replace(renewed, done=True) if manifest.done else _asking_again(endpoint, renewed))
     return Scraped(manifest=manifest, requests=requests, credits=credits)
+
+
+def _asking_again(endpoint: Endpoint, renewed: Progress) -> Progress:
+    """An order that ended incomplete asks again for all but the games that it has."""
+    kept = tuple(each for each in renewed.objects if endpoint.per_game and each.role == "data")
+    return replace(renewed, done=False, objects=kept)
 
 
 def _truth_role(endpoint: Endpoint) -> str:
@@ -252,7 +261,7 @@ def _done(partition: Partition, stores: Stores) -> raw.Manifest:
         state = manifest.message if manifest else "no manifest"
         raise Problem(
             error_class=ErrorClass.STORAGE,
-            message=f"the raw layer does not have the whole date ({state}): clear its scrape task, not only this one",
+            message=f"the raw layer does not have the whole date ({state}): clear its scrape task",
             endpoint=partition.endpoint,
             day=partition.day,
         )
@@ -265,18 +274,22 @@ def _rows(endpoint: Endpoint, partition: Partition, manifest: raw.Manifest, stor
             yield {**row, SOURCE_FILE.name: item.path}
 
 
-def audit(endpoint: Endpoint, partition: Partition, stores: Stores) -> Audited:
+def audit(
+    endpoint: Endpoint, partition: Partition, stores: Stores, *, corrected: Callable[[Drift], None] | None = None
+) -> Audited:
     """Counts the warehouse against raw and schedule, game by game.
 
-    Rows that differ from raw (a lost or torn partition) are loaded once more. Raises Problem(INCOMPLETE) when the
+    Rows that are not raw's (a lost or torn partition, bodies that were fetched and not loaded) are loaded once more;
+    ``corrected`` is as for ``load``. Raises Problem(INCOMPLETE) when the
     counts still differ, or when the schedule has since learnt of games that raw does not have.
     """
     manifest = _done(partition, stores)
     games = games_of(endpoint, manifest, stores.raw)
     wanted = rows_per_game(games)
-    if (found := loaded_per_game(endpoint.table, partition.day, stores.warehouse)) != wanted:
+    found = loaded_per_game(endpoint.table, partition.day, stores.warehouse)
+    if found != wanted or stray_files(endpoint.table, partition.day, stores.warehouse, manifest):
         log.warning("%s: %s is not what raw holds (%s); loading it again", partition, endpoint.table, found)
-        load(endpoint, partition, stores)
+        load(endpoint, partition, stores, corrected=corrected)
         found = loaded_per_game(endpoint.table, partition.day, stores.warehouse)
     if found != wanted:
         raise differ(endpoint, partition, wanted, found)

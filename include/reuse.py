@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -25,12 +25,18 @@ def stored_of(endpoint: Endpoint, partition: Partition, store: raw.Store) -> Seq
 
 
 def of_date(
-    endpoint: Endpoint, partition: Partition, stored: Sequence[raw.RawObject], store: raw.Store, *, unfinished: bool
+    endpoint: Endpoint,
+    partition: Partition,
+    stored: Sequence[raw.RawObject],
+    store: raw.Store,
+    *,
+    unfinished: bool,
+    named: Collection[str],
 ) -> Reused:
     """Of an endpoint with a body a game: those that are final and sound.
 
     A body of the whole date only where it was paid for and the scrape is ``unfinished``: whether it lacks a game only
-    the count can say, and that scrape never came so far.
+    the count can say, and that scrape never came so far. ``named``: the paths that the date's manifest names.
     """
     if endpoint.request.pages or not (endpoint.per_game or (endpoint.request.cost and unfinished)):
         return {}
@@ -39,8 +45,10 @@ def of_date(
         games = _games(endpoint, store, item, partition)
         if games and all(game.state in _SETTLED and not game.problem for game in games):
             found.setdefault(item.item, []).append((item, games))
-    # Of two sound bodies of one item nothing here says which is the correction: it is asked for again.
-    return {name: bodies[0] for name, bodies in found.items() if len(bodies) == 1}
+    # Of two sound bodies of one item the manifest's counts. Where it names none, nothing says which is the correction:
+    # it is asked for again, unless that is paid, since the answer would be one of the two once more.
+    chosen = {name: [each for each in bodies if each[0].path in named] or bodies for name, bodies in found.items()}
+    return {name: bodies[0] for name, bodies in chosen.items() if len(bodies) == 1 or endpoint.request.cost}
 
 
 def of_group(endpoint: Endpoint, partition: Partition, store: raw.Store, *, since: datetime) -> Reused:
@@ -65,7 +73,8 @@ def listing(
     scrape is taken as it is: the scrape's end will tell what it lacks.
     """
     found = [each for each in stored if each.item == LISTING]
-    if not (endpoint.listing and endpoint.listing.cost and endpoint.truth and len(found) == 1):
+    get = endpoint.listing
+    if not (get and get.cost and not get.pages and endpoint.truth and len(found) == 1):
         return None
     body = raw.get_body(store, found[0])
     try:

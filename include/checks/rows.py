@@ -11,6 +11,7 @@ from include.errors import ErrorClass, Problem
 from include.partition import Partition
 from include.sources.spec import Endpoint, Game, Table
 from include.storage import raw
+from include.warehouse.local import SOURCE_FILE
 from include.warehouse.open import Warehouse
 
 
@@ -42,6 +43,12 @@ def loaded_per_game(table: Table, day: date, warehouse: Warehouse) -> dict[str, 
         game = f"{row['away_tricode']}@{row['home_tricode']}"
         found[game] = found.get(game, 0) + 1
     return found
+
+
+def stray_files(table: Table, day: date, warehouse: Warehouse, manifest: raw.Manifest) -> set[str]:
+    """Files that loaded rows are from and that the manifest does not name: its own were fetched, and never loaded."""
+    rows = warehouse.rows(table, day, (SOURCE_FILE.name,)) or []
+    return {row[SOURCE_FILE.name] for row in rows} - {item.path for item in manifest.data()}
 
 
 def differ(

@@ -19,7 +19,7 @@ LABELS = {
     "halted": "Halted",
     "lost": "Lost",
     "cancelled": "Cancelled",
-    "quota_wait": "Waiting for credits",
+    "quota_wait": "Waiting for limits or credits",
     "not_yet": "Waiting for data",
 }
 

@@ -26,7 +26,7 @@ WHY = {
     "halted": "Not tried: the circuit breaker stopped the batch first.",
     "lost": "Their runs ended without reporting an outcome; the worker was lost.",
     "cancelled": "Not tried: the batch was cancelled first.",
-    "quota_wait": "Not tried: the credits of this allotment were used up.",
+    "quota_wait": "Not done: waiting for the limit, the upstream or the next credits.",
     "not_yet": "Not finished: the upstream's data was not final yet.",
 }
 CORRECTED = "The upstream has other values than when these dates were loaded before; the warehouse has the new ones."

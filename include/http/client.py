@@ -104,6 +104,8 @@ class Client:
         self._health: Health = health or LocalHealth(now)
         self._rotation = Rotation(self._health, random)
         self._sleep, self._random, self._now = sleep, random, now
+        self.requests = self.credits = 0
+        """What this client has asked and paid so far, whatever came of it."""
 
     def __enter__(self) -> Self:
         return self
@@ -170,8 +172,9 @@ class Client:
                 admission.release()
         if billed is None:
             billed = _bill_unanswered(request.cost, got, reservation)
-        call.requests += isinstance(got, Reply) or got.arrived
-        call.credits += billed
+        arrived = isinstance(got, Reply) or got.arrived
+        call.requests, self.requests = call.requests + arrived, self.requests + arrived
+        call.credits, self.credits = call.credits + billed, self.credits + billed
         return self._judged(call, request, address, got)
 
     def _admitted(self, address: Address, upstream: Upstream, request: Request) -> tuple[Admission, Reservation | None]:
@@ -198,9 +201,9 @@ class Client:
             )
         if address.proxy:
             if _is_the_address(got, verdict):
-                self._health.failed(address.name)
+                self._tell(self._health.failed, address)
             else:
-                self._health.succeeded(address.name)
+                self._tell(self._health.succeeded, address)
         if verdict:
             return self._failed(call, request, address, got, verdict)
         return Answer(
@@ -240,6 +243,13 @@ class Client:
         if again and limited:
             wait = 0.0  # the gate holds everybody back, this client too
         return _Failure(problem=problem, wait=wait if again else None)
+
+    def _tell(self, result: Callable[[str], None], address: Address) -> None:
+        """Health is advice: an answer that has come, and may be paid, is not given up because nobody notes it."""
+        try:
+            result(address.name)
+        except Problem as problem:
+            log.warning("%s: the proxy's health is not noted: %s", address.name, problem.message)
 
     def _all_resting(self, call: _Call, choice: tuple[Address, ...]) -> _Failure:
         call.attempts -= 1

@@ -174,6 +174,7 @@ def adopt(
     All of it or nothing. Returns its id to exactly one caller; None where the backfill has a batch by now.
     """
     batch_id = f"{dag_id}:{backfill_id}:0"
+    connection.execute("SELECT pg_advisory_xact_lock(hashtext('ops.batches'), %s)", (backfill_id,))
     new = connection.execute(
         "INSERT INTO ops.batches (batch_id, dag_id, kind, backfill_id, generation, closed_at, cancelled)"
         " VALUES (%s, %s, 'backfill', %s, 0, clock_timestamp(), %s) ON CONFLICT DO NOTHING RETURNING batch_id",

@@ -42,16 +42,16 @@ def refetch_moment(order: Any, *, run_began: datetime | None) -> datetime | None
 
 
 def progress(store: Store, partition: Partition, ordered_at: datetime) -> Progress:
-    """How far the refetch that was ordered then has come.
+    """How far the refetch that was ordered then, or a later one, has come.
 
-    Notes of another order, or none that can be read, are as good as none: all is asked for again.
+    Notes of an earlier order, or none that can be read, are as good as none: all is asked for again.
     """
     data = store.read(f"{partition.prefix}/{NAME}")
     try:
         noted = json.loads(data or b"{}")
-        if noted.get("ordered_at") == ordered_at.isoformat():
+        if (moment := datetime.fromisoformat(noted["ordered_at"])) >= ordered_at:
             objects = tuple(RawObject(**fields) for fields in noted["objects"])
-            return Progress(ordered_at=ordered_at, objects=objects, done=noted["done"] is True)
+            return Progress(ordered_at=moment, objects=objects, done=noted["done"] is True)
     except (ValueError, TypeError, KeyError, AttributeError):
         pass
     return Progress(ordered_at=ordered_at)

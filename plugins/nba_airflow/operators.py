@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from traceback import extract_tb
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 # How long a date that is not complete yet waits before it is asked again.
 ASK_AGAIN = timedelta(minutes=30)
 SOONEST = timedelta(seconds=5)
-# How often a date waits for proxies that rest (five minutes each) before it fails.
-MOST_RESTS = 6
+# How often a date lets the upstream put it off (Retry-After, proxies that rest) before it fails.
+MOST_PUT_OFF = 6
 # What only code that is wrong raises. Everything else (a database that is away) is worth Airflow's retries.
 _BUGS = (ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, TypeError, ValueError)
 
@@ -35,9 +35,9 @@ _BUGS = (ArithmeticError, AssertionError, AttributeError, ImportError, LookupErr
 class Wait(Exception):
     """The step goes on at ``until``, deferred: it holds no worker and no slot meanwhile."""
 
-    def __init__(self, until: datetime, why: str, *, rests: int = 0) -> None:
+    def __init__(self, until: datetime, why: str) -> None:
         super().__init__(why)
-        self.until, self.why, self.rests = until, why, rests
+        self.until, self.why = until, why
 
 
 class DateOperator(BaseOperator):
@@ -54,14 +54,14 @@ class DateOperator(BaseOperator):
         self.source = source
         self.endpoint = endpoint
 
-    def execute(self, context: Context, event: Any = None, rests: int = 0) -> None:
+    def execute(self, context: Context, event: Any = None, put_off: int = 0, spent: Sequence[int] = (0, 0)) -> None:
         """The step under the partition's lease, its outcome in the ledger.
 
-        ``rests``: how often in a row it has waited for proxies to recover.
+        ``put_off``: how often the upstream has put it off; ``spent``: requests and credits until it waited.
         """
         from include.ledger.leases import lease
 
-        self._rests = rests
+        self._put_off, self._spent = put_off, tuple(spent)
         partition = self.partition(context)
         try:
             with self.reported(context, partition) as report, lease(connections.ops_url(), partition):
@@ -116,16 +116,21 @@ class DateOperator(BaseOperator):
         alone = lease(connections.ops_url(), partition, group=group) if group else nullcontext()
         try:
             with alone, wire(self.source, self._purpose(context, partition)) as lines:
-                scraped = scrape(self.source, self.endpoint, partition, connections.stores(), lines, refetch=refetch)
+                stores, before = connections.stores(), self._spent
+                try:
+                    scraped = scrape(self.source, self.endpoint, partition, stores, lines, refetch=refetch)
+                finally:
+                    self._spent = (before[0] + lines.client.requests, before[1] + lines.client.credits)
+                    report.spent(*self._spent)
         except (MustWait, QuotaWait) as wait:
             report.waits(Outcome.QUOTA_WAIT, str(wait))
             raise Wait(wait.until, str(wait)) from None
         except AllResting as wait:
-            if self._rests >= MOST_RESTS:
-                message = f"{wait}, for the {MOST_RESTS + 1}th time: check the proxies in the connection's extra"
-                raise Problem(error_class=ErrorClass.BLOCKED, message=message) from None
-            report.waits(Outcome.QUOTA_WAIT, str(wait))
-            raise Wait(wait.until, str(wait), rests=self._rests + 1) from None
+            self._wait_for_upstream(report, Problem(error_class=ErrorClass.BLOCKED, message=str(wait)), wait.until)
+        except Problem as problem:
+            if problem.retry_at is None:
+                raise
+            self._wait_for_upstream(report, problem, problem.retry_at)
         report.scraped(scraped)
         if scraped.manifest.done:
             return
@@ -134,15 +139,24 @@ class DateOperator(BaseOperator):
         report.waits(Outcome.NOT_YET, scraped.manifest.message)
         raise Wait(datetime.now(UTC) + ASK_AGAIN, scraped.manifest.message)
 
-    def fetch_if_needed(self, context: Context, partition: Partition, report: Report) -> bool:
-        """For the steps after the scrape, whose task alone is cleared: whether the date had to be fetched first."""
+    def _wait_for_upstream(self, report: Report, problem: Problem, until: datetime) -> NoReturn:
+        """The upstream, or all proxies to it, can be asked again then. Raises Wait, or the problem after so many."""
+        from include.checks.completeness import Outcome
+
+        if self._put_off >= MOST_PUT_OFF:
+            raise problem
+        self._put_off += 1
+        why = f"{problem.message}; put off, number {self._put_off} of {MOST_PUT_OFF}"
+        report.waits(Outcome.QUOTA_WAIT, why)
+        raise Wait(until, why)
+
+    def fetch_if_needed(self, context: Context, partition: Partition, report: Report) -> None:
+        """For the steps after the scrape, where their task alone is cleared."""
         from include.pipeline import is_whole
 
-        if is_whole(partition, connections.stores()):
-            return False
-        self.log.info("raw does not have the whole date (any more): fetching it first")
-        self.fetch(context, partition, report)
-        return True
+        if not is_whole(partition, connections.stores()):
+            self.log.info("raw does not have the whole date (any more): fetching it first")
+            self.fetch(context, partition, report)
 
     def _refetch(self, context: Context) -> datetime | None:
         """The moment before which bodies do not count, if the run's conf orders fresh ones."""
@@ -166,8 +180,9 @@ class DateOperator(BaseOperator):
         from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 
         moment = max(wait.until, datetime.now(UTC) + SOONEST)
+        kwargs = {"put_off": self._put_off, "spent": list(self._spent)}
         self.log.info("waiting until %s: %s", moment.isoformat(timespec="seconds"), wait.why)
-        self.defer(trigger=DateTimeTrigger(moment=moment), method_name="execute", kwargs={"rests": wait.rests})
+        self.defer(trigger=DateTimeTrigger(moment=moment), method_name="execute", kwargs=kwargs)
 
 
 class ScrapeOperator(DateOperator):
@@ -197,11 +212,10 @@ class AuditOperator(DateOperator):
     ui_color = "#fef9c3"
 
     def step(self, context: Context, partition: Partition, report: Report) -> None:
-        from include.pipeline import audit, load
+        from include.pipeline import audit
 
-        if self.fetch_if_needed(context, partition, report):
-            load(self.endpoint, partition, connections.stores(), corrected=report.corrected)
-        audited = audit(self.endpoint, partition, connections.stores())
+        self.fetch_if_needed(context, partition, report)
+        audited = audit(self.endpoint, partition, connections.stores(), corrected=report.corrected)
         report.audited(audited.manifest, audited.rows)
 
 

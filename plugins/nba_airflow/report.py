@@ -46,12 +46,15 @@ class Report:
     def scraped(self, scraped: Scraped) -> None:
         """A scrape that got an answer to everything it asked; its manifest says whether that is the whole date."""
         self._count(scraped.manifest)
-        self._fields |= {"requests": scraped.requests, "credits": scraped.credits}
         if scraped.manifest.done:
             self._record(FETCHED, scraped.manifest.message)
 
+    def spent(self, requests: int, credits: int) -> None:
+        """What this try has asked and paid so far, also before it waited and where nothing came of it."""
+        self._fields |= {"requests": requests, "credits": credits}
+
     def waits(self, outcome: Outcome, why: str) -> None:
-        """A date that goes on later: it is early (``not_yet``), or limit or credits are used up (``quota_wait``)."""
+        """A date that goes on later: it is early (``not_yet``), or ``quota_wait``, which ``why`` explains."""
         self._record(outcome, why)
 
     def corrected(self, drift: Drift) -> None:

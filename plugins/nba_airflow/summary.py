@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -32,40 +32,54 @@ class SummaryOperator(BaseOperator):
         from include.ledger.db import connect
 
         with connect(connections.ops_url()) as connection:
-            self._close_forgotten(connection, context)
-            unreported = self._report_due(connection)
+            unreported = self._close_forgotten(connection, context)
+            unreported += self._report_due(connection)
             self._send_due(connection)
         if unreported:
             raise RuntimeError(f"not reported, and tried again in five minutes: {', '.join(unreported)}; see above")
 
-    def _close_forgotten(self, connection: psycopg.Connection[Any], context: Context) -> None:
+    def _close_forgotten(self, connection: psycopg.Connection[Any], context: Context) -> list[str]:
+        """Closes batches whose end nobody noted; those for which that failed."""
+        from include.ledger import batches
+
+        def close(batch: Batch) -> None:
+            self._close_if_over(connection, batch, context)
+
+        return self._each(connection, batches.unfinished(connection), close)
+
+    def _close_if_over(self, connection: psycopg.Connection[Any], batch: Batch, context: Context) -> None:
         from include.digest.policy import POLICY
         from include.ledger import batches
 
-        for batch in batches.unfinished(connection):
-            runs = batches.runs(connection, batch.batch_id)
-            heard = max((m for r in runs for m in (r.started_at, r.ended_at) if m), default=batch.opened_at)
-            if datetime.now(UTC) - heard < POLICY.group_wait:
-                continue
-            if not runs:
-                batches.discard(connection, batch.batch_id)
-            elif not _any_open(context["ti"], batch.dag_id, [r.run_id for r in runs]):
-                never_started = any(r.started_at is None for r in runs)
-                batches.close(connection, batch.batch_id, cancelled=never_started)
+        runs = batches.runs(connection, batch.batch_id)
+        heard = max((m for r in runs for m in (r.started_at, r.ended_at) if m), default=batch.opened_at)
+        if datetime.now(UTC) - heard < POLICY.group_wait:
+            return
+        if not runs:
+            batches.discard(connection, batch.batch_id)
+        elif not _any_open(context["ti"], batch.dag_id, [r.run_id for r in runs]):
+            never_started = any(r.started_at is None for r in runs)
+            batches.close(connection, batch.batch_id, cancelled=never_started)
 
     def _report_due(self, connection: psycopg.Connection[Any]) -> list[str]:
         """Puts the mails of ended batches into the outbox; the batches for which that failed."""
         from include.ledger import batches
 
-        unreported = []
-        for batch in batches.due(connection):
+        return self._each(connection, batches.due(connection), lambda batch: self._report(connection, batch))
+
+    def _each(
+        self, connection: psycopg.Connection[Any], found: Sequence[Batch], work: Callable[[Batch], None]
+    ) -> list[str]:
+        """Does the work for every batch; the ids of those for which it failed, which hold up no other's mail."""
+        failed = []
+        for batch in found:
             try:
-                self._report(connection, batch)
-            except Exception:  # whatever is wrong with one batch, the others' mails must not wait for it
+                work(batch)
+            except Exception:  # whatever is wrong with one
                 connection.rollback()
                 self.log.exception("batch %s cannot be reported", batch.batch_id)
-                unreported.append(batch.batch_id)
-        return unreported
+                failed.append(batch.batch_id)
+        return failed
 
     def _report(self, connection: psycopg.Connection[Any], batch: Batch) -> None:
         from include.digest.message import Envelope, message_for, message_id, stored

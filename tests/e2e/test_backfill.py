@@ -89,7 +89,7 @@ def test_refetch_reports_the_one_value_that_the_upstream_has_corrected(system: S
     asked, mails = len(system.requests()), len(system.mails(DAG))
 
     plan = system.airflow(f"dags backfill {DAG} -s 2024-11-07 -e 2024-11-09 --refetch --dry-run")
-    assert plan.out.splitlines()[-1] == "  the upstream is asked again for all 3 dates that run (--refetch)"
+    assert plan.out.splitlines()[-1] == "  refetch: the upstream is asked again for 3 dates"
     code, answer = system.backfill(f"{DAG} -s 2024-11-07 -e 2024-11-09 --refetch")
 
     assert code == 0

@@ -276,6 +276,7 @@ def test_what_lasts_is_never_asked_again(
 # A game that is missing at first: the fault, and what the rerun asks for.
 HEALING: tuple[tuple[tuple[str, str], str, dict[str, Any], int], ...] = (
     (BDL, "missing_game", {"endpoint": "box_scores"}, 1),
+    (SCHEDULE, "late_game", {"day": str(DAY)}, 1),
     (LOGS, "missing_game", {}, 1),
     (PLAYS, "empty", {"times": 1}, 1),
     (PROPS, "missing_game", {"endpoint": "events", "day": str(DAY)}, 2),  # the list, and that game's odds

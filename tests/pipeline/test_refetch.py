@@ -71,6 +71,22 @@ def test_refetch_is_carried_out_once_however_often_its_run_is_cleared(line: Line
     assert line.scrape(ordered_at=ordered_at + timedelta(seconds=1)).requests == 2
 
 
+def test_order_that_was_carried_out_asks_again_once_the_date_is_not_whole_any_more(line: Line) -> None:
+    line.run()
+    ordered_at = datetime.now(UTC)
+    line.scrape(ordered_at=ordered_at)
+    partial = replace(line.manifest(), outcome="partial")
+    raw.write_manifest(line.stores.raw, partition(line.endpoint, line.day), partial)
+    assert [line.scrape(ordered_at=ordered_at).requests for _ in range(2)] == [2, 0]
+
+
+def test_earlier_order_is_carried_out_by_a_later_one(line: Line) -> None:
+    line.run()
+    ordered_at = datetime.now(UTC)
+    line.scrape(ordered_at=ordered_at)
+    assert line.scrape(ordered_at=ordered_at - timedelta(hours=1)).requests == 0
+
+
 def test_refetch_whose_notes_are_torn_asks_for_everything(line: Line) -> None:
     line.run()
     ordered_at = datetime.now(UTC)
@@ -167,6 +183,20 @@ def test_of_two_sound_bodies_of_a_game_neither_is_believed(plays: Line) -> None:
 
     assert [path.rpartition("_")[2] for path in plays.asked()[before:]] == [f"{first.item}.json"]
     assert [o.sha256 for o in plays.manifest().objects if o.item == first.item] == [first.sha256]
+
+
+def test_of_two_sound_bodies_of_a_game_the_manifests_counts(plays: Line) -> None:
+    manifest = plays.scrape().manifest
+    at = partition(PLAY_BY_PLAY, DAY)
+    first, *_ = raw.stored_objects(plays.stores.raw, at)
+    corrected = raw.get_body(plays.stores.raw, first) + b"\n"
+    raw.put_body(plays.stores.raw, at, item=first.item, role="data", body=corrected, url="", status=200, suffix="json")
+    raw.write_manifest(plays.stores.raw, at, replace(manifest, outcome="partial"))
+
+    scraped = plays.scrape()
+
+    assert (scraped.manifest.outcome, scraped.requests) == ("complete", 0)
+    assert [o.path for o in scraped.manifest.objects] == [o.path for o in manifest.objects]
 
 
 def test_stored_body_of_a_game_that_is_no_longer_due_is_not_part_of_the_date(plays: Line) -> None:

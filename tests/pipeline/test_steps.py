@@ -83,7 +83,7 @@ def test_missing_game_is_partial_and_the_warehouse_is_not_touched(line: Line) ->
     problem = refused(line.load)
     assert (problem.error_class, problem.message) == (
         ErrorClass.STORAGE,
-        f"the raw layer does not have the whole date ({message}): clear its scrape task, not only this one",
+        f"the raw layer does not have the whole date ({message}): clear its scrape task",
     )
     assert refused(line.audit).error_class is ErrorClass.STORAGE
     assert line.part.read_bytes() == before
@@ -158,7 +158,7 @@ def test_body_that_is_no_answer_fails_the_date_and_leaves_no_manifest(
     assert (problem.error_class, len(line.asked()) - before) == (error_class, 1 + requests_sent)
     assert not line.manifest_file.exists()
     assert refused(line.load).message == (
-        "the raw layer does not have the whole date (no manifest): clear its scrape task, not only this one"
+        "the raw layer does not have the whole date (no manifest): clear its scrape task"
     )
     line.sandbox.no_faults()
     assert line.run()[0] == "complete"

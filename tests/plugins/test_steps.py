@@ -43,6 +43,8 @@ def connected(sandbox: Sandbox, ops_db: str, tmp_path: Path, monkeypatch: pytest
         found[name] = {"conn_type": "generic", "extra": {"url": url}}
     for name, connection in found.items():
         monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(connection))
+    with connect(ops_db) as db:
+        db.execute("TRUNCATE ops.outcomes, ops.limiters, ops.limiter_windows, ops.limiter_requests CASCADE")
     yield
     sandbox.no_faults()
 
@@ -134,6 +136,52 @@ def test_wait_whose_moment_has_passed_is_still_a_wait(
     assert last_word(ops_db)[:2] == ("scrape", "quota_wait")
 
 
+def test_date_that_is_put_off_says_so_and_counts_what_it_has_asked(
+    sources: dict[str, Source], sandbox: Sandbox, ops_db: str
+) -> None:
+    from airflow.sdk.exceptions import TaskDeferred
+
+    sandbox.faults(
+        [{"source": "balldontlie", "endpoint": "box_scores", "kind": "429", "retry_after": 3600, "times": 1}]
+    )
+    with pytest.raises(TaskDeferred) as caught:
+        run(sources[DAG], "scrape")
+    assert caught.value.kwargs == {"put_off": 1, "spent": [2, 0]}
+    assert caught.value.trigger.moment > datetime.now(UTC) + timedelta(minutes=50)
+    assert last_word(ops_db)[1] == "quota_wait"
+
+    with connect(ops_db) as connection:
+        connection.execute("TRUNCATE ops.limiters, ops.limiter_requests CASCADE")  # the hour is over
+        connection.commit()
+    run(sources[DAG], "scrape", **caught.value.kwargs)
+
+    with connect(ops_db) as connection:
+        found = connection.execute("SELECT requests FROM ops.outcomes WHERE task = 'scrape'").fetchall()
+    assert found == [(2 + 2,)]
+
+
+def test_audit_alone_loads_what_was_fetched_and_never_loaded(
+    sources: dict[str, Source], sandbox: Sandbox, ops_db: str
+) -> None:
+    from nba_airflow import connections
+
+    for step in STEPS:
+        run(sources[DAG], step)
+    sandbox.faults([{"source": "balldontlie", "endpoint": "box_scores", "day": str(DAY), "kind": "corrected"}])
+    run(sources[DAG], "scrape", {"refetch": datetime.now(UTC).isoformat()})
+
+    run(sources[DAG], "audit")
+
+    stores = connections.stores()
+    manifest = raw.read_manifest(stores.raw, PARTITION)
+    rows = stores.warehouse.rows(sources[DAG].endpoint("box_scores").table, DAY, ["source_file"])
+    assert manifest
+    assert {row["source_file"] for row in rows or ()} == {item.path for item in manifest.data()}
+    with connect(ops_db) as connection:
+        told = connection.execute("SELECT changes_total FROM ops.outcomes WHERE task = 'audit'").fetchall()
+    assert told == [(1,)]
+
+
 def test_date_waits_while_all_proxies_rest_but_not_for_ever(
     sources: dict[str, Source], ops_db: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,16 +191,16 @@ def test_date_waits_while_all_proxies_rest_but_not_for_ever(
         raise AllResting("balldontlie", 2, datetime.now(UTC) + timedelta(minutes=5))
 
     monkeypatch.setattr("include.pipeline.scrape", resting)
-    rests: list[int] = []
-    for _ in range(6):
+    resumed: dict[str, Any] = {}
+    for number in range(1, 7):
         with pytest.raises(TaskDeferred) as caught:
-            run(sources[DAG], "scrape", rests=rests[-1] if rests else 0)
+            run(sources[DAG], "scrape", **resumed)
         assert caught.value.method_name == "execute"
-        rests.append(caught.value.kwargs["rests"])
-    assert rests == [1, 2, 3, 4, 5, 6]
+        resumed = caught.value.kwargs
+        assert resumed["put_off"] == number
     assert last_word(ops_db)[:2] == ("scrape", "quota_wait")
 
-    said = fails(sources[DAG], "scrape", rests=6)
+    said = fails(sources[DAG], "scrape", **resumed)
 
     assert "balldontlie: all 2 proxies rest after failures until" in said
     assert last_word(ops_db)[1:3] == ("failed", "blocked")

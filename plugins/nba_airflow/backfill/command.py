@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
+from include.digest.wording import counted
 from include.errors import Problem
 from include.storage.refetch import refetch_moment
 from nba_airflow.backfill import runs as metadata
@@ -40,7 +41,8 @@ def _run(args: Namespace) -> int:
         conf = {**(conf or {}), "refetch": True}
     if conf and "refetch" in conf:
         try:
-            conf = {**conf, "refetch": (refetch_moment(conf["refetch"], run_began=began) or began).isoformat()}
+            moment = refetch_moment(conf["refetch"], run_began=began)
+            conf = {**conf, "refetch": moment.isoformat() if moment else False}
         except ValueError as error:
             raise Refused(f"--conf: {error}") from None
     console = Console(stderr=args.json, highlight=False)
@@ -54,7 +56,7 @@ def _run(args: Namespace) -> int:
                 " with --attach"
             )
         before = metadata.runs_of(args.dag_id, window, session)
-    plan = _plan(args, window, before)
+    plan = _Plan(args, window, before, refetch=bool(conf and conf.get("refetch")))
     console.print(plan.text(), soft_wrap=True)
     if args.dry_run:
         return _answer(args, {"plan": plan.facts()}, 0)
@@ -85,7 +87,7 @@ def _conf(text: str | None) -> Mapping[str, Any] | None:
 class _Plan:
     """What the command is about to do with each date of the window."""
 
-    def __init__(self, args: Namespace, window: Window, runs: Mapping[date, metadata.Run]) -> None:
+    def __init__(self, args: Namespace, window: Window, runs: Mapping[date, metadata.Run], *, refetch: bool) -> None:
         self.dag_id, self.window, self.runs = args.dag_id, window, runs
         self.new = [] if args.attach else [day for day in window.days if day not in runs]
         failed = [r for r in runs.values() if r.state == "failed"]
@@ -93,7 +95,7 @@ class _Plan:
         whole = args.reset_dagruns or args.refetch
         self.cleared = [] if args.attach else ended if whole else failed if args.rerun_failed_tasks else []
         self.only_failed = not whole
-        self.refetch = bool(args.refetch)
+        self.refetch = refetch
         self.left_red = [] if self.cleared or args.attach else failed
 
     @property
@@ -104,12 +106,12 @@ class _Plan:
     def text(self) -> str:
         """The plan as the operator reads it, one fact a line."""
         kept = len(self.runs) - len(self.cleared)
-        lines = [f"{self.dag_id}: {self.window}, {len(self.window.days)} dates (US/Eastern, both ends included)"]
+        total = counted(len(self.window.days), "date")
+        lines = [f"{self.dag_id}: {self.window}, {total} (US/Eastern, both ends included)"]
         lines.append(f"  {len(self.new)} new, {len(self.cleared)} to run again, {kept} that have a run are left alone")
         if self.refetch:
-            lines.append(
-                f"  the upstream is asked again for all {len(self.new) + len(self.cleared)} dates that run (--refetch)"
-            )
+            asked = counted(len(self.new) + len(self.cleared), "date")
+            lines.append(f"  refetch: the upstream is asked again for {asked}")
         if self.left_red:
             days = ", ".join(str(r.day) for r in sorted(self.left_red, key=lambda r: r.day)[:5])
             more = f" and {len(self.left_red) - 5} more" if len(self.left_red) > 5 else ""
@@ -129,10 +131,6 @@ class _Plan:
             "cleared": sorted(str(run.day) for run in self.cleared),
             "refetch": self.refetch,
         }
-
-
-def _plan(args: Namespace, window: Window, runs: Mapping[date, metadata.Run]) -> _Plan:
-    return _Plan(args, window, runs)
 
 
 def _agreed(plan: _Plan) -> bool:
@@ -182,7 +180,7 @@ def _follow(
         console.print(f"{_command(args, window)} --attach", soft_wrap=True)
         return DETACHED
     console.print(found.text(), soft_wrap=True)
-    if args.refetch and not found.corrections and found.all_done:
+    if plan.refetch and not found.corrections and found.all_done:
         console.print("No upstream corrections were found.")
     return _answer(args, {"plan": plan.facts(), **found.facts()}, 0 if found.all_done else 1)
 
