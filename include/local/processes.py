@@ -22,7 +22,9 @@ def spawn(
     with log.open("ab") as output:
         return subprocess.Popen(
             command,
-            env={**env, MARK: mark},
+            # Airflow names its processes, which overwrites their environment and the mark with it (setproctitle 1.3),
+            # unless it is told to spare that.
+            env={**env, MARK: mark, "SPT_NOENV": "1"},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

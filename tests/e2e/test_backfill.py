@@ -237,6 +237,21 @@ def test_the_ui_can_pause_and_resume_a_backfill_and_clear_a_failed_run(system: S
     assert system.rows(f"SELECT count(*) > 0 FROM raw.{DAG} WHERE game_date = '2024-11-20'") == [(True,)]
 
 
+def test_two_runs_of_one_date_fetch_it_once(system: System):
+    system.faults([])
+    asked = len(system.requests())
+    order = {"logical_date": None, "partition_key": "2024-10-28"}
+    runs = [system.api("POST", f"dags/{DAG}/dagRuns", order)["dag_run_id"] for _ in range(2)]
+
+    for run in runs:
+        path = f"dags/{DAG}/dagRuns/{run}"
+        system.until(lambda path=path: system.api("GET", path)["state"] in ("success", "failed"))
+        assert system.api("GET", path)["state"] == "success"
+
+    assert len({run for run in runs}) == 2
+    assert sorted(r["path"] for r in system.requests()[asked:]) == ["/v1/box_scores", "/v1/games"]
+
+
 def test_every_upstream_has_its_pool(system: System):
     pools = {pool["name"]: pool["slots"] for pool in system.api("GET", "pools")["pools"]}
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+import psutil
 import pytest
 
 from include.local import control, postgres
@@ -60,12 +61,15 @@ def test_down_leaves_no_process_even_after_the_supervisor_was_killed(home: Home)
     assert local(home, "up").returncode == 0
     pid = supervisor_pid(home)
     assert pid is not None
+    started = psutil.Process(pid).children(recursive=True)
     os.kill(pid, signal.SIGKILL)
-    assert leftovers(str(home.airflow))
+    assert {process.pid for process in started} <= {process.pid for process in leftovers(str(home.airflow))}
 
     done = local(home, "down")
 
     assert done.returncode == 0
+    # Not by the mark that `down` itself looks for.
+    assert [process for process in started if process.is_running() and process.status() != psutil.STATUS_ZOMBIE] == []
     assert leftovers(str(home.airflow)) == []
     assert not postgres.running(home.postgres)
     assert supervisor_pid(home) is None

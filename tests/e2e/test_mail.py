@@ -89,6 +89,34 @@ def test_a_backfill_that_is_cancelled_before_any_run_started_sends_one_mail_too(
     assert mail["subject"] == f"[Cancelled] {dag} 2023-11-01..2023-11-03: 0 of 3 dates complete, 3 not run"
 
 
+@pytest.mark.parametrize("way", ["airflow dags clear", "the UI"])
+def test_clearing_what_failed_heals_it_and_sends_one_mail_that_answers_the_first(system: System, way: str):
+    first = date(2024, 2, 1) if way == "the UI" else date(2024, 2, 6)
+    bad, last = first + timedelta(days=1), first + timedelta(days=2)
+    system.faults([{"source": "balldontlie", "day": str(bad), "kind": "bad_key", "times": None}])
+    mails = len(system.mails(DAG))
+    begin(system, "airflow dags backfill", first, last, at_once=16)
+    system.until(lambda: len(system.mails(DAG)) > mails)
+    system.faults([])
+    asked = len(system.requests())
+
+    if way == "the UI":
+        ((run,),) = system.metadata("SELECT run_id FROM dag_run WHERE partition_key = %s", str(bad))
+        clear = {"dry_run": False, "dag_run_id": run, "only_failed": True, "reset_dag_runs": True}
+        system.api("POST", f"dags/{DAG}/clearTaskInstances", clear)
+    else:
+        window = f"--partition-date-start {first} --partition-date-end {last}"
+        done = system.airflow(f"dags clear --only-failed {window} -y {DAG}")
+        assert done.code == 0, done.err
+
+    system.until(lambda: len(system.mails(DAG)) > mails + 1)
+    told, again = system.mails(DAG)[mails:]
+    assert again["headers"]["In-Reply-To"] == told["headers"]["Message-ID"]
+    assert "1 recovered" in again["subject"]
+    assert len(system.requests()) - asked == 2  # the list of games and the box scores of the one date
+    assert system.part(DAG, bad).exists()
+
+
 def test_unpausing_a_dag_that_has_late_dates_sends_one_mail_for_the_stretch(system: System):
     system.faults([])
     mails = len(system.mails("odds_api_props"))

@@ -10,10 +10,12 @@ import requests
 
 from include.errors import ErrorClass
 from include.parsing.nbacom import SCHEDULE, schedule_rows
+from include.sources.spec import Endpoint
 from include.storage import raw
 from tests.pipeline.line import DAY, Line, refused, said
 from tests.pipeline.one_date import BOX_SCORES, PLAY_BY_PLAY, partition
 
+PAID = replace(BOX_SCORES, request=replace(BOX_SCORES.request, cost=lambda params: 1))
 # As a season's schedule, of which no date has games.
 SEASON = replace(
     BOX_SCORES, name="season", truth=None, is_schedule=True, games=lambda body, day: [], shared=lambda day: "2024-25"
@@ -71,7 +73,11 @@ def test_refetch_is_carried_out_once_however_often_its_run_is_cleared(line: Line
     assert line.scrape(ordered_at=ordered_at + timedelta(seconds=1)).requests == 2
 
 
-def test_order_that_was_carried_out_asks_again_once_the_date_is_not_whole_any_more(line: Line) -> None:
+@pytest.mark.parametrize("endpoint", [BOX_SCORES, PAID], ids=["free", "paid"])
+def test_order_that_was_carried_out_asks_again_once_the_date_is_not_whole_any_more(
+    line: Line, endpoint: Endpoint
+) -> None:
+    line = replace(line, endpoint=endpoint)
     line.run()
     ordered_at = datetime.now(UTC)
     line.scrape(ordered_at=ordered_at)
