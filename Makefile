@@ -14,16 +14,16 @@ help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: $(STAMP)  ## Run the main job end to end against the sandbox (RECORDED=dir serves recorded answers, SOURCES=all)
-	@$(BIN)/python -m include.local demo $(if $(RECORDED),--recorded "$(RECORDED)") $(if $(SOURCES),--sources "$(SOURCES)")
+	@$(BIN)/python -m devstack demo $(if $(RECORDED),--recorded "$(RECORDED)") $(if $(SOURCES),--sources "$(SOURCES)")
 
 up: $(STAMP)  ## Start Postgres, the sandbox and Airflow, and wait until they are ready
-	@$(BIN)/python -m include.local up $(if $(RECORDED),--recorded "$(RECORDED)")
+	@$(BIN)/python -m devstack up $(if $(RECORDED),--recorded "$(RECORDED)")
 
 down:  ## Stop every process that up or demo started, also after a crash
-	@if [ -f $(STAMP) ]; then $(BIN)/python -m include.local down; else echo "nothing is installed here, nothing runs"; fi
+	@if [ -f $(STAMP) ]; then $(BIN)/python -m devstack down; else echo "nothing is installed here, nothing runs"; fi
 
 status: $(STAMP)  ## Say what runs
-	@$(BIN)/python -m include.local status
+	@$(BIN)/python -m devstack status
 
 test: $(STAMP)  ## Run all tests: the fast ones, then those on real Airflow processes, two installations at a time
 	@$(BIN)/python -m pytest -m "not slow"
@@ -54,10 +54,10 @@ $(STAMP): requirements.txt
 new-source: export AIRFLOW_HOME := $(CURDIR)/.airflow
 new-source: export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 new-source: $(STAMP)  ## Write the spec file and the fixture of a new source (NAME=my_source)
-	@$(BIN)/python -m nba_airflow.new_source "$(NAME)"
-	@$(BIN)/python -m nba_airflow.dag_table
+	@$(BIN)/python -m devstack.new_source "$(NAME)"
+	@$(BIN)/python -m devstack.dag_table
 
 bench: $(STAMP)  ## Print the limiter's efficiency and worst window, also with processes killed; and what a big report costs
-	@$(BIN)/python -m include.limits.trial --processes 8 --limit 60 --seconds 6 --windows 3
-	@$(BIN)/python -m include.limits.trial --processes 8 --limit 60 --seconds 6 --windows 3 --kill 2 --stop 1
-	@PYTHONPATH=.:plugins $(BIN)/python -m tests.plugins.reporting
+	@$(BIN)/python -m devstack.limiter_trial --processes 8 --limit 60 --seconds 6 --windows 3
+	@$(BIN)/python -m devstack.limiter_trial --processes 8 --limit 60 --seconds 6 --windows 3 --kill 2 --stop 1
+	@PYTHONPATH=.:plugins $(BIN)/python -m tests.trials.reporting

@@ -6,7 +6,7 @@ __all__: list[str] = []  # nothing here overrides a setting of Airflow
 
 
 def _extend_commands() -> None:
-    from nba_airflow.commands import extend
+    from nba_airflow.cli.commands import extend
 
     extend()
 

@@ -12,8 +12,8 @@ from typing import Self
 
 from tenacity import Retrying, retry_if_result, stop_after_attempt
 
-from include.crash import reach
 from include.errors import RETRIED, ErrorClass, Problem
+from include.failpoints import reach
 from include.http.addresses import Address, AllResting, Health, LocalHealth, Rotation, addresses
 from include.http.admission import Admission, Gate, Meter, Reservation
 from include.http.classify import Verdict, classify

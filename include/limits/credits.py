@@ -17,7 +17,6 @@ import psycopg
 from psycopg.rows import class_row
 
 from include.errors import ErrorClass, Problem
-from include.ledger.session import Session
 from include.limits.allowance import (
     Month,
     Purpose,
@@ -28,6 +27,7 @@ from include.limits.allowance import (
     room_of_a_month,
     room_today,
 )
+from include.ops.session import Session
 from include.sources.spec import Credits
 
 _FIELDS = tuple(Month.__dataclass_fields__)

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import psycopg
 
 from include.http.addresses import REST, STRIKES
-from include.ledger.session import Session
+from include.ops.session import Session
 
 _NOW = "coalesce(%(now)s::timestamptz, clock_timestamp())"
 _LOOK = f"""

@@ -20,7 +20,7 @@ from typing import Any
 
 import psycopg
 
-from include.ledger.session import Session
+from include.ops.session import Session
 from include.sources.spec import Window
 
 # A booked moment is given up when the process wakes up later than this: it had been stopped.

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from include.crash import reach
 from include.errors import ErrorClass, Problem
+from include.failpoints import reach
 
 
 @contextmanager

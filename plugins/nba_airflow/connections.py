@@ -11,8 +11,8 @@ from include.sources.spec import Credits, ServiceAccount, Window
 
 if TYPE_CHECKING:
     from include.http.client import Upstream
-    from include.pipeline import Stores
     from include.sources.spec import Host
+    from include.steps.pipeline import Stores
 
 RAW_STORE = "raw_store"
 WAREHOUSE = "warehouse"
@@ -59,7 +59,7 @@ def ops_url() -> str:
 
 def stores() -> Stores:
     """The raw store and the warehouse that the connections name."""
-    from include.pipeline import Stores
+    from include.steps.pipeline import Stores
     from include.storage.raw import open_store
     from include.warehouse.open import open_warehouse
 

@@ -33,13 +33,13 @@ def on_starting(component: Any) -> None:
 @hookimpl
 def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
     """A run has started; before one of the summary's, backfills that nothing was heard of are looked for."""
-    from nba_airflow.batch import SUMMARY
+    from nba_airflow.metadata.batches import SUMMARY
 
     _note(dag_run)
     if dag_run.dag_id == SUMMARY:
         from sqlalchemy.orm import object_session
 
-        from nba_airflow.unheard import close_unheard
+        from nba_airflow.metadata.unreported import close_unheard
 
         if closed := close_unheard(object_session(dag_run)):
             log.info("backfills that ended unheard, to be reported: %s", ", ".join(closed))
@@ -59,6 +59,6 @@ def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
 
 def _note(dag_run: DagRun) -> None:
     if dag_run.partition_key:
-        from nba_airflow.batch import note
+        from nba_airflow.metadata.batches import note
 
         note(dag_run)

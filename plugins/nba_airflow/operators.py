@@ -59,7 +59,7 @@ class DateOperator(BaseOperator):
 
         ``put_off``: how often the upstream has put it off; ``spent``: requests and credits until it waited.
         """
-        from include.ledger.leases import lease
+        from include.ops.leases import lease
 
         self._put_off, self._spent = put_off, tuple(spent)
         partition = self.partition(context)
@@ -103,10 +103,10 @@ class DateOperator(BaseOperator):
         """Fetches what the raw layer lacks of the date. Raises Wait while it cannot be final, or cannot be paid."""
         from include.checks.completeness import Outcome
         from include.http.addresses import AllResting
-        from include.ledger.leases import lease
         from include.limits.credits import QuotaWait
         from include.limits.limiter import MustWait
-        from include.pipeline import available_at, incomplete, late_at, scrape
+        from include.ops.leases import lease
+        from include.steps.pipeline import available_at, incomplete, late_at, scrape
         from nba_airflow.wire import wire
 
         if (final := available_at(self.endpoint, partition.day)) > datetime.now(UTC):
@@ -152,7 +152,7 @@ class DateOperator(BaseOperator):
 
     def fetch_if_needed(self, context: Context, partition: Partition, report: Report) -> None:
         """For the steps after the scrape, where their task alone is cleared."""
-        from include.pipeline import is_whole
+        from include.steps.pipeline import is_whole
 
         if not is_whole(partition, connections.stores()):
             self.log.info("raw does not have the whole date (any more): fetching it first")
@@ -168,7 +168,7 @@ class DateOperator(BaseOperator):
 
     def _purpose(self, context: Context, partition: Partition) -> Literal["live", "backfill"]:
         """Which part of paid credits the run may use: a date that is over a day late is no live one, who ever asks."""
-        from include.pipeline import late_at
+        from include.steps.pipeline import late_at
 
         # Compared, not printed: the enum of the task SDK prints as DagRunType.BACKFILL (3.3.2).
         asked_for = context["dag_run"].run_type == "backfill"
@@ -200,7 +200,7 @@ class LoadOperator(DateOperator):
     ui_color = "#dcfce7"
 
     def step(self, context: Context, partition: Partition, report: Report) -> None:
-        from include.pipeline import load
+        from include.steps.pipeline import load
 
         self.fetch_if_needed(context, partition, report)
         report.loaded(load(self.endpoint, partition, connections.stores(), corrected=report.corrected))
@@ -212,7 +212,7 @@ class AuditOperator(DateOperator):
     ui_color = "#fef9c3"
 
     def step(self, context: Context, partition: Partition, report: Report) -> None:
-        from include.pipeline import audit
+        from include.steps.pipeline import audit
 
         self.fetch_if_needed(context, partition, report)
         audited = audit(self.endpoint, partition, connections.stores(), corrected=report.corrected)

@@ -98,7 +98,7 @@ def main() -> None:
     from airflow.utils.db import upgradedb
     from airflow.utils.session import create_session
 
-    from include.ledger.migrate import migrate
+    from include.ops.migrate import migrate
 
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--connections", type=Path, required=True, help="JSON file of connections by id")

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from include.checks.completeness import Outcome
-from include.crash import reach
 from include.errors import ErrorClass, Problem
+from include.failpoints import reach
 from include.partition import Partition
 from nba_airflow import connections
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from include.checks.drift import Drift
-    from include.pipeline import Scraped
+    from include.steps.pipeline import Scraped
     from include.storage.raw import Manifest
     from include.warehouse.local import Loaded
 
@@ -97,8 +97,8 @@ class Report:
         }
 
     def _record(self, outcome: str, message: str) -> None:
-        from include.ledger.db import connect
-        from include.ledger.outcomes import OutcomeRow, record
+        from include.ops.db import connect
+        from include.ops.outcomes import OutcomeRow, record
 
         fields = {k: v for k, v in self._fields.items() if k in OutcomeRow.__dataclass_fields__}
         row = OutcomeRow(**fields, outcome=str(outcome), message=message, ended_at=datetime.now(UTC))

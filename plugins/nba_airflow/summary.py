@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable
 from airflow.sdk.exceptions import AirflowFailException
 
-from include.crash import reach
 from include.errors import Problem
+from include.failpoints import reach
 from nba_airflow import connections
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.types import RuntimeTaskInstanceProtocol
 
-    from include.ledger.batches import Batch
+    from include.ops.batches import Batch
 
 _RUNS_PER_QUESTION = 200
 
@@ -29,7 +29,7 @@ class SummaryOperator(BaseOperator):
     ui_color = "#ede9fe"
 
     def execute(self, context: Context) -> None:
-        from include.ledger.db import connect
+        from include.ops.db import connect
 
         with connect(connections.ops_url()) as connection:
             unreported = self._close_forgotten(connection, context)
@@ -40,7 +40,7 @@ class SummaryOperator(BaseOperator):
 
     def _close_forgotten(self, connection: psycopg.Connection[Any], context: Context) -> list[str]:
         """Closes batches whose end nobody noted; those for which that failed."""
-        from include.ledger import batches
+        from include.ops import batches
 
         def close(batch: Batch) -> None:
             self._close_if_over(connection, batch, context)
@@ -48,8 +48,8 @@ class SummaryOperator(BaseOperator):
         return self._each(connection, batches.unfinished(connection), close)
 
     def _close_if_over(self, connection: psycopg.Connection[Any], batch: Batch, context: Context) -> None:
-        from include.digest.policy import POLICY
-        from include.ledger import batches
+        from include.mail.policy import POLICY
+        from include.ops import batches
 
         runs = batches.runs(connection, batch.batch_id)
         heard = max((m for r in runs for m in (r.started_at, r.ended_at) if m), default=batch.opened_at)
@@ -63,7 +63,7 @@ class SummaryOperator(BaseOperator):
 
     def _report_due(self, connection: psycopg.Connection[Any]) -> list[str]:
         """Puts the mails of ended batches into the outbox; the batches for which that failed."""
-        from include.ledger import batches
+        from include.ops import batches
 
         return self._each(connection, batches.due(connection), lambda batch: self._report(connection, batch))
 
@@ -82,10 +82,11 @@ class SummaryOperator(BaseOperator):
         return failed
 
     def _report(self, connection: psycopg.Connection[Any], batch: Batch) -> None:
-        from include.digest.message import Envelope, message_for, message_id, stored
-        from include.ledger import alerts, batches, outbox
-        from nba_airflow.digest import report_of
-        from nba_airflow.figures import with_figures
+        from include.mail import alerts
+        from include.mail.batch_report import report_of
+        from include.mail.message import Envelope, message_for, message_id, stored
+        from include.ops import batches, outbox
+        from nba_airflow.plan_vs_actual import with_figures
 
         extra = connections.connection(connections.MAIL).extra_dejson
         envelope = Envelope(sender=extra["sender"], recipients=extra["recipients"], reply_to=extra.get("reply_to", ""))
@@ -111,9 +112,9 @@ class SummaryOperator(BaseOperator):
         self.log.info("batch %s: %s", batch.batch_id, row.subject)
 
     def _send_due(self, connection: psycopg.Connection[Any]) -> None:
-        from include.digest.delivery import deliver, mail_target
-        from include.digest.message import restored
-        from include.ledger import outbox
+        from include.mail.delivery import deliver, mail_target
+        from include.mail.message import restored
+        from include.ops import outbox
 
         problems = []
         while mail := outbox.claim(connection):

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from include.pipeline import Wire
 from include.sources.spec import Source
+from include.steps.pipeline import Wire
 from nba_airflow import connections
 
 # Seconds after which a request whose worker died counts as over: longer than the client's bound on one request, which
@@ -23,10 +23,10 @@ def wire(source: Source, purpose: Literal["live", "backfill"]) -> Iterator[Wire]
     """
     from include.http.addresses import addresses
     from include.http.client import Client
-    from include.ledger.db import connect
     from include.limits.credits import Meter
     from include.limits.health import SharedHealth
     from include.limits.limiter import Limiter
+    from include.ops.db import connect
 
     url = connections.ops_url()
     hosts = [connections.tier(host) for host in source.hosts]

@@ -21,11 +21,11 @@ import psycopg
 import pytest
 from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
-from include import crash
-from include.local import control
-from include.local.environment import PAUSED, ROOT, WORKERS, Home
+from devstack import control
+from devstack.environment import PAUSED, ROOT, WORKERS, Home
+from devstack.sandbox.judge import worst_window
+from include import failpoints
 from include.partition import eastern_day
-from include.sandbox.judge import worst_window
 from include.warehouse.local import LocalWarehouse
 
 Found = TypeVar("Found")
@@ -150,14 +150,14 @@ class System:
 
     def metadata(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """Rows of a query on Airflow's metadata."""
-        from include.local import postgres
+        from devstack import postgres
 
         with psycopg.connect(postgres.url(self.home.postgres, "airflow")) as connection:
             return connection.execute(sql, values).fetchall()
 
     def ops(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """Rows of a query on the operations tables."""
-        from include.local import postgres
+        from devstack import postgres
 
         with psycopg.connect(postgres.url(self.home.postgres, "ops")) as connection:
             return connection.execute(sql, values).fetchall()
@@ -199,7 +199,7 @@ def system(crash_orders: Path, request: pytest.FixtureRequest) -> Iterator[Syste
     """
     home = Home(root=Path(tempfile.mkdtemp(prefix="nba-e2e-")))
     since = eastern_day(datetime.now(UTC)) - timedelta(days=LIVE_DAYS)
-    settings = {"NBA_LIVE_SINCE": str(since), PAUSED: "True", crash.ORDERS: str(crash_orders)}
+    settings = {"NBA_LIVE_SINCE": str(since), PAUSED: "True", failpoints.ORDERS: str(crash_orders)}
     settings[WORKERS] = getattr(request.module, "PARALLELISM", "8")
     os.environ.update(settings)
     with SendGridStandIn() as sendgrid:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from include.local.environment import ROOT
+from devstack.environment import ROOT
 from include.partition import eastern_day
 
 if TYPE_CHECKING:

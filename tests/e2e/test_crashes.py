@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from include import crash
-from include.ledger.db import connect
+from devstack import control, postgres
+from include import failpoints
 from include.limits.credits import balance
-from include.local import control, postgres
+from include.ops.db import connect
 from include.partition import days_between
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def test_killed_at_every_point_a_backfill_ends_whole_paid_once_and_told_once(
 ):
     first = date(2024, 12, 2) + timedelta(days=10 * round_)
     last = first + timedelta(days=5)
-    points = list(crash.POINTS) if round_ == 0 else random.Random(round_).sample(crash.POINTS, 6)
+    points = list(failpoints.POINTS) if round_ == 0 else random.Random(round_).sample(failpoints.POINTS, 6)
     mails, asked = len(system.mails(PAID)), len(system.requests())
     for point in points:
         (crash_orders / point).touch()

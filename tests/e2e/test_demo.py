@@ -15,10 +15,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from include.local import control, postgres
-from include.local.environment import ROOT, Home
-from include.local.processes import leftovers
-from include.local.supervisor import supervisor_pid
+from devstack import control, postgres
+from devstack.environment import ROOT, Home
+from devstack.processes import leftovers
+from devstack.supervisor import supervisor_pid
 from include.warehouse.local import LocalWarehouse
 
 pytestmark = pytest.mark.slow
@@ -35,7 +35,7 @@ def home() -> Iterator[Home]:
 def local(home: Home, *words: str) -> subprocess.CompletedProcess[str]:
     """What a target of the Makefile runs."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("NBA_", "AIRFLOW"))}
-    command = [sys.executable, "-m", "include.local", *words]
+    command = [sys.executable, "-m", "devstack", *words]
     return subprocess.run(
         command, cwd=ROOT, env={**ours, "NBA_ROOT": str(home.root)}, capture_output=True, text=True, check=False
     )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from include.local import postgres
-from tests.pipeline.leaks import recorded_in, secrets_in, stored_in
+from devstack import postgres
+from tests.steps.leaks import recorded_in, secrets_in, stored_in
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import System

@@ -8,12 +8,12 @@ from dataclasses import replace
 import psycopg
 import pytest
 
+from devstack.sandbox.server import Sandbox, running
 from include.errors import Problem
 from include.http.client import Client, Policy
 from include.http.transport import Bounds
 from include.http.upstream import Upstream
 from include.limits.limiter import Limiter, MustWait
-from include.sandbox.server import Sandbox, running
 from include.sources.spec import Get, HeaderKey, Window
 
 BOX_SCORES = Get(path="/v1/box_scores", params={"date": "{day}"})

@@ -7,8 +7,8 @@ import sys
 
 from include.http.client import Bounds, Client, Upstream
 from include.http.service_account import token_source
-from include.ledger.db import connect
 from include.limits.limiter import Limiter
+from include.ops.db import connect
 from include.sources.spec import Get, HeaderKey, QueryKey, ServiceAccount, Window
 
 SCOPES = ("https://www.googleapis.com/auth/drive.readonly",)

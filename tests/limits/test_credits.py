@@ -20,9 +20,9 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from include.errors import ErrorClass, Problem
-from include.ledger.db import connect
 from include.limits.allowance import Month, Purpose, month_of, next_month
 from include.limits.credits import Meter, QuotaWait, Reservation, balance
+from include.ops.db import connect
 from include.sources.spec import Credits
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -561,7 +561,7 @@ def test_whatever_happens_the_bill_stays_within_the_allowance_and_the_ledger_end
 WORKER = """
 import sys
 from datetime import datetime, timedelta
-from include.ledger.db import connect
+from include.ops.db import connect
 from include.limits.credits import Meter, QuotaWait
 from include.sources.spec import Credits
 

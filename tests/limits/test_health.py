@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 
 from include.errors import ErrorClass, Problem
 from include.http.addresses import REST, LocalHealth
-from include.ledger import session
-from include.ledger.db import connect
 from include.limits.health import SharedHealth
 from include.limits.limiter import Limiter
 from include.limits.state import limiter_states
+from include.ops import session
+from include.ops.db import connect
 from include.sources.spec import Window
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -245,7 +245,7 @@ def test_of_eight_that_find_the_rest_over_at_the_same_moment_one_probes_unless_i
 
 WORKER = """
 import sys
-from include.ledger.db import connect
+from include.ops.db import connect
 from include.limits.health import SharedHealth
 health = SharedHealth(lambda: connect(sys.argv[1]))
 print(*(getattr(health, step)(sys.argv[2]) for step in sys.argv[3:]), flush=True)
@@ -429,7 +429,7 @@ def test_without_a_database_nothing_is_known(monkeypatch: pytest.MonkeyPatch, ca
 
 
 def test_a_database_that_was_not_migrated_says_how_to(postgres_dir: Path) -> None:
-    from include.local import postgres
+    from devstack import postgres
 
     url = postgres.ensure_database(postgres_dir, "without_health")
     health = SharedHealth(lambda: connect(url))
@@ -437,7 +437,7 @@ def test_a_database_that_was_not_migrated_says_how_to(postgres_dir: Path) -> Non
         health.claim(NAME)
     health.close()
     assert failed.value.error_class is ErrorClass.STORAGE
-    assert failed.value.message.endswith(": bring its tables up to date: python -m include.ledger migrate")
+    assert failed.value.message.endswith(": bring its tables up to date: python -m include.ops migrate")
 
 
 # What an operator is told.

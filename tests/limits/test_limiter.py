@@ -12,8 +12,8 @@ import psycopg
 import pytest
 
 from include.errors import ErrorClass, Problem
-from include.ledger.db import connect
 from include.limits.limiter import Limiter, MustWait
+from include.ops.db import connect
 from include.sources.spec import Window
 
 SECOND = timedelta(seconds=1)
@@ -333,7 +333,7 @@ def test_a_forked_process_uses_a_connection_of_its_own(make: Make, db: psycopg.C
 
 
 def test_a_database_that_was_not_migrated_says_how_to(postgres_dir: Any) -> None:
-    from include.local import postgres
+    from devstack import postgres
 
     url = postgres.ensure_database(postgres_dir, "empty")
     limiter = Limiter(lambda: connect(url), {"up": (per_minute(60),)})
@@ -341,4 +341,4 @@ def test_a_database_that_was_not_migrated_says_how_to(postgres_dir: Any) -> None
         limiter.admit("up", max_wait=0)
     limiter.close()
     assert failed.value.error_class is ErrorClass.STORAGE
-    assert failed.value.message.endswith(": bring its tables up to date: python -m include.ledger migrate")
+    assert failed.value.message.endswith(": bring its tables up to date: python -m include.ops migrate")

@@ -15,15 +15,15 @@ from typing import Any
 import psycopg
 import pytest
 
-from include import crash
+from devstack.sandbox.server import Sandbox, running
+from include import failpoints
 from include.http.client import Client, Upstream
-from include.ledger.db import connect
 from include.limits.allowance import Month
 from include.limits.credits import Meter, QuotaWait, balance
+from include.ops.db import connect
 from include.parsing import odds_api
-from include.sandbox.server import Sandbox, running
 from include.sources.spec import Credits, Get, Listing, QueryKey
-from tests.pipeline.one_date import OpenGate
+from tests.steps.one_date import OpenGate
 
 ROOT = Path(__file__).resolve().parents[2]
 SPORT = "/v4/historical/sports/basketball_nba"
@@ -107,7 +107,7 @@ def test_a_process_killed_between_answer_and_settling_is_billed_all_the_same(
     sandbox.clock(MAY)
     command = [sys.executable, "-c", KILLED, ops_db, base, event["event_id"], event["snapshot"]]
     before = sandbox.bill()["used"]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, crash.AT: "before settle"}, check=False)
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, failpoints.AT: "before settle"}, check=False)
     assert done.returncode == -signal.SIGKILL
     assert sandbox.bill()["used"] == before + 10
     with connect(ops_db) as db:

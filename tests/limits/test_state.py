@@ -9,9 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from include.ledger.db import connect
 from include.limits.limiter import Limiter
 from include.limits.state import LimiterState, WindowUse, limiter_states
+from include.ops.db import connect
 from include.sources.spec import Window
 
 WINDOWS = (Window(limit=60, seconds=60.0), Window(limit=1000, seconds=3600.0))

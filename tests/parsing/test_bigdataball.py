@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from devstack.sandbox.bigdataball_csv import game_csv
+from devstack.sandbox.boxscore import score
+from devstack.sandbox.league import League
 from include.errors import ErrorClass, Problem
 from include.parsing.bigdataball import PLAY_BY_PLAY, games, items, rows
-from include.sandbox.bigdataball_csv import game_csv
-from include.sandbox.boxscore import score
-from include.sandbox.league import League
 from include.sources.spec import GameState, Item, Listing
 
 DAY = date(2024, 1, 15)

@@ -14,6 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from devstack.sandbox.exchange import Call
+from devstack.sandbox.league import League
+from devstack.sandbox.odds import OddsApi
 from include.errors import ErrorClass, Problem
 from include.parsing.odds_api import (
     GAME_LINES,
@@ -27,9 +30,6 @@ from include.parsing.odds_api import (
     prop_rows,
     snapshot_before,
 )
-from include.sandbox.exchange import Call
-from include.sandbox.league import League
-from include.sandbox.odds import OddsApi
 from include.sources.spec import Game, GameState, Item, Listing, Table
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "odds_api_props"

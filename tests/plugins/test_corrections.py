@@ -15,18 +15,18 @@ import psycopg
 import pytest
 
 from include.checks.drift import Drift
-from include.digest.report import Correction
 from include.errors import ErrorClass, Problem
-from include.ledger import batches
-from include.ledger.db import connect
-from include.ledger.outcomes import OutcomeRow, of_runs
+from include.mail.batch_report import corrections, report_of
+from include.mail.report import Correction
+from include.ops import batches
+from include.ops.db import connect
+from include.ops.outcomes import OutcomeRow, of_runs
 from include.partition import Partition
 from include.warehouse.local import Loaded
-from nba_airflow.backfill.command import backfill
-from nba_airflow.backfill.runs import Run
-from nba_airflow.backfill.verdict import Verdict, verdict
-from nba_airflow.backfill.window import Window
-from nba_airflow.digest import corrections, report_of
+from nba_airflow.cli.backfill import backfill
+from nba_airflow.cli.verdict import Verdict, verdict
+from nba_airflow.cli.window import Window
+from nba_airflow.metadata.runs import Run
 from nba_airflow.report import Report
 
 DAG = "bdl_box_scores"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from include.local.connections import write_connections
-from include.local.environment import Home
+from devstack.connections import write_connections
+from devstack.environment import Home
 
 if TYPE_CHECKING:
     from airflow.models.connection import Connection

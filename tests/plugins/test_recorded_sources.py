@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from devstack.sandbox.server import Sandbox, running
 from include.http.client import Client, Policy, Upstream
 from include.parsing import balldontlie
 from include.parsing.nbacom import SCHEDULE
 from include.partition import Partition, days_between
-from include.pipeline import Stores, Wire, audit, load, scrape
-from include.sandbox.server import Sandbox, running
 from include.sources.spec import Game, GameState
+from include.steps.pipeline import Stores, Wire, audit, load, scrape
 from include.storage.local import LocalStore
 from include.warehouse.local import LocalWarehouse
-from tests.pipeline.one_date import OpenGate
+from tests.steps.one_date import OpenGate
 
 if TYPE_CHECKING:
     from include.sources.spec import Source

@@ -13,14 +13,14 @@ from typing import Any
 import psycopg
 import pytest
 
+from devstack.sandbox.server import Sandbox, running
 from include.http.addresses import AllResting
-from include.ledger.db import connect
 from include.limits.limiter import MustWait
+from include.ops.db import connect
 from include.partition import Partition
-from include.sandbox.server import Sandbox, running
 from include.sources.spec import Source
 from include.storage import raw
-from tests.pipeline import credentials
+from tests.steps import credentials
 
 DAG = "bdl_box_scores"
 DAY = date(2025, 1, 16)
@@ -128,7 +128,7 @@ def test_wait_whose_moment_has_passed_is_still_a_wait(
     def full(*args: Any, **options: Any) -> Any:
         raise MustWait("balldontlie", datetime.now(UTC) - timedelta(seconds=1))
 
-    monkeypatch.setattr("include.pipeline.scrape", full)
+    monkeypatch.setattr("include.steps.pipeline.scrape", full)
     before = datetime.now(UTC)
     with pytest.raises(TaskDeferred) as caught:
         run(sources[DAG], "scrape")
@@ -190,7 +190,7 @@ def test_date_waits_while_all_proxies_rest_but_not_for_ever(
     def resting(*args: Any, **options: Any) -> Any:
         raise AllResting("balldontlie", 2, datetime.now(UTC) + timedelta(minutes=5))
 
-    monkeypatch.setattr("include.pipeline.scrape", resting)
+    monkeypatch.setattr("include.steps.pipeline.scrape", resting)
     resumed: dict[str, Any] = {}
     for number in range(1, 7):
         with pytest.raises(TaskDeferred) as caught:
@@ -212,7 +212,7 @@ def test_bug_is_recorded_by_its_place_and_not_tried_again(
     def wrong(*args: Any, **options: Any) -> Any:
         raise KeyError("a secret of whoever wrote this")
 
-    monkeypatch.setattr("include.pipeline.scrape", wrong)
+    monkeypatch.setattr("include.steps.pipeline.scrape", wrong)
     said = fails(sources[DAG], "scrape")
     task, outcome, error_class, message = last_word(ops_db)
     assert (task, outcome, error_class) == ("scrape", "failed", "internal")
@@ -224,7 +224,7 @@ def test_lost_database_is_left_to_airflows_retries(sources: dict[str, Source], m
     def gone(*args: Any, **options: Any) -> Any:
         raise psycopg.OperationalError("server closed the connection")
 
-    monkeypatch.setattr("include.pipeline.scrape", gone)
+    monkeypatch.setattr("include.steps.pipeline.scrape", gone)
     with pytest.raises(psycopg.OperationalError):
         run(sources[DAG], "scrape")
 

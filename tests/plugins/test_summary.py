@@ -11,10 +11,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from include.digest import policy
-from include.ledger import batches
-from include.ledger.db import connect
-from nba_airflow import figures
+from include.mail import policy
+from include.ops import batches
+from include.ops.db import connect
+from nba_airflow import plan_vs_actual
 
 DAG = "bdl_box_scores"
 FIRST = date(2025, 1, 15)
@@ -93,21 +93,21 @@ def test_batch_that_cannot_be_reported_holds_up_no_other_and_is_named(
     db: psycopg.Connection[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad, good = batch_of(db, 1, 2), batch_of(db, 2, 2)
-    real = figures.with_figures
+    real = plan_vs_actual.with_figures
 
     def broken(connection: Any, report: Any) -> Any:
         if report.batch_id == bad:
             connection.execute("SELECT 1 / 0")
         return real(connection, report)
 
-    monkeypatch.setattr(figures, "with_figures", broken)
+    monkeypatch.setattr(plan_vs_actual, "with_figures", broken)
     with pytest.raises(RuntimeError, match=f"not reported, and tried again in five minutes: {bad}"):
         summarise(Books())
     assert [each.batch_id for each in batches.due(db)] == [bad]
     assert db.execute("SELECT mail_id, state FROM ops.outbox").fetchall() == [(good, "sent")]
     db.commit()
 
-    monkeypatch.setattr(figures, "with_figures", real)
+    monkeypatch.setattr(plan_vs_actual, "with_figures", real)
     summarise(Books())
     assert (batches.due(db), mails(tmp_path)) == ([], 2)
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from devstack.sandbox.server import Sandbox, running
 from include.http.addresses import addresses
-from include.ledger import db
 from include.limits.health import SharedHealth
-from include.sandbox.server import Sandbox, running
+from include.ops import db
 from nba_airflow.wire import wire
-from tests.pipeline.credentials import ONE, PASSWORDS, TWO, proxy
+from tests.steps.credentials import ONE, PASSWORDS, TWO, proxy
 
 if TYPE_CHECKING:
     from include.sources.spec import Source

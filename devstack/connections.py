@@ -1,0 +1,67 @@
+"""What the local installation's connections hold: every upstream is the sandbox, every store a folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from devstack.environment import Home
+from include.storage.local import write_atomically
+
+KEY = "sandbox-key"  # the sandbox's own, published in its documentation: not a secret
+PEOPLE = {"sender": "NBA backfill <backfill@localhost>", "recipients": ["operators@localhost"]}
+
+# The sandbox bills like a paid plan: 500 credits a month would hold a week of one market back for months.
+MONTHLY_CREDITS = 20_000
+PLAN = {"credits": {"monthly": MONTHLY_CREDITS, "live_reserve": 500, "spread": False}}
+
+
+def write_connections(at: Home, sandbox: str, ops: str) -> Path:
+    """Writes `.airflow/connections.json` (mode 600, Airflow's import format); ``sandbox`` and ``ops`` are URLs."""
+    found: dict[str, dict[str, Any]] = {
+        name: {"conn_type": "http", "host": f"{sandbox}/{name}", "password": KEY}
+        for name in ("balldontlie", "the_odds_api", "nba_stats", "nba_cdn")
+    }
+    found["the_odds_api"]["extra"] = json.dumps(PLAN)
+    found["bigdataball"] = {
+        "conn_type": "google_cloud_platform",
+        "host": f"{sandbox}/bigdataball",
+        "extra": json.dumps({"keyfile_dict": _service_account(at, f"{sandbox}/bigdataball/token")}),
+    }
+    stores = {"raw_store": f"file://{at.data}/raw", "warehouse": f"duckdb://{at.data}/warehouse", "ops_db": ops}
+    found |= {name: {"conn_type": "generic", "extra": json.dumps({"url": url})} for name, url in stores.items()}
+    found["mail"] = {"conn_type": "generic", "host": f"file://{at.outbox}", "extra": json.dumps(PEOPLE)}
+    return _private(at.airflow / "connections.json", json.dumps(found, indent=1))
+
+
+def write_sandbox_config(at: Home) -> Path:
+    """Writes what the sandbox is started with."""
+    return _private(at.airflow / "sandbox.json", json.dumps({"monthly_credits": MONTHLY_CREDITS}))
+
+
+def _service_account(at: Home, token_uri: str) -> dict[str, str]:
+    """A key file as Google issues them, its key made here: only the sandbox's token endpoint takes it."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    path = at.airflow / "sandbox-service-account.pem"
+    if not path.is_file():
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        _private(path, key.private_bytes(*form).decode())
+    return {
+        "type": "service_account",
+        "project_id": "sandbox",
+        "private_key_id": "sandbox",
+        "private_key": path.read_text(),
+        "client_email": "backfill@sandbox.iam.gserviceaccount.com",
+        "client_id": "1",
+        "token_uri": token_uri,
+    }
+
+
+def _private(path: Path, text: str) -> Path:
+    write_atomically(path, text.encode(), replace=True)
+    path.chmod(0o600)
+    return path

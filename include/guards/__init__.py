@@ -1,0 +1,1 @@
+"""What is worked out and held against a backfill before and while it runs."""

@@ -1,0 +1,93 @@
+"""A report as a mail message: headers, both parts, the same bytes every time."""
+
+from __future__ import annotations
+
+import email
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from hashlib import sha256
+
+from include.mail.render import render
+from include.mail.report import Report
+
+BATCH_HEADER = "X-Batch-ID"
+
+# 76, not the policy's 78: quoted-printable allows no longer line (RFC 2045, 6.7).
+_PARTS = SMTP.clone(max_line_length=76)
+# Headers stay on one line as long as SMTP allows: folding leaves an empty first line before a long subject.
+_WIRE = SMTP.clone(max_line_length=900)
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Envelope:
+    """From, To, Reply-To (``Name <address>`` or a bare address), and the domain of the Message-IDs."""
+
+    sender: str
+    recipients: Sequence[str]
+    reply_to: str = ""
+    domain: str = "nba-backfill.local"
+
+
+def message_id(report: Report, domain: str) -> str:
+    """``<batch-ID@domain>``: one per batch, so that sending again is the same mail.
+
+    A halted batch is told at once and may finish later: its mail has the moment of the halt in its id, hence each
+    halt is told once and the summary once more.
+    """
+    name = f"batch-{report.batch_id}"
+    safe = _UNSAFE.sub("-", name)
+    if safe != name or len(safe) > 40:
+        # Two ids that differ only in what is replaced or cut must not become one mail.
+        safe = f"{safe[:31].strip('-')}-{sha256(name.encode()).hexdigest()[:8]}"
+    if report.state == "halted":
+        safe += f"-halted-{report.ended_at.astimezone(UTC):%Y%m%dT%H%M%S}"
+    return f"<{safe}@{domain}>"
+
+
+def message_for(report: Report, envelope: Envelope) -> EmailMessage:
+    """The finished message. Dated when the batch ended, not when it is sent: the same report gives the same bytes.
+
+    Raises ValueError without recipients or on an address with a line break.
+    """
+    if not envelope.recipients:
+        raise ValueError(f"batch {report.batch_id}: the summary has no recipient; set them in connection `mail`")
+    content = render(report)
+    own_id = message_id(report, envelope.domain)
+    message = EmailMessage(policy=_PARTS)
+    message["Message-ID"] = own_id
+    message["Date"] = format_datetime(report.ended_at.astimezone(UTC))
+    message["From"] = envelope.sender
+    message["To"] = ", ".join(envelope.recipients)
+    if envelope.reply_to:
+        message["Reply-To"] = envelope.reply_to
+    message["Subject"] = content.subject
+    if report.in_reply_to:
+        first = f"<{report.in_reply_to.strip('<> ')}>"
+        message["In-Reply-To"] = first
+        message["References"] = first
+    message["Auto-Submitted"] = "auto-generated"
+    message[BATCH_HEADER] = report.batch_id
+    message.set_content(content.text, cte="quoted-printable")
+    # `=_` cannot occur in quoted-printable, hence not in the parts.
+    message.make_alternative(boundary=f"=_{sha256(own_id.encode()).hexdigest()[:32]}")
+    message.add_alternative(content.html, subtype="html", cte="quoted-printable")
+    return message
+
+
+def stored(message: EmailMessage) -> bytes:
+    """The message as an ``.eml`` file or an outbox row holds it."""
+    return message.as_bytes(policy=_WIRE)
+
+
+def restored(data: bytes) -> EmailMessage:
+    """What ``stored`` wrote, as a message again."""
+    message = email.message_from_bytes(data, EmailMessage, policy=_WIRE)
+    assert isinstance(message, EmailMessage)
+    return message

@@ -1,0 +1,131 @@
+"""Numbers, moments and dates in words; the same in both parts of the mail, ASCII only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
+
+from include.mail.report import Ranges
+
+NAMED_IN_FULL = 10
+"""Up to this many ranges are written as full dates; more are listed by month, which takes a third of the room."""
+
+
+def clean(text: str) -> str:
+    """One line of printable text: error messages come with line breaks, control and direction characters."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+
+
+def clipped(text: str, room: int) -> str:
+    """The cleaned text in at most ``room`` characters, and how many were left out."""
+    text = clean(text)
+    if len(text) <= room:
+        return text
+    return f"{text[:room].rstrip()} [... {number(len(text) - room)} more characters, see the log]"
+
+
+def number(value: float) -> str:
+    """1234 -> ``1,234``."""
+    return f"{value:,.0f}"
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """``1 date``, ``3 dates``."""
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def money(dollars: float) -> str:
+    """US dollars; below one dollar with four decimals where they count: a date costs about $0.0004."""
+    if dollars >= 1:
+        return f"${dollars:,.2f}"
+    whole, fraction = f"{dollars:.4f}".split(".")
+    return f"${whole}.{fraction[:2]}{fraction[2:].rstrip('0')}"
+
+
+def size(count: float) -> str:
+    """Bytes in decimal units, as object stores bill them."""
+    value, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def duration(seconds: float) -> str:
+    """The two largest units: ``45 s``, ``2 h 14 min``, ``3 d 4 h``."""
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def deviation(actual: float, planned: float) -> str:
+    """How far off the plan, in whole percent: ``+7 %``, ``-5 %``, ``as planned``; empty for a plan of 0."""
+    if planned <= 0:
+        return ""
+    percent = round(100 * (actual - planned) / planned)
+    return f"{percent:+,} %" if percent else "as planned"
+
+
+def share(part: int, whole: int) -> str:
+    """Percent with one decimal, never rounded up to 100 nor down to 0: 2,999 of 3,000 is ``99.9 %``."""
+    if not whole:
+        return ""
+    tenths = part * 1000 // whole
+    return "<0.1 %" if part and not tenths else f"{tenths / 10:.1f} %"
+
+
+def moment(at: datetime) -> str:
+    """``2026-10-01 10:02 UTC``."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def period(first: datetime | None, last: datetime | None) -> str:
+    """``2026-10-01 10:02 to 10:45 UTC``; one moment when both are the same minute; empty without any."""
+    if first is None or last is None:
+        known = first or last
+        return moment(known) if known else ""
+    start, end = first.astimezone(UTC), last.astimezone(UTC)
+    if f"{start:%Y-%m-%d %H:%M}" == f"{end:%Y-%m-%d %H:%M}":
+        return moment(first)
+    until = f"{end:%H:%M}" if start.date() == end.date() else f"{end:%Y-%m-%d %H:%M}"
+    return f"{start:%Y-%m-%d %H:%M} to {until} UTC"
+
+
+def window(first: date, last: date) -> str:
+    """``2024-10-22..2025-04-13``, or the one date."""
+    return f"{first}" if first == last else f"{first}..{last}"
+
+
+def date_lines(ranges: Ranges) -> list[str]:
+    """All dates of the ranges: one line of full dates, or when there are many a line a month (``2024-10: 3, 5..9``)."""
+    if len(ranges) <= NAMED_IN_FULL:
+        return [", ".join(window(first, last) for first, last in ranges)]
+    months: dict[tuple[int, int], list[str]] = {}
+    for first, last in ranges:
+        for start, end in _by_month(first, last):
+            span = f"{start.day}" if start == end else f"{start.day}..{end.day}"
+            months.setdefault((start.year, start.month), []).append(span)
+    return [f"{year}-{month:02}: {', '.join(spans)}" for (year, month), spans in months.items()]
+
+
+def listed(words: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
+
+
+def _by_month(first: date, last: date) -> Iterable[tuple[date, date]]:
+    start = first
+    while (start.year, start.month) != (last.year, last.month):
+        following = date(start.year + start.month // 12, start.month % 12 + 1, 1)
+        yield start, date.fromordinal(following.toordinal() - 1)
+        start = following
+    yield start, last

@@ -1,0 +1,1 @@
+"""The commands: one answer format, one file a command."""

@@ -1,0 +1,95 @@
+"""Following a window until its last run ends: a bar on a terminal, a line every tenth date everywhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from nba_airflow.metadata.runs import Run
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+EVERY = 10  # dates between two printed lines
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far the window is. ``eta`` is in seconds, None before the first date has ended."""
+
+    total: int
+    ended: int
+    failed: int
+    eta: float | None
+
+    def line(self) -> str:
+        """``30 of 214 dates | 29 ended well | 1 failed | 12 min left``."""
+        parts = [
+            f"{self.ended} of {self.total} dates",
+            f"{self.ended - self.failed} ended well",
+            f"{self.failed} failed",
+        ]
+        if self.eta is not None and self.ended < self.total:
+            parts.append(f"{spoken(self.eta)} left")
+        return " | ".join(parts)
+
+
+def spoken(seconds: float) -> str:
+    """``45 s``, ``12 min`` or ``3 h 05 min``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def progress(runs: Mapping[date, Run], tracked: Sequence[date], *, ended_before: int, elapsed: float) -> Progress:
+    """Counts the tracked dates; the pace is that of the dates that ended since following began."""
+    ended = [runs[day] for day in tracked if day in runs and runs[day].finished]
+    fresh = len(ended) - ended_before
+    left = len(tracked) - len(ended)
+    return Progress(
+        total=len(tracked),
+        ended=len(ended),
+        failed=sum(run.state == "failed" for run in ended),
+        eta=elapsed / fresh * left if fresh > 0 else None,
+    )
+
+
+def follow(
+    read: Callable[[], Mapping[date, Run]],
+    tracked: Sequence[date],
+    console: Console,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], None] = time.sleep,
+) -> Mapping[date, Run]:
+    """Reads the runs once a second until every tracked date's run has ended; returns them."""
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    began = clock()
+    runs = read()
+    before = progress(runs, tracked, ended_before=0, elapsed=0.0).ended
+    said = before // EVERY
+    with Bar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[line]}"),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
+        task = bar.add_task("backfill", total=len(tracked), line="")
+        while True:
+            now = progress(runs, tracked, ended_before=before, elapsed=clock() - began)
+            bar.update(task, completed=now.ended, line=now.line())
+            if now.ended // EVERY > said or now.ended == now.total:
+                said = now.ended // EVERY
+                bar.console.print(now.line(), highlight=False)
+            if now.ended == now.total:
+                return runs
+            pause(1.0)
+            runs = read()

@@ -1,0 +1,72 @@
+"""`airflow nba gaps`: the dates of a window that are not done by their own data, whatever the ledger says."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from include.checks.gaps import Gap, filling, find_gaps, folded
+from nba_airflow import connections
+from nba_airflow.cli.answer import Answer, Line, command, ranges, source_of, tracked
+from nba_airflow.cli.window import Window, parse_window
+
+if TYPE_CHECKING:
+    from include.sources.spec import Source
+
+
+@command("gaps")
+def gaps(args: Namespace) -> Answer:
+    """Reads raw store and warehouse, date by date; exit code 1 if something is missing."""
+    now = datetime.now(UTC)
+    window, source = parse_window(args.start_date, args.end_date, now), source_of(args.dag_id)
+    stores = connections.stores()
+    dates = due(source, window, now)
+    judged = tracked(find_gaps(source, dates, stores.raw, stores.warehouse), "dates of endpoints", len(dates))
+    found = [gap for gap in judged if gap]
+    days = sorted({gap.day for gap in found})
+    commands = filling(source.dag_id, days)
+    return Answer(
+        lines=list(_lines(source, window, found, days, commands)),
+        facts={
+            "dag_id": source.dag_id,
+            "first": window.first,
+            "last": window.last,
+            "dates": len(window.days),
+            "days": days,
+            "gaps": [
+                {"endpoint": g.endpoint, "outcome": g.outcome, "message": g.message, "days": g.days}
+                for g in folded(found)
+            ],
+            "missing": [{"endpoint": g.endpoint, "day": g.day, "games": g.missing} for g in found if g.missing],
+            "commands": commands,
+        },
+        code=1 if found else 0,
+    )
+
+
+def due(source: Source, window: Window, now: datetime) -> list[tuple[str, date]]:
+    """(endpoint, date) of everything in the window that can be final by now, in date order."""
+    from include.steps.pipeline import available_at
+
+    return [
+        (endpoint.name, day)
+        for day in window.days
+        for endpoint in source.endpoints
+        if now >= available_at(endpoint, day)
+    ]
+
+
+def _lines(
+    source: Source, window: Window, found: Sequence[Gap], days: Sequence[date], commands: Sequence[str]
+) -> Iterator[Line]:
+    if not found:
+        yield Line(text=f"{source.dag_id}: {window}: no gaps in {len(window.days)} dates", style="green")
+        return
+    yield Line(text=f"{source.dag_id}: {window}: {len(days)} of {len(window.days)} dates have gaps", style="bold red")
+    for group in folded(found):
+        yield Line(text=f"  {group.endpoint} {group.outcome}: {ranges(group.days)}: {group.message}")
+    yield Line(text="Fill them:")
+    for each in commands:
+        yield Line(text=f"  {each}")

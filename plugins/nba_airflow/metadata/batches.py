@@ -1,0 +1,153 @@
+"""In the scheduler: which runs make up a batch, when its last one has ended, and the start of its summary."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from include.ops import batches
+from include.ops.db import connect
+from include.partition import parse_day
+from nba_airflow import connections
+from nba_airflow.timetable import GameDateTimetable
+
+if TYPE_CHECKING:
+    import psycopg
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy.orm import Session
+
+log = logging.getLogger(__name__)
+
+SUMMARY = "backfill_summary"
+TIMETABLE = f"{GameDateTimetable.__module__}.{GameDateTimetable.__qualname__}"
+ENDED = ("success", "failed")
+# A scheduled run that starts later than this after it was due catches up; until then it is live.
+LATE = timedelta(days=1)
+
+
+@cache
+def ops_url() -> str:
+    """The operations database, read once and in a thread of its own: Airflow's sessions are per thread, and a second
+    one in the scheduler's would detach the rows it works on (seen on 3.3.2: it dies of DetachedInstanceError)."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        return pool.submit(connections.ops_url).result()
+
+
+def note(dag_run: DagRun) -> None:
+    """Notes in the ledger that a date's run started or ended; closes its batch when it was the last.
+
+    Registering beats counting: this run's end is written first, then the others are looked at. A live run that is on
+    time has no batch: it is reported only when it fails, and then at once, whatever backfill runs beside it.
+    """
+    from sqlalchemy.orm import object_session
+
+    session = object_session(dag_run)
+    if not ours(session, dag_run.dag_id):
+        return
+    day, state = parse_day(dag_run.partition_key), str(dag_run.state)
+    ended = state in ENDED
+    stream = _stream(dag_run)
+    with connect(ops_url(), application_name="nba scheduler") as connection:
+        if stream is None:
+            if state == "failed":
+                batch_id = batches.failed_live(
+                    connection, dag_run.dag_id, dag_run.run_id, day, dag_run.clear_number or 0
+                )
+                if batch_id:
+                    _start_summary(batch_id, session)
+            return
+        batch = batches.current(connection, dag_run.dag_id, stream, ended_run=dag_run.run_id if ended else "")
+        if not batches.has(connection, batch.batch_id, dag_run.run_id):
+            batches.register(connection, batch.batch_id, {**_open_runs(dag_run, stream, session), dag_run.run_id: day})
+        batches.mark(connection, batch.batch_id, dag_run.run_id, state)
+        if ended and batch.closed_at is None and not _more_to_come(dag_run, stream, session):
+            _close(connection, batch, dag_run, session)
+
+
+def ours(session: Session, dag_id: str) -> bool:
+    """Whether the DAG has game dates: other teams' partitions are none of ours."""
+    from airflow.models.dag import DagModel
+
+    with session.no_autoflush:
+        model = session.get(DagModel, dag_id)
+    return model is not None and model.timetable_type == TIMETABLE
+
+
+def _stream(dag_run: DagRun) -> int | None:
+    """The backfill's id; CATCHUP for a scheduled run that is late or was cleared; None for a live run on time."""
+    if dag_run.backfill_id is not None:
+        return int(dag_run.backfill_id)
+    late = dag_run.run_after < datetime.now(UTC) - LATE
+    return batches.CATCHUP if str(dag_run.run_type) == "scheduled" and (late or dag_run.clear_number) else None
+
+
+def _open_runs(dag_run: DagRun, stream: int, session: Session) -> dict[str, date]:
+    """run_id -> day of the stream's runs that have not ended, by Airflow's books."""
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy import or_, select
+
+    if stream == batches.CATCHUP:
+        late = or_(DagRun.run_after < datetime.now(UTC) - LATE, DagRun.clear_number > 0)
+        mine = (DagRun.backfill_id.is_(None), DagRun.run_type == "scheduled", late)
+    else:
+        mine = (DagRun.backfill_id == stream,)
+    with session.no_autoflush:
+        rows = session.execute(
+            select(DagRun.run_id, DagRun.partition_key).where(
+                DagRun.dag_id == dag_run.dag_id, DagRun.state.in_(("queued", "running")), *mine
+            )
+        )
+        return {run_id: parse_day(key) for run_id, key in rows if key}
+
+
+def _more_to_come(dag_run: DagRun, stream: int, session: Session) -> bool:
+    """Whether other runs of the stream are open, or the schedule is about to make another late one."""
+    if set(_open_runs(dag_run, stream, session)) - {dag_run.run_id}:
+        return True
+    if stream != batches.CATCHUP:
+        return False
+    from airflow.models.dag import DagModel
+
+    with session.no_autoflush:
+        model = session.get(DagModel, dag_run.dag_id)
+    due = model.next_dagrun_create_after if model and not model.is_paused else None
+    return due is not None and due < datetime.now(UTC) - LATE
+
+
+def _close(connection: psycopg.Connection[Any], batch: batches.Batch, dag_run: DagRun, session: Session) -> None:
+    """Closes the batch and starts its summary; runs that ended without a word (cancelled) are noted as such."""
+    cancelled = batches.end_silent(connection, batch.batch_id)
+    if batches.close(connection, batch.batch_id, cancelled=cancelled):
+        _start_summary(batch.batch_id, session)
+
+
+def _start_summary(batch_id: str, session: Session) -> None:
+    """Creates the summary's run in the session that Airflow is about to commit; its fixed id allows one only."""
+    from airflow.models.dagbag import DBDagBag
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.state import DagRunState
+    from airflow.utils.types import DagRunTriggeredByType, DagRunType
+    from sqlalchemy import select
+
+    run_id = f"batch__{batch_id}"
+    with session.no_autoflush:
+        if session.scalar(select(DagRun.id).where(DagRun.dag_id == SUMMARY, DagRun.run_id == run_id)):
+            return
+        dag = DBDagBag().get_latest_version_of_dag(SUMMARY, session=session)
+        if dag is None:
+            log.error("DAG %s is not there yet: its next scheduled run reports batch %s", SUMMARY, batch_id)
+            return
+        dag.create_dagrun(
+            run_id=run_id,
+            logical_date=None,
+            data_interval=None,
+            run_after=datetime.now(UTC),
+            conf={"batch_id": batch_id},
+            run_type=DagRunType.MANUAL,
+            triggered_by=DagRunTriggeredByType.OPERATOR,
+            state=DagRunState.QUEUED,
+            session=session,
+        )

@@ -1,0 +1,165 @@
+"""The runs of a window in Airflow's metadata: which dates have one, how they stand, clearing and creating them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import TYPE_CHECKING, Any
+
+from include.partition import parse_day
+from nba_airflow.cli.window import Refused, Window
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+FINISHED = ("success", "failed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """The latest run of a date."""
+
+    day: date
+    run_id: str
+    state: str
+    backfill_id: int | None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has ended, well or not."""
+        return self.state in FINISHED
+
+
+def check_dag(dag_id: str, window: Window, session: Session, *, unpause: bool) -> None:
+    """Raises Refused unless the DAG is known, has date partitions, is not paused, and its live schedule is past
+    the window: Airflow goes on from the newest partition, so a backfill ahead of catchup would make it skip dates.
+    """
+    from airflow.models.dag import DagModel
+    from airflow.models.serialized_dag import SerializedDagModel
+    from sqlalchemy import select
+
+    model = session.get(DagModel, dag_id)
+    serialized = session.scalar(SerializedDagModel.latest_item_select_object(dag_id))
+    if model is None or serialized is None:
+        known = sorted(d for (d,) in session.execute(select(SerializedDagModel.dag_id).distinct()))
+        raise Refused(
+            f"there is no DAG {dag_id!r}: known are {', '.join(known) or 'none yet (is the dag-processor running?)'};"
+            " `airflow dags list-import-errors` shows files that do not load"
+        )
+    if not serialized.dag.timetable.partitioned:
+        raise Refused(
+            f"{dag_id} has no date partitions, so there is nothing to backfill: `airflow dags trigger {dag_id}`"
+        )
+    if model.is_paused:
+        if not unpause:
+            raise Refused(
+                f"{dag_id} is paused, its runs would stay queued: run `airflow dags unpause {dag_id}` first, or add"
+                " --unpause (its live runs start as well)"
+            )
+        model.is_paused = False
+    if (upcoming := model.next_dagrun_partition_key) and upcoming <= str(window.last):
+        raise Refused(
+            f"the live schedule of {dag_id} catches up and has reached {upcoming}; it will run the dates from there on"
+            f" itself: backfill up to the day before {upcoming}"
+        )
+
+
+def runs_of(dag_id: str, window: Window, session: Session) -> dict[date, Run]:
+    """The latest run of each date of the window that has one."""
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy import select
+
+    rows = session.execute(
+        select(DagRun.partition_key, DagRun.run_id, DagRun.state, DagRun.backfill_id)
+        .where(DagRun.dag_id == dag_id, DagRun.partition_key.in_([str(day) for day in window.days]))
+        .order_by(DagRun.id)
+    )
+    return {
+        parse_day(key): Run(day=parse_day(key), run_id=run_id, state=str(state), backfill_id=backfill_id)
+        for key, run_id, state, backfill_id in rows
+    }
+
+
+def active_backfill(dag_id: str, session: Session) -> Any:
+    """Airflow's backfill of the DAG that has not completed, or None.
+
+    Airflow marks one complete up to 30 s late (measured on 3.3.2). One whose runs have all ended is over, so it is
+    marked here, the way the scheduler would.
+    """
+    from airflow.models.backfill import Backfill, BackfillDagRun
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy import func, select
+
+    for backfill in session.scalars(select(Backfill).where(Backfill.dag_id == dag_id, Backfill.completed_at.is_(None))):
+        open_runs = session.scalar(
+            select(func.count())
+            .select_from(DagRun)
+            .where(DagRun.backfill_id == backfill.id, DagRun.state.not_in(FINISHED))
+        )
+        created = session.scalar(
+            select(func.count()).select_from(BackfillDagRun).where(BackfillDagRun.backfill_id == backfill.id)
+        )
+        if open_runs or not created:
+            return backfill
+        backfill.completed_at = datetime.now(UTC)
+        session.flush()
+    return None
+
+
+def clear(
+    dag_id: str,
+    run_ids: Collection[str],
+    session: Session,
+    *,
+    only_failed: bool,
+    conf: Mapping[str, Any] | None,
+) -> int:
+    """Clears the runs' tasks so that the scheduler runs them again in the same runs, with ``conf`` added to theirs.
+
+    With ``only_failed``, a run that failed without a failed task (cancelled, lost) is cleared whole.
+    """
+    from airflow.models.dagrun import DagRun
+    from airflow.models.taskinstance import TaskInstance, clear_task_instances
+    from sqlalchemy import select
+
+    tasks = list(
+        session.scalars(select(TaskInstance).where(TaskInstance.dag_id == dag_id, TaskInstance.run_id.in_(run_ids)))
+    )
+    if only_failed:
+        failed = [t for t in tasks if t.state in ("failed", "upstream_failed")]
+        with_failed = {t.run_id for t in failed}
+        tasks = failed + [t for t in tasks if t.run_id not in with_failed and t.state != "success"]
+    clear_task_instances(tasks, session=session)
+    if conf:
+        for run in session.scalars(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id.in_(run_ids))):
+            run.conf = {**(run.conf or {}), **conf}
+    return len(tasks)
+
+
+def create(
+    dag_id: str, window: Window, *, max_active_runs: int, backwards: bool, conf: Mapping[str, Any] | None
+) -> int:
+    """Creates Airflow's own backfill, as `airflow backfill create` does, and returns its id. Raises Refused."""
+    from airflow.exceptions import AirflowException
+    from airflow.models.backfill import NoBackfillRunsToCreate, _create_backfill
+    from airflow.utils.platform import getuser
+
+    try:
+        backfill = _create_backfill(
+            dag_id=dag_id,
+            from_date=_midnight(window.first),
+            to_date=_midnight(window.last),
+            max_active_runs=max_active_runs,
+            reverse=backwards,
+            dag_run_conf=dict(conf) if conf else None,
+            triggering_user_name=getuser(),
+        )
+    except (AirflowException, NoBackfillRunsToCreate) as error:
+        raise Refused(f"Airflow refused the backfill: {error}") from None
+    return int(backfill.id)
+
+
+def _midnight(day: date) -> datetime:
+    """Airflow 3.3.2 reads the bounds' wall clock in the timetable's zone, whatever zone they carry; it wants UTC."""
+    return datetime.combine(day, time(), UTC)

@@ -1,0 +1,66 @@
+"""The figures of a batch that its outcomes do not hold: what it should have taken, and what credits are left."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from include.guards.plan import plan
+from nba_airflow import connections
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from include.mail.report import Report
+
+log = logging.getLogger(__name__)
+
+PLANNED = ("backfill", "catchup")
+"""Of a rerun nobody knows how much was there already; one live date is not worth a plan."""
+
+
+def with_figures(connection: psycopg.Connection[Any], report: Report) -> Report:
+    """The report with its plan and the credits left, as far as they are known: a mail goes out without them too."""
+    from include.limits.allowance import room
+    from include.limits.credits import balance
+    from include.ops import outcomes
+    from include.parsing.nbacom import SCHEDULE
+    from nba_airflow.specs import sources
+
+    try:
+        source = sources().get(report.dag_id)
+        if source is None:
+            log.warning("%s has no spec any more: its summary is without plan and credits", report.dag_id)
+            return report
+        source = replace(source, hosts=tuple(connections.tier(host) for host in source.hosts))
+        today = datetime.now(UTC).date()
+        paid = [(host.connection, host.credits) for host in source.hosts if host.credits]
+        left = [room(balance(connection, name, today), credits, "live") for name, credits in paid]
+        report = replace(report, credits_left=sum(left) if paid else None)
+        games = games_of(report)
+        if not games or report.kind not in PLANNED or outcomes.had_before(connection, report.batch_id):
+            return report
+        planned = plan(source, games, scheduled=set(connections.stores().warehouse.days(SCHEDULE)))
+    except Exception:  # also whatever another file in dags/ raises
+        log.exception("the summary of %s is without plan or credits", report.batch_id)
+        connection.rollback()
+        return report
+    return replace(
+        report,
+        planned_minutes=planned.minutes,
+        planned_requests=planned.requests,
+        planned_credits=planned.credits if paid else None,
+    )
+
+
+def games_of(report: Report) -> Mapping[date, int]:
+    """How many games each date has; where nobody counted, as many as the others have on average. Empty: none known."""
+    counted = {r.day: r.games_expected for r in report.dates if r.games_expected is not None}
+    if not counted:
+        return {}
+    average = ceil(sum(counted.values()) / len(counted))
+    return {r.day: counted.get(r.day, average) for r in report.dates}

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from include.mail.message import Envelope, message_for, message_id, restored, stored
+from include.mail.render import render
+from include.mail.report import DateResult, Report
+
+MakeReport = Callable[..., Report]
+ENVELOPE = Envelope(
+    sender="NBA backfills <backfills@example.com>",
+    recipients=["a@example.com", "Team Überblick <b@example.com>"],
+    reply_to="oncall@example.com",
+    domain="example.com",
+)
+
+
+def test_headers_are_complete(mixed: Report) -> None:
+    message = message_for(replace(mixed, in_reply_to="<batch-41@example.com>"), ENVELOPE)
+    assert [(name, str(value)) for name, value in message.items()] == [
+        ("Message-ID", "<batch-42@example.com>"),
+        ("Date", "Thu, 01 Oct 2026 12:16:00 +0000"),
+        ("From", "NBA backfills <backfills@example.com>"),
+        ("To", "a@example.com, Team Überblick <b@example.com>"),
+        ("Reply-To", "oncall@example.com"),
+        (
+            "Subject",
+            "[2 failed, 1 incomplete, 1 not run] bdl_box_scores 2024-10-22..2024-10-31: 6 of 10 dates complete",
+        ),
+        ("In-Reply-To", "<batch-41@example.com>"),
+        ("References", "<batch-41@example.com>"),
+        ("Auto-Submitted", "auto-generated"),
+        ("X-Batch-ID", "42"),
+        ("MIME-Version", "1.0"),
+        ("Content-Type", 'multipart/alternative; boundary="=_d8f645ae1bfc7ae71ab1559cc4203e7c"'),
+    ]
+
+
+def test_first_mails_answer_nothing(mixed: Report) -> None:
+    message = message_for(mixed, ENVELOPE)
+    assert (message["In-Reply-To"], message["References"]) == (None, None)
+
+
+def test_parts_are_the_rendered_text_then_html(mixed: Report) -> None:
+    content = render(mixed)
+    parts = list(message_for(mixed, ENVELOPE).iter_parts())
+    assert [(part.get_content_type(), part.get_content_charset()) for part in parts] == [
+        ("text/plain", "utf-8"),
+        ("text/html", "utf-8"),
+    ]
+    assert [part.get_content().strip() for part in parts] == [content.text.strip(), content.html.strip()]
+
+
+def test_the_same_report_gives_the_same_bytes(mixed: Report) -> None:
+    shuffled = replace(mixed, dates=list(reversed(mixed.dates)))
+    assert stored(message_for(mixed, ENVELOPE)) == stored(message_for(shuffled, ENVELOPE))
+
+
+def test_what_was_stored_comes_back_as_it_was(mixed: Report) -> None:
+    data = stored(message_for(mixed, ENVELOPE))
+    again = restored(data)
+    assert stored(again) == data
+    body = again.get_body(("plain",))
+    assert body is not None
+    assert body.get_content().replace("\r\n", "\n") == render(mixed).text
+
+
+def test_stored_messages_are_pure_ascii_with_crlf(make_report: MakeReport) -> None:
+    result = DateResult(day=date(2024, 10, 22), outcome="failed", message="Dončić “did not play” 🏀")
+    data = stored(message_for(make_report([result]), ENVELOPE))
+    assert data.isascii()
+    assert data.count(b"\n") == data.count(b"\r\n")
+
+
+def test_three_thousand_failures_stay_below_one_hundred_kilobytes(make_report: MakeReport) -> None:
+    results = [
+        DateResult(
+            day=date(2010, 1, 1) + timedelta(days=2 * n), outcome="failed", fingerprint=f"{n}", message="é “<b>” " * 99
+        )
+        for n in range(3000)
+    ]
+    assert len(stored(message_for(make_report(results), ENVELOPE))) < 100_000
+
+
+def test_message_ids_are_safe_and_differ_where_batches_do(make_report: MakeReport) -> None:
+    ids = [
+        message_id(make_report([], batch_id=batch_id), "example.com")
+        for batch_id in ("42", "a b", "a/b", "x" * 60 + "1", "x" * 60 + "2", "<>@\n")
+    ]
+    assert ids == [
+        "<batch-42@example.com>",
+        "<batch-a-b-23f2f10f@example.com>",
+        "<batch-a-b-374c91bc@example.com>",
+        "<batch-xxxxxxxxxxxxxxxxxxxxxxxxx-d56e8a65@example.com>",
+        "<batch-xxxxxxxxxxxxxxxxxxxxxxxxx-d98a7142@example.com>",
+        "<batch-af2749c4@example.com>",
+    ]
+
+
+def test_a_halt_is_another_mail_than_the_summary(make_report: MakeReport) -> None:
+    at = datetime(2026, 10, 1, 10, 30, 5, tzinfo=UTC)
+    ids = [
+        message_id(make_report([], state=state, ended_at=ended_at), "example.com")
+        for state, ended_at in (("halted", at), ("halted", at + timedelta(hours=1)), ("finished", at))
+    ]
+    assert ids == [
+        "<batch-42-halted-20261001T103005@example.com>",
+        "<batch-42-halted-20261001T113005@example.com>",
+        "<batch-42@example.com>",
+    ]
+
+
+def test_a_mail_to_nobody_is_refused(mixed: Report) -> None:
+    with pytest.raises(ValueError, match=r"^batch 42: the summary has no recipient; set them in connection `mail`$"):
+        message_for(mixed, replace(ENVELOPE, recipients=[]))
+
+
+def test_headers_cannot_be_smuggled_in(make_report: MakeReport) -> None:
+    message = message_for(make_report([], dag_id="x\r\nBcc: evil@example.com"), ENVELOPE)
+    assert message["Bcc"] is None
+    assert message["Subject"] == "[Nothing ran] x Bcc: evil@example.com 2024-10-22: no dates ran"
+    with pytest.raises(ValueError, match="linefeed or carriage return"):
+        message_for(make_report([]), replace(ENVELOPE, sender="a@example.com\nBcc: evil@example.com"))

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.mail import wording as say
+from include.partition import day_ranges, days_between
+
+
+def folded(days: list[date]) -> tuple[tuple[date, date], ...]:
+    return tuple(day_ranges(days))
+
+
+def test_few_ranges_are_written_as_full_dates() -> None:
+    days = [*days_between(date(2024, 11, 2), date(2024, 11, 4)), date(2024, 12, 25)]
+    assert say.date_lines(folded(days)) == ["2024-11-02..2024-11-04, 2024-12-25"]
+
+
+def test_many_ranges_are_written_month_by_month_and_cut_at_its_end() -> None:
+    days = [date(2024, 10, 1) + timedelta(days=2 * n) for n in range(11)]
+    days += days_between(date(2024, 11, 30), date(2025, 1, 2))
+    assert say.date_lines(folded(days)) == [
+        "2024-10: 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21",
+        "2024-11: 30",
+        "2024-12: 1..31",
+        "2025-01: 1..2",
+    ]
+
+
+def read_back(lines: list[str]) -> list[date]:
+    days: list[date] = []
+    for line in lines:
+        month, colon, spans = line.partition(": ")
+        for span in (spans if colon else line).split(", "):
+            ends = [date.fromisoformat(f"{month}-{int(end):02}" if colon else end) for end in span.split("..")]
+            days += days_between(ends[0], ends[-1])
+    return days
+
+
+@given(days=st.lists(st.dates(date(2023, 11, 1), date(2024, 3, 31)), min_size=1, max_size=150))
+def test_no_date_is_lost_or_invented_by_writing_them_down(days: list[date]) -> None:
+    assert read_back(say.date_lines(folded(days))) == sorted(set(days))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 s"),
+        (59.4, "59 s"),
+        (60, "1 min"),
+        (3570, "1 h"),
+        (8040, "2 h 14 min"),
+        (86_400, "1 d"),
+        (97_200, "1 d 3 h"),
+    ],
+)
+def test_durations_have_two_units_at_most(seconds: float, words: str) -> None:
+    assert say.duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "words"),
+    [(2999, 3000, "99.9 %"), (3000, 3000, "100.0 %"), (1, 3000, "<0.1 %"), (0, 3000, "0.0 %"), (0, 0, "")],
+)
+def test_shares_are_never_rounded_to_all_or_nothing(part: int, whole: int, words: str) -> None:
+    assert say.share(part, whole) == words
+
+
+@pytest.mark.parametrize(
+    ("dollars", "words"), [(0, "$0.00"), (0.0004, "$0.0004"), (0.034, "$0.034"), (0.5, "$0.50"), (1234.5, "$1,234.50")]
+)
+def test_small_money_is_not_rounded_to_nothing(dollars: float, words: str) -> None:
+    assert say.money(dollars) == words
+
+
+@pytest.mark.parametrize(
+    ("actual", "planned", "words"), [(107, 100, "+7 %"), (95, 100, "-5 %"), (100.4, 100, "as planned"), (5, 0, "")]
+)
+def test_deviation_is_in_whole_percent(actual: float, planned: float, words: str) -> None:
+    assert say.deviation(actual, planned) == words
+
+
+@pytest.mark.parametrize(("count", "words"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (48_200_000, "48.2 MB")])
+def test_sizes_are_decimal(count: int, words: str) -> None:
+    assert say.size(count) == words
+
+
+def test_periods_name_the_date_once_and_are_in_utc() -> None:
+    start = datetime(2026, 10, 1, 10, 2, tzinfo=UTC)
+    assert say.period(start, start + timedelta(minutes=43)) == "2026-10-01 10:02 to 10:45 UTC"
+    assert say.period(start, start + timedelta(days=1)) == "2026-10-01 10:02 to 2026-10-02 10:02 UTC"
+    assert say.period(start, start + timedelta(seconds=3)) == "2026-10-01 10:02 UTC"
+    assert say.period(None, start) == "2026-10-01 10:02 UTC"
+    assert say.period(None, None) == ""
+
+
+def test_clipping_says_how_much_is_missing() -> None:
+    assert say.clipped("a" * 30, 20) == "a" * 20 + " [... 10 more characters, see the log]"
+    assert say.clipped("short", 20) == "short"
+
+
+def test_messages_become_one_printable_line() -> None:
+    assert say.clean("two\r\n lines\x00 and \u202eright to left \ud800") == "two lines? and ?right to left ?"

@@ -1,0 +1,102 @@
+"""Connecting to the operations database: URL forms, session settings, and errors that help and betray nothing."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from include.errors import ErrorClass, Problem
+from include.ops.db import REPAIR, connect, driver_free, unreachable
+
+SECRET = "hunter2-is-secret"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("postgresql+psycopg://u:p@h:5432/db", "postgresql://u:p@h:5432/db"),
+        ("postgresql+psycopg2://u:p@h/db", "postgresql://u:p@h/db"),
+        ("postgres://u:p@h/db?sslmode=require", "postgresql://u:p@h/db?sslmode=require"),
+        ("postgresql://u:p@h/db", "postgresql://u:p@h/db"),
+        ("host=h dbname=db", "host=h dbname=db"),
+        ("host=h options=postgres+x://", "host=h options=postgres+x://"),
+    ],
+)
+def test_urls_of_sqlalchemy_and_airflow_become_those_of_libpq(given: str, expected: str) -> None:
+    assert driver_free(given) == expected
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_every_form_of_the_url_leads_to_the_same_database(ops_db: str, scheme: str) -> None:
+    url = ops_db.replace("postgresql://", f"{scheme}://")
+    with connect(url) as connection:
+        assert connection.execute("SELECT count(*) FROM ops.limiters").fetchone() == (0,)
+
+
+def test_a_session_has_the_settings_that_the_ledger_relies_on(ops_db: str) -> None:
+    names = ("search_path", "TimeZone", "transaction_isolation", "application_name")
+    with connect(ops_db, application_name="x" * 100) as connection:
+        found = {name: connection.execute(f"SHOW {name}").fetchone() for name in names}
+        assert connection.autocommit is False
+    assert found == {
+        "search_path": ("ops,public",),
+        "TimeZone": ("UTC",),
+        "transaction_isolation": ("read committed",),
+        "application_name": ("x" * 63,),
+    }
+
+
+def test_options_of_the_url_are_kept_beside_ours(ops_db: str) -> None:
+    with connect(f"{ops_db}&options=-c%20statement_timeout%3D7s") as connection:
+        assert connection.execute("SHOW statement_timeout").fetchone() == ("7s",)
+        assert connection.execute("SHOW search_path").fetchone() == ("ops,public",)
+
+
+def test_a_session_says_which_process_it_serves(ops_db: str) -> None:
+    import os
+
+    with connect(ops_db) as connection:
+        assert connection.execute("SHOW application_name").fetchone() == (f"nba pid {os.getpid()}",)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://user:{SECRET}@127.0.0.1:1/db",
+        f"postgresql+psycopg://user:{SECRET}@127.0.0.1:1/db",
+        f"host=127.0.0.1 port=1 password={SECRET}",
+    ],
+)
+def test_a_database_that_is_away_is_named_without_its_password(url: str) -> None:
+    with pytest.raises(Problem) as failed:
+        connect(url, connect_timeout=2)
+    assert failed.value.error_class is ErrorClass.STORAGE
+    assert failed.value.message.startswith("the operations database (ops_db) failed: ")
+    assert failed.value.message.endswith(f": {REPAIR}")
+    assert "127.0.0.1" in failed.value.message
+    assert SECRET not in str(failed.value)
+    assert failed.value.__suppress_context__
+
+
+@pytest.mark.parametrize("url", [f"mysql://user:{SECRET}@h/db", f"user:{SECRET}@h/db", f"password={SECRET} {SECRET}"])
+def test_a_url_that_is_none_is_not_quoted(url: str) -> None:
+    with pytest.raises(Problem) as failed:
+        connect(url)
+    assert failed.value == Problem(
+        error_class=ErrorClass.STORAGE,
+        message="the Airflow connection ops_db is not a Postgres URL: write postgresql://user:password@host:5432/database",
+    )
+
+
+def test_the_servers_words_are_kept_on_one_line_without_the_secret() -> None:
+    problem = unreachable(psycopg.OperationalError(f"no entry\n  for {SECRET}"), secret=SECRET)
+    assert problem.message == f"the operations database (ops_db) failed: no entry for ***: {REPAIR}"
+
+
+@pytest.mark.parametrize(
+    "statement", ["SELECT * FROM ops.nothing_like_it", "SELECT ops.nothing_like_it()", "CREATE TABLE nowhere.x ()"]
+)
+def test_missing_tables_call_for_the_migration(ops_db: str, statement: str) -> None:
+    with connect(ops_db) as connection, pytest.raises(psycopg.Error) as failed:
+        connection.execute(statement)
+    assert unreachable(failed.value).message.endswith(": bring its tables up to date: python -m include.ops migrate")

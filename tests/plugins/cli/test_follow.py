@@ -1,0 +1,130 @@
+"""Following a window: what is counted, what is printed and when, without an Airflow to follow."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+
+import pytest
+from rich.console import Console
+
+from include.partition import days_between
+from nba_airflow.cli.follow import Progress, follow, progress, spoken
+from nba_airflow.metadata.runs import Run
+
+FIRST = date(2025, 1, 1)
+
+
+def window(length: int) -> list[date]:
+    return days_between(FIRST, FIRST + timedelta(days=length - 1))
+
+
+def runs(*states: str) -> dict[date, Run]:
+    """One run per date from FIRST on; an empty state is a date without a run."""
+    return {
+        day: Run(day=day, run_id=f"backfill__{day}", state=state, backfill_id=1)
+        for day, state in zip(window(len(states)), states, strict=True)
+        if state
+    }
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 s"),
+        (45.4, "45 s"),
+        (89.4, "89 s"),
+        (90, "2 min"),
+        (720, "12 min"),
+        (5370, "1 h 30 min"),
+        (5400, "1 h 30 min"),
+        (11_100, "3 h 05 min"),
+        (360_000, "100 h 00 min"),
+    ],
+)
+def test_seconds_are_spoken_in_the_unit_that_fits(seconds: float, words: str) -> None:
+    assert spoken(seconds) == words
+
+
+def test_progress_counts_the_tracked_dates_and_speaks_of_the_pace_since_following_began() -> None:
+    found = runs("success", "failed", "running", "queued", "", "success")
+    now = progress(found, window(5), ended_before=1, elapsed=30.0)
+    assert now == Progress(total=5, ended=2, failed=1, eta=90.0)
+    assert now.line() == "2 of 5 dates | 1 ended well | 1 failed | 2 min left"
+
+
+def test_there_is_no_guess_before_a_date_has_ended_and_none_after_the_last() -> None:
+    none_yet = progress(runs("running", "success"), window(2), ended_before=1, elapsed=60.0)
+    done = progress(runs("success", "success"), window(2), ended_before=1, elapsed=60.0)
+    assert [p.line() for p in (none_yet, done)] == [
+        "1 of 2 dates | 1 ended well | 0 failed",
+        "2 of 2 dates | 2 ended well | 0 failed",
+    ]
+
+
+class Script:
+    """Airflow's books at one second after the other; the last page stays."""
+
+    def __init__(self, *pages: Mapping[date, Run]) -> None:
+        self.pages = iter(pages)
+        self.seconds = 0.0
+        self.page: Mapping[date, Run] = {}
+
+    def read(self) -> Mapping[date, Run]:
+        self.page = next(self.pages, self.page)
+        return self.page
+
+    def clock(self) -> float:
+        return self.seconds
+
+    def pause(self, seconds: float) -> None:
+        self.seconds += seconds
+        assert self.seconds < 1000, "it never ends"
+
+    def lines(self, tracked: list[date]) -> list[str]:
+        """What is printed where there is no terminal."""
+        console = Console(file=io.StringIO(), width=120)
+        assert follow(self.read, tracked, console, clock=self.clock, pause=self.pause) is self.page
+        assert isinstance(console.file, io.StringIO)
+        return console.file.getvalue().splitlines()
+
+
+def one_by_one(length: int, *, failed: int = 0) -> Iterator[Mapping[date, Run]]:
+    """One more date has ended on every page; the first ``failed`` ones badly."""
+    for ended in range(length + 1):
+        bad, good = min(failed, ended), max(ended - failed, 0)
+        yield runs(*["failed"] * bad, *["success"] * good, *["running"] * (length - ended))
+
+
+def test_a_line_is_printed_every_tenth_date_and_at_the_end() -> None:
+    assert Script(*one_by_one(23, failed=2)).lines(window(23)) == [
+        "10 of 23 dates | 8 ended well | 2 failed | 13 s left",
+        "20 of 23 dates | 18 ended well | 2 failed | 3 s left",
+        "23 of 23 dates | 21 ended well | 2 failed",
+    ]
+
+
+def test_dates_that_had_ended_before_are_neither_reported_again_nor_part_of_the_pace() -> None:
+    pages = list(one_by_one(12))
+    assert Script(*pages[11:]).lines(window(12)) == ["12 of 12 dates | 12 ended well | 0 failed"]
+
+
+def test_window_without_a_date_to_wait_for_ends_at_once() -> None:
+    script = Script(runs("success", "success"))
+    assert script.lines(window(2)) == ["2 of 2 dates | 2 ended well | 0 failed"]
+    assert script.seconds == 0.0
+
+
+def test_date_whose_run_is_not_there_yet_is_waited_for() -> None:
+    script = Script(runs("success", ""), runs("success", ""), runs("success", "queued"), runs("success", "failed"))
+    assert script.lines(window(2)) == ["2 of 2 dates | 1 ended well | 1 failed"]
+    assert script.seconds == 3.0
+
+
+def test_many_dates_that_end_together_make_one_line() -> None:
+    script = Script(runs(*["running"] * 40), runs(*["success"] * 35, *["running"] * 5), runs(*["success"] * 40))
+    assert script.lines(window(40)) == [
+        "35 of 40 dates | 35 ended well | 0 failed | 0 s left",
+        "40 of 40 dates | 40 ended well | 0 failed",
+    ]

@@ -1,0 +1,126 @@
+"""What a summary says beyond its dates: the plan and the credits that are left. It goes out without them too."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from include.limits.allowance import month_of
+from include.mail.report import DateResult, Report
+from include.ops import batches
+from include.ops.db import connect
+from include.parsing.nbacom import SCHEDULE
+from include.warehouse.local import LocalWarehouse
+from nba_airflow.plan_vs_actual import games_of, with_figures
+
+DAY = date(2025, 1, 15)
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+HOSTS = ("balldontlie", "the_odds_api")
+
+
+@pytest.fixture
+def db(ops_db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[psycopg.Connection[Any]]:
+    for name in HOSTS:
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps({"conn_type": "http", "host": "http://x"}))
+    for name, url in (("raw_store", f"file://{tmp_path}/raw"), ("warehouse", f"duckdb://{tmp_path}/warehouse")):
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps({"conn_type": "generic", "extra": {"url": url}}))
+    with connect(ops_db) as connection:
+        connection.execute("TRUNCATE ops.credit_months")
+        yield connection
+
+
+def report(dag_id: str = "bdl_box_scores", *, games: Sequence[int | None] = (11, None, 8), **more: Any) -> Report:
+    dates = [
+        DateResult(day=DAY + timedelta(days=n), outcome="complete" if count else "failed", games_expected=count)
+        for n, count in enumerate(games)
+    ]
+    facts: dict[str, Any] = {"kind": "backfill", "state": "finished", "requests": 0, "credits_used": 0, **more}
+    return Report(
+        batch_id="1",
+        dag_id=dag_id,
+        first_day=DAY,
+        last_day=dates[-1].day,
+        started_at=AT,
+        ended_at=AT,
+        dates=dates,
+        **facts,
+    )
+
+
+def planned(found: Report) -> tuple[int | None, int | None, int | None]:
+    """Requests and credits of the plan, and the credits left."""
+    return found.planned_requests, found.planned_credits, found.credits_left
+
+
+def test_free_source_has_a_plan_without_credits(db: psycopg.Connection[Any]) -> None:
+    found = with_figures(db, report())
+    assert planned(found) == (6, None, None)
+    assert found.planned_minutes == pytest.approx(6 / 60)
+
+
+def test_dates_that_the_schedule_knows_take_one_request_less(db: psycopg.Connection[Any], tmp_path: Path) -> None:
+    LocalWarehouse(tmp_path / "warehouse").replace(SCHEDULE, DAY, [])
+    assert planned(with_figures(db, report())) == (5, None, None)
+
+
+def test_paid_source_tells_what_is_left_of_the_month(db: psycopg.Connection[Any]) -> None:
+    month = month_of(datetime.now(UTC).date())
+    db.execute("INSERT INTO ops.credit_months (account, month, billed) VALUES ('the_odds_api', %s, 120)", (month,))
+    games = 11 + 10 + 8  # where nobody counted, the others' average
+    found = with_figures(db, report("odds_api_props"))
+    assert planned(found) == (3 + games + 2 * 3, 3 + 10 * games + 3 * 31, 380)
+
+
+@pytest.mark.parametrize("kind", ["rerun", "live"])
+def test_only_backfills_and_catchup_have_a_plan(db: psycopg.Connection[Any], kind: str) -> None:
+    assert planned(with_figures(db, report("odds_api_props", kind=kind))) == (None, None, 500)
+    assert planned(with_figures(db, report(kind="catchup"))) == (6, None, None)
+
+
+def test_dates_that_had_an_outcome_before_have_no_plan(db: psycopg.Connection[Any]) -> None:
+    batch_id = batches.current(db, "bdl_box_scores", batches.CATCHUP).batch_id
+    batches.register(db, batch_id, {"run": DAY})
+    insert = "INSERT INTO ops.outcomes (dag_id, run_id, day, endpoint, task, attempt, outcome, started_at, ended_at)"
+    insert += " VALUES ('bdl_box_scores', 'run', %s, 'box_scores', 'audit', %s, 'complete', now(), now() + %s)"
+    found = []
+    for attempt, when in enumerate((timedelta(hours=1), -timedelta(hours=1))):
+        db.execute(insert, (DAY, attempt, when))
+        found.append(planned(with_figures(db, replace(report(kind="catchup"), batch_id=batch_id))))
+    assert found == [(6, None, None), (None, None, None)]
+
+
+def test_without_any_count_of_games_there_is_no_plan(db: psycopg.Connection[Any]) -> None:
+    nothing = report(games=(None, None))
+    assert (games_of(nothing), with_figures(db, nothing)) == ({}, nothing)
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "missing", "said"),
+    [
+        ("bdl_box_scores", "BALLDONTLIE", "Airflow connection balldontlie is not defined"),
+        ("bdl_box_scores", "WAREHOUSE", "Airflow connection warehouse is not defined"),
+        ("removed_dag", "", "removed_dag has no spec any more"),
+    ],
+)
+def test_summary_goes_out_without_figures_that_nobody_knows(
+    db: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    dag_id: str,
+    missing: str,
+    said: str,
+) -> None:
+    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "sqlite://")
+    monkeypatch.delenv(f"AIRFLOW_CONN_{missing}", raising=False)
+    before = report(dag_id)
+    with caplog.at_level(logging.WARNING, logger="nba_airflow.plan_vs_actual"):
+        assert with_figures(db, before) == before
+    assert said in caplog.text
