@@ -10,9 +10,10 @@ One row per listed player and game in `raw.bdl_box_scores`; players who did not 
 | Limit | 60 requests a minute (ALL-STAR tier; 5 on the free one, 600 on GOAT) |
 | Requests a date | 1, and 1 for the list of games while `nbacom_schedule` does not have the date |
 
-Oddities: a game that was not played yet is answered with status 200 and no players, so games are counted, not bodies.
-Until the 2024-25 season a game has no `id`, `datetime` and `plus_minus`. A key of a lower tier answers 401 as well.
-Final scores can change hours later (stat corrections): `--refetch` asks again and reports them.
+Oddities: a game that was not played yet is answered with status 200 and no players, so games are
+counted, not bodies. Until the 2024-25 season a game has no `id`, `datetime` and `plus_minus`. A key
+of a lower tier answers 401 as well. Final scores can change hours later (stat corrections):
+`--refetch` asks again and reports them.
 """
 
 from include.parsing import balldontlie

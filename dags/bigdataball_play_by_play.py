@@ -5,14 +5,14 @@ One row per play in `raw.bigdataball_play_by_play`, from the files of a shared G
 | | |
 | --- | --- |
 | Reference | https://developers.google.com/workspace/drive/api/reference/rest/v3/files/list |
-| Connection, pool | `bigdataball` (Google type, key file of a service account in the extra's `keyfile_dict`) |
-| Partition | US/Eastern game date; files appear 4:00 to 7:00 Pacific the next morning, and are late after noon |
+| Connection, pool | `bigdataball` (Google type; extra `keyfile_dict`: a service account's key) |
+| Partition | US/Eastern game date; files come 4:00 to 7:00 Pacific the next day, late after noon |
 | Limit | none published; 600 requests a minute kept as a courtesy |
 | Requests a date | 1 list, and 1 download a game |
 
-Oddities: `name contains` matches prefixes, so the exact date is looked at again; `...combined-stats.csv` files are
-skipped; `game_id` loses its leading zeros in the file. Needs `nbacom_schedule` for the date, since a file that is
-missing is not listed either.
+Oddities: `name contains` matches prefixes, so the exact date is looked at again;
+`...combined-stats.csv` files are skipped; `game_id` loses its leading zeros in the file. Needs
+`nbacom_schedule` for the date, since a file that is missing is not listed either.
 """
 
 from datetime import time
@@ -49,7 +49,9 @@ SOURCE = Source(
                 },
                 pages=Cursor(path="nextPageToken", param="pageToken"),
             ),
-            request=Get(path="/drive/v3/files/{file_id}", params={**SHARED, "alt": "media"}, accept="csv"),
+            request=Get(
+                path="/drive/v3/files/{file_id}", params={**SHARED, "alt": "media"}, accept="csv"
+            ),
             items=bigdataball.items,
             per_game=True,
             rows=bigdataball.rows,

@@ -1,17 +1,19 @@
 """### NBA.com: box scores and play by play
 
-One row per player who played in `raw.nbacom_player_box_scores`, one per action in `raw.nbacom_play_by_play`.
+One row per player who played in `raw.nbacom_player_box_scores`, one per action in
+`raw.nbacom_play_by_play`.
 
 | | |
 | --- | --- |
-| Reference | https://github.com/swar/nba_api/blob/master/docs/nba_api/stats/endpoints/leaguegamelog.md |
+| Reference | https://github.com/swar/nba_api (docs/nba_api/stats/endpoints/leaguegamelog.md) |
 | Connection, pool | `nba_stats` and `nba_cdn` (no keys; proxies in the extra) |
 | Partition | US/Eastern game date, final about 6:00 the next morning |
 | Limit | 100 requests a minute and address; works without proxies |
 | Requests a date | 1 per season type of the date's games, and 1 a game |
 
-Oddities: cloud addresses hang or get 403 pages, which are never taken for "no games". A wrong `SeasonType` answers
-with an empty 200. Needs `nbacom_schedule` for the date: without it the outcome is `unverified`.
+Oddities: cloud addresses hang or get 403 pages, which are never taken for "no games". A wrong
+`SeasonType` answers with an empty 200. Needs `nbacom_schedule` for the date: without it the outcome
+is `unverified`.
 """
 
 from include.parsing import nbacom
@@ -48,7 +50,10 @@ SOURCE = Source(
         Endpoint(
             name="play_by_play",
             table=nbacom.PLAY_BY_PLAY,
-            request=Get(path="/static/json/liveData/playbyplay/playbyplay_{game_id}.json", connection=CDN.connection),
+            request=Get(
+                path="/static/json/liveData/playbyplay/playbyplay_{game_id}.json",
+                connection=CDN.connection,
+            ),
             items=nbacom.play_by_play_items,
             per_game=True,
             rows=nbacom.play_by_play_rows,

@@ -5,19 +5,19 @@ Closing player lines in `raw.odds_api_player_props`, featured lines in `raw.odds
 | | |
 | --- | --- |
 | Reference | https://the-odds-api.com/liveapi/guides/v4/#get-historical-event-odds |
-| Connection, pool | `the_odds_api` (password = API key, sent as `apiKey`; redacted wherever URLs are written) |
+| Connection, pool | `the_odds_api` (password = API key; redacted wherever URLs are written) |
 | Partition | US/Eastern date of tip-off; snapshots are historical, final at once |
 | Limit | 30 requests a second; 500 credits a month, 100 of them kept for live runs |
-| Credits a date | 10 per game, market and region of props, 30 per region of game lines, 2 for the lists of events |
+| Credits a date | props 10 per game, market and region; game lines 30 per region; lists 2 |
 
-Oddities: a season of one player market costs 13,424 credits. A snapshot lists other dates and running games too, so
-each game's props are taken strictly before its own tip-off. Game lines are one snapshot for the whole date, before its
-first tip-off: those of later games are hours older (`minutes_before_tip` says how much). 401 means a bad key, no
-credits or the wrong plan: the `error_code` tells. What does not fit the credits of today waits, deferred, as
-`quota_wait`.
+Oddities: a season of one player market costs 13,424 credits. A snapshot lists other dates and
+running games too, so each game's props are taken strictly before its own tip-off. Game lines are
+one snapshot for the whole date, before its first tip-off: those of later games are hours older
+(`minutes_before_tip` says how much). 401 means a bad key, no credits or the wrong plan: the
+`error_code` tells. What does not fit the credits of today waits, deferred, as `quota_wait`.
 
-Needs `nbacom_schedule` for the date: a postponed game stays listed here, and without the schedule it counts as
-expected.
+Needs `nbacom_schedule` for the date: a postponed game stays listed here, and without the schedule
+it counts as expected.
 """
 
 from datetime import time
@@ -31,8 +31,8 @@ LINES = ("h2h", "spreads", "totals")
 MINUTES_BEFORE_TIP_OFF = 5
 PRICES = {"regions": "us", "oddsFormat": "decimal", "date": "{snapshot}"}
 SPORT = "/v4/historical/sports/basketball_nba"
-# As soon as they are available: a snapshot of the past does not change, so asking again in half an hour would only pay
-# for the same answer again.
+# As soon as they are available: a snapshot of the past does not change, so asking again in half an
+# hour would only pay for the same answer again.
 LATE = time(6, 0)
 
 THE_ODDS_API = Host(

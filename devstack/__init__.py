@@ -1,1 +1,2 @@
-"""The whole system on one machine: environment, processes and demo behind `make up`, `make down` and `make demo`."""
+"""The whole system on one machine: environment, processes and demo behind `make up`, `make down`
+and `make demo`."""

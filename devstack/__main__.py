@@ -24,9 +24,13 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("up", "demo", "supervise"):
         command = commands.add_parser(name)
-        command.add_argument("--recorded", help="folder with a manifest.json: the sandbox serves these bodies")
+        command.add_argument(
+            "--recorded", help="folder with a manifest.json: the sandbox serves these bodies"
+        )
         if name == "demo":
-            command.add_argument("--sources", default="bdl_box_scores", help="comma-separated DAG ids, or all")
+            command.add_argument(
+                "--sources", default="bdl_box_scores", help="comma-separated DAG ids, or all"
+            )
     for name in ("down", "status"):
         commands.add_parser(name)
     args = parser.parse_args()
@@ -45,7 +49,9 @@ def main() -> int:
         print(f"stopped {control.down(at)} processes")
         return 0
     if args.command == "status":
-        print(control.state(at) if control.supervisor_pid(at) else "nothing runs; make up starts it")
+        print(
+            control.state(at) if control.supervisor_pid(at) else "nothing runs; make up starts it"
+        )
         return 0
     from devstack.demo import demo
 

@@ -1,4 +1,5 @@
-"""What the local installation's connections hold: every upstream is the sandbox, every store a folder."""
+"""What the local installation's connections hold: every upstream is the sandbox, every store a
+folder."""
 
 from __future__ import annotations
 
@@ -12,13 +13,15 @@ from include.storage.local import write_atomically
 KEY = "sandbox-key"  # the sandbox's own, published in its documentation: not a secret
 PEOPLE = {"sender": "NBA backfill <backfill@localhost>", "recipients": ["operators@localhost"]}
 
-# The sandbox bills like a paid plan: 500 credits a month would hold a week of one market back for months.
+# The sandbox bills like a paid plan: 500 credits a month would hold a week of one market back for
+# months.
 MONTHLY_CREDITS = 20_000
 PLAN = {"credits": {"monthly": MONTHLY_CREDITS, "live_reserve": 500, "spread": False}}
 
 
 def write_connections(at: Home, sandbox: str, ops: str) -> Path:
-    """Writes `.airflow/connections.json` (mode 600, Airflow's import format); ``sandbox`` and ``ops`` are URLs."""
+    """Writes `.airflow/connections.json` (mode 600, Airflow's import format); ``sandbox`` and
+    ``ops`` are URLs."""
     found: dict[str, dict[str, Any]] = {
         name: {"conn_type": "http", "host": f"{sandbox}/{name}", "password": KEY}
         for name in ("balldontlie", "the_odds_api", "nba_stats", "nba_cdn")
@@ -29,9 +32,20 @@ def write_connections(at: Home, sandbox: str, ops: str) -> Path:
         "host": f"{sandbox}/bigdataball",
         "extra": json.dumps({"keyfile_dict": _service_account(at, f"{sandbox}/bigdataball/token")}),
     }
-    stores = {"raw_store": f"file://{at.data}/raw", "warehouse": f"duckdb://{at.data}/warehouse", "ops_db": ops}
-    found |= {name: {"conn_type": "generic", "extra": json.dumps({"url": url})} for name, url in stores.items()}
-    found["mail"] = {"conn_type": "generic", "host": f"file://{at.outbox}", "extra": json.dumps(PEOPLE)}
+    stores = {
+        "raw_store": f"file://{at.data}/raw",
+        "warehouse": f"duckdb://{at.data}/warehouse",
+        "ops_db": ops,
+    }
+    found |= {
+        name: {"conn_type": "generic", "extra": json.dumps({"url": url})}
+        for name, url in stores.items()
+    }
+    found["mail"] = {
+        "conn_type": "generic",
+        "host": f"file://{at.outbox}",
+        "extra": json.dumps(PEOPLE),
+    }
     return _private(at.airflow / "connections.json", json.dumps(found, indent=1))
 
 
@@ -41,14 +55,19 @@ def write_sandbox_config(at: Home) -> Path:
 
 
 def _service_account(at: Home, token_uri: str) -> dict[str, str]:
-    """A key file as Google issues them, its key made here: only the sandbox's token endpoint takes it."""
+    """A key file as Google issues them, its key made here: only the sandbox's token endpoint takes
+    it."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
 
     path = at.airflow / "sandbox-service-account.pem"
     if not path.is_file():
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        form = (
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
         _private(path, key.private_bytes(*form).decode())
     return {
         "type": "service_account",

@@ -27,7 +27,8 @@ def state(at: Home) -> dict[str, Any]:
 
 
 def up(at: Home, sandbox_options: list[str]) -> dict[str, Any]:
-    """Starts the supervisor unless it runs, and waits until everything is healthy. Returns its ports and pids.
+    """Starts the supervisor unless it runs, and waits until everything is healthy. Returns its
+    ports and pids.
 
     Raises SystemExit with the log to look at when it does not get there.
     """
@@ -45,7 +46,10 @@ def up(at: Home, sandbox_options: list[str]) -> dict[str, Any]:
         if phase == "ready":
             return now
         if phase in ("failed", "stopped") or (elapsed > FIRST_WORD and supervisor_pid(at) is None):
-            raise SystemExit(f"starting failed: {now.get('error', 'the supervisor ended')}; logs are in {at.logs}")
+            raise SystemExit(
+                f"starting failed: {now.get('error', 'the supervisor ended')}; logs are in"
+                f" {at.logs}"
+            )
         time.sleep(0.2)
     raise SystemExit(f"not ready after {PATIENCE} s (last: {said}); logs are in {at.logs}")
 
@@ -67,7 +71,8 @@ def _start_supervisor(at: Home, sandbox_options: list[str]) -> None:
 
 
 def down(at: Home) -> int:
-    """Stops the supervisor, then whatever of its children a crash has left. Returns how many processes that were."""
+    """Stops the supervisor, then whatever of its children a crash has left. Returns how many
+    processes that were."""
     count = 0
     if pid := supervisor_pid(at):
         count = 1 + len(psutil.Process(pid).children(recursive=True))

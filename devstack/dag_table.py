@@ -1,4 +1,5 @@
-"""The README's table of DAGs, from the specs: `python -m devstack.dag_table` rewrites it, a test compares it."""
+"""The README's table of DAGs, from the specs: `python -m devstack.dag_table` rewrites it, a test
+compares it."""
 
 from __future__ import annotations
 
@@ -21,7 +22,9 @@ def table() -> str:
         doc = ast.get_docstring(ast.parse(path.read_text())) or ""
         what = doc.splitlines()[0].removeprefix("### ")
         source = known.get(path.stem)
-        tables = "<br>".join(f"`{endpoint.table}`" for endpoint in source.endpoints) if source else ""
+        tables = (
+            "<br>".join(f"`{endpoint.table}`" for endpoint in source.endpoints) if source else ""
+        )
         limits = "<br>".join(_limits(source)) if source else ""
         lines.append(f"| [`{path.stem}`](dags/{path.name}) | {what} | {tables} | {limits} |")
     return "\n".join(lines) + "\n"
@@ -32,13 +35,17 @@ def _limits(source: Source) -> list[str]:
     for host in source.hosts:
         each = [f"{w.limit} requests / {w.seconds:g} s" for w in host.windows]
         if host.credits:
-            each.append(f"{host.credits.monthly} credits / month, {host.credits.live_reserve} kept for live runs")
+            each.append(
+                f"{host.credits.monthly} credits / month, {host.credits.live_reserve} kept for live"
+                " runs"
+            )
         found.append(f"{host.connection}: {', '.join(each)}")
     return found
 
 
 def updated(readme: str) -> str:
-    """The README's text with the table as it is now. Raises ValueError where its marks are missing."""
+    """The README's text with the table as it is now. Raises ValueError where its marks are
+    missing."""
     if not _BLOCK.search(readme):
         raise ValueError("README.md has lost the marks <!-- dags:begin --> and <!-- dags:end -->")
     return _BLOCK.sub(lambda found: found[1] + table() + found[2], readme)

@@ -1,4 +1,5 @@
-"""`make demo`: the main job from nothing to a healed date, with the commands that an operator types."""
+"""`make demo`: the main job from nothing to a healed date, with the commands that an operator
+types."""
 
 from __future__ import annotations
 
@@ -18,38 +19,58 @@ from include.warehouse.local import LocalWarehouse
 
 DAG = "bdl_box_scores"
 OTHERS = ("nbacom_schedule", "nbacom_box_scores", "odds_api_props", "bigdataball_play_by_play")
-LEAGUE_WINDOW = (date(2024, 12, 21), date(2024, 12, 27))  # 2024-12-24 has no games, in the sandbox as in the world
-RECORDED_WINDOW = (date(2026, 1, 6), date(2026, 1, 12))  # 2026-01-09 was recorded, the days around it are empty there
+LEAGUE_WINDOW = (
+    date(2024, 12, 21),
+    date(2024, 12, 27),
+)  # 2024-12-24 has no games, in the sandbox as in the world
+RECORDED_WINDOW = (
+    date(2026, 1, 6),
+    date(2026, 1, 12),
+)  # 2026-01-09 was recorded, the days around it are empty there
 RECORDED_DAY = date(2024, 1, 15)
 
 
 def demo(at: Home, sandbox_options: list[str], sources: str) -> int:
-    """Runs the story; returns 0 only if each step ended as it should: one date red, then healed, all rows in place.
+    """Runs the story; returns 0 only if each step ended as it should: one date red, then healed,
+    all rows in place.
 
-    ``sources``: DAG ids with commas between, or ``all``. Where one is unknown nothing is started and 2 returned.
+    ``sources``: DAG ids with commas between, or ``all``. Where one is unknown nothing is started
+    and 2 returned.
     """
     if unknown := _asked(sources) - {DAG, *OTHERS}:
         known = ", ".join((DAG, *OTHERS))
-        _say(f"SOURCES={sources}: no such DAG {', '.join(sorted(unknown))}; there are {known}; or all")
+        _say(
+            f"SOURCES={sources}: no such DAG {', '.join(sorted(unknown))}; there are {known};"
+            " or all"
+        )
         return 2
     began = time.monotonic()
     recorded = bool(sandbox_options)
     _title("Starting Postgres, the sandbox and Airflow")
     ready = control.up(at, sandbox_options)
     if (served := control.state(at).get("recorded", False)) != recorded:
-        _say(f"The sandbox runs {'with' if served else 'without'} recorded answers: starting again.")
+        _say(
+            f"The sandbox runs {'with' if served else 'without'} recorded answers: starting again."
+        )
         control.down(at)
         ready = control.up(at, sandbox_options)
     sandbox = f"http://127.0.0.1:{ready['ports']['sandbox']}"
     first, last = RECORDED_WINDOW if recorded else LEAGUE_WINDOW
     broken = date(2026, 1, 9) if recorded else first + timedelta(days=4)
     _request(f"{sandbox}/_sandbox/faults", "DELETE")
-    fault = {"source": "balldontlie", "endpoint": "box_scores", "day": str(broken), "kind": "missing_game", "times": 1}
+    fault = {
+        "source": "balldontlie",
+        "endpoint": "box_scores",
+        "day": str(broken),
+        "kind": "missing_game",
+        "times": 1,
+    }
     _request(f"{sandbox}/_sandbox/faults", "POST", [fault])
 
     _title(f"Backfilling {first}..{last}; Ball Don't Lie will lack one game of {broken} at first")
     window = f"{DAG} -s {first} -e {last}"
-    # A demo that ran before left its runs: they are run again, and asked for again, so that the story is the same.
+    # A demo that ran before left its runs: they are run again, and asked for again, so that the
+    # story is the same.
     code = _airflow(at, f"dags backfill {window} --refetch -y", attach=window)
     if code != 1:
         _say(f"The backfill should have ended with 1 (one date is partial), it ended with {code}.")
@@ -65,7 +86,9 @@ def demo(at: Home, sandbox_options: list[str], sources: str) -> int:
     if recorded:
         days = [RECORDED_DAY, *days]
         _title(f"The other recorded date, in the API's shape of 2024: {RECORDED_DAY}")
-        if code := _airflow(at, f"dags backfill {DAG} -s {RECORDED_DAY} -e {RECORDED_DAY} --reset-dagruns -y"):
+        if code := _airflow(
+            at, f"dags backfill {DAG} -s {RECORDED_DAY} -e {RECORDED_DAY} --reset-dagruns -y"
+        ):
             _say(f"It should have been complete, the command ended with {code}.")
             return 1
 
@@ -86,11 +109,14 @@ def demo(at: Home, sandbox_options: list[str], sources: str) -> int:
 
 
 def _asked(sources: str) -> set[str]:
-    return {DAG, *OTHERS} if sources == "all" else {name.strip() for name in sources.split(",")} - {""}
+    return (
+        {DAG, *OTHERS} if sources == "all" else {name.strip() for name in sources.split(",")} - {""}
+    )
 
 
 def _others(sources: str) -> tuple[str, ...]:
-    """The DAGs beside the first one that were asked for; the schedule leads, the rest is counted against it."""
+    """The DAGs beside the first one that were asked for; the schedule leads, the rest is counted
+    against it."""
     return tuple(dag for dag in OTHERS if dag in _asked(sources))
 
 
@@ -117,8 +143,8 @@ def _table(at: Home, days: list[date]) -> bool:
     found = {
         day: numbers
         for day, *numbers in connection.execute(
-            "SELECT game_date, count(DISTINCT home_tricode), count(*), count(*) FILTER (did_not_play), sum(pts)"
-            " FROM raw.bdl_box_scores GROUP BY game_date"
+            "SELECT game_date, count(DISTINCT home_tricode), count(*), count(*) FILTER"
+            " (did_not_play), sum(pts) FROM raw.bdl_box_scores GROUP BY game_date"
         ).fetchall()
     }
     _say(f"  {'date':<12}{'games':>6}{'rows':>7}{'did not play':>14}{'points':>8}")
@@ -141,13 +167,19 @@ def _rows_per_table(at: Home, days: list[date]) -> None:
     ).fetchall()
     _say(f"\n  {'rows':<28}" + "".join(f"{day:%m-%d}".rjust(8) for day in days))
     for (name,) in views:
-        counted = dict(connection.execute(f'SELECT game_date, count(*) FROM raw."{name}" GROUP BY 1').fetchall())
+        counted = dict(
+            connection.execute(
+                f'SELECT game_date, count(*) FROM raw."{name}" GROUP BY 1'
+            ).fetchall()
+        )
         _say(f"  {name:<28}" + "".join(str(counted.get(day, 0)).rjust(8) for day in days))
 
 
 def _request(url: str, method: str, body: Any = None) -> None:
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data=data, method=method, headers={"Content-Type": "application/json"})
+    request = urllib.request.Request(
+        url, data=data, method=method, headers={"Content-Type": "application/json"}
+    )
     with urllib.request.urlopen(request, timeout=10):
         return
 

@@ -1,4 +1,5 @@
-"""Where the local installation lives, and the environment that makes `airflow` find it (`.airflow/env`)."""
+"""Where the local installation lives, and the environment that makes `airflow` find it
+(`.airflow/env`)."""
 
 from __future__ import annotations
 
@@ -67,7 +68,8 @@ class Home:
 
 
 def home() -> Home:
-    """The installation of this checkout, or of ``NBA_ROOT`` (tests put theirs into a temporary folder)."""
+    """The installation of this checkout, or of ``NBA_ROOT`` (tests put theirs into a temporary
+    folder)."""
     return Home(root=Path(os.environ.get("NBA_ROOT") or ROOT).resolve())
 
 
@@ -106,8 +108,8 @@ def _kept(at: Home) -> dict[str, str]:
 def choose_ports(at: Home) -> dict[str, int]:
     """A free loopback port per service; a busy default is passed over, not fought for.
 
-    Installations elsewhere than in the checkout (tests start two at once) begin to look at places of their own: a
-    port that is free now may be somebody's a second later.
+    Installations elsewhere than in the checkout (tests start two at once) begin to look at places
+    of their own: a port that is free now may be somebody's a second later.
     """
     ports: dict[str, int] = {}
     away = 0 if at.root == ROOT else 1000 + 4 * (crc32(str(at.root).encode()) % 5000)
@@ -149,20 +151,27 @@ def write_environment(at: Home, *, ports: dict[str, int], metadata_url: str) -> 
         "AIRFLOW__API_AUTH__JWT_SECRET": kept["jwt_secret"],
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(at.logs / "tasks"),
         # Two lines a date while a backfill is created; the command's own plan says the same in two.
-        "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "airflow.models.backfill=ERROR airflow.serialization.definitions=ERROR",
+        "AIRFLOW__LOGGING__NAMESPACE_LEVELS": (
+            "airflow.models.backfill=ERROR airflow.serialization.definitions=ERROR"
+        ),
         "AIRFLOW__SCHEDULER__MAX_DAGRUNS_PER_LOOP_TO_SCHEDULE": "50",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
-        # Only the scheduler that owns a task notices that its heart stopped; a killed one's are taken over this often.
+        # Only the scheduler that owns a task notices that its heart stopped; a killed one's are
+        # taken over this often.
         "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     }
     write_atomically(
-        at.airflow / "ui-passwords.json", json.dumps({"admin": kept["ui_password"]}).encode(), replace=True
+        at.airflow / "ui-passwords.json",
+        json.dumps({"admin": kept["ui_password"]}).encode(),
+        replace=True,
     )
     (at.airflow / "ui-passwords.json").chmod(0o600)
-    lines = ["# Written by `make up`. Puts this installation's airflow into your shell: . .airflow/env"]
+    lines = [
+        "# Written by `make up`. Puts this installation's airflow into your shell: . .airflow/env"
+    ]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     lines.append(f'export PATH={shlex.quote(str(ROOT / ".venv" / "bin"))}:"$PATH"')
     write_atomically(at.env_file, "\n".join([*lines, ""]).encode(), replace=True)

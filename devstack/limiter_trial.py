@@ -1,8 +1,9 @@
-"""Proves the limiter against a judge with its own clock: ``python -m devstack.limiter_trial --processes 8 --limit 60``.
+"""Proves the limiter against a judge with its own clock: ``python -m devstack.limiter_trial
+--processes 8 --limit 60``.
 
-Worker processes send real HTTP requests to a judge that notes each arrival; some are killed with kill -9 and started
-again, or stopped for a second. The verdict is the fullest sliding window at the judge, and how much of the allowed
-rate was used.
+Worker processes send real HTTP requests to a judge that notes each arrival; some are killed with
+kill -9 and started again, or stopped for a second. The verdict is the fullest sliding window at the
+judge, and how much of the allowed rate was used.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ def worst_window(arrivals: Sequence[float], seconds: float) -> int:
 
 @dataclass(kw_only=True)
 class Judge:
-    """An upstream that answers after a random ``latency`` (from, to) in seconds and remembers when it was asked."""
+    """An upstream that answers after a random ``latency`` (from, to) in seconds and remembers when
+    it was asked."""
 
     latency: tuple[float, float]
     arrivals: list[float] = field(default_factory=list)
@@ -83,7 +85,8 @@ class Judge:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What the judge saw: ``worst`` of at most ``limit`` in any window, ``efficiency`` = used share of the rate."""
+    """What the judge saw: ``worst`` of at most ``limit`` in any window, ``efficiency`` = used share
+    of the rate."""
 
     limit: int
     seconds: float
@@ -96,8 +99,9 @@ class Verdict:
     def __str__(self) -> str:
         kept = "kept" if self.worst <= self.limit else "BROKEN"
         return (
-            f"limit {self.limit} per {self.seconds:g} s: {kept}, fullest window {self.worst}; "
-            f"{self.requests} requests, {self.efficiency:.1%} of the rate; {self.killed} killed, {self.stopped} stopped"
+            f"limit {self.limit} per {self.seconds:g} s: {kept}, fullest window {self.worst};"
+            f" {self.requests} requests, {self.efficiency:.1%} of the rate; {self.killed} killed,"
+            f" {self.stopped} stopped"
         )
 
 
@@ -114,14 +118,23 @@ def trial(
     jitter: float = 0.06,
     latency: tuple[float, float] = (0.01, 0.05),
 ) -> Verdict:
-    """Run ``processes`` workers flat out for ``windows`` windows against a judge; the database must be migrated.
+    """Run ``processes`` workers flat out for ``windows`` windows against a judge; the database must
+    be migrated.
 
-    ``jitter``: each request is held up by a random part of this many seconds between admission and sending
-    (2-63 ms were measured on a quiet machine). ``hold`` must exceed it, the latency, and a stop of one second.
+    ``jitter``: each request is held up by a random part of this many seconds between admission and
+    sending (2-63 ms were measured on a quiet machine). ``hold`` must exceed it, the latency, and a
+    stop of one second.
     """
     with Judge(latency=latency).serving() as judge:
         order = json.dumps(
-            {"url": url, "limit": limit, "seconds": seconds, "hold": hold, "jitter": jitter, "port": judge.port}
+            {
+                "url": url,
+                "limit": limit,
+                "seconds": seconds,
+                "hold": hold,
+                "jitter": jitter,
+                "port": judge.port,
+            }
         )
         workers = [_worker(order) for _ in range(processes)]
         resumed: list[threading.Timer] = []
@@ -195,10 +208,21 @@ def main() -> int:
     parser.add_argument("--limit", type=int, default=60)
     parser.add_argument("--seconds", type=float, default=6.0)
     parser.add_argument("--windows", type=float, default=3.0)
-    parser.add_argument("--kill", type=int, default=0, help="kill -9 and restart this many workers on the way")
-    parser.add_argument("--stop", type=int, default=0, help="stop this many workers for a second on the way")
-    parser.add_argument("--hold", type=float, default=2.0, help="seconds after which a killed worker's request is done")
-    parser.add_argument("--url", default="", help="operations database; without it a temporary Postgres is used")
+    parser.add_argument(
+        "--kill", type=int, default=0, help="kill -9 and restart this many workers on the way"
+    )
+    parser.add_argument(
+        "--stop", type=int, default=0, help="stop this many workers for a second on the way"
+    )
+    parser.add_argument(
+        "--hold",
+        type=float,
+        default=2.0,
+        help="seconds after which a killed worker's request is done",
+    )
+    parser.add_argument(
+        "--url", default="", help="operations database; without it a temporary Postgres is used"
+    )
     parser.add_argument("--worker", default="", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.worker:

@@ -1,4 +1,5 @@
-"""`make new-source NAME=my_source`: writes a source's two files from templates, ready for the conformance suite."""
+"""`make new-source NAME=my_source`: writes a source's two files from templates, ready for the
+conformance suite."""
 
 from __future__ import annotations
 
@@ -19,7 +20,9 @@ DAY = "2025-01-15"
 # Postgres and Drive allow 63 and more; the longest line of the template must stay within 120.
 LONGEST = 40
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
-SAYS_NOTHING = frozenset({"base", "common", "helper", "helpers", "manager", "misc", "util", "utils"})
+SAYS_NOTHING = frozenset(
+    {"base", "common", "helper", "helpers", "manager", "misc", "util", "utils"}
+)
 
 
 class BadName(ValueError):
@@ -27,11 +30,12 @@ class BadName(ValueError):
 
 
 def check(name: str) -> str:
-    """The name as it is. Raises BadName where it is malformed, reserved, or taken by a file, table or connection."""
+    """The name as it is. Raises BadName where it is malformed, reserved, or taken by a file, table
+    or connection."""
     if not _NAME.fullmatch(name) or len(name) > LONGEST or keyword.iskeyword(name):
         raise BadName(
-            f"{name!r} is no name for a source: lower-case words joined by _, at most {LONGEST} letters, for example"
-            " espn_injuries"
+            f"{name!r} is no name for a source: lower-case words joined by _, at most {LONGEST}"
+            " letters, for example espn_injuries"
         )
     if vague := SAYS_NOTHING.intersection(name.split("_")):
         raise BadName(f"{name!r} says nothing with {min(vague)!r}: name it for what it holds")
@@ -41,7 +45,13 @@ def check(name: str) -> str:
     known = sources().values()
     if name in {endpoint.table.name for source in known for endpoint in source.endpoints}:
         raise BadName(f"{name!r} exists: it is a table of another source")
-    stores = {connections.RAW_STORE, connections.WAREHOUSE, connections.OPS_DB, connections.MAIL, "default_pool"}
+    stores = {
+        connections.RAW_STORE,
+        connections.WAREHOUSE,
+        connections.OPS_DB,
+        connections.MAIL,
+        "default_pool",
+    }
     if name in stores | {host.connection for source in known for host in source.hosts}:
         raise BadName(f"{name!r} exists: it is the connection or pool of something else")
     return name
@@ -72,7 +82,8 @@ def main() -> int:
         sys.stdout.write(f"wrote {path.relative_to(ROOT)}\n")
     name = written[0].stem
     sys.stdout.write(
-        f"next: change both to what the source really answers, then `make fast`; put its key into connection {name}\n"
+        "next: change both to what the source really answers, then `make fast`; put its key into"
+        f" connection {name}\n"
     )
     return 0
 

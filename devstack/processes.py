@@ -1,4 +1,5 @@
-"""Child processes of one installation: each in a group of its own, stopped for certain, found again after a crash."""
+"""Child processes of one installation: each in a group of its own, stopped for certain, found again
+after a crash."""
 
 from __future__ import annotations
 
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import psutil
 
-MARK = "NBA_SUPERVISED"  # in the environment of every process that the supervisor starts, and of no shell
+MARK = (  # in the environment of every process that the supervisor starts, and of no shell
+    "NBA_SUPERVISED"
+)
 
 
 def spawn(
@@ -22,8 +25,8 @@ def spawn(
     with log.open("ab") as output:
         return subprocess.Popen(
             command,
-            # Airflow names its processes, which overwrites their environment and the mark with it (setproctitle 1.3),
-            # unless it is told to spare that.
+            # Airflow names its processes, which overwrites their environment and the mark with it
+            # (setproctitle 1.3), unless it is told to spare that.
             env={**env, MARK: mark, "SPT_NOENV": "1"},
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -48,7 +51,8 @@ def leftovers(mark: str) -> list[psutil.Process]:
 
 
 def session_of(pid: int) -> list[psutil.Process]:
-    """The live processes of the session that a spawned process led, whether it still lives or not."""
+    """The live processes of the session that a spawned process led, whether it still lives or
+    not."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -71,7 +75,10 @@ def stop(processes: Sequence[psutil.Process], *, patience: float) -> None:
         _signal(process, signal.SIGKILL)
     _, alive = psutil.wait_procs(alive, timeout=10)
     for process in alive:
-        print(f"process {process.pid} ({process.name()}) does not end: look at it by hand", file=sys.stderr)
+        print(
+            f"process {process.pid} ({process.name()}) does not end: look at it by hand",
+            file=sys.stderr,
+        )
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:

@@ -1,4 +1,5 @@
-"""One supervisor keeps Postgres, the sandbox and Airflow's four processes running, and ends them all when it ends."""
+"""One supervisor keeps Postgres, the sandbox and Airflow's four processes running, and ends them
+all when it ends."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ _BACKOFF = (1, 2, 5, 10, 30)
 
 @dataclass
 class Service:
-    """A command that is restarted when it ends, with growing pauses while it keeps ending at once."""
+    """A command that is restarted when it ends, with growing pauses while it keeps ending at
+    once."""
 
     name: str
     command: list[str]
@@ -87,11 +89,16 @@ def state_path(at: Home) -> Path:
 
 def say(at: Home, phase: str, **facts: object) -> None:
     """Publishes the supervisor's phase for `make up` to show."""
-    write_atomically(state_path(at), json.dumps({"phase": phase, "pid": os.getpid(), **facts}).encode(), replace=True)
+    write_atomically(
+        state_path(at),
+        json.dumps({"phase": phase, "pid": os.getpid(), **facts}).encode(),
+        replace=True,
+    )
 
 
 def supervise(at: Home, sandbox_options: list[str]) -> int:
-    """Runs until TERM or INT. Returns 1 when something that everything needs could not be started."""
+    """Runs until TERM or INT. Returns 1 when something that everything needs could not be
+    started."""
     with _sole(at):
         stop_asked = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -107,7 +114,11 @@ def supervise(at: Home, sandbox_options: list[str]) -> int:
             ops = postgres.ensure_database(at.postgres, "ops")
             ports = choose_ports(at)
             variables = write_environment(at, ports=ports, metadata_url=metadata)
-            env = {**os.environ, **variables, "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"}
+            env = {
+                **os.environ,
+                **variables,
+                "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",
+            }
 
             sandbox = [sys.executable, "-m", "devstack.sandbox", "--port", str(ports["sandbox"])]
             sandbox += ["--log", str(at.sandbox_log), "--config", str(write_sandbox_config(at))]
@@ -122,14 +133,20 @@ def supervise(at: Home, sandbox_options: list[str]) -> int:
                 services.append(Service(name, [airflow, *words]))
                 _start(services[-1], at, env, mark)
             say(at, "starting Airflow", ports=ports)
-            _watch(at, services, env, mark, ports, stop_asked, recorded="--recorded" in sandbox_options)
+            _watch(
+                at, services, env, mark, ports, stop_asked, recorded="--recorded" in sandbox_options
+            )
             return 0
         except (Problem, subprocess.SubprocessError, OSError, RuntimeError) as error:
             print(f"supervisor: {error}", file=sys.stderr, flush=True)
             say(at, "failed", error=str(error))
             return 1
         finally:
-            running = [psutil.Process(s.process.pid) for s in services if s.process and s.process.poll() is None]
+            running = [
+                psutil.Process(s.process.pid)
+                for s in services
+                if s.process and s.process.poll() is None
+            ]
             stop(running, patience=15)
             stop(leftovers(mark), patience=3)
             postgres.stop(at.postgres)
@@ -138,11 +155,15 @@ def supervise(at: Home, sandbox_options: list[str]) -> int:
 
 
 def _start(service: Service, at: Home, env: Mapping[str, str], mark: str) -> None:
-    service.process = spawn(service.command, env=env, mark=mark, log=at.logs / f"{service.name}.log", cwd=ROOT)
+    service.process = spawn(
+        service.command, env=env, mark=mark, log=at.logs / f"{service.name}.log", cwd=ROOT
+    )
     service.started = time.monotonic()
 
 
-def _provision(at: Home, env: Mapping[str, str], mark: str, ports: Mapping[str, int], ops: str) -> None:
+def _provision(
+    at: Home, env: Mapping[str, str], mark: str, ports: Mapping[str, int], ops: str
+) -> None:
     """Schemas, pools and connections, all of which may be there already."""
     path = write_connections(at, f"http://127.0.0.1:{ports['sandbox']}", ops)
     command = [sys.executable, "-m", "nba_airflow.provision", "--connections", str(path)]
@@ -178,8 +199,9 @@ def _watch(
                 continue
             pause = _BACKOFF[min(service.failures, len(_BACKOFF) - 1)]
             code = service.process.returncode
-            # LocalExecutor's workers outlive a killed scheduler and hold its database connection, and with it locks on
-            # the runs that it was looking at: a new scheduler passes those over for ever (seen on 3.3.2).
+            # LocalExecutor's workers outlive a killed scheduler and hold its database connection,
+            # and with it locks on the runs that it was looking at: a new scheduler passes those
+            # over for ever (seen on 3.3.2).
             stop(session_of(service.process.pid), patience=5)
             print(f"supervisor: {service.name} ended with {code}; again in {pause} s", flush=True)
             service.process, service.due, service.failures = None, now + pause, service.failures + 1
@@ -190,10 +212,14 @@ def _watch(
 
 
 def _parsed(at: Home) -> bool:
-    """Whether every file in dags/ has been read, to a DAG or to an import error that the UI shows."""
+    """Whether every file in dags/ has been read, to a DAG or to an import error that the UI
+    shows."""
     import psycopg
 
-    read = "SELECT (SELECT count(DISTINCT dag_id) FROM serialized_dag) + (SELECT count(*) FROM import_error)"
+    read = (
+        "SELECT (SELECT count(DISTINCT dag_id) FROM serialized_dag) + (SELECT count(*) FROM"
+        " import_error)"
+    )
     with psycopg.connect(postgres.url(at.postgres, "airflow")) as connection:
         (found,) = connection.execute(read).fetchone() or (0,)
     return found >= len(list((ROOT / "dags").glob("*.py")))
@@ -202,7 +228,9 @@ def _parsed(at: Home) -> bool:
 def _healthy(port: int) -> bool:
     """Whether api-server, metadata database, scheduler, dag-processor and triggerer all say so."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v2/monitor/health", timeout=2) as answer:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{port}/api/v2/monitor/health", timeout=2
+        ) as answer:
             parts = json.load(answer)
     except (OSError, ValueError):
         return False

@@ -11,7 +11,8 @@ from typing import Any
 
 
 class ErrorClass(StrEnum):
-    """The classes of design section 6, invariant 4. Only RETRIED ones are asked again on the wire."""
+    """The classes of design section 6, invariant 4. Only RETRIED ones are asked again on the
+    wire."""
 
     RATE_LIMITED = "rate_limited"
     QUOTA_EXHAUSTED = "quota_exhausted"
@@ -28,15 +29,20 @@ class ErrorClass(StrEnum):
     INTERNAL = "internal"
 
 
-RETRIED = frozenset({ErrorClass.RATE_LIMITED, ErrorClass.HANG, ErrorClass.UPSTREAM_DOWN, ErrorClass.BLOCKED})
+RETRIED = frozenset(
+    {ErrorClass.RATE_LIMITED, ErrorClass.HANG, ErrorClass.UPSTREAM_DOWN, ErrorClass.BLOCKED}
+)
 
 # What differs between two occurrences of one error: games, dates, clock times, hex ids, numbers.
-_VARIABLE = re.compile(r"\b[A-Z]{2,4}@[A-Z]{2,4}\b|\d{4}-\d{2}-\d{2}(?:T[\d:.]+Z?)?|\b[0-9a-f]{8,}\b|\b\d+(?:\.\d+)?\b")
+_VARIABLE = re.compile(
+    r"\b[A-Z]{2,4}@[A-Z]{2,4}\b|\d{4}-\d{2}-\d{2}(?:T[\d:.]+Z?)?|\b[0-9a-f]{8,}\b|\b\d+(?:\.\d+)?\b"
+)
 _LIST = re.compile(r"#(?:, #)+")
 
 
 def normalised(message: str) -> str:
-    """The message with games, dates, ids and numbers replaced by ``#``: equal for every date that failed alike."""
+    """The message with games, dates, ids and numbers replaced by ``#``: equal for every date that
+    failed alike."""
     return _LIST.sub("#", " ".join(_VARIABLE.sub("#", message).split()))
 
 
@@ -44,8 +50,8 @@ def normalised(message: str) -> str:
 class Problem(Exception):
     """One failure. ``message`` is what the operator reads: it names the thing and the repair.
 
-    ``url`` and ``body_line`` are already redacted; ``status`` is 0 when no answer came. Survives pickling
-    (measured on Airflow 3.3.2: an exception that does not unpickle kills the scheduler).
+    ``url`` and ``body_line`` are already redacted; ``status`` is 0 when no answer came. Survives
+    pickling (measured on Airflow 3.3.2: an exception that does not unpickle kills the scheduler).
     """
 
     error_class: ErrorClass
@@ -61,7 +67,8 @@ class Problem(Exception):
 
     @property
     def fingerprint(self) -> str:
-        """Twelve hex digits, equal for failures of the same class, endpoint and normalised message."""
+        """Twelve hex digits, equal for failures of the same class, endpoint and normalised
+        message."""
         parts = (self.error_class, self.endpoint, normalised(self.message))
         return sha256("\n".join(parts).encode()).hexdigest()[:12]
 
@@ -70,7 +77,9 @@ class Problem(Exception):
         wire = " ".join(p for p in (self.url, f"-> {self.status}" if self.status else "") if p)
         tail = f" [{wire}]" if wire else ""
         body = f" body: {self.body_line}" if self.body_line else ""
-        return f"{self.error_class}: {self.message}{' (' + where + ')' if where else ''}{tail}{body}"
+        return (
+            f"{self.error_class}: {self.message}{' (' + where + ')' if where else ''}{tail}{body}"
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_problem, (dict(self.__dict__),))

@@ -1,7 +1,9 @@
-"""Points at which a test can kill this process as kill -9, the OOM killer or a power cut would; otherwise nothing.
+"""Points at which a test can kill this process as kill -9, the OOM killer or a power cut would;
+otherwise nothing.
 
-``NBA_CRASH_AT="after raw write:2"`` kills at the second time that the point is reached. ``NBA_CRASH_ORDERS=folder``
-kills one process at each point for which the folder holds a file of that name; the file is gone then.
+``NBA_CRASH_AT="after raw write:2"`` kills at the second time that the point is reached.
+``NBA_CRASH_ORDERS=folder`` kills one process at each point for which the folder holds a file of
+that name; the file is gone then.
 """
 
 from __future__ import annotations
@@ -33,8 +35,8 @@ POINTS = (
     "before send",
     "after send",
 )
-"""In the order of a date, then of its mail; ``before swap`` is in every write of a file, when its bytes are in a
-temporary one. The three about credits are reached by paid requests only."""
+"""In the order of a date, then of its mail; ``before swap`` is in every write of a file, when its
+bytes are in a temporary one. The three about credits are reached by paid requests only."""
 
 _reached: Counter[str] = Counter()
 

@@ -1,4 +1,5 @@
-"""The partition: one DAG, one endpoint, one US/Eastern game date. Paths, leases and log lines come from here."""
+"""The partition: one DAG, one endpoint, one US/Eastern game date. Paths, leases and log lines come
+from here."""
 
 from __future__ import annotations
 
@@ -13,11 +14,13 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 class BadDay(ValueError):
-    """A text that should be a calendar date and is none; the message says which and what is wanted."""
+    """A text that should be a calendar date and is none; the message says which and what is
+    wanted."""
 
 
 def parse_day(text: str) -> date:
-    """``2024-01-15`` -> date(2024, 1, 15). Raises BadDay for every other form, also for 2024-02-30."""
+    """``2024-01-15`` -> date(2024, 1, 15). Raises BadDay for every other form, also for
+    2024-02-30."""
     if not _DAY.fullmatch(text or ""):
         raise BadDay(f"{text!r} is not a date: write it as YYYY-MM-DD, for example 2024-10-22")
     try:
@@ -32,7 +35,8 @@ def eastern_day(moment: datetime) -> date:
 
 
 def eastern_moment(day: date, at: time, *, days_later: int = 0) -> datetime:
-    """The aware UTC moment of a wall-clock time in US/Eastern, ``days_later`` after ``day``; right across DST."""
+    """The aware UTC moment of a wall-clock time in US/Eastern, ``days_later`` after ``day``; right
+    across DST."""
     local = datetime.combine(day + timedelta(days=days_later), at, tzinfo=EASTERN)
     return local.astimezone(UTC)
 
@@ -43,7 +47,8 @@ def days_between(first: date, last: date) -> list[date]:
 
 
 def day_ranges(days: list[date]) -> list[tuple[date, date]]:
-    """The dates as sorted, disjoint, maximal runs of consecutive days (first, last); duplicates fold."""
+    """The dates as sorted, disjoint, maximal runs of consecutive days (first, last); duplicates
+    fold."""
     runs: list[tuple[date, date]] = []
     for day in sorted(set(days)):
         if runs and day == runs[-1][1] + timedelta(days=1):
@@ -63,7 +68,8 @@ class Partition:
 
     @property
     def prefix(self) -> str:
-        """Folder of the raw objects, without a trailing slash: ``dag/2024/01/2024-01-15/endpoint``."""
+        """Folder of the raw objects, without a trailing slash:
+        ``dag/2024/01/2024-01-15/endpoint``."""
         return f"{self.dag_id}/{self.day:%Y/%m}/{self.day}/{self.endpoint}"
 
     @property

@@ -1,4 +1,5 @@
-"""Imported by every `airflow` command before its parser is built: adds our commands, at no cost to the others."""
+"""Imported by every `airflow` command before its parser is built: adds our commands, at no cost to
+the others."""
 
 import sys
 
@@ -12,7 +13,8 @@ def _extend_commands() -> None:
 
 
 def _preload() -> None:
-    """LocalExecutor forks: what the scheduler has imported, a task need not (0.3 s a task, measured on 3.3.2)."""
+    """LocalExecutor forks: what the scheduler has imported, a task need not (0.3 s a task, measured
+    on 3.3.2)."""
     import duckdb  # noqa: F401
     import psycopg  # noqa: F401
     import pyarrow.parquet  # noqa: F401

@@ -1,4 +1,5 @@
-"""Fixtures that more than one package's tests use: a real Postgres, a fresh operations database, recorded bodies."""
+"""Fixtures that more than one package's tests use: a real Postgres, a fresh operations database,
+recorded bodies."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="session")
 def recorded() -> Path:
-    """Folder of recorded upstream bodies, read in place: variable RECORDED, else beside the checkout."""
+    """Folder of recorded upstream bodies, read in place: variable RECORDED, else beside the
+    checkout."""
     folder = Path(os.environ.get("RECORDED") or ROOT.parent / "shared" / "recorded")
     if not folder.is_dir():
         pytest.skip(f"no recorded bodies in {folder}: set RECORDED")
@@ -32,7 +34,8 @@ def recorded() -> Path:
 def postgres_dir() -> Iterator[Path]:
     """Data folder of a running Postgres of this test session.
 
-    Not below pytest's own folders: as root those are closed to the system user that Postgres runs as.
+    Not below pytest's own folders: as root those are closed to the system user that Postgres runs
+    as.
     """
     from devstack import postgres
 
@@ -64,10 +67,11 @@ def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def airflow_environment(airflow_home: Path) -> Iterator[None]:
-    """An Airflow of this test session: its own home, our DAGs and plugins, no database that anything is asked of.
+    """An Airflow of this test session: its own home, our DAGs and plugins, no database that
+    anything is asked of.
 
-    Airflow reads where it lives when it is first imported, so no module that uses this imports it at its top. Taken
-    back after each module: other tests start real Airflow processes.
+    Airflow reads where it lives when it is first imported, so no module that uses this imports it
+    at its top. Taken back after each module: other tests start real Airflow processes.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW_HOME", str(airflow_home))

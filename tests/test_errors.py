@@ -25,7 +25,9 @@ FULL = Problem(
 )
 
 
-@pytest.mark.parametrize("problem", [FULL, Problem(error_class=ErrorClass.STORAGE, message="the disk is full")])
+@pytest.mark.parametrize(
+    "problem", [FULL, Problem(error_class=ErrorClass.STORAGE, message="the disk is full")]
+)
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
 def test_problem_comes_out_of_a_pickle_as_it_went_in(problem: Problem, protocol: int) -> None:
     again = pickle.loads(pickle.dumps(problem, protocol))
@@ -52,11 +54,16 @@ def test_raised_problem_with_a_cause_and_notes_still_pickles() -> None:
 
 
 def test_problem_says_what_where_and_on_which_wire() -> None:
-    assert str(FULL) == (
-        "blocked: a page instead of JSON: wait or give another proxy (nba_stats box_scores 2025-01-15)"
-        " [https://stats.nba.com/stats/leaguegamelog?DateFrom=01%2F15%2F2025 -> 403] body: <HTML><HEAD>"
+    assert (
+        str(FULL)
+        == "blocked: a page instead of JSON: wait or give another proxy (nba_stats box_scores"
+        " 2025-01-15) [https://stats.nba.com/stats/leaguegamelog?DateFrom=01%2F15%2F2025 -> 403]"
+        " body: <HTML><HEAD>"
     )
-    assert str(Problem(error_class=ErrorClass.HANG, message="no answer in 30 s")) == "hang: no answer in 30 s"
+    assert (
+        str(Problem(error_class=ErrorClass.HANG, message="no answer in 30 s"))
+        == "hang: no answer in 30 s"
+    )
 
 
 @given(
@@ -70,7 +77,9 @@ def test_failures_of_two_dates_have_one_fingerprint_when_only_dates_ids_and_numb
 ) -> None:
     def problem(day: date, number: int, share: object, sha: str) -> Problem:
         message = f"{number} of 11 games of {day}T00:30:00Z ({share} %): object {sha} is torn"
-        return Problem(error_class=ErrorClass.STORAGE, message=message, endpoint="box_scores", day=day)
+        return Problem(
+            error_class=ErrorClass.STORAGE, message=message, endpoint="box_scores", day=day
+        )
 
     one, other = problem(day, number, share, sha), problem(date(2025, 1, 15), 9, "81.82", "0" * 12)
     assert normalised(one.message) == "# of # games of # (# %): object # is torn"
@@ -99,6 +108,7 @@ def test_address_and_attempt_are_no_part_of_the_fingerprint() -> None:
 def test_incomplete_dates_have_one_fingerprint_whatever_games_they_lack() -> None:
     messages = ("4 of 5 games: missing UTA@DET", "9 of 11 games: missing GSW@UTA, LAL@BOS, CHA@MIA")
     prints = {
-        Problem(error_class=ErrorClass.INCOMPLETE, endpoint="box_scores", message=each).fingerprint for each in messages
+        Problem(error_class=ErrorClass.INCOMPLETE, endpoint="box_scores", message=each).fingerprint
+        for each in messages
     }
     assert len(prints) == 1

@@ -41,10 +41,15 @@ DAYS = st.dates(min_value=date(2024, 1, 1), max_value=date(2024, 3, 31))
 def test_text_that_is_no_date_is_refused_with_the_form_that_is_wanted(text: str) -> None:
     with pytest.raises(BadDay) as caught:
         parse_day(text)
-    assert str(caught.value) == f"{text!r} is not a date: write it as YYYY-MM-DD, for example 2024-10-22"
+    assert (
+        str(caught.value)
+        == f"{text!r} is not a date: write it as YYYY-MM-DD, for example 2024-10-22"
+    )
 
 
-@pytest.mark.parametrize("text", ["2024-02-30", "2023-02-29", "2024-13-01", "2024-00-10", "0000-01-01"])
+@pytest.mark.parametrize(
+    "text", ["2024-02-30", "2023-02-29", "2024-13-01", "2024-00-10", "0000-01-01"]
+)
 def test_date_that_no_calendar_has_is_refused(text: str) -> None:
     with pytest.raises(BadDay, match=rf"^'{text}' is not a day of the calendar \("):
         parse_day(text)
@@ -64,7 +69,13 @@ def test_ranges_cover_exactly_the_days_sorted_disjoint_and_maximal(days: list[da
 
 
 def test_ranges_of_a_window_with_holes() -> None:
-    days = [date(2024, 3, 2), date(2024, 2, 28), date(2024, 2, 29), date(2024, 3, 1), date(2024, 2, 29)]
+    days = [
+        date(2024, 3, 2),
+        date(2024, 2, 28),
+        date(2024, 2, 29),
+        date(2024, 3, 1),
+        date(2024, 2, 29),
+    ]
     assert day_ranges([*days, date(2024, 3, 4)]) == [
         (date(2024, 2, 28), date(2024, 3, 2)),
         (date(2024, 3, 4), date(2024, 3, 4)),
@@ -72,7 +83,10 @@ def test_ranges_of_a_window_with_holes() -> None:
 
 
 def test_window_has_both_ends_and_a_reversed_one_is_empty() -> None:
-    assert days_between(date(2024, 12, 31), date(2025, 1, 1)) == [date(2024, 12, 31), date(2025, 1, 1)]
+    assert days_between(date(2024, 12, 31), date(2025, 1, 1)) == [
+        date(2024, 12, 31),
+        date(2025, 1, 1),
+    ]
     assert days_between(date(2025, 1, 1), date(2025, 1, 1)) == [date(2025, 1, 1)]
     assert days_between(date(2025, 1, 1), date(2024, 12, 31)) == []
 
@@ -82,7 +96,12 @@ def test_window_has_both_ends_and_a_reversed_one_is_empty() -> None:
     [
         (date(2025, 3, 8), time(0), 0, datetime(2025, 3, 8, 5, tzinfo=UTC)),
         (date(2025, 3, 8), time(0), 1, datetime(2025, 3, 9, 5, tzinfo=UTC)),
-        (date(2025, 3, 8), time(6), 1, datetime(2025, 3, 9, 10, tzinfo=UTC)),  # the clock was put forward at 2:00
+        (
+            date(2025, 3, 8),
+            time(6),
+            1,
+            datetime(2025, 3, 9, 10, tzinfo=UTC),
+        ),  # the clock was put forward at 2:00
         (date(2025, 3, 9), time(0), 1, datetime(2025, 3, 10, 4, tzinfo=UTC)),
         (date(2025, 11, 1), time(6), 1, datetime(2025, 11, 2, 11, tzinfo=UTC)),  # and back
         (date(2025, 11, 1), time(0), 1, datetime(2025, 11, 2, 4, tzinfo=UTC)),
@@ -105,7 +124,9 @@ def test_eastern_wall_clock_is_right_across_daylight_saving(
         (datetime(2025, 1, 15, 22, 30, tzinfo=timezone(timedelta(hours=-8))), date(2025, 1, 16)),
     ],
 )
-def test_late_game_belongs_to_the_eastern_date_on_which_it_began(moment: datetime, day: date) -> None:
+def test_late_game_belongs_to_the_eastern_date_on_which_it_began(
+    moment: datetime, day: date
+) -> None:
     assert eastern_day(moment) == day
 
 

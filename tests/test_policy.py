@@ -21,9 +21,18 @@ DAGS = [path for path in CODE if path.parts[0] == "dags"]
 LONGEST = 400
 ATTICS = frozenset({"base", "common", "helper", "helpers", "manager", "misc", "util", "utils"})
 
-# What a task needs and parsing must not pay for: the dag-processor imports every file over and over.
+# What a task needs and parsing must not pay for: the dag-processor imports every file over and
+# over.
 HEAVY = (
-    *("duckdb", "google.cloud.bigquery", "google.cloud.storage", "numpy", "pandas", "psycopg", "pyarrow"),
+    *(
+        "duckdb",
+        "google.cloud.bigquery",
+        "google.cloud.storage",
+        "numpy",
+        "pandas",
+        "psycopg",
+        "pyarrow",
+    ),
     *("requests", "sendgrid"),
 )
 
@@ -38,7 +47,8 @@ def imported(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 def one_way_imports(path: Path, text: str) -> Iterator[str]:
-    """Dependencies run dags -> plugins/nba_airflow -> include; devstack may use all, nothing uses it."""
+    """Dependencies run dags -> plugins/nba_airflow -> include; devstack may use all, nothing uses
+    it."""
     forbidden = {
         "include": ("airflow", "nba_airflow", "dags", "plugins", "devstack"),
         "plugins": ("dags", "devstack"),
@@ -47,13 +57,19 @@ def one_way_imports(path: Path, text: str) -> Iterator[str]:
     }
     for line, name in imported(ast.parse(text)):
         if name.partition(".")[0] in forbidden.get(path.parts[0], ()):
-            yield f"{path}:{line} imports {name}: move what needs it one layer up, and hand plain values down"
+            yield (
+                f"{path}:{line} imports {name}: move what needs it one layer up, and hand plain"
+                " values down"
+            )
 
 
 def no_imports_from_tests(path: Path, text: str) -> Iterator[str]:
     for line, name in imported(ast.parse(text)):
         if name.partition(".")[0] in ("tests", "pytest", "hypothesis"):
-            yield f"{path}:{line} imports {name}: it is not there where the project is installed without its tests"
+            yield (
+                f"{path}:{line} imports {name}: it is not there where the project is installed"
+                " without its tests"
+            )
 
 
 def opens_with_a_sentence(path: Path, text: str) -> Iterator[str]:
@@ -63,7 +79,10 @@ def opens_with_a_sentence(path: Path, text: str) -> Iterator[str]:
 
 def is_short(path: Path, text: str) -> Iterator[str]:
     if (lines := len(text.splitlines())) >= LONGEST:
-        yield f"{path} has {lines} lines, {LONGEST - 1} is the most: it holds two ideas, give each its own file"
+        yield (
+            f"{path} has {lines} lines, {LONGEST - 1} is the most: it holds two ideas, give each"
+            " its own file"
+        )
 
 
 def is_named_for_what_it_holds(path: Path, text: str) -> Iterator[str]:
@@ -76,7 +95,10 @@ def is_seen_by_airflow(path: Path, text: str) -> Iterator[str]:
     """Airflow's safe mode skips, without a word, files that lack either word."""
     lacking = [word for word in ("airflow", "dag") if word not in text.lower()]
     if path.parts[0] == "dags" and lacking:
-        yield f"{path} does not contain the word {' and '.join(lacking)}, so Airflow passes it over: mention it"
+        yield (
+            f"{path} does not contain the word {' and '.join(lacking)}, so Airflow passes it over:"
+            " mention it"
+        )
 
 
 POLICIES = (
@@ -113,7 +135,9 @@ def test_every_file_keeps_the_policy(policy: Callable[[Path, str], Iterator[str]
         (is_seen_by_airflow, "dags/x.py", "from plugins import daily\ndag = daily()"),
     ],
 )
-def test_policy_sees_an_offence(policy: Callable[[Path, str], Iterator[str]], path: str, text: str) -> None:
+def test_policy_sees_an_offence(
+    policy: Callable[[Path, str], Iterator[str]], path: str, text: str
+) -> None:
     (offence,) = policy(Path(path), text)
     assert offence.startswith(path)
     assert re.search(r": \w+ \w+", offence), f"no repair in {offence!r}"
@@ -144,7 +168,9 @@ def parsed(home: Path, *files: str) -> dict[str, str]:
         "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'plugins'}",
     }
     command = [sys.executable, "-c", PARSE, json.dumps(HEAVY), *files]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -1,4 +1,5 @@
-"""``python -m devstack.sandbox``: one server on loopback, one line on stdout, until SIGTERM or SIGINT."""
+"""``python -m devstack.sandbox``: one server on loopback, one line on stdout, until SIGTERM or
+SIGINT."""
 
 from __future__ import annotations
 
@@ -35,7 +36,11 @@ def _configuration(options: argparse.Namespace) -> Config:
     except (OSError, ValueError) as error:
         raise BadConfig(f"cannot read {options.config}: {error}") from error
     return config_from(
-        settings, log=options.log, recorded=options.recorded, seed=options.seed, control_token=options.control_token
+        settings,
+        log=options.log,
+        recorded=options.recorded,
+        seed=options.seed,
+        control_token=options.control_token,
     )
 
 
@@ -46,7 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--log", type=Path, help="request log, JSON lines, appended to")
     parser.add_argument("--recorded", type=Path, help="folder with a manifest.json to answer from")
     parser.add_argument("--seed", type=int, help="another league")
-    parser.add_argument("--config", type=Path, help="JSON: keys, limits, monthly_credits, faults, proxies, now, ...")
+    parser.add_argument(
+        "--config", type=Path, help="JSON: keys, limits, monthly_credits, faults, proxies, now, ..."
+    )
     parser.add_argument("--control-token", help="what X-Sandbox-Token must be on /_sandbox/...")
     options = parser.parse_args(arguments)
 
@@ -60,9 +67,12 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"sandbox: {error}\n")
         return 2
     except OSError as error:
-        sys.stderr.write(f"sandbox: port {options.port} cannot be used: {error.strerror}; take another one\n")
+        sys.stderr.write(
+            f"sandbox: port {options.port} cannot be used: {error.strerror}; take another one\n"
+        )
         return 2
-    # uvicorn raises the signal that stopped it once more when it has shut down; that must not kill us.
+    # uvicorn raises the signal that stopped it once more when it has shut down; that must not kill
+    # us.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     server = _Server(
@@ -72,7 +82,8 @@ def main(arguments: list[str] | None = None) -> int:
             http="h11",
             ws="none",
             lifespan="off",
-            # Torn bodies and hangs are errors to uvicorn; app.py itself reports what went wrong unordered.
+            # Torn bodies and hangs are errors to uvicorn; app.py itself reports what went wrong
+            # unordered.
             log_config=None,
             log_level="critical",
             access_log=False,

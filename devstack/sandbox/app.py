@@ -1,4 +1,5 @@
-"""The server's one application: every request is stamped, judged, logged, perhaps spoiled, and answered."""
+"""The server's one application: every request is stamped, judged, logged, perhaps spoiled, and
+answered."""
 
 from __future__ import annotations
 
@@ -49,7 +50,8 @@ class State:
         return datetime.now(UTC) + self.ahead
 
     def set_clock(self, now: datetime) -> None:
-        """The calendar runs on from here; limits are judged by the monotonic clock and don't move."""
+        """The calendar runs on from here; limits are judged by the monotonic clock and don't
+        move."""
         self.ahead = now.astimezone(UTC) - datetime.now(UTC)
 
 
@@ -87,7 +89,8 @@ def build(config: Config) -> Starlette:
 
 
 class _Entrance:
-    """Stamps arrivals and plays a forward proxy: of an absolute-form target, the proxy user becomes the address."""
+    """Stamps arrivals and plays a forward proxy: of an absolute-form target, the proxy user becomes
+    the address."""
 
     def __init__(self, app: ASGIApp, config: Config) -> None:
         self._app, self._users = app, config.proxies
@@ -100,7 +103,9 @@ class _Entrance:
                 user, password = _proxy_credentials(headers.get("proxy-authorization", ""))
                 if self._users and self._users.get(user) != password:
                     challenge = {"proxy-authenticate": 'Basic realm="proxy"'}
-                    refusal = Answer(status=407, text="", content_type="text/plain", headers=challenge)
+                    refusal = Answer(
+                        status=407, text="", content_type="text/plain", headers=challenge
+                    )
                     await _send_whole(refusal, send)
                     return
                 path = urlsplit(scope["path"]).path
@@ -124,7 +129,9 @@ def _proxy_credentials(header: str) -> tuple[str, str]:
 
 
 def _headers(scope: Scope) -> dict[str, str]:
-    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    return {
+        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
+    }
 
 
 def _source_app(state: State, source: str) -> ASGIApp:
@@ -134,7 +141,8 @@ def _source_app(state: State, source: str) -> ASGIApp:
         arrival = await _arrival(state, source, scope, receive)
         answer, rule = _at_the_door(state, arrival)
         if answer is None:
-            # In a thread, so that the next arrival is stamped when it comes and not when this answer is made.
+            # In a thread, so that the next arrival is stamped when it comes and not when this
+            # answer is made.
             answer = _billed(state, arrival, await asyncio.to_thread(_data, state, arrival, rule))
         answer = answer.with_headers(state.credits.headers(source, answer, arrival.call.now))
         _record(state, arrival, answer, rule)
@@ -166,7 +174,8 @@ async def _arrival(state: State, source: str, scope: Scope, receive: Receive) ->
 
 
 def _at_the_door(state: State, arrival: Arrival) -> tuple[Answer | None, Rule | None]:
-    """A refusal or a fault instead of data, and the fault's rule. Too many requests are refused before all else."""
+    """A refusal or a fault instead of data, and the fault's rule. Too many requests are refused
+    before all else."""
     source, call = arrival.source, arrival.call
     upstream = state.upstreams[source]
     # NBA.com knows its clients by address, the others by key.
@@ -176,12 +185,18 @@ def _at_the_door(state: State, arrival: Arrival) -> tuple[Answer | None, Rule | 
     if endpoint != "token" and not state.limits.admit(source, caller, arrival.mono):
         return upstream.refuse("rate_limited"), None
     rule = state.faults.strike(
-        source, endpoint, call.path, arrival.address, lambda day: upstream.covers(call, state.league, day)
+        source,
+        endpoint,
+        call.path,
+        arrival.address,
+        lambda day: upstream.covers(call, state.league, day),
     )
     if rule:
         match rule.kind:
             case "429":
-                wait = {"retry-after": str(rule.retry_after)} if rule.retry_after is not None else {}
+                wait = (
+                    {"retry-after": str(rule.retry_after)} if rule.retry_after is not None else {}
+                )
                 return upstream.refuse("rate_limited").with_headers(wait), rule
             case "500":
                 return upstream.refuse("down"), rule
@@ -264,8 +279,19 @@ async def _until_client_leaves(receive: Receive, seconds: float | None) -> None:
 
 async def _send_whole(answer: Answer, send: Send, *, torn: bool = False) -> None:
     body = answer.body
-    headers = {"content-type": answer.content_type, "content-length": str(len(body)), **answer.headers}
+    headers = {
+        "content-type": answer.content_type,
+        "content-length": str(len(body)),
+        **answer.headers,
+    }
     raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": raw})
-    # Returning before the promised length makes the server close the connection, as a dying upstream does.
-    await send({"type": "http.response.body", "body": body[: len(body) // 2] if torn else body, "more_body": torn})
+    # Returning before the promised length makes the server close the connection, as a dying
+    # upstream does.
+    await send(
+        {
+            "type": "http.response.body",
+            "body": body[: len(body) // 2] if torn else body,
+            "more_body": torn,
+        }
+    )

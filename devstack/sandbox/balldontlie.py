@@ -31,7 +31,8 @@ class BallDontLie:
     source: str = "balldontlie"
 
     def endpoint(self, call: Call) -> str:
-        """``box_scores``, ``games``, ``stats``, ``players/active``, ``teams``; empty for an unknown path."""
+        """``box_scores``, ``games``, ``stats``, ``players/active``, ``teams``; empty for an unknown
+        path."""
         path = call.path.removeprefix("/nba").strip("/")
         name = path.removeprefix("v1/")
         return name if path.startswith("v1/") and name in _ENDPOINTS else ""
@@ -52,7 +53,9 @@ class BallDontLie:
         """Bad key and wrong tier look alike; a 429 has neither Retry-After nor rate headers."""
         match kind:
             case "rate_limited":
-                return Answer(status=429, payload={"error": "Too many requests, please try again later."})
+                return Answer(
+                    status=429, payload={"error": "Too many requests, please try again later."}
+                )
             case "down":
                 return Answer(status=500, payload={"error": "Internal server error"})
         return Answer(status=401, text="Unauthorized", content_type="text/plain; charset=utf-8")
@@ -150,7 +153,8 @@ def _utc(moment: datetime) -> str:
 
 
 def _core(game: Game, league: League, now: datetime) -> Json:
-    """Date, status and score: scheduled games have an ISO time as status, period 0 and no points."""
+    """Date, status and score: scheduled games have an ISO time as status, period 0 and no
+    points."""
     core: Json = {"date": game.day.isoformat(), "season": game.season}
     if not has_begun(game, now):
         state: Json = {"status": _utc(game.tip_off), "period": 0, "time": None}
@@ -165,21 +169,37 @@ def _core(game: Game, league: League, now: datetime) -> Json:
         state = {"status": _QUARTERS[period - 1], "period": period, "time": f"Q{period} 6:00"}
         points = (sum(final.home[: period - 1]), sum(final.away[: period - 1]))
     postseason = game.stage is Stage.PLAYOFFS
-    return {**core, **state, "postseason": postseason, "home_team_score": points[0], "visitor_team_score": points[1]}
+    return {
+        **core,
+        **state,
+        "postseason": postseason,
+        "home_team_score": points[0],
+        "visitor_team_score": points[1],
+    }
 
 
 def _by_period(final: Score | None) -> Json:
     row: Json = {}
     for side in ("home", "visitor"):
         points = (final.home if side == "home" else final.away) if final else ()
-        row |= {f"{side}_{name}": points[n] if n < len(points) else None for n, name in enumerate(_PERIODS)}
-        row |= {f"{side}_timeouts_remaining": 1 if final else None, f"{side}_in_bonus": True if final else None}
+        row |= {
+            f"{side}_{name}": points[n] if n < len(points) else None
+            for n, name in enumerate(_PERIODS)
+        }
+        row |= {
+            f"{side}_timeouts_remaining": 1 if final else None,
+            f"{side}_in_bonus": True if final else None,
+        }
     return row
 
 
 def _listed(game: Game, league: League, now: datetime) -> Json:
     """One row of ``/v1/games``."""
-    row = {"id": game.balldontlie_id, **_core(game, league, now), "datetime": _utc(game.tip_off)[:-1] + ".000Z"}
+    row = {
+        "id": game.balldontlie_id,
+        **_core(game, league, now),
+        "datetime": _utc(game.tip_off)[:-1] + ".000Z",
+    }
     if game.season >= _NEW_SHAPE_SINCE:
         row |= _by_period(league.score(game) if is_final(game, now) else None)
         row["ist_stage"] = "Championship" if game.stage is Stage.CUP_FINAL else None
@@ -205,23 +225,30 @@ def _boxed(game: Game, league: League, now: datetime) -> Json:
 def _asked(call: Call, league: League) -> list[Game]:
     days = [parse_day(text) for text in call.params("dates[]")]
     if not days and call.param("start_date"):
-        first, last = parse_day(call.param("start_date")), parse_day(call.param("end_date") or call.param("start_date"))
+        first, last = (
+            parse_day(call.param("start_date")),
+            parse_day(call.param("end_date") or call.param("start_date")),
+        )
         days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     if not days:
         seasons = [int(text) for text in call.params("seasons[]")]
-        games = [game for season in seasons for game in league.season(season) if game.stage in COUNTING]
+        games = [
+            game for season in seasons for game in league.season(season) if game.stage in COUNTING
+        ]
     else:
         games = [game for day in days for game in league.games_on(day)]
     teams = {int(text) for text in call.params("team_ids[]")}
     return [
         game
         for game in games
-        if is_known(game, call.now) and (not teams or {game.home.balldontlie_id, game.away.balldontlie_id} & teams)
+        if is_known(game, call.now)
+        and (not teams or {game.home.balldontlie_id, game.away.balldontlie_id} & teams)
     ]
 
 
 def _page(call: Call, rows: Sequence[Json]) -> Answer:
-    """A page of rows in order of id; ``next_cursor`` is the last id and is absent on the last page."""
+    """A page of rows in order of id; ``next_cursor`` is the last id and is absent on the last
+    page."""
     size = min(100, int(call.param("per_page", "25")))
     if size < 1:
         raise ValueError("per_page is less than 1")
@@ -234,7 +261,9 @@ def _page(call: Call, rows: Sequence[Json]) -> Answer:
 
 
 def _box_scores(call: Call, league: League) -> Answer:
-    games = [game for game in league.games_on(parse_day(call.param("date"))) if is_known(game, call.now)]
+    games = [
+        game for game in league.games_on(parse_day(call.param("date"))) if is_known(game, call.now)
+    ]
     return Answer(payload={"data": [_boxed(game, league, call.now) for game in games]})
 
 
@@ -248,18 +277,33 @@ def _stats(call: Call, league: League) -> Answer:
         if not is_final(game, call.now):
             continue
         box, about = league.box_score(game), _listed(game, league, call.now)
-        brief = {key: value for key, value in about.items() if key not in ("home_team", "visitor_team")}
-        brief |= {"home_team_id": game.home.balldontlie_id, "visitor_team_id": game.away.balldontlie_id}
+        brief = {
+            key: value for key, value in about.items() if key not in ("home_team", "visitor_team")
+        }
+        brief |= {
+            "home_team_id": game.home.balldontlie_id,
+            "visitor_team_id": game.away.balldontlie_id,
+        }
         for team, lines in ((game.home, box.home), (game.away, box.away)):
             for line in lines:
                 player = {**_player(line.player), "team_id": team.balldontlie_id}
                 row_id = game.balldontlie_id * 100 + len(rows) % 100
-                rows.append({"id": row_id, **_line(line, False), "player": player, "team": _team(team), "game": brief})
+                rows.append(
+                    {
+                        "id": row_id,
+                        **_line(line, False),
+                        "player": player,
+                        "team": _team(team),
+                        "game": brief,
+                    }
+                )
     return _page(call, rows)
 
 
 def _players(call: Call, league: League) -> Answer:
-    rows = [{**_player(player), "team": _team(team)} for team in TEAMS for player in league.roster(team)]
+    rows = [
+        {**_player(player), "team": _team(team)} for team in TEAMS for player in league.roster(team)
+    ]
     return _page(call, rows)
 
 
@@ -267,14 +311,27 @@ def _teams(call: Call, league: League) -> Answer:
     return Answer(payload={"data": [_team(team) for team in TEAMS]})
 
 
-_ENDPOINTS = {"box_scores": _box_scores, "games": _games, "stats": _stats, "players/active": _players, "teams": _teams}
+_ENDPOINTS = {
+    "box_scores": _box_scores,
+    "games": _games,
+    "stats": _stats,
+    "players/active": _players,
+    "teams": _teams,
+}
 
 
 def _to_unplayed(row: Json) -> None:
-    tip_off = str(row.get("datetime") or f"{date.fromisoformat(row['date']) + timedelta(days=1)}T00:00:00.000Z")
+    tip_off = str(
+        row.get("datetime")
+        or f"{date.fromisoformat(row['date']) + timedelta(days=1)}T00:00:00.000Z"
+    )
     row |= {"status": tip_off.replace(".000Z", "Z"), "period": 0, "time": None}
     row |= {"home_team_score": 0, "visitor_team_score": 0}
-    row |= {key: None for key in row if key.partition("_")[2] in (*_PERIODS, "timeouts_remaining", "in_bonus")}
+    row |= {
+        key: None
+        for key in row
+        if key.partition("_")[2] in (*_PERIODS, "timeouts_remaining", "in_bonus")
+    }
     for side in ("home_team", "visitor_team"):
         if "players" in row[side]:
             row[side]["players"] = []
@@ -309,7 +366,9 @@ def _bend_empty(endpoint: str, rows: list[Json]) -> None:
 def _lines(endpoint: str, rows: Sequence[Json]) -> list[Json]:
     if endpoint == "stats":
         return list(rows)
-    sides: list[Mapping[str, Any]] = [row[side] for row in rows for side in ("home_team", "visitor_team")]
+    sides: list[Mapping[str, Any]] = [
+        row[side] for row in rows for side in ("home_team", "visitor_team")
+    ]
     return [line for side in sides for line in side.get("players", ())]
 
 

@@ -12,14 +12,19 @@ from devstack.sandbox.rosters import Player
 from devstack.sandbox.schedule import Game, Stage
 
 COLUMNS = (
-    "game_id", "data_set", "date", "a1", "a2", "a3", "a4", "a5", "h1", "h2", "h3", "h4", "h5", "period", "away_score",
-    "home_score", "remaining_time", "elapsed", "play_length", "play_id", "team", "event_type", "assist", "away", "home",
-    "block", "entered", "left", "num", "opponent", "outof", "player", "points", "possession", "reason", "result",
-    "steal", "type", "shot_distance", "original_x", "original_y", "converted_x", "converted_y", "description",
+    "game_id", "data_set", "date", "a1", "a2", "a3", "a4", "a5", "h1", "h2", "h3", "h4", "h5",
+    "period", "away_score", "home_score", "remaining_time", "elapsed", "play_length", "play_id",
+    "team", "event_type", "assist", "away", "home", "block", "entered", "left", "num", "opponent",
+    "outof", "player", "points", "possession", "reason", "result", "steal", "type", "shot_distance",
+    "original_x", "original_y", "converted_x", "converted_y", "description",
 )  # fmt: skip
 _APPENDED = (*(f"{side}{n}_id" for side in "ah" for n in range(1, 6)), "player_id")
 _APPENDED_SINCE = 2025
-_STAGES = {Stage.PLAYOFFS: "Playoffs", Stage.PLAY_IN: "Play-In", Stage.CUP_FINAL: "In-Season Tournament"}
+_STAGES = {
+    Stage.PLAYOFFS: "Playoffs",
+    Stage.PLAY_IN: "Play-In",
+    Stage.CUP_FINAL: "In-Season Tournament",
+}
 _EVENTS = {
     Kind.PERIOD_START: "start of period",
     Kind.PERIOD_END: "end of period",
@@ -40,9 +45,12 @@ def columns(season: int) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def game_csv(game: Game, seed: int) -> str:
-    """The file of a final game. The id has lost its leading zeros; the date is ISO in one file, American in another."""
+    """The file of a final game. The id has lost its leading zeros; the date is ISO in one file,
+    American in another."""
     lines = io.StringIO()
-    writer = csv.DictWriter(lines, columns(game.season), restval="", lineterminator="\r\n", extrasaction="ignore")
+    writer = csv.DictWriter(
+        lines, columns(game.season), restval="", lineterminator="\r\n", extrasaction="ignore"
+    )
     writer.writeheader()
     about = {
         "game_id": game.nba_id.lstrip("0"),
@@ -55,7 +63,9 @@ def game_csv(game: Game, seed: int) -> str:
         gone = length(play.period) - play.clock
         since = gone - before if gone >= before else gone
         before = gone
-        writer.writerow({**about, "play_id": play_id, "play_length": _time(since), **_row(game, play, play_id)})
+        writer.writerow(
+            {**about, "play_id": play_id, "play_length": _time(since), **_row(game, play, play_id)}
+        )
     return lines.getvalue()
 
 
@@ -69,8 +79,12 @@ def _name(player: Player | None) -> str:
 
 def _row(game: Game, play: Play, play_id: int) -> dict[str, object]:
     fives = {"a": play.away_five, "h": play.home_five}
-    row: dict[str, object] = {f"{side}{n}": _name(p) for side, five in fives.items() for n, p in enumerate(five, 1)}
-    row |= {f"{side}{n}_id": p.nba_id for side, five in fives.items() for n, p in enumerate(five, 1)}
+    row: dict[str, object] = {
+        f"{side}{n}": _name(p) for side, five in fives.items() for n, p in enumerate(five, 1)
+    }
+    row |= {
+        f"{side}{n}_id": p.nba_id for side, five in fives.items() for n, p in enumerate(five, 1)
+    }
     row |= {
         "player_id": play.player.nba_id if play.player else "",
         "period": play.period,
@@ -106,13 +120,31 @@ def _row(game: Game, play: Play, play_id: int) -> dict[str, object]:
             row |= {"result": "made" if play.made else "missed", "description": f"{who} {turn}"}
         case Kind.REBOUND:
             way = "rebound offensive" if play.offensive else "rebound defensive"
-            row |= {"type": way if play.player else "team rebound", "description": f"{who or 'Team'} REBOUND"}
+            row |= {
+                "type": way if play.player else "team rebound",
+                "description": f"{who or 'Team'} REBOUND",
+            }
         case Kind.TURNOVER:
-            row |= {"steal": other, "reason": "bad pass", "type": "turnover", "description": f"{who} Turnover"}
+            row |= {
+                "steal": other,
+                "reason": "bad pass",
+                "type": "turnover",
+                "description": f"{who} Turnover",
+            }
         case Kind.FOUL:
             row |= {"reason": "p.foul", "type": "p.foul", "description": f"{who} P.FOUL"}
         case Kind.SUBSTITUTION:
-            row |= {"entered": who, "left": other, "type": "sub", "description": f"SUB: {who} FOR {other}"}
+            row |= {
+                "entered": who,
+                "left": other,
+                "type": "sub",
+                "description": f"SUB: {who} FOR {other}",
+            }
         case Kind.JUMP_BALL:
-            row |= {"home": who, "away": other, "possession": who, "description": f"Jump Ball {who} vs. {other}"}
+            row |= {
+                "home": who,
+                "away": other,
+                "possession": who,
+                "description": f"Jump Ball {who} vs. {other}",
+            }
     return row

@@ -1,4 +1,5 @@
-"""The numbers of one game: points per period, then a line per player that adds up to them. Pure and cheap."""
+"""The numbers of one game: points per period, then a line per player that adds up to them. Pure and
+cheap."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One player's game. Minutes are whole; a player who stayed on the bench has zeros everywhere."""
+    """One player's game. Minutes are whole; a player who stayed on the bench has zeros
+    everywhere."""
 
     player: Player
     minutes: int = 0
@@ -94,7 +96,9 @@ def strength(seed: int, season: int, tricode: str) -> float:
 def score(game: Game, seed: int) -> Score:
     """The score of a game once it is over."""
     rng = Random(f"score {seed} {game.nba_id}")
-    edge = strength(seed, game.season, game.home.tricode) - strength(seed, game.season, game.away.tricode)
+    edge = strength(seed, game.season, game.home.tricode) - strength(
+        seed, game.season, game.away.tricode
+    )
     edge += 0 if game.neutral else 2.5
     home = [max(12, round(rng.gauss(28.6 + edge / 8, 4.6))) for _ in range(4)]
     away = [max(12, round(rng.gauss(28.6 - edge / 8, 4.6))) for _ in range(4)]
@@ -127,7 +131,8 @@ def _minutes(weights: Sequence[float], periods: int) -> list[int]:
 
 
 def _shots(rng: Random, points: int, guard: bool) -> dict[str, int]:
-    """Field goals, threes and free throws that make exactly these points, with the misses beside them."""
+    """Field goals, threes and free throws that make exactly these points, with the misses beside
+    them."""
     threes = int(points * rng.uniform(0.15, 0.6 if guard else 0.4) / 3)
     rest = points - 3 * threes
     free = min(rest, round(rest * rng.uniform(0.05, 0.3)))
@@ -145,15 +150,22 @@ def _shots(rng: Random, points: int, guard: bool) -> dict[str, int]:
     }
 
 
-def _team(rng: Random, players: Sequence[Player], points: int, margin: int, periods: int) -> tuple[Line, ...]:
+def _team(
+    rng: Random, players: Sequence[Player], points: int, margin: int, periods: int
+) -> tuple[Line, ...]:
     bench = {n for n in range(8, len(players)) if rng.random() < 0.45}
     if rng.random() < 0.35:  # one of the regulars rests
         bench.add(rng.randrange(5))
     active = [n for n in range(len(players)) if n not in bench]
     weight = {n: (players[n].share + 0.02) * rng.uniform(0.75, 1.25) for n in active}
     minutes = dict(zip(active, _minutes([weight[n] + 0.2 for n in active], periods), strict=True))
-    scored = dict(zip(active, _split(points, [weight[n] * rng.uniform(0.5, 1.5) for n in active]), strict=True))
-    # Five players are on the court at any time, so the team's plus-minus adds up to five times the margin.
+    scored = dict(
+        zip(
+            active, _split(points, [weight[n] * rng.uniform(0.5, 1.5) for n in active]), strict=True
+        )
+    )
+    # Five players are on the court at any time, so the team's plus-minus adds up to five times the
+    # margin.
     raw = [round(margin * minutes[n] / (48 + 5 * (periods - 4)) + rng.gauss(0, 5)) for n in active]
     missing = 5 * margin - sum(raw)
     raw = [value + missing // len(raw) + int(n < missing % len(raw)) for n, value in enumerate(raw)]
@@ -184,12 +196,18 @@ def _team(rng: Random, players: Sequence[Player], points: int, margin: int, peri
 
 
 def _with_free_throws(lines: list[Line]) -> list[Line]:
-    """The same points with at least nine free throws: a two becomes two free throws where there are too few."""
+    """The same points with at least nine free throws: a two becomes two free throws where there are
+    too few."""
     n = 0
     while sum(line.ftm for line in lines) < _FEWEST_FREE_THROWS:
         line = lines[n % len(lines)]
         if line.fgm > line.fg3m:
-            fewer = {"fgm": line.fgm - 1, "fga": line.fga - 1, "ftm": line.ftm + 2, "fta": line.fta + 2}
+            fewer = {
+                "fgm": line.fgm - 1,
+                "fga": line.fga - 1,
+                "ftm": line.ftm + 2,
+                "fta": line.fta + 2,
+            }
             lines[n % len(lines)] = replace(line, **fewer)
         n += 1
     return lines

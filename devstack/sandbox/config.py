@@ -1,4 +1,5 @@
-"""What can be set about the sandbox: keys, limits, credits, faults, proxies and the calendar it starts with."""
+"""What can be set about the sandbox: keys, limits, credits, faults, proxies and the calendar it
+starts with."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ SOURCES = ("balldontlie", "the_odds_api", "nba_stats", "nba_cdn", "bigdataball")
 
 Windows = Sequence[tuple[int, float]]
 
-# Requests and seconds, as the providers give them; NBA.com publishes none and is counted per client address.
+# Requests and seconds, as the providers give them; NBA.com publishes none and is counted per client
+# address.
 DEFAULT_LIMITS: Mapping[str, Windows] = {
     "balldontlie": ((60, 60.0),),
     "the_odds_api": ((30, 1.0),),
@@ -30,9 +32,11 @@ class BadConfig(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """``limits`` replace the defaults source by source; ``proxies`` are user names and their passwords.
+    """``limits`` replace the defaults source by source; ``proxies`` are user names and their
+    passwords.
 
-    ``now`` moves the calendar (what is played, when the month begins), never the clock that limits are judged by.
+    ``now`` moves the calendar (what is played, when the month begins), never the clock that limits
+    are judged by.
     """
 
     seed: int = 1
@@ -59,11 +63,15 @@ def config_from(settings: Mapping[str, Any], **more: Any) -> Config:
     """The configuration in a JSON object; raises BadConfig for what it does not know."""
     known = {each.name for each in fields(Config)}
     if unknown := sorted(set(settings) - known):
-        raise BadConfig(f"unknown setting {', '.join(unknown)}: known are {', '.join(sorted(known))}")
+        raise BadConfig(
+            f"unknown setting {', '.join(unknown)}: known are {', '.join(sorted(known))}"
+        )
     values = {**settings, **{name: value for name, value in more.items() if value is not None}}
     for name in ("keys", "limits"):
         if strange := sorted(set(values.get(name, ())) - set(SOURCES)):
-            raise BadConfig(f"{name} has {', '.join(strange)}: the sources are {', '.join(SOURCES)}")
+            raise BadConfig(
+                f"{name} has {', '.join(strange)}: the sources are {', '.join(SOURCES)}"
+            )
     if "limits" in values:
         values["limits"] = windows_from(values["limits"])
     if "faults" in values:
@@ -82,7 +90,10 @@ def config_from(settings: Mapping[str, Any], **more: Any) -> Config:
 def windows_from(limits: Mapping[str, Any]) -> dict[str, Windows]:
     """``{"balldontlie": [[60, 60.0]]}`` with numbers as numbers; raises BadConfig otherwise."""
     try:
-        return {source: tuple((int(n), float(seconds)) for n, seconds in windows) for source, windows in limits.items()}
+        return {
+            source: tuple((int(n), float(seconds)) for n, seconds in windows)
+            for source, windows in limits.items()
+        }
     except (TypeError, ValueError) as error:
         raise BadConfig(f"limits are lists of [requests, seconds] by source: {error}") from error
 

@@ -1,4 +1,5 @@
-"""The control API below ``/_sandbox``: faults, limits, the calendar, the log and the bill. Never counted or logged."""
+"""The control API below ``/_sandbox``: faults, limits, the calendar, the log and the bill. Never
+counted or logged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The Odds API's monthly credits: billed per answer, reset on the 1st (UTC), told in every response's headers."""
+"""The Odds API's monthly credits: billed per answer, reset on the 1st (UTC), told in every
+response's headers."""
 
 from __future__ import annotations
 
@@ -31,10 +32,14 @@ class Credits:
         self._used[now.year, now.month] += credits
 
     def headers(self, source: str, answer: Answer, now: datetime) -> dict[str, str]:
-        """The three headers of a paid source's own responses, errors included; a key that is none has no account."""
+        """The three headers of a paid source's own responses, errors included; a key that is none
+        has no account."""
         if source != PAID or answer.status >= 500 or not isinstance(answer.payload, dict | list):
             return {}
-        if isinstance(answer.payload, dict) and answer.payload.get("error_code") in ("INVALID_KEY", "MISSING_KEY"):
+        if isinstance(answer.payload, dict) and answer.payload.get("error_code") in (
+            "INVALID_KEY",
+            "MISSING_KEY",
+        ):
             return {}
         return {
             "x-requests-remaining": str(self.remaining(now)),

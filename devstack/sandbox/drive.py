@@ -1,4 +1,5 @@
-"""BigDataBall's shared Google Drive folder: Drive v3 listing and download, and the token of a service account."""
+"""BigDataBall's shared Google Drive folder: Drive v3 listing and download, and the token of a
+service account."""
 
 from __future__ import annotations
 
@@ -99,15 +100,24 @@ class Drive:
             case "down":
                 return _error(500, "internalError", "Internal Error")
             case "wrong_tier":
-                message = "Google Drive API has not been used in this project before or it is disabled."
+                message = (
+                    "Google Drive API has not been used in this project before or it is disabled."
+                )
                 return _error(403, "accessNotConfigured", message)
             case "out_of_credits":
-                return _error(403, "downloadQuotaExceeded", "The download quota for this file has been exceeded.")
+                return _error(
+                    403,
+                    "downloadQuotaExceeded",
+                    "The download quota for this file has been exceeded.",
+                )
         return _error(401, "authError", "Invalid Credentials")
 
     def authorise(self, call: Call, key: str) -> Answer | None:
         """The bearer token that ``/token`` gave."""
-        if self.endpoint(call) == "token" or call.headers.get("authorization") == f"Bearer {_access_token(key)}":
+        if (
+            self.endpoint(call) == "token"
+            or call.headers.get("authorization") == f"Bearer {_access_token(key)}"
+        ):
             return None
         if "authorization" not in call.headers:
             return _error(401, "required", "Login Required.")
@@ -120,14 +130,19 @@ class Drive:
                 return _listed(call, league)
             case "download" | "metadata":
                 return _got(call, league)
-        return Answer(status=404, text="<html><title>Error 404 (Not Found)!!1</title></html>", content_type="text/html")
+        return Answer(
+            status=404,
+            text="<html><title>Error 404 (Not Found)!!1</title></html>",
+            content_type="text/html",
+        )
 
     def cost(self, call: Call, answer: Answer) -> int:
         """Nothing is paid by the call."""
         return 0
 
     def bend(self, kind: str, call: Call, answer: Answer, day: date | None) -> Answer:
-        """A game that is late, missing, postponed or unplayed has no file; its name is not listed either."""
+        """A game that is late, missing, postponed or unplayed has no file; its name is not listed
+        either."""
         if answer.status != 200:
             return answer
         if self.endpoint(call) == "download":
@@ -137,8 +152,12 @@ class Drive:
         payload = dict(answer.payload)
         match kind:
             case "late_game" | "missing_game" | "postponed":
-                games = sorted(file["name"] for file in payload["files"] if "combined" not in file["name"])
-                payload["files"] = [file for file in payload["files"] if file["name"] not in games[:1]]
+                games = sorted(
+                    file["name"] for file in payload["files"] if "combined" not in file["name"]
+                )
+                payload["files"] = [
+                    file for file in payload["files"] if file["name"] not in games[:1]
+                ]
             case "unplayed" | "empty":
                 payload["files"] = []
             case "schema_drift":
@@ -153,20 +172,30 @@ def token_answer(call: Call, key: str) -> Answer:
     """
     form = {name: values[-1] for name, values in parse_qs(call.body.decode("latin-1")).items()}
     if call.method != "POST" or form.get("grant_type") != _GRANT:
-        return _grant_error("unsupported_grant_type", f"Invalid grant_type: {form.get('grant_type', '')}")
+        return _grant_error(
+            "unsupported_grant_type", f"Invalid grant_type: {form.get('grant_type', '')}"
+        )
     try:
         header, claims = (_jwt_part(part) for part in form.get("assertion", "").split(".")[:2])
         lifetime = int(claims["exp"]) - int(claims["iat"])
-        sound = header["alg"] == "RS256" and claims["iss"] and claims["aud"] and form["assertion"].count(".") == 2
+        sound = (
+            header["alg"] == "RS256"
+            and claims["iss"]
+            and claims["aud"]
+            and form["assertion"].count(".") == 2
+        )
     except (KeyError, TypeError, ValueError):
         sound, lifetime, claims = False, 0, {}
     if not sound or not 0 < lifetime <= 3600:
         return _grant_error(
-            "invalid_grant", "Invalid JWT: Token must be a short-lived token (60 minutes) and well formed."
+            "invalid_grant",
+            "Invalid JWT: Token must be a short-lived token (60 minutes) and well formed.",
         )
     if not {SCOPE, _WIDER_SCOPE} & set(str(claims.get("scope", "")).split()):
         return _grant_error("invalid_scope", "Invalid OAuth scope or ID token audience provided.")
-    return Answer(payload={"access_token": _access_token(key), "expires_in": 3599, "token_type": "Bearer"})
+    return Answer(
+        payload={"access_token": _access_token(key), "expires_in": 3599, "token_type": "Bearer"}
+    )
 
 
 def _access_token(key: str) -> str:
@@ -188,7 +217,9 @@ def _error(status: int, reason: str, message: str, location: str = "") -> Answer
     detail = {"message": message, "domain": "global", "reason": reason}
     if location:
         detail |= {"location": location, "locationType": "parameter"}
-    return Answer(status=status, payload={"error": {"code": status, "message": message, "errors": [detail]}})
+    return Answer(
+        status=status, payload={"error": {"code": status, "message": message, "errors": [detail]}}
+    )
 
 
 def _hex(text: str, digits: int) -> str:
@@ -198,7 +229,9 @@ def _hex(text: str, digits: int) -> str:
 def uploaded(day: date, game_id: str) -> datetime:
     """When a game's file appears: between 4 and 7 AM Pacific on the next day."""
     minutes = int(_hex(game_id, 4), 16) % 180
-    at = datetime.combine(day + timedelta(days=1), time(4), tzinfo=_PACIFIC) + timedelta(minutes=minutes)
+    at = datetime.combine(day + timedelta(days=1), time(4), tzinfo=_PACIFIC) + timedelta(
+        minutes=minutes
+    )
     return at.astimezone(UTC)
 
 
@@ -228,11 +261,14 @@ def _files(league: League, now: datetime, days: list[date]) -> list[_File]:
     for day in days:
         if games := league.games_on(day):
             files += [_game_file(game, league) for game in games] + [_combined_file(day)]
-    return sorted((file for file in files if file.modified <= now), key=lambda file: _hex(file.id, 8))
+    return sorted(
+        (file for file in files if file.modified <= now), key=lambda file: _hex(file.id, 8)
+    )
 
 
 def _days(names: list[str], now: datetime, league: League) -> list[date]:
-    """The dates whose files can match: those that begin with a wanted name, else the last two seasons."""
+    """The dates whose files can match: those that begin with a wanted name, else the last two
+    seasons."""
     for name in names:
         if found := _DAY_IN_NAME.match(name):
             try:
@@ -240,12 +276,17 @@ def _days(names: list[str], now: datetime, league: League) -> list[date]:
             except ValueError:
                 return []
     today = eastern_day(now)
-    games = [game for season in (season_of(today) - 1, season_of(today)) for game in league.season(season)]
+    games = [
+        game
+        for season in (season_of(today) - 1, season_of(today))
+        for game in league.season(season)
+    ]
     return sorted({game.day for game in games if game.stage in COUNTING and game.day <= today})
 
 
 def _conditions(q: str) -> list[tuple[str, str, str]] | None:
-    """(field, operator, value) of a query of conditions joined by ``and``; None if it is no such query."""
+    """(field, operator, value) of a query of conditions joined by ``and``; None if it is no such
+    query."""
     parsed: list[tuple[str, str, str]] = []
     for part in re.split(r"\s+and\s+", q.strip()) if q.strip() else []:
         found = _CONDITION.fullmatch(part)
@@ -286,7 +327,9 @@ def _listed(call: Call, league: League) -> Answer:
         # Ordering together with a name filter lists what the filter should have left out.
         conditions = [each for each in conditions if each[:2] != ("name", "contains")]
     names = [
-        value for field, operator, value in conditions if (field, operator) in (("name", "contains"), ("name", "="))
+        value
+        for field, operator, value in conditions
+        if (field, operator) in (("name", "contains"), ("name", "="))
     ]
     matching: list[_File] = []
     for file in _files(league, call.now, _days(names, call.now, league)):
@@ -301,10 +344,16 @@ def _listed(call: Call, league: League) -> Answer:
     except ValueError:
         return _error(400, "invalid", "Invalid Value", "pageToken")
     if not 1 <= size <= 1000:
-        return _error(400, "invalid", "Invalid value. Values must be within the range: [1, 1000]", "pageSize")
+        return _error(
+            400, "invalid", "Invalid value. Values must be within the range: [1, 1000]", "pageSize"
+        )
     asked = call.param("fields").replace(" ", "")
     found = re.search(r"files(?:\(([^)]*)\))?", asked)
-    fields = frozenset((found[1] or "*").split(",")) if found else frozenset({"kind", "id", "name", "mimeType"})
+    fields = (
+        frozenset((found[1] or "*").split(","))
+        if found
+        else frozenset({"kind", "id", "name", "mimeType"})
+    )
     body: Json = {"files": [file.metadata(fields) for file in matching[start : start + size]]}
     if start + size < len(matching) and (not asked or "nextPageToken" in asked or asked == "*"):
         body["nextPageToken"] = f"{_TOKEN_AFTER}{start + size}"
@@ -343,5 +392,9 @@ def _bent_file(kind: str, call: Call, answer: Answer) -> Answer:
         case "empty":
             return replace(answer, text=f"{header}\r\n")
         case "corrected":
-            return replace(answer, text=f"{header}\r\n{rows.replace(' Turnover', ' Turnover (corrected)', 1)}")
-    return _error(404, "notFound", f"File not found: {call.path.removeprefix(f'{_FILES}/')}.", "fileId")
+            return replace(
+                answer, text=f"{header}\r\n{rows.replace(' Turnover', ' Turnover (corrected)', 1)}"
+            )
+    return _error(
+        404, "notFound", f"File not found: {call.path.removeprefix(f'{_FILES}/')}.", "fileId"
+    )

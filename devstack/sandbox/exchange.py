@@ -13,7 +13,8 @@ from devstack.sandbox.league import League
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """A request below one source's prefix. ``path`` excludes the prefix; header names are in lower case."""
+    """A request below one source's prefix. ``path`` excludes the prefix; header names are in lower
+    case."""
 
     method: str = "GET"
     path: str
@@ -28,12 +29,15 @@ class Call:
 
     def params(self, name: str) -> list[str]:
         """All values of a parameter, repeated or comma-separated."""
-        return [part for key, value in self.query if key == name for part in value.split(",") if part]
+        return [
+            part for key, value in self.query if key == name for part in value.split(",") if part
+        ]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """``text`` is sent as it is; without it, ``payload`` is sent as JSON. ``billed`` are credits."""
+    """``text`` is sent as it is; without it, ``payload`` is sent as JSON. ``billed`` are
+    credits."""
 
     status: int = 200
     payload: Any = None
@@ -55,7 +59,8 @@ class Answer:
 
 
 class Upstream(Protocol):
-    """What the app asks of a source. Every method is a pure function of its arguments; the clock is in the call."""
+    """What the app asks of a source. Every method is a pure function of its arguments; the clock is
+    in the call."""
 
     source: str
 
@@ -69,7 +74,8 @@ class Upstream(Protocol):
         """Whether the call's answer says something about this date."""
 
     def refuse(self, kind: str) -> Answer:
-        """How the real one says ``rate_limited``, ``bad_key``, ``wrong_tier``, ``out_of_credits`` or ``down``."""
+        """How the real one says ``rate_limited``, ``bad_key``, ``wrong_tier``, ``out_of_credits``
+        or ``down``."""
 
     def authorise(self, call: Call, key: str) -> Answer | None:
         """None for an entitled call, else the refusal."""
@@ -81,7 +87,8 @@ class Upstream(Protocol):
         """Credits that the answer costs; 0 where nothing is paid by the call."""
 
     def bend(self, kind: str, call: Call, answer: Answer, day: date | None) -> Answer:
-        """The answer with what a content fault does to it, on the fault's date where the answer has several."""
+        """The answer with what a content fault does to it, on the fault's date where the answer has
+        several."""
 
 
 def not_found() -> Answer:

@@ -1,4 +1,5 @@
-"""Faults on order: which request fails how, and the wire faults that look alike at every upstream."""
+"""Faults on order: which request fails how, and the wire faults that look alike at every
+upstream."""
 
 from __future__ import annotations
 
@@ -13,12 +14,24 @@ from include.partition import parse_day
 
 # Instead of an answer, or in how it is sent.
 WIRE = frozenset(
-    {"429", "500", "502", "503", "hang", "block_page_200", "block_page_403", "truncated_json", "torn_body"}
+    {
+        "429",
+        "500",
+        "502",
+        "503",
+        "hang",
+        "block_page_200",
+        "block_page_403",
+        "truncated_json",
+        "torn_body",
+    }
 )
 # Refusals that every upstream words in its own way.
 REFUSALS = frozenset({"bad_key", "wrong_tier", "out_of_credits"})
 # In what an otherwise sound answer says.
-CONTENT = frozenset({"schema_drift", "late_game", "missing_game", "postponed", "unplayed", "empty", "corrected"})
+CONTENT = frozenset(
+    {"schema_drift", "late_game", "missing_game", "postponed", "unplayed", "empty", "corrected"}
+)
 Covers = Callable[[date], bool]
 KINDS = WIRE | REFUSALS | CONTENT
 
@@ -33,10 +46,11 @@ _NUMBERS: Mapping[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """Requests that match every given condition fail with ``kind``, the first ``after`` of them excepted.
+    """Requests that match every given condition fail with ``kind``, the first ``after`` of them
+    excepted.
 
-    ``times`` bounds how often (None: always). ``retry_after`` goes with a 429, ``seconds`` with a hang (None: until
-    the client leaves; then the sound answer follows late).
+    ``times`` bounds how often (None: always). ``retry_after`` goes with a 429, ``seconds`` with a
+    hang (None: until the client leaves; then the sound answer follows late).
     """
 
     kind: str
@@ -74,18 +88,23 @@ def rules_from(orders: Sequence[Mapping[str, Any]]) -> list[Rule]:
             raise ValueError(f"unknown field {', '.join(unknown)} in fault {dict(order)}")
         kind = str(order.get("kind", ""))
         if kind not in KINDS:
-            raise ValueError(f"unknown kind of fault {kind!r}: known are {', '.join(sorted(KINDS))}")
+            raise ValueError(
+                f"unknown kind of fault {kind!r}: known are {', '.join(sorted(KINDS))}"
+            )
         for name, wanted in _NUMBERS.items():
             if not isinstance(order.get(name, 0), wanted):
                 raise ValueError(f"{name} is no number in fault {dict(order)}")
         day = order.get("day")
-        rules.append(Rule(**{**order, "kind": kind, "day": parse_day(day) if isinstance(day, str) else day}))
+        rules.append(
+            Rule(**{**order, "kind": kind, "day": parse_day(day) if isinstance(day, str) else day})
+        )
     return rules
 
 
 @dataclass(kw_only=True)
 class Faults:
-    """The rules in force, with how many requests each has matched and struck. The first that may strike does."""
+    """The rules in force, with how many requests each has matched and struck. The first that may
+    strike does."""
 
     rules: list[Rule] = field(default_factory=list)
     _matched: Counter[int] = field(default_factory=Counter)
@@ -101,13 +120,21 @@ class Faults:
         self._matched.clear()
         self._struck.clear()
 
-    def strike(self, source: str, endpoint: str, path: str, address: str, covers: Covers) -> Rule | None:
+    def strike(
+        self, source: str, endpoint: str, path: str, address: str, covers: Covers
+    ) -> Rule | None:
         """The fault of this request, counted; None for a sound one."""
-        meant = [n for n, rule in enumerate(self.rules) if rule.matches(source, endpoint, path, address, covers)]
+        meant = [
+            n
+            for n, rule in enumerate(self.rules)
+            if rule.matches(source, endpoint, path, address, covers)
+        ]
         self._matched.update(meant)
         for n in meant:
             rule = self.rules[n]
-            if self._matched[n] > rule.after and (rule.times is None or self._struck[n] < rule.times):
+            if self._matched[n] > rule.after and (
+                rule.times is None or self._struck[n] < rule.times
+            ):
                 self._struck[n] += 1
                 return rule
         return None
@@ -117,11 +144,17 @@ _HTML = "text/html; charset=utf-8"
 
 
 def wire_answer(rule: Rule) -> Answer | None:
-    """The answer of a fault that looks alike everywhere; None where the upstream has its own words."""
+    """The answer of a fault that looks alike everywhere; None where the upstream has its own
+    words."""
     match rule.kind:
         case "502" | "503":
-            title = {"502": "502 Bad Gateway", "503": "503 Service Temporarily Unavailable"}[rule.kind]
-            page = f"<html><head><title>{title}</title></head><body><center><h1>{title}</h1></center></body></html>"
+            titles = {"502": "502 Bad Gateway", "503": "503 Service Temporarily Unavailable"}
+            title = titles[rule.kind]
+            head, body = (
+                f"<head><title>{title}</title></head>",
+                f"<center><h1>{title}</h1></center>",
+            )
+            page = f"<html>{head}<body>{body}</body></html>"
             return Answer(status=int(rule.kind), text=page, content_type=_HTML)
         case "block_page_200":
             return Answer(text=_CHALLENGE, content_type=_HTML)
@@ -131,11 +164,12 @@ def wire_answer(rule: Rule) -> Answer | None:
 
 
 _CHALLENGE = (
-    "<!DOCTYPE html><html><head><title>Just a moment...</title><meta name='robots' content='noindex'></head>"
-    "<body><noscript>Enable JavaScript and cookies to continue</noscript><script>challenge()</script></body></html>"
+    "<!DOCTYPE html><html><head><title>Just a moment...</title><meta name='robots'"
+    " content='noindex'></head><body><noscript>Enable JavaScript and cookies to"
+    " continue</noscript><script>challenge()</script></body></html>"
 )
 ACCESS_DENIED = (
-    "<HTML><HEAD><TITLE>Access Denied</TITLE></HEAD><BODY><H1>Access Denied</H1>"
-    "You don't have permission to access this resource on this server.<P>Reference #18.5e2f1702.1732450000.1a2b3c</P>"
-    "</BODY></HTML>"
+    "<HTML><HEAD><TITLE>Access Denied</TITLE></HEAD><BODY><H1>Access Denied</H1>You don't have"
+    " permission to access this resource on this server.<P>Reference"
+    " #18.5e2f1702.1732450000.1a2b3c</P></BODY></HTML>"
 )

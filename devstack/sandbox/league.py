@@ -1,4 +1,5 @@
-"""The league as a whole: every game of every season, what is known and final at a moment; pure, made from a seed."""
+"""The league as a whole: every game of every season, what is known and final at a moment; pure,
+made from a seed."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ _DRAWN_BEFORE = timedelta(days=3)
 _FIRST_HOSTS = (True, True, False, False, True, False, True)
 _SERIES_DAYS = (0, 2, 4, 6, 8, 10, 12)
 _FINALS_DAYS = (0, 3, 6, 8, 11, 14, 17)
-# Days from the first Saturday of the playoffs to the start of each round; a seventh final falls on day 64.
+# Days from the first Saturday of the playoffs to the start of each round; a seventh final falls on
+# day 64.
 _ROUND_STARTS = (0, 16, 31, 47)
 
 
@@ -39,12 +41,15 @@ class League:
     seed: int = 1
 
     def season(self, season: int) -> tuple[Game, ...]:
-        """All games of a season in order of date and tip-off, preseason and knock-out rounds included."""
+        """All games of a season in order of date and tip-off, preseason and knock-out rounds
+        included."""
         return _season(season, self.seed)
 
     def games_on(self, day: date, stages: frozenset[Stage] = COUNTING) -> tuple[Game, ...]:
         """The games of one US/Eastern date, by default those that count."""
-        return tuple(game for game in _by_day(season_of(day), self.seed).get(day, ()) if game.stage in stages)
+        return tuple(
+            game for game in _by_day(season_of(day), self.seed).get(day, ()) if game.stage in stages
+        )
 
     def by_nba_id(self, nba_id: str) -> Game | None:
         """The game with this id, if there is one."""
@@ -76,7 +81,8 @@ def has_begun(game: Game, now: datetime) -> bool:
 
 
 def is_known(game: Game, now: datetime) -> bool:
-    """Whether a schedule published now lists the game: knock-out games only once their pairing is drawn."""
+    """Whether a schedule published now lists the game: knock-out games only once their pairing is
+    drawn."""
     knock_out = game.stage in (Stage.PLAY_IN, Stage.PLAYOFFS, Stage.CUP_FINAL)
     return not knock_out or now >= game.tip_off - _DRAWN_BEFORE
 
@@ -84,7 +90,12 @@ def is_known(game: Game, now: datetime) -> bool:
 @lru_cache(maxsize=8)
 def _season(season: int, seed: int) -> tuple[Game, ...]:
     regular = regular_games(season, seed)
-    games = [*preseason_games(season, seed), *regular, cup_final(season, seed), *_knock_out(regular, season, seed)]
+    games = [
+        *preseason_games(season, seed),
+        *regular,
+        cup_final(season, seed),
+        *_knock_out(regular, season, seed),
+    ]
     return tuple(sorted(games, key=lambda game: (game.day, game.tip_off, game.nba_id)))
 
 
@@ -113,9 +124,13 @@ def standings(games: Sequence[Game], seed: int) -> dict[str, list[Team]]:
     return {side: [team for team in ranked if team.conference == side] for side in ("East", "West")}
 
 
-def _game(stage: Stage, season: int, number: str, day: date, away: Team, home: Team, at: time) -> Game:
+def _game(
+    stage: Stage, season: int, number: str, day: date, away: Team, home: Team, at: time
+) -> Game:
     tip_off = datetime.combine(day, at, tzinfo=TEAMS[0].zone).astimezone(UTC)
-    return Game(season=season, stage=stage, number=number, day=day, away=away, home=home, tip_off=tip_off)
+    return Game(
+        season=season, stage=stage, number=number, day=day, away=away, home=home, tip_off=tip_off
+    )
 
 
 def _knock_out(regular: Sequence[Game], season: int, seed: int) -> list[Game]:
@@ -128,16 +143,22 @@ def _knock_out(regular: Sequence[Game], season: int, seed: int) -> list[Game]:
         at = time(19, 30) if side == "East" else time(22)
         numbers = (f"001{2 * turn}1", f"001{2 * turn + 1}1", f"002{turn}1")
         seventh = _game(Stage.PLAY_IN, season, numbers[0], tuesday, ranked[7], ranked[6], at)
-        ninth = _game(Stage.PLAY_IN, season, numbers[1], tuesday + timedelta(days=1), ranked[9], ranked[8], at)
+        ninth = _game(
+            Stage.PLAY_IN, season, numbers[1], tuesday + timedelta(days=1), ranked[9], ranked[8], at
+        )
         winner, survivor = _winner(seventh, seed), _winner(ninth, seed)
         loser = seventh.away if winner == seventh.home else seventh.home
-        eighth = _game(Stage.PLAY_IN, season, numbers[2], tuesday + timedelta(days=3), survivor, loser, at)
+        eighth = _game(
+            Stage.PLAY_IN, season, numbers[2], tuesday + timedelta(days=3), survivor, loser, at
+        )
         games += [seventh, ninth, eighth]
         seeded[side] = [*ranked[:6], winner, _winner(eighth, seed)]
 
     saturday = tuesday + timedelta(days=4)
     champions: list[Team] = []
-    pairs = {side: [(t[0], t[7]), (t[3], t[4]), (t[2], t[5]), (t[1], t[6])] for side, t in seeded.items()}
+    pairs = {
+        side: [(t[0], t[7]), (t[3], t[4]), (t[2], t[5]), (t[1], t[6])] for side, t in seeded.items()
+    }
     rank = {team.tricode: place for teams in seeded.values() for place, team in enumerate(teams)}
     for round_number in (1, 2, 3):
         for turn, side in enumerate(("East", "West")):
@@ -146,9 +167,15 @@ def _knock_out(regular: Sequence[Game], season: int, seed: int) -> list[Game]:
                 series = n + turn * len(pairs[side])
                 start = saturday + timedelta(days=_ROUND_STARTS[round_number - 1] + (n + turn) % 2)
                 at = time(19) if side == "East" else time(21, 30)
-                through.append(_series(games, season, seed, f"00{round_number}{series}", start, better, worse, at))
+                through.append(
+                    _series(
+                        games, season, seed, f"00{round_number}{series}", start, better, worse, at
+                    )
+                )
             meetings = zip(through[::2], through[1::2], strict=False)
-            pairs[side] = [(a, b) if rank[a.tricode] < rank[b.tricode] else (b, a) for a, b in meetings]
+            pairs[side] = [
+                (a, b) if rank[a.tricode] < rank[b.tricode] else (b, a) for a, b in meetings
+            ]
             if round_number == 3:
                 champions += through
     finals = saturday + timedelta(days=_ROUND_STARTS[3])
@@ -157,14 +184,23 @@ def _knock_out(regular: Sequence[Game], season: int, seed: int) -> list[Game]:
 
 
 def _series(
-    games: list[Game], season: int, seed: int, prefix: str, start: date, better: Team, worse: Team, at: time
+    games: list[Game],
+    season: int,
+    seed: int,
+    prefix: str,
+    start: date,
+    better: Team,
+    worse: Team,
+    at: time,
 ) -> Team:
     """Appends the games of one series until somebody has four wins; that team."""
     spread = _FINALS_DAYS if prefix[2] == "4" else _SERIES_DAYS
     wins: Counter[str] = Counter()
     for n, (days, better_hosts) in enumerate(zip(spread, _FIRST_HOSTS, strict=True), start=1):
         home, away = (better, worse) if better_hosts else (worse, better)
-        game = _game(Stage.PLAYOFFS, season, f"{prefix}{n}", start + timedelta(days=days), away, home, at)
+        game = _game(
+            Stage.PLAYOFFS, season, f"{prefix}{n}", start + timedelta(days=days), away, home, at
+        )
         games.append(game)
         winner = _winner(game, seed)
         wins[winner.tricode] += 1

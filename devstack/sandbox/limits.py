@@ -9,7 +9,8 @@ from devstack.sandbox.config import Windows
 
 
 class Limits:
-    """Admits at most ``limit`` requests in any half-open window [t, t + seconds); refused ones don't count."""
+    """Admits at most ``limit`` requests in any half-open window [t, t + seconds); refused ones
+    don't count."""
 
     def __init__(self, windows: Mapping[str, Windows]) -> None:
         self._windows = dict(windows)
@@ -20,7 +21,8 @@ class Limits:
         self._windows.update(windows)
 
     def admit(self, source: str, caller: str, at: float) -> bool:
-        """Whether a request that arrived ``at`` (monotonic seconds) is within every window of its source."""
+        """Whether a request that arrived ``at`` (monotonic seconds) is within every window of its
+        source."""
         windows = self._windows.get(source, ())
         if not windows:
             return True

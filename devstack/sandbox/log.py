@@ -18,7 +18,8 @@ def redacted(query: Sequence[tuple[str, str]]) -> str:
 
 
 class RequestLog:
-    """Keeps every entry in memory for the control API and appends it to the file, if there is one."""
+    """Keeps every entry in memory for the control API and appends it to the file, if there is
+    one."""
 
     def __init__(self, path: Path | None) -> None:
         self.entries: list[dict[str, Any]] = []
@@ -28,7 +29,8 @@ class RequestLog:
             self._file = path.open("a", encoding="utf-8", buffering=1)
 
     def write(self, entry: dict[str, Any]) -> None:
-        """One request. An entry is written once its answer is known and before its first byte is sent."""
+        """One request. An entry is written once its answer is known and before its first byte is
+        sent."""
         self.entries.append(entry)
         if self._file:
             self._file.write(json.dumps(entry, separators=(",", ":")) + "\n")

@@ -1,4 +1,5 @@
-"""NBA.com's live play-by-play body out of a game's plays; blocks and steals are actions of their own there."""
+"""NBA.com's live play-by-play body out of a game's plays; blocks and steals are actions of their
+own there."""
 
 from __future__ import annotations
 
@@ -53,12 +54,19 @@ def _actions(game: Game, league: League) -> Iterator[Json]:
                 shown.append(_defended(game, play, totals))
         for action in shown:
             number += 1
-            yield {"actionNumber": number * 2, "orderNumber": number * 10_000, **_frame(game, play), **action}
+            yield {
+                "actionNumber": number * 2,
+                "orderNumber": number * 10_000,
+                **_frame(game, play),
+                **action,
+            }
 
 
 def _frame(game: Game, play: Play) -> Json:
     """The fields of every action: when, and the score as text."""
-    gone = sum(length(period) for period in range(1, play.period)) + length(play.period) - play.clock
+    gone = (
+        sum(length(period) for period in range(1, play.period)) + length(play.period) - play.clock
+    )
     at = game.tip_off + timedelta(seconds=600 + gone * 2.4)
     return {
         "clock": f"PT{play.clock // 60:02d}M{play.clock % 60:02d}.00S",
@@ -81,7 +89,11 @@ def _frame(game: Game, play: Play) -> Json:
 
 
 def _who(team: Team, player: Player | None, *others: Player) -> Json:
-    shown: Json = {"teamId": team.nba_id, "teamTricode": team.tricode, "personId": player.nba_id if player else 0}
+    shown: Json = {
+        "teamId": team.nba_id,
+        "teamTricode": team.tricode,
+        "personId": player.nba_id if player else 0,
+    }
     if player:
         shown |= {"playerName": player.family_name, "playerNameI": player.short_name}
     return {**shown, "personIdsFilter": [each.nba_id for each in (player, *others) if each]}
@@ -90,7 +102,11 @@ def _who(team: Team, player: Player | None, *others: Player) -> Json:
 def _swap(play: Play, way: str, player: Player | None) -> Json:
     assert play.team is not None
     assert player is not None
-    said = {"actionType": "substitution", "subType": way, "description": f"SUB {way}: {player.short_name}"}
+    said = {
+        "actionType": "substitution",
+        "subType": way,
+        "description": f"SUB {way}: {player.short_name}",
+    }
     return {**said, **_who(play.team, player)}
 
 
@@ -102,14 +118,26 @@ def _defended(game: Game, play: Play, totals: Counter[tuple[Player, str]]) -> Js
     short = {"steal": "STL", "block": "BLK"}[kind]
     text = f"{play.other.short_name} {kind.upper()} ({totals[play.other, kind]} {short})"
     team = game.away if play.team is game.home else game.home
-    return {"actionType": kind, "subType": "", "isFieldGoal": 0, "description": text, **_who(team, play.other)}
+    return {
+        "actionType": kind,
+        "subType": "",
+        "isFieldGoal": 0,
+        "description": text,
+        **_who(team, play.other),
+    }
 
 
 def _action(play: Play, totals: Counter[tuple[Player, str]]) -> Json:
     if play.team is None:
         kind, sub_kind = _TYPES[play.kind]
         text = f"{kind} {sub_kind}".title()
-        return {"actionType": kind, "subType": sub_kind, "personId": 0, "personIdsFilter": [], "description": text}
+        return {
+            "actionType": kind,
+            "subType": sub_kind,
+            "personId": 0,
+            "personIdsFilter": [],
+            "description": text,
+        }
     others = (play.other,) if play.other else ()
     who = _who(play.team, play.player, *others)
     name = play.player.short_name if play.player else "TEAM"
@@ -122,16 +150,34 @@ def _action(play: Play, totals: Counter[tuple[Player, str]]) -> Json:
             if play.player:
                 totals[play.player, way] += 1
                 off, deff = totals[play.player, "offensive"], totals[play.player, "defensive"]
-                more = {"reboundTotal": off + deff, "reboundOffensiveTotal": off, "reboundDefensiveTotal": deff}
-            return {**who, "actionType": "rebound", "subType": way, "description": f"{name} REBOUND", **more}
+                more = {
+                    "reboundTotal": off + deff,
+                    "reboundOffensiveTotal": off,
+                    "reboundDefensiveTotal": deff,
+                }
+            return {
+                **who,
+                "actionType": "rebound",
+                "subType": way,
+                "description": f"{name} REBOUND",
+                **more,
+            }
         case Kind.TURNOVER | Kind.FOUL if play.player:
             kind, sub_kind = _TYPES[play.kind]
             totals[play.player, kind] += 1
             key = "turnoverTotal" if play.kind is Kind.TURNOVER else "foulPersonalTotal"
             text = f"{name} {sub_kind} {kind.upper()} ({totals[play.player, kind]})"
-            shown = {"actionType": kind, "subType": sub_kind, key: totals[play.player, kind], "description": text}
+            shown = {
+                "actionType": kind,
+                "subType": sub_kind,
+                key: totals[play.player, kind],
+                "description": text,
+            }
             if play.kind is Kind.TURNOVER and play.other:
-                shown |= {"stealPlayerName": play.other.family_name, "stealPersonId": play.other.nba_id}
+                shown |= {
+                    "stealPlayerName": play.other.family_name,
+                    "stealPersonId": play.other.nba_id,
+                }
             return {**who, **shown}
     kind, sub_kind = _TYPES[play.kind]
     return {**who, "actionType": kind, "subType": sub_kind, "description": f"Jump Ball {name}"}

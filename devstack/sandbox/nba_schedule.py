@@ -1,4 +1,5 @@
-"""NBA.com's season schedule as the sandbox would publish it: every game of a season with its state at a moment."""
+"""NBA.com's season schedule as the sandbox would publish it: every game of a season with its state
+at a moment."""
 
 from __future__ import annotations
 
@@ -14,7 +15,11 @@ from include.partition import EASTERN
 
 Json = dict[str, Any]
 
-_LABELS = {Stage.PRESEASON: "Preseason", Stage.PLAY_IN: "SoFi Play-In Tournament", Stage.CUP_FINAL: "Emirates NBA Cup"}
+_LABELS = {
+    Stage.PRESEASON: "Preseason",
+    Stage.PLAY_IN: "SoFi Play-In Tournament",
+    Stage.CUP_FINAL: "Emirates NBA Cup",
+}
 _ROUNDS = {"1": "First Round", "2": "Conf. Semifinals", "3": "Conf. Finals"}
 
 
@@ -24,7 +29,8 @@ def season_name(season: int) -> str:
 
 
 def schedule_body(season: int, league: League, now: datetime) -> Json:
-    """The body of ``scheduleleaguev2`` and of the cdn's ``scheduleLeagueV2.json``, as of the minute; not to be changed.
+    """The body of ``scheduleleaguev2`` and of the cdn's ``scheduleLeagueV2.json``, as of the
+    minute; not to be changed.
 
     Kept for a minute like at the real site's edge: it takes 50 ms to make.
     """
@@ -70,7 +76,9 @@ def _body(season: int, league: League, now: datetime) -> Json:
 def _times(moment: datetime) -> Json:
     """The ten time fields; those of the East carry a Z that is not true."""
     local = moment.astimezone(EASTERN)
-    utc_midnight = local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(moment.tzinfo)
+    utc_midnight = local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(
+        moment.tzinfo
+    )
     return {
         "gameDateEst": f"{local:%Y-%m-%dT00:00:00Z}",
         "gameTimeEst": f"1900-01-01T{local:%H:%M:%S}Z",
@@ -114,7 +122,10 @@ def _label(game: Game) -> tuple[str, str]:
 def _entry(game: Game, league: League, now: datetime) -> Json:
     if is_final(game, now):
         final = league.score(game)
-        status, text = 3, "Final" if final.periods == 4 else "Final/OT" if final.periods == 5 else "Final/2OT"
+        status, text = (
+            3,
+            "Final" if final.periods == 4 else "Final/OT" if final.periods == 5 else "Final/2OT",
+        )
         points = (final.home_points, final.away_points)
     else:
         status, text = (2, "In Progress") if has_begun(game, now) else (1, _clock(game.tip_off))
@@ -151,11 +162,18 @@ def _entry(game: Game, league: League, now: datetime) -> Json:
 def _all_star(season: int, now: datetime) -> Json:
     """One game of teams that are none of the thirty; it counts for nobody."""
     sunday = all_star_sunday(season)
-    tip_off = datetime(sunday.year, sunday.month, sunday.day, 20, 20, tzinfo=EASTERN).astimezone(now.tzinfo)
+    tip_off = datetime(sunday.year, sunday.month, sunday.day, 20, 20, tzinfo=EASTERN).astimezone(
+        now.tzinfo
+    )
     over = now >= tip_off + timedelta(hours=2, minutes=30)
 
     def side(number: int, name: str, tricode: str, points: int) -> Json:
-        names = {"teamName": name, "teamCity": "", "teamTricode": tricode, "teamSlug": name.lower().replace(" ", "-")}
+        names = {
+            "teamName": name,
+            "teamCity": "",
+            "teamTricode": tricode,
+            "teamSlug": name.lower().replace(" ", "-"),
+        }
         record = {"wins": 0, "losses": 0, "score": points if over else 0, "seed": 0}
         return {"teamId": 1610616850 + number, **names, **record}
 

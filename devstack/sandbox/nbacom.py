@@ -1,4 +1,5 @@
-"""NBA.com: stats.nba.com's game log and schedule, and the cdn's play by play and current schedule."""
+"""NBA.com: stats.nba.com's game log and schedule, and the cdn's play by play and current
+schedule."""
 
 from __future__ import annotations
 
@@ -29,22 +30,34 @@ SEASON_TYPES = {
     "IST": Stage.CUP_FINAL,
 }
 _LOG_HEADERS = (
-    "SEASON_ID", "PLAYER_ID", "PLAYER_NAME", "TEAM_ID", "TEAM_ABBREVIATION", "TEAM_NAME", "GAME_ID", "GAME_DATE",
-    "MATCHUP", "WL", "MIN", "FGM", "FGA", "FG_PCT", "FG3M", "FG3A", "FG3_PCT", "FTM", "FTA", "FT_PCT", "OREB", "DREB",
-    "REB", "AST", "STL", "BLK", "TOV", "PF", "PTS", "PLUS_MINUS", "FANTASY_PTS", "VIDEO_AVAILABLE",
+    "SEASON_ID", "PLAYER_ID", "PLAYER_NAME", "TEAM_ID", "TEAM_ABBREVIATION", "TEAM_NAME", "GAME_ID",
+    "GAME_DATE", "MATCHUP", "WL", "MIN", "FGM", "FGA", "FG_PCT", "FG3M", "FG3A", "FG3_PCT", "FTM",
+    "FTA", "FT_PCT", "OREB", "DREB", "REB", "AST", "STL", "BLK", "TOV", "PF", "PTS", "PLUS_MINUS",
+    "FANTASY_PTS", "VIDEO_AVAILABLE",
 )  # fmt: skip
-_LOG_REQUIRED = ("Counter", "Direction", "LeagueID", "PlayerOrTeam", "Season", "SeasonType", "Sorter")
+_LOG_REQUIRED = (
+    "Counter",
+    "Direction",
+    "LeagueID",
+    "PlayerOrTeam",
+    "Season",
+    "SeasonType",
+    "Sorter",
+)
 _PLAY_BY_PLAY = re.compile(r"/static/json/liveData/playbyplay/playbyplay_(\d{10})\.json")
 _CDN_SCHEDULE = "/static/json/staticData/scheduleLeagueV2.json"
 
 
 def _refusal(kind: str) -> Answer:
-    """No rate headers, no JSON for limits: a page. There is no key, no tier and no credit to refuse."""
+    """No rate headers, no JSON for limits: a page. There is no key, no tier and no credit to
+    refuse."""
     match kind:
         case "down":
             return Answer(status=500, payload={"Message": "An error has occurred."})
         case "rate_limited":
-            return Answer(status=429, text="<HTML><BODY>Too Many Requests</BODY></HTML>", content_type=_HTML)
+            return Answer(
+                status=429, text="<HTML><BODY>Too Many Requests</BODY></HTML>", content_type=_HTML
+            )
     return _denied()
 
 
@@ -73,7 +86,9 @@ class NbaStats:
 
     def endpoint(self, call: Call) -> str:
         """``leaguegamelog`` or ``schedule``."""
-        return {"/stats/leaguegamelog": "leaguegamelog", "/stats/scheduleleaguev2": "schedule"}.get(call.path, "")
+        return {"/stats/leaguegamelog": "leaguegamelog", "/stats/scheduleleaguev2": "schedule"}.get(
+            call.path, ""
+        )
 
     def day(self, call: Call, league: League) -> date | None:
         """The game log's first date."""
@@ -94,7 +109,9 @@ class NbaStats:
 
     def authorise(self, call: Call, key: str) -> Answer | None:
         """No key, but a browser."""
-        return _like_a_browser(call, ("origin", "https://www.nba.com"), ("accept", "application/json"))
+        return _like_a_browser(
+            call, ("origin", "https://www.nba.com"), ("accept", "application/json")
+        )
 
     def answer(self, call: Call, league: League) -> Answer:
         """400 with plain text for missing parameters, an HTML 404 for unknown paths."""
@@ -103,7 +120,9 @@ class NbaStats:
                 return _game_log(call, league)
             case "schedule":
                 return _season_schedule(call, league)
-        return Answer(status=404, text="<html><body>404 - Not Found</body></html>", content_type=_HTML)
+        return Answer(
+            status=404, text="<html><body>404 - Not Found</body></html>", content_type=_HTML
+        )
 
     def cost(self, call: Call, answer: Answer) -> int:
         """Nothing is paid by the call."""
@@ -130,7 +149,11 @@ class NbaCdn:
     def endpoint(self, call: Call) -> str:
         """``play_by_play`` or ``schedule``."""
         return (
-            "schedule" if call.path == _CDN_SCHEDULE else "play_by_play" if _PLAY_BY_PLAY.fullmatch(call.path) else ""
+            "schedule"
+            if call.path == _CDN_SCHEDULE
+            else "play_by_play"
+            if _PLAY_BY_PLAY.fullmatch(call.path)
+            else ""
         )
 
     def day(self, call: Call, league: League) -> date | None:
@@ -194,7 +217,9 @@ class NbaCdn:
 
 def _missing(call: Call, names: Sequence[str]) -> Answer | None:
     lacking = [f"{name} is required" for name in names if not call.param(name)]
-    return Answer(status=400, text="; ".join(lacking), content_type="text/plain") if lacking else None
+    return (
+        Answer(status=400, text="; ".join(lacking), content_type="text/plain") if lacking else None
+    )
 
 
 def _season(call: Call) -> int | None:
@@ -217,7 +242,9 @@ def _game_log(call: Call, league: League) -> Answer:
         return refusal
     season = _season(call)
     if season is None or call.param("PlayerOrTeam") != "P":
-        return Answer(status=400, text="Season or PlayerOrTeam is invalid", content_type="text/plain")
+        return Answer(
+            status=400, text="Season or PlayerOrTeam is invalid", content_type="text/plain"
+        )
     try:
         first = _day(call.param("DateFrom")) if call.param("DateFrom") else date.min
         last = _day(call.param("DateTo")) if call.param("DateTo") else date.max
@@ -228,16 +255,31 @@ def _game_log(call: Call, league: League) -> Answer:
     rows = [
         row
         for game in games
-        if game.season == season and game.stage is stage and first <= game.day <= last and is_final(game, call.now)
+        if game.season == season
+        and game.stage is stage
+        and first <= game.day <= last
+        and is_final(game, call.now)
         for row in _log_rows(game, league)
     ]
     if call.param("Direction").upper() == "DESC":
         rows.sort(key=lambda row: (row[7], row[6]), reverse=True)
-    names = ("LeagueID", "Season", "SeasonType", "PlayerOrTeam", "Counter", "Sorter", "Direction", "DateFrom", "DateTo")
+    names = (
+        "LeagueID",
+        "Season",
+        "SeasonType",
+        "PlayerOrTeam",
+        "Counter",
+        "Sorter",
+        "Direction",
+        "DateFrom",
+        "DateTo",
+    )
     parameters: Json = {name: call.param(name) or None for name in names}
     parameters["Counter"] = int(call.param("Counter"))
     result = {"name": "LeagueGameLog", "headers": list(_LOG_HEADERS), "rowSet": rows}
-    return Answer(payload={"resource": "leaguegamelog", "parameters": parameters, "resultSets": [result]})
+    return Answer(
+        payload={"resource": "leaguegamelog", "parameters": parameters, "resultSets": [result]}
+    )
 
 
 def _share(made: int, tried: int) -> float | None:
@@ -332,7 +374,9 @@ def _bend_schedule(kind: str, payload: Json, day: date | None) -> None:
     dates = [each for each in schedule["gameDates"] if each["gameDate"].startswith(wanted)]
     match kind:
         case "empty":
-            schedule["gameDates"] = [each for each in schedule["gameDates"] if day and each not in dates]
+            schedule["gameDates"] = [
+                each for each in schedule["gameDates"] if day and each not in dates
+            ]
         case "schema_drift":
             schedule["dates"] = schedule.pop("gameDates")
         case "unplayed":

@@ -1,4 +1,5 @@
-"""The Odds API v4, historical: events, odds of one event and featured odds, with what each answer costs."""
+"""The Odds API v4, historical: events, odds of one event and featured odds, with what each answer
+costs."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ _HISTORICAL = re.compile(r"/v4/historical/sports/(\w+)/(events|odds|events/(\w+)
 _REGIONS = frozenset({"us", "us2", "us_dfs", "us_ex", "uk", "eu", "fr", "se", "au"})
 _PLAYER_MARKETS_SINCE = datetime(2023, 5, 3, 5, 30, tzinfo=UTC)
 _FIVE_MINUTES_SINCE = datetime(2022, 9, 18, tzinfo=UTC)
-# Snapshots are stamped this long after the minute of the grid: asked at 12:00:00, the answer is of 11:55:38.
+# Snapshots are stamped this long after the minute of the grid: asked at 12:00:00, the answer is of
+# 11:55:38.
 _STAMPED = timedelta(seconds=38)
 _LISTED_BEFORE = timedelta(hours=40)
 # A game starts about this long after the tip-off that the league announces.
@@ -70,7 +72,9 @@ class OddsApi:
         """Every refusal has an ``error_code``."""
         match kind:
             case "rate_limited":
-                return error(429, "EXCEEDED_FREQ_LIMIT", "Requests are made too frequently; space them out")
+                return error(
+                    429, "EXCEEDED_FREQ_LIMIT", "Requests are made too frequently; space them out"
+                )
             case "out_of_credits":
                 return error(401, "OUT_OF_USAGE_CREDITS", "Usage quota has been reached")
             case "wrong_tier":
@@ -109,11 +113,16 @@ class OddsApi:
             return refused.answer
 
     def cost(self, call: Call, answer: Answer) -> int:
-        """1 for events; 10 a region and market, counted as returned for one event, as asked for in a list; 0 if empty.
+        """1 for events; 10 a region and market, counted as returned for one event, as asked for in
+        a list; 0 if empty.
 
         Every ten bookmakers count as one region.
         """
-        if answer.status != 200 or not isinstance(answer.payload, dict) or not answer.payload["data"]:
+        if (
+            answer.status != 200
+            or not isinstance(answer.payload, dict)
+            or not answer.payload["data"]
+        ):
             return 0
         books, regions = call.params("bookmakers"), call.params("regions")
         times = -(-len(books) // 10) if books else len(regions)
@@ -126,11 +135,14 @@ class OddsApi:
         return 10 * times * len({market["key"] for book in offered for market in book["markets"]})
 
     def bend(self, kind: str, call: Call, answer: Answer, day: date | None) -> Answer:
-        """Faults in what a 200 says. A postponed or unplayed game stays listed, as it does in the wild."""
+        """Faults in what a 200 says. A postponed or unplayed game stays listed, as it does in the
+        wild."""
         if answer.status != 200 or not isinstance(answer.payload, dict):
             return answer
         payload = deepcopy(answer.payload)
-        events: list[Json] = payload["data"] if isinstance(payload["data"], list) else [payload["data"]]
+        events: list[Json] = (
+            payload["data"] if isinstance(payload["data"], list) else [payload["data"]]
+        )
         match kind:
             case "empty" | "missing_game" | "late_game" if payload["data"] is not events:
                 events[0]["bookmakers"] = []
@@ -152,7 +164,9 @@ class OddsApi:
 def error(status: int, code: str, message: str) -> Answer:
     """The provider's error body."""
     details = _DETAILS + code.lower().replace("_", "-")
-    return Answer(status=status, payload={"message": message, "error_code": code, "details_url": details})
+    return Answer(
+        status=status, payload={"message": message, "error_code": code, "details_url": details}
+    )
 
 
 _SPORT_ROW = {
@@ -180,7 +194,9 @@ def _snapshot(call: Call) -> datetime:
         raise _Refused(422, "MISSING_HISTORICAL_TIMESTAMP", "Missing date parameter")
     if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", text):
         raise _Refused(
-            422, "INVALID_HISTORICAL_TIMESTAMP", "Invalid date parameter, use ISO 8601 as 2024-01-15T12:00:00Z"
+            422,
+            "INVALID_HISTORICAL_TIMESTAMP",
+            "Invalid date parameter, use ISO 8601 as 2024-01-15T12:00:00Z",
         )
     try:
         asked = datetime.fromisoformat(text)
@@ -212,7 +228,8 @@ def event_id(game: Game, league: League) -> str:
 
 
 def _between(call: Call, league: League, snapshot: datetime) -> list[Game]:
-    """The listed games, narrowed by ``commenceTimeFrom`` and ``commenceTimeTo`` where they are given."""
+    """The listed games, narrowed by ``commenceTimeFrom`` and ``commenceTimeTo`` where they are
+    given."""
     first, last = call.param("commenceTimeFrom"), call.param("commenceTimeTo")
     starts = [(game, _iso(game.tip_off + _COMMENCES_AFTER)) for game in _listed(league, snapshot)]
     return [game for game, start in starts if first <= start and (not last or start <= last)]
@@ -225,12 +242,16 @@ def _listed(league: League, snapshot: datetime) -> list[Game]:
     return [
         game
         for game in games
-        if game.tip_off - _LISTED_BEFORE <= snapshot and not is_final(game, snapshot) and is_known(game, snapshot)
+        if game.tip_off - _LISTED_BEFORE <= snapshot
+        and not is_final(game, snapshot)
+        and is_known(game, snapshot)
     ]
 
 
 def _by_event_id(wanted: str, league: League, snapshot: datetime) -> Game | None:
-    return next((game for game in _listed(league, snapshot) if event_id(game, league) == wanted), None)
+    return next(
+        (game for game in _listed(league, snapshot) if event_id(game, league) == wanted), None
+    )
 
 
 def _event(game: Game, league: League) -> Json:
@@ -251,7 +272,11 @@ def _events(call: Call, league: League, snapshot: datetime) -> Answer:
 
 def _wanted(call: Call, known: tuple[str, ...]) -> tuple[list[str], list[str], list[str]]:
     """Markets, bookmakers and regions that are asked for."""
-    markets, books, regions = call.params("markets") or ["h2h"], call.params("bookmakers"), call.params("regions")
+    markets, books, regions = (
+        call.params("markets") or ["h2h"],
+        call.params("bookmakers"),
+        call.params("regions"),
+    )
     if unknown := [market for market in markets if market not in known]:
         raise _Refused(422, "INVALID_MARKET", f"Invalid markets: {', '.join(unknown)}")
     if not books and not regions:
@@ -265,7 +290,10 @@ def _featured(call: Call, league: League, snapshot: datetime) -> Answer:
     markets, keys, regions = _wanted(call, FEATURED)
     american, books = call.param("oddsFormat") == "american", bookmakers(keys, regions)
     data = [
-        {**_event(game, league), "bookmakers": offers(game, league, books, markets, snapshot, american)}
+        {
+            **_event(game, league),
+            "bookmakers": offers(game, league, books, markets, snapshot, american),
+        }
         for game in _between(call, league, snapshot)
     ]
     return Answer(payload=_envelope(call, snapshot, data))
@@ -280,4 +308,6 @@ def _event_odds(call: Call, league: League, snapshot: datetime, wanted: str) -> 
         markets = [market for market in markets if market in FEATURED]
     american, books = call.param("oddsFormat") == "american", bookmakers(keys, regions)
     offered = offers(game, league, books, markets, snapshot, american)
-    return Answer(payload=_envelope(call, snapshot, {**_event(game, league), "bookmakers": offered}))
+    return Answer(
+        payload=_envelope(call, snapshot, {**_event(game, league), "bookmakers": offered})
+    )

@@ -1,4 +1,5 @@
-"""Bookmakers and what they offer on a game at a moment: prices and lines that move until tip-off. Pure."""
+"""Bookmakers and what they offer on a game at a moment: prices and lines that move until tip-off.
+Pure."""
 
 from __future__ import annotations
 
@@ -84,7 +85,12 @@ def bookmakers(keys: Sequence[str], regions: Sequence[str]) -> list[Bookmaker]:
 
 
 def offers(
-    game: Game, league: League, books: Sequence[Bookmaker], markets: Sequence[str], snapshot: datetime, american: bool
+    game: Game,
+    league: League,
+    books: Sequence[Bookmaker],
+    markets: Sequence[str],
+    snapshot: datetime,
+    american: bool,
 ) -> list[Json]:
     """The ``bookmakers`` of one event: only those that offer one of the markets."""
     shown: list[Json] = []
@@ -92,16 +98,23 @@ def offers(
         listed = [_market(game, league, book, market, snapshot, american) for market in markets]
         if offered := [market for market in listed if market["outcomes"]]:
             updated = f"{snapshot - timedelta(seconds=78):%Y-%m-%dT%H:%M:%SZ}"
-            shown.append({"key": book.key, "title": book.title, "last_update": updated, "markets": offered})
+            shown.append(
+                {"key": book.key, "title": book.title, "last_update": updated, "markets": offered}
+            )
     return shown
 
 
-def _market(game: Game, league: League, book: Bookmaker, market: str, snapshot: datetime, american: bool) -> Json:
-    # The same until the line moves: a client that asks twice sees one price, and the last move is before tip-off.
+def _market(
+    game: Game, league: League, book: Bookmaker, market: str, snapshot: datetime, american: bool
+) -> Json:
+    # The same until the line moves: a client that asks twice sees one price, and the last move is
+    # before tip-off.
     move = max(-1, (game.tip_off - snapshot) // _MOVES_EVERY)
     rng = Random(f"odds {league.seed} {game.nba_id} {book.key} {market} {move}")
     outcomes = (
-        _game_outcomes(game, league, market, rng) if market in FEATURED else _props(game, league, book, market, rng)
+        _game_outcomes(game, league, market, rng)
+        if market in FEATURED
+        else _props(game, league, book, market, rng)
     )
     for outcome in outcomes:
         outcome["price"] = _american(outcome["price"]) if american else outcome["price"]
@@ -129,7 +142,9 @@ def _half(value: float) -> float:
 
 def _game_outcomes(game: Game, league: League, market: str, rng: Random) -> list[Json]:
     home, away = game.home.odds_name, game.away.odds_name
-    edge = strength(league.seed, game.season, game.home.tricode) - strength(league.seed, game.season, game.away.tricode)
+    edge = strength(league.seed, game.season, game.home.tricode) - strength(
+        league.seed, game.season, game.away.tricode
+    )
     edge += 2.5 + rng.uniform(-1, 1)
     match market:
         case "h2h":
@@ -152,7 +167,10 @@ def _props(game: Game, league: League, book: Bookmaker, market: str, rng: Random
     scale = _PER_SHARE.get(market)
     if scale is None:
         return []
-    listed: list[Player] = [*league.roster(game.home)[: book.props], *league.roster(game.away)[: book.props]]
+    listed: list[Player] = [
+        *league.roster(game.home)[: book.props],
+        *league.roster(game.away)[: book.props],
+    ]
     rng.shuffle(listed)
     outcomes: list[Json] = []
     for player in listed:
@@ -161,5 +179,7 @@ def _props(game: Game, league: League, book: Bookmaker, market: str, rng: Random
             continue
         prices = _pair(rng)
         for side, price in zip(("Over", "Under"), prices, strict=True):
-            outcomes.append({"name": side, "description": player.odds_name, "price": price, "point": line})
+            outcomes.append(
+                {"name": side, "description": player.odds_name, "price": price, "point": line}
+            )
     return outcomes

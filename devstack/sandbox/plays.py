@@ -1,4 +1,5 @@
-"""Play by play of one game, in nobody's format: from its box score, so that periods and points agree to the point."""
+"""Play by play of one game, in nobody's format: from its box score, so that periods and points
+agree to the point."""
 
 from __future__ import annotations
 
@@ -36,10 +37,12 @@ WORTH = {Kind.TWO: 2, Kind.THREE: 3, Kind.FREE_THROW: 1}
 
 @dataclass(frozen=True, kw_only=True)
 class Play:
-    """One play. ``clock`` is what is left of the period in seconds; the scores are those after the play.
+    """One play. ``clock`` is what is left of the period in seconds; the scores are those after the
+    play.
 
-    ``other`` assists a made shot, blocks a missed one, steals a lost ball, leaves in a substitution or loses the jump.
-    ``number`` of ``out_of`` counts free throws; ``offensive`` tells rebounds apart; ``distance`` is in feet.
+    ``other`` assists a made shot, blocks a missed one, steals a lost ball, leaves in a substitution
+    or loses the jump. ``number`` of ``out_of`` counts free throws; ``offensive`` tells rebounds
+    apart; ``distance`` is in feet.
     """
 
     kind: Kind
@@ -66,7 +69,8 @@ class Play:
 
 @dataclass(frozen=True, kw_only=True)
 class _Act:
-    """A box score entry that has been given a period and a time; rebounds and other company come later."""
+    """A box score entry that has been given a period and a time; rebounds and other company come
+    later."""
 
     kind: Kind
     clock: int
@@ -85,7 +89,8 @@ def length(period: int) -> int:
 
 @lru_cache(maxsize=64)
 def plays(game: Game, seed: int) -> tuple[Play, ...]:
-    """The plays of a final game in order; about 450. Points per player, team and period are the box score's."""
+    """The plays of a final game in order; about 450. Points per player, team and period are the box
+    score's."""
     box = box_score(game, seed)
     rng = Random(f"plays {seed} {game.nba_id}")
     home, away = _Side(rng, box.home, box.score.home), _Side(rng, box.away, box.score.away)
@@ -96,7 +101,9 @@ class _Side:
     """One team's acts by period, and what is left of its rebounds, assists, steals and blocks."""
 
     def __init__(self, rng: Random, lines: Sequence[Line], by_period: Sequence[int]) -> None:
-        self.active = [line.player for line in sorted(lines, key=lambda line: -line.minutes) if line.played]
+        self.active = [
+            line.player for line in sorted(lines, key=lambda line: -line.minutes) if line.played
+        ]
         self.left = {
             what: Counter({line.player: getattr(line, what) for line in lines})
             for what in ("oreb", "dreb", "ast", "stl", "blk")
@@ -118,7 +125,9 @@ class _Side:
             five += [player for player in self.active if player not in five][: 5 - len(five)]
         return [tuple(five) for five in fives]
 
-    def takes(self, rng: Random, what: str, five: Sequence[Player], but: Player | None = None) -> Player | None:
+    def takes(
+        self, rng: Random, what: str, five: Sequence[Player], but: Player | None = None
+    ) -> Player | None:
         """One of the five who has that left in his box score, or None."""
         able = [player for player in five if player != but and self.left[what][player] > 0]
         if not able:
@@ -132,9 +141,11 @@ _Entry = tuple[Kind, Player, bool]
 
 
 def _dealt(rng: Random, lines: Sequence[Line], by_period: Sequence[int]) -> list[list[_Entry]]:
-    """Every shot, turnover and foul in a period, so that each period's makes are exactly its points.
+    """Every shot, turnover and foul in a period, so that each period's makes are exactly its
+    points.
 
-    Threes first, then twos, then free throws: there are always more free throws than periods, so it comes out even.
+    Threes first, then twos, then free throws: there are always more free throws than periods, so it
+    comes out even.
     """
     entries: list[list[_Entry]] = [[] for _ in by_period]
     room = list(by_period)
@@ -158,16 +169,22 @@ def _dealt(rng: Random, lines: Sequence[Line], by_period: Sequence[int]) -> list
         others += [Kind.TWO] * (line.fga - line.fg3a - line.fgm + line.fg3m)
         others += [Kind.TURNOVER] * line.turnover + [Kind.FOUL] * line.pf
         for kind in others:
-            n = rng.choices(range(len(by_period)), [length(p) for p in range(1, len(by_period) + 1)])[0]
+            n = rng.choices(
+                range(len(by_period)), [length(p) for p in range(1, len(by_period) + 1)]
+            )[0]
             entries[n].append((kind, line.player, False))
     return entries
 
 
-def _timed(rng: Random, entries: Sequence[_Entry], fives: Sequence[tuple[Player, ...]], seconds: int) -> list[_Act]:
-    """The entries at times when their player is on the court, with the substitutions between the fives."""
+def _timed(
+    rng: Random, entries: Sequence[_Entry], fives: Sequence[tuple[Player, ...]], seconds: int
+) -> list[_Act]:
+    """The entries at times when their player is on the court, with the substitutions between the
+    fives."""
     acts: list[_Act] = []
     slices = [
-        (seconds - seconds * n // len(fives), seconds - seconds * (n + 1) // len(fives)) for n in range(len(fives))
+        (seconds - seconds * n // len(fives), seconds - seconds * (n + 1) // len(fives))
+        for n in range(len(fives))
     ]
     for n, (five, (start, _)) in enumerate(zip(fives, slices, strict=True)):
         if n:
@@ -179,7 +196,9 @@ def _timed(rng: Random, entries: Sequence[_Entry], fives: Sequence[tuple[Player,
             ]
 
     def moment(player: Player) -> int:
-        start, end = rng.choice([at for at, five in zip(slices, fives, strict=True) if player in five])
+        start, end = rng.choice(
+            [at for at, five in zip(slices, fives, strict=True) if player in five]
+        )
         return rng.randrange(end + 1, start)
 
     throws: dict[Player, list[bool]] = {}
@@ -212,7 +231,9 @@ def _told(rng: Random, game: Game, home: _Side, away: _Side, periods: int) -> It
     for period in range(1, periods + 1):
         on_court = {True: home.fives[period - 1][0], False: away.fives[period - 1][0]}
 
-        def play(kind: Kind, clock: int, period: int = period, on_court: dict = on_court, **more: object) -> Play:
+        def play(
+            kind: Kind, clock: int, period: int = period, on_court: dict = on_court, **more: object
+        ) -> Play:
             return Play(
                 kind=kind,
                 period=period,
@@ -225,16 +246,27 @@ def _told(rng: Random, game: Game, home: _Side, away: _Side, periods: int) -> It
 
         yield play(Kind.PERIOD_START, length(period))
         if period == 1:
-            tall = {is_home: max(five, key=lambda p: (p.height, p.nba_id)) for is_home, five in on_court.items()}
-            yield play(Kind.JUMP_BALL, length(period), team=game.home, player=tall[True], other=tall[False])
-        acts = [(act, True) for act in home.acts[period - 1]] + [(act, False) for act in away.acts[period - 1]]
+            tall = {
+                is_home: max(five, key=lambda p: (p.height, p.nba_id))
+                for is_home, five in on_court.items()
+            }
+            yield play(
+                Kind.JUMP_BALL, length(period), team=game.home, player=tall[True], other=tall[False]
+            )
+        acts = [(act, True) for act in home.acts[period - 1]] + [
+            (act, False) for act in away.acts[period - 1]
+        ]
         for act, is_home in sorted(acts, key=lambda each: (-each[0].clock, each[0].turn, each[1])):
             ours, theirs = (home, away) if is_home else (away, home)
             team = game.home if is_home else game.away
             if act.kind is Kind.SUBSTITUTION:
-                five = tuple(act.player if player == act.leaves else player for player in on_court[is_home])
+                five = tuple(
+                    act.player if player == act.leaves else player for player in on_court[is_home]
+                )
                 on_court[is_home] = five
-                yield play(Kind.SUBSTITUTION, act.clock, team=team, player=act.player, other=act.leaves)
+                yield play(
+                    Kind.SUBSTITUTION, act.clock, team=team, player=act.player, other=act.leaves
+                )
                 continue
             shot = act.kind in (Kind.TWO, Kind.THREE)
             other: Player | None = None
@@ -255,14 +287,22 @@ def _told(rng: Random, game: Game, home: _Side, away: _Side, periods: int) -> It
                 made=act.made,
                 number=act.number,
                 out_of=act.out_of,
-                distance=rng.randint(23, 29) if act.kind is Kind.THREE else rng.randint(1, 20) if shot else 0,
+                distance=rng.randint(23, 29)
+                if act.kind is Kind.THREE
+                else rng.randint(1, 20)
+                if shot
+                else 0,
             )
-            if not act.made and (shot or (act.kind is Kind.FREE_THROW and act.number == act.out_of)):
+            if not act.made and (
+                shot or (act.kind is Kind.FREE_THROW and act.number == act.out_of)
+            ):
                 offensive = rng.random() < 0.27
                 side, at_home = (ours, is_home) if offensive else (theirs, not is_home)
                 rebounder = side.takes(rng, "oreb" if offensive else "dreb", on_court[at_home])
                 owner = game.home if at_home else game.away
-                yield play(Kind.REBOUND, act.clock, team=owner, player=rebounder, offensive=offensive)
+                yield play(
+                    Kind.REBOUND, act.clock, team=owner, player=rebounder, offensive=offensive
+                )
         yield play(Kind.PERIOD_END, 0)
     yield Play(
         kind=Kind.GAME_END,

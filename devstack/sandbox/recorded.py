@@ -1,4 +1,5 @@
-"""Answers out of a folder of recorded bodies with a ``manifest.json``, instead of the invented league."""
+"""Answers out of a folder of recorded bodies with a ``manifest.json``, instead of the invented
+league."""
 
 from __future__ import annotations
 
@@ -28,7 +29,9 @@ HOSTS = {
 }
 _ROWS_OF = "(rows of) "
 # Parameters that choose no other body: the key, and how many rows a page may have.
-_IGNORED = frozenset({"apikey", "per_page", "counter", "direction", "sorter", "oddsformat", "dateformat"})
+_IGNORED = frozenset(
+    {"apikey", "per_page", "counter", "direction", "sorter", "oddsformat", "dateformat"}
+)
 
 
 class BadRecordings(ValueError):
@@ -36,12 +39,15 @@ class BadRecordings(ValueError):
 
 
 def _normal(query: Sequence[tuple[str, str]]) -> frozenset[tuple[str, str]]:
-    return frozenset((name.lower(), value) for name, value in query if name.lower() not in _IGNORED and value)
+    return frozenset(
+        (name.lower(), value) for name, value in query if name.lower() not in _IGNORED and value
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recording:
-    """One entry of the manifest. ``rows_of`` marks a bare list of rows that is cut by date and wrapped."""
+    """One entry of the manifest. ``rows_of`` marks a bare list of rows that is cut by date and
+    wrapped."""
 
     source: str
     path: str
@@ -66,7 +72,8 @@ class Recording:
 
 @dataclass(frozen=True, kw_only=True)
 class Recordings:
-    """What was recorded, by source and path. A question it knows nothing about gets an empty day, not an invention."""
+    """What was recorded, by source and path. A question it knows nothing about gets an empty day,
+    not an invention."""
 
     entries: Sequence[Recording] = field(default_factory=tuple)
 
@@ -76,7 +83,9 @@ class Recordings:
         try:
             manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as failure:
-            raise BadRecordings(f"no recordings in {folder}: manifest.json cannot be read ({failure})") from failure
+            raise BadRecordings(
+                f"no recordings in {folder}: manifest.json cannot be read ({failure})"
+            ) from failure
         entries: list[Recording] = []
         for entry in manifest:
             url = urlsplit(entry["url"].removeprefix(_ROWS_OF))
@@ -93,7 +102,8 @@ class Recordings:
         return cls(entries=tuple(entries))
 
     def answer(self, source: str, endpoint: str, call: Call, day: date | None) -> Answer:
-        """The recorded answer; where there is none, what the upstream's own rules make of the recordings."""
+        """The recorded answer; where there is none, what the upstream's own rules make of the
+        recordings."""
         for entry in self._of(source, call.path):
             if not entry.rows_of and _normal(entry.query) == _normal(call.query):
                 return _answer(entry)
@@ -139,18 +149,28 @@ class Recordings:
             for entry in self._of("nba_stats", call.path)
             if entry.rows_of
             for row in entry.content
-            if row["GAME_DATE"] == day.isoformat() and _season_type(row["GAME_ID"]) == call.param("SeasonType")
+            if row["GAME_DATE"] == day.isoformat()
+            and _season_type(row["GAME_ID"]) == call.param("SeasonType")
         ]
         if not rows and self._scheduled(day):
-            return Answer(status=404, payload={"Message": f"nothing recorded for {endpoint} of {day}"})
+            return Answer(
+                status=404, payload={"Message": f"nothing recorded for {endpoint} of {day}"}
+            )
         template = next(e.content for e in self._of("nba_stats", call.path) if not e.rows_of)
         headers: list[str] = template["resultSets"][0]["headers"]
         like: list[Any] = template["resultSets"][0]["rowSet"][0]
-        numbers = {name for name, value in zip(headers, like, strict=True) if not isinstance(value, str)}
-        row_set = [[_number(row[name]) if name in numbers else row[name] for name in headers] for row in rows]
+        numbers = {
+            name for name, value in zip(headers, like, strict=True) if not isinstance(value, str)
+        }
+        row_set = [
+            [_number(row[name]) if name in numbers else row[name] for name in headers]
+            for row in rows
+        ]
         result = {"name": template["resultSets"][0]["name"], "headers": headers, "rowSet": row_set}
         parameters = {name: call.param(name) for name in template["parameters"]}
-        return Answer(payload={"resource": "leaguegamelog", "parameters": parameters, "resultSets": [result]})
+        return Answer(
+            payload={"resource": "leaguegamelog", "parameters": parameters, "resultSets": [result]}
+        )
 
     def _scheduled(self, day: date) -> bool:
         """Whether a recorded schedule has games on the date."""
@@ -166,7 +186,11 @@ class Recordings:
             return error(422, "MISSING_HISTORICAL_TIMESTAMP", "Missing date parameter")
         asked = _moment(call.param("date"))
         shape = dict if endpoint == "event_odds" else list
-        snapshots = [entry for entry in self._of("the_odds_api", call.path) if isinstance(entry.content["data"], shape)]
+        snapshots = [
+            entry
+            for entry in self._of("the_odds_api", call.path)
+            if isinstance(entry.content["data"], shape)
+        ]
         known = [(_moment(entry.content["timestamp"]), n) for n, entry in enumerate(snapshots)]
         fitting = [(at, n) for at, n in known if asked - timedelta(days=1) < at <= asked]
         if fitting:
@@ -174,7 +198,14 @@ class Recordings:
         if endpoint == "event_odds":
             return error(404, "EVENT_NOT_FOUND", "Event not found at this time")
         at = asked.strftime("%Y-%m-%dT%H:%M:%SZ")
-        return Answer(payload={"timestamp": at, "previous_timestamp": None, "next_timestamp": None, "data": []})
+        return Answer(
+            payload={
+                "timestamp": at,
+                "previous_timestamp": None,
+                "next_timestamp": None,
+                "data": [],
+            }
+        )
 
 
 def _answer(entry: Recording) -> Answer:

@@ -1,4 +1,5 @@
-"""Invented players: thirteen to fifteen a team, the same in every season, named as each source would name them."""
+"""Invented players: thirteen to fifteen a team, the same in every season, named as each source
+would name them."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from devstack.sandbox.teams import TEAMS, Team
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Player:
-    """One player, equal only to himself. ``share`` is the part of his team's points that he scores when he plays."""
+    """One player, equal only to himself. ``share`` is the part of his team's points that he scores
+    when he plays."""
 
     nba_id: int
     balldontlie_id: int
@@ -63,25 +65,23 @@ def _words(text: str) -> list[str]:
     return text.split()
 
 
-_FIRST = _words(
-    """
-    Adrian Amari Andre Beau Brandon Caleb Cameron Carlton Cedric Chase Colby Damon Darnell Darius Deion Desmond
-    Devin Dexter Donte Eli Emmett Ezra Felix Garrett Gavin Hollis Isaiah Jalon Jamal Jared Jerome Joel Jonah Julian
-    Kendrick Kieran Lamar Lance Leon Lorenzo Malik Marcellus Micah Miles Nolan Omari Percy Quentin Reggie Roman
-    Russell Sterling Tariq Terrell Theo Tobias Travis Vernon Wesley Xavier
-    """
-)
-_LAST = _words(
-    """
-    Abbott Ackerly Alston Arden Ashby Baines Barlow Beckett Belmont Blackwood Bowden Brantley Brisco Burch Calloway
-    Carver Chandler Clayborne Colbert Cranston Crowder Dalton Darby Dawkins Delgado Dempsey Dunbar Easley Eldridge
-    Fairley Farrow Fenwick Forsythe Gaines Gantt Gilmore Godfrey Granger Hadley Hargrove Hartwell Hobson Holloway
-    Ingersoll Jarrett Kearney Kendall Kimbrough Langford Ledbetter Lockhart Maddox Mayfield Merritt Montague Moseley
-    Nesbitt Norwood Oakley Overton Pendleton Pettway Prescott Quarles Radcliffe Ransom Redmond Ridley Rollins Sadler
-    Satterfield Shelby Stanton Stockdale Talbot Tatum-Reese Thornton Trammell Upshaw Vance Vickers Waddell Wakefield
-    Weatherby Whitlock Wilcox Winslow Yarborough
-    """
-)
+_FIRST = _words("""
+    Adrian Amari Andre Beau Brandon Caleb Cameron Carlton Cedric Chase Colby Damon Darnell Darius
+    Deion Desmond Devin Dexter Donte Eli Emmett Ezra Felix Garrett Gavin Hollis Isaiah Jalon Jamal
+    Jared Jerome Joel Jonah Julian Kendrick Kieran Lamar Lance Leon Lorenzo Malik Marcellus Micah
+    Miles Nolan Omari Percy Quentin Reggie Roman Russell Sterling Tariq Terrell Theo Tobias Travis
+    Vernon Wesley Xavier
+    """)
+_LAST = _words("""
+    Abbott Ackerly Alston Arden Ashby Baines Barlow Beckett Belmont Blackwood Bowden Brantley Brisco
+    Burch Calloway Carver Chandler Clayborne Colbert Cranston Crowder Dalton Darby Dawkins Delgado
+    Dempsey Dunbar Easley Eldridge Fairley Farrow Fenwick Forsythe Gaines Gantt Gilmore Godfrey
+    Granger Hadley Hargrove Hartwell Hobson Holloway Ingersoll Jarrett Kearney Kendall Kimbrough
+    Langford Ledbetter Lockhart Maddox Mayfield Merritt Montague Moseley Nesbitt Norwood Oakley
+    Overton Pendleton Pettway Prescott Quarles Radcliffe Ransom Redmond Ridley Rollins Sadler
+    Satterfield Shelby Stanton Stockdale Talbot Tatum-Reese Thornton Trammell Upshaw Vance Vickers
+    Waddell Wakefield Weatherby Whitlock Wilcox Winslow Yarborough
+    """)
 # Names whose letters fold; every one stays readable when the marks are dropped.
 _ABROAD = (
     ("Luka", "Marković", "Slovenia"),
@@ -114,7 +114,23 @@ _COLLEGES = (
     "UConn",
     "LSU",
 )
-_SHARES = (0.20, 0.16, 0.13, 0.11, 0.09, 0.075, 0.065, 0.055, 0.045, 0.035, 0.02, 0.01, 0.005, 0.005, 0.005)
+_SHARES = (
+    0.20,
+    0.16,
+    0.13,
+    0.11,
+    0.09,
+    0.075,
+    0.065,
+    0.055,
+    0.045,
+    0.035,
+    0.02,
+    0.01,
+    0.005,
+    0.005,
+    0.005,
+)
 _POSITIONS = ("G", "G", "F", "F", "C", "G-F", "F-C", "G", "F", "C", "G", "F", "G", "F", "C")
 _INCHES = {"G": (73, 78), "G-F": (76, 79), "F": (78, 82), "F-C": (80, 83), "C": (82, 87)}
 
@@ -145,7 +161,8 @@ def _player(rng: Random, team: Team, slot: int, name: tuple[str, str, str], coun
 
 @lru_cache(maxsize=4)
 def rosters(seed: int) -> dict[str, tuple[Player, ...]]:
-    """Tricode -> its players, best scorer first; no two players of the league have the same name."""
+    """Tricode -> its players, best scorer first; no two players of the league have the same
+    name."""
     rng = Random(f"rosters {seed}")
     names = [(first, last) for first in _FIRST for last in _LAST]
     rng.shuffle(names)

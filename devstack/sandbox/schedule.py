@@ -1,4 +1,5 @@
-"""Who plays whom and when: preseason, 1,230 regular games and the Cup final of any season, from a seed alone."""
+"""Who plays whom and when: preseason, 1,230 regular games and the Cup final of any season, from a
+seed alone."""
 
 from __future__ import annotations
 
@@ -101,7 +102,8 @@ _WEEKDAY_WEIGHT = (8, 6, 10, 4, 10, 8, 8)
 
 
 def _pairings(rng: Random) -> Counter[tuple[str, str]]:
-    """(home, away) -> how often: 4 against the division, 3 or 4 in the conference, 2 elsewhere; 82 each, 41 at home."""
+    """(home, away) -> how often: 4 against the division, 3 or 4 in the conference, 2 elsewhere; 82
+    each, 41 at home."""
     divisions: dict[str, list[str]] = {}
     for team in TEAMS:
         divisions.setdefault(team.division, []).append(team.tricode)
@@ -118,7 +120,8 @@ def _pairings(rng: Random) -> Counter[tuple[str, str]]:
             same_conference = (first in EASTERN_DIVISIONS) == (second in EASTERN_DIVISIONS)
             for m, a in enumerate(divisions[first]):
                 for n, b in enumerate(divisions[second]):
-                    # Two of the five opponents are met three times, once with each side at home the more often.
+                    # Two of the five opponents are met three times, once with each side at home the
+                    # more often.
                     turn = (n - m) % 5
                     games[a, b] += 1 + int(same_conference and turn != 1)
                     games[b, a] += 1 + int(same_conference and turn != 0)
@@ -154,11 +157,14 @@ def _fill(season: int, rng: Random) -> dict[date, list[tuple[str, str]]] | None:
     for day in days[:-1]:
         fixed = weights[day] if day in (first, date(season, 12, 25)) else None
         wanted = fixed or min(
-            MOST_GAMES_A_DATE - 1, round(games_left * weights[day] / weight_left + rng.uniform(-1, 1))
+            MOST_GAMES_A_DATE - 1,
+            round(games_left * weights[day] / weight_left + rng.uniform(-1, 1)),
         )
         weight_left -= weights[day]
         yesterday = day - timedelta(days=1)
-        need = {t: to_play[t] + rng.random() * 2 - 5 * (last_played[t] == yesterday) for t in tricodes}
+        need = {
+            t: to_play[t] + rng.random() * 2 - 5 * (last_played[t] == yesterday) for t in tricodes
+        }
         waiting = sorted(tricodes, key=need.__getitem__, reverse=True)
         while len(waiting) > 1 and len(dates[day]) < wanted:
             team = waiting.pop(0)
@@ -174,7 +180,9 @@ def _fill(season: int, rng: Random) -> dict[date, list[tuple[str, str]]] | None:
                     games_left -= 1
                     break
     for pair in [pair for pair, count in left.items() for _ in range(count)]:
-        free = [d for d in days if len(dates[d]) < MOST_GAMES_A_DATE and not busy[d].intersection(pair)]
+        free = [
+            d for d in days if len(dates[d]) < MOST_GAMES_A_DATE and not busy[d].intersection(pair)
+        ]
         if not free:
             return None
         place(min(free, key=lambda d: len(dates[d])), pair)
@@ -188,8 +196,12 @@ def _tip_off(day: date, home: Team, turn: int) -> datetime:
         starts = (time(12), time(14, 30), time(17), time(20), time(22, 30))
         return datetime.combine(day, starts[turn % 5], tzinfo=eastern).astimezone(UTC)
     if day.weekday() >= 5 and turn % 4 == 0:
-        return datetime.combine(day, time(15, 30) if turn else time(13), tzinfo=eastern).astimezone(UTC)
-    return datetime.combine(day, time(19, 30) if turn % 3 == 1 else time(19), tzinfo=home.zone).astimezone(UTC)
+        return datetime.combine(day, time(15, 30) if turn else time(13), tzinfo=eastern).astimezone(
+            UTC
+        )
+    return datetime.combine(
+        day, time(19, 30) if turn % 3 == 1 else time(19), tzinfo=home.zone
+    ).astimezone(UTC)
 
 
 @lru_cache(maxsize=8)
@@ -204,7 +216,9 @@ def regular_games(season: int, seed: int) -> tuple[Game, ...]:
         raise RuntimeError(f"no schedule for season {season} with seed {seed}: take another seed")
     games: list[Game] = []
     for day, pairs in dates.items():
-        timed = [(_tip_off(day, by_tricode[home], n), home, away) for n, (home, away) in enumerate(pairs)]
+        timed = [
+            (_tip_off(day, by_tricode[home], n), home, away) for n, (home, away) in enumerate(pairs)
+        ]
         for tip_off, home, away in sorted(timed):
             games.append(
                 Game(
@@ -233,14 +247,21 @@ def preseason_games(season: int, seed: int) -> tuple[Game, ...]:
             tip_off = _tip_off(day, home, turn)
             games.append(
                 Game(
-                    season=season, stage=Stage.PRESEASON, number=number, day=day, away=away, home=home, tip_off=tip_off
+                    season=season,
+                    stage=Stage.PRESEASON,
+                    number=number,
+                    day=day,
+                    away=away,
+                    home=home,
+                    tip_off=tip_off,
                 )
             )
     return tuple(games)
 
 
 def cup_final(season: int, seed: int) -> Game:
-    """The one game whose id begins with 006: on neutral ground, of two teams out of both conferences."""
+    """The one game whose id begins with 006: on neutral ground, of two teams out of both
+    conferences."""
     rng = Random(f"cup {seed} {season}")
     away = rng.choice([t for t in TEAMS if t.conference == "East"])
     home = rng.choice([t for t in TEAMS if t.conference == "West"])

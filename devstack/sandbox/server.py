@@ -1,4 +1,5 @@
-"""The sandbox as a subprocess, for tests and benchmarks: ``with running(tmp_path) as sandbox: sandbox.url``."""
+"""The sandbox as a subprocess, for tests and benchmarks: ``with running(tmp_path) as sandbox:
+sandbox.url``."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ class SandboxError(RuntimeError):
 
 @dataclass(frozen=True, kw_only=True)
 class Sandbox:
-    """A running server. Base URLs are ``url`` plus a source's prefix: ``sandbox.base("balldontlie")``."""
+    """A running server. Base URLs are ``url`` plus a source's prefix:
+    ``sandbox.base("balldontlie")``."""
 
     url: str
     pid: int
@@ -84,17 +86,27 @@ class Sandbox:
 
 @contextmanager
 def running(folder: Path, *, port: int = 0, **settings: Any) -> Iterator[Sandbox]:
-    """Starts the server with these settings (see ``Config``), its log in ``folder``; stops it at the end.
+    """Starts the server with these settings (see ``Config``), its log in ``folder``; stops it at
+    the end.
 
     Raises SandboxError when it does not start.
     """
     log, complaints = folder / "requests.jsonl", folder / "sandbox.err"
     config = folder / "sandbox.json"
     config.write_text(json.dumps(settings, default=str), encoding="utf-8")
-    command = [sys.executable, "-m", "devstack.sandbox", f"--port={port}", f"--log={log}", f"--config={config}"]
+    command = [
+        sys.executable,
+        "-m",
+        "devstack.sandbox",
+        f"--port={port}",
+        f"--log={log}",
+        f"--config={config}",
+    ]
     with (
         complaints.open("w") as stderr,
-        subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True) as process,
+        subprocess.Popen(
+            command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True
+        ) as process,
     ):
         try:
             line = process.stdout.readline() if process.stdout else ""

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Team:
-    """One of the thirty, equal only to itself. ``zone`` is where its arena stands: tip-offs are local evenings."""
+    """One of the thirty, equal only to itself. ``zone`` is where its arena stands: tip-offs are
+    local evenings."""
 
     tricode: str
     city: str
@@ -36,9 +37,14 @@ class Team:
 
 
 _EASTERN, _CENTRAL = ZoneInfo("America/New_York"), ZoneInfo("America/Chicago")
-_MOUNTAIN, _ARIZONA, _PACIFIC = ZoneInfo("America/Denver"), ZoneInfo("America/Phoenix"), ZoneInfo("America/Los_Angeles")
+_MOUNTAIN, _ARIZONA, _PACIFIC = (
+    ZoneInfo("America/Denver"),
+    ZoneInfo("America/Phoenix"),
+    ZoneInfo("America/Los_Angeles"),
+)
 
-# Tricode, city, name, division, NBA.com id less 1610612700, arena's zone; Ball Don't Lie numbers them in this order.
+# Tricode, city, name, division, NBA.com id less 1610612700, arena's zone; Ball Don't Lie numbers
+# them in this order.
 _ROWS = (
     ("ATL", "Atlanta", "Hawks", "Southeast", 37, _EASTERN),
     ("BOS", "Boston", "Celtics", "Atlantic", 38, _EASTERN),

@@ -1,4 +1,5 @@
-"""Counts the games that a date's bodies hold against the games that were to be played: the only way to be done."""
+"""Counts the games that a date's bodies hold against the games that were to be played: the only way
+to be done."""
 
 from __future__ import annotations
 
@@ -28,10 +29,12 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Count:
-    """The result of counting one date. ``expected`` and ``found`` are numbers of games; ``found`` ones are sound.
+    """The result of counting one date. ``expected`` and ``found`` are numbers of games; ``found``
+    ones are sound.
 
-    ``missing``: expected, but absent, unplayed or still running (``GSW@UTA (unplayed)``). ``unsound``: there, but
-    with a problem, which stands in brackets. ``unexpected``: played says the source, unknown to the schedule.
+    ``missing``: expected, but absent, unplayed or still running (``GSW@UTA (unplayed)``).
+    ``unsound``: there, but with a problem, which stands in brackets. ``unexpected``: played says
+    the source, unknown to the schedule.
     """
 
     outcome: Outcome
@@ -47,7 +50,10 @@ class Count:
         if self.outcome is Outcome.NO_GAMES:
             return "no games on this date"
         if self.outcome is Outcome.UNVERIFIED and not self.unexpected:
-            return f"{self.found} games found, but which were to be played is not known: load nbacom_schedule first"
+            return (
+                f"{self.found} games found, but which were to be played is not known: load"
+                " nbacom_schedule first"
+            )
         parts = [
             f"{label} {', '.join(names)}"
             for label, names in (
@@ -75,11 +81,13 @@ _PLAYED = frozenset({GameState.FINAL, GameState.LIVE})
 
 
 def count(expected: Iterable[Game] | None, present: Iterable[Game]) -> Count:
-    """Judges a date: ``expected`` from the schedule (None: not known), ``present`` from the bodies, in any order.
+    """Judges a date: ``expected`` from the schedule (None: not known), ``present`` from the bodies,
+    in any order.
 
-    Never COMPLETE on an assumption: without ``expected`` the outcome is UNVERIFIED; so it is where the source has a
-    played game that the schedule does not know, since then the schedule may lack others too. Postponed games are not
-    expected. Reports on one game from several bodies are merged: the best one counts.
+    Never COMPLETE on an assumption: without ``expected`` the outcome is UNVERIFIED; so it is where
+    the source has a played game that the schedule does not know, since then the schedule may lack
+    others too. Postponed games are not expected. Reports on one game from several bodies are
+    merged: the best one counts.
     """
     best: dict[Game, Game] = {}
     for game in present:
@@ -97,9 +105,15 @@ def count(expected: Iterable[Game] | None, present: Iterable[Game]) -> Count:
     listed = list(expected)
     due = sorted({game for game in listed if game.state is not GameState.POSTPONED})
     reports = [best[game] for game in due if game in best]
-    absent = tuple(_absence(game, best.get(game)) for game in due if game not in best or best[game].state not in _DATA)
+    absent = tuple(
+        _absence(game, best.get(game))
+        for game in due
+        if game not in best or best[game].state not in _DATA
+    )
     unsound = _unsound(reports)
-    unexpected = tuple(str(g) for g in sorted(best.keys() - set(listed)) if best[g].state in _PLAYED)
+    unexpected = tuple(
+        str(g) for g in sorted(best.keys() - set(listed)) if best[g].state in _PLAYED
+    )
     if absent or unsound:
         outcome = Outcome.PARTIAL
     elif unexpected:
@@ -125,7 +139,9 @@ def _is_sound(game: Game) -> bool:
 
 
 def _unsound(reports: Iterable[Game]) -> tuple[str, ...]:
-    return tuple(f"{game} ({game.problem})" for game in reports if game.state in _DATA and game.problem)
+    return tuple(
+        f"{game} ({game.problem})" for game in reports if game.state in _DATA and game.problem
+    )
 
 
 def _absence(game: Game, report: Game | None) -> str:

@@ -1,4 +1,5 @@
-"""What an upstream has corrected since a date was loaded: old rows against new ones, value by value; no storage."""
+"""What an upstream has corrected since a date was loaded: old rows against new ones, value by
+value; no storage."""
 
 from __future__ import annotations
 
@@ -19,8 +20,8 @@ _LONGEST = 80  # characters of a value
 class Change:
     """One value of the row with ``key`` (the values of the table's key): ``old`` became ``new``.
 
-    An empty ``field`` means the row itself: it is ``new`` where ``old`` is None, and gone the other way round.
-    ``row`` is the row to name it by.
+    An empty ``field`` means the row itself: it is ``new`` where ``old`` is None, and gone the other
+    way round. ``row`` is the row to name it by.
     """
 
     key: tuple[Any, ...]
@@ -39,9 +40,11 @@ class Drift:
 
 
 def differences(table: Table, old: Iterable[Row], new: Iterable[Row]) -> list[Change]:
-    """Every difference by the table's key, in key order. ``source_file`` is no content and is not compared.
+    """Every difference by the table's key, in key order. ``source_file`` is no content and is not
+    compared.
 
-    Nor is a column that the old row does not have: it came with a newer version of the table, not from upstream.
+    Nor is a column that the old row does not have: it came with a newer version of the table, not
+    from upstream.
     """
     before, after = _by_key(table, old), _by_key(table, new)
     changes: list[Change] = []
@@ -53,23 +56,30 @@ def differences(table: Table, old: Iterable[Row], new: Iterable[Row]) -> list[Ch
         for column in table.columns:
             name = column.name
             if name in was and not _same(was[name], now.get(name)):
-                changes.append(Change(key=key, field=name, old=was[name], new=now.get(name), row=now))
+                changes.append(
+                    Change(key=key, field=name, old=was[name], new=now.get(name), row=now)
+                )
     return changes
 
 
 def corrections(table: Table, old: Sequence[Row], new: Sequence[Row]) -> Drift:
-    """The differences that come from upstream, in words: rows of bodies that both sides were read from are left out.
+    """The differences that come from upstream, in words: rows of bodies that both sides were read
+    from are left out.
 
-    A body that is still the same was not corrected; what differs there is a newer version's way of reading it.
+    A body that is still the same was not corrected; what differs there is a newer version's way of
+    reading it.
     """
     kept = {_body(row) for row in old} & {_body(row) for row in new}
     was, now = ([row for row in rows if _body(row) not in kept] for rows in (old, new))
     changes = differences(table, was, now)
-    return Drift(changes=tuple(said(table, change) for change in changes[:NAMED]), total=len(changes))
+    return Drift(
+        changes=tuple(said(table, change) for change in changes[:NAMED]), total=len(changes)
+    )
 
 
 def said(table: Table, change: Change) -> str:
-    """``GSW@UTA, Stephen Curry, GSW, player_id 115: ast 6 -> 7``, or ``... : row added``; one printable line."""
+    """``GSW@UTA, Stephen Curry, GSW, player_id 115: ast 6 -> 7``, or ``... : row added``; one
+    printable line."""
     row, names = change.row, [*table.key]
     if row.get("player_name") and "player_name" not in names:
         names.insert(0, "player_name")
@@ -85,7 +95,8 @@ def said(table: Table, change: Change) -> str:
 
 
 def _body(row: Row) -> str:
-    """The name of the row's body, which holds its hash; the folder is the date's that fetched it, maybe another's."""
+    """The name of the row's body, which holds its hash; the folder is the date's that fetched it,
+    maybe another's."""
     return str(row[SOURCE_FILE.name]).rpartition("/")[2]
 
 
@@ -99,7 +110,9 @@ def _order(key: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _same(one: Any, other: Any) -> bool:
-    return bool(one == other or (one != one and other != other))  # not a number is the same as itself here
+    return bool(
+        one == other or (one != one and other != other)
+    )  # not a number is the same as itself here
 
 
 def _named(name: str, value: Any) -> str:

@@ -1,4 +1,5 @@
-"""Gaps: the dates of a window that are not done by their own data, folded, and the commands that fill them."""
+"""Gaps: the dates of a window that are not done by their own data, folded, and the commands that
+fill them."""
 
 from __future__ import annotations
 
@@ -14,12 +15,14 @@ from include.storage.raw import Store
 from include.warehouse.open import Warehouse
 
 MOST_COMMANDS = 5
-"""More ranges than these are one command over all of them: dates that raw has whole cost no request anyway."""
+"""More ranges than these are one command over all of them: dates that raw has whole cost no request
+anyway."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gap:
-    """One endpoint's date that is not done; ``missing`` names its games (``GSW@UTA``) where they are known."""
+    """One endpoint's date that is not done; ``missing`` names its games (``GSW@UTA``) where they
+    are known."""
 
     endpoint: str
     day: date
@@ -30,9 +33,11 @@ class Gap:
 
 @dataclass(frozen=True, kw_only=True)
 class GapGroup:
-    """Gaps of one endpoint that are alike but for dates and numbers; ``message`` is the first one's.
+    """Gaps of one endpoint that are alike but for dates and numbers; ``message`` is the first
+    one's.
 
-    Where games are missing that are known, only gaps of the same games are alike: their names are in the message.
+    Where games are missing that are known, only gaps of the same games are alike: their names are
+    in the message.
     """
 
     endpoint: str
@@ -44,7 +49,8 @@ class GapGroup:
 def find_gaps(
     source: Source, dates: Iterable[tuple[str, date]], store: Store, warehouse: Warehouse
 ) -> Iterator[Gap | None]:
-    """For each (endpoint, date): what is missing, or None. Reads the date's manifest, bodies and rows; no requests."""
+    """For each (endpoint, date): what is missing, or None. Reads the date's manifest, bodies and
+    rows; no requests."""
     for name, day in dates:
         partition = Partition(dag_id=source.dag_id, endpoint=name, day=day)
         found = standing(source.endpoint(name), partition, store, warehouse)
@@ -52,7 +58,13 @@ def find_gaps(
             yield None
         else:
             missing = found.manifest.missing if found.manifest else ()
-            yield Gap(endpoint=name, day=day, outcome=found.outcome, message=found.message, missing=missing)
+            yield Gap(
+                endpoint=name,
+                day=day,
+                outcome=found.outcome,
+                message=found.message,
+                missing=missing,
+            )
 
 
 def folded(found: Iterable[Gap]) -> list[GapGroup]:
@@ -78,4 +90,7 @@ def filling(dag_id: str, days: Sequence[date]) -> list[str]:
     ranges = day_ranges(list(days))
     if len(ranges) > MOST_COMMANDS:
         ranges = [(ranges[0][0], ranges[-1][1])]
-    return [f"airflow dags backfill {dag_id} -s {first} -e {last} --reset-dagruns -y" for first, last in ranges]
+    return [
+        f"airflow dags backfill {dag_id} -s {first} -e {last} --reset-dagruns -y"
+        for first, last in ranges
+    ]

@@ -1,4 +1,5 @@
-"""Rows per game in the bodies of a date, in the warehouse, and by the schedule: what an audit compares."""
+"""Rows per game in the bodies of a date, in the warehouse, and by the schedule: what an audit
+compares."""
 
 from __future__ import annotations
 
@@ -16,9 +17,12 @@ from include.warehouse.open import Warehouse
 
 
 def games_of(endpoint: Endpoint, manifest: raw.Manifest, store: raw.Store) -> list[Game]:
-    """The games in the manifest's bodies. Raises Problem(STORAGE) for a damaged body, SCHEMA_DRIFT for an unknown."""
+    """The games in the manifest's bodies. Raises Problem(STORAGE) for a damaged body, SCHEMA_DRIFT
+    for an unknown."""
     day = date.fromisoformat(manifest.day)
-    return [game for item in manifest.data() for game in endpoint.games(raw.get_body(store, item), day)]
+    return [
+        game for item in manifest.data() for game in endpoint.games(raw.get_body(store, item), day)
+    ]
 
 
 def rows_per_game(games: Iterable[Game]) -> dict[str, int]:
@@ -31,7 +35,8 @@ def rows_per_game(games: Iterable[Game]) -> dict[str, int]:
 
 
 def loaded_per_game(table: Table, day: date, warehouse: Warehouse) -> dict[str, int] | None:
-    """The same of the warehouse's partition; None where it is not there or cannot be read: it has to be loaded."""
+    """The same of the warehouse's partition; None where it is not there or cannot be read: it has
+    to be loaded."""
     try:
         rows = warehouse.rows(table, day, ("away_tricode", "home_tricode"))
     except Problem:
@@ -46,13 +51,17 @@ def loaded_per_game(table: Table, day: date, warehouse: Warehouse) -> dict[str, 
 
 
 def stray_files(table: Table, day: date, warehouse: Warehouse, manifest: raw.Manifest) -> set[str]:
-    """Files that loaded rows are from and that the manifest does not name: its own were fetched, and never loaded."""
+    """Files that loaded rows are from and that the manifest does not name: its own were fetched,
+    and never loaded."""
     rows = warehouse.rows(table, day, (SOURCE_FILE.name,)) or []
     return {row[SOURCE_FILE.name] for row in rows} - {item.path for item in manifest.data()}
 
 
 def differ(
-    endpoint: Endpoint, partition: Partition, wanted: Mapping[str, int], found: Mapping[str, int] | None
+    endpoint: Endpoint,
+    partition: Partition,
+    wanted: Mapping[str, int],
+    found: Mapping[str, int] | None,
 ) -> Problem:
     """The Problem of a partition whose rows are not those of raw, game by game."""
     if found is None:
@@ -69,10 +78,14 @@ def differ(
     )
 
 
-def outdated(manifest: raw.Manifest, scheduled: Iterable[Game] | None, games: Iterable[Game]) -> raw.Manifest | None:
-    """The manifest as it must read when the schedule has since learnt of games that raw lacks; None where it holds.
+def outdated(
+    manifest: raw.Manifest, scheduled: Iterable[Game] | None, games: Iterable[Game]
+) -> raw.Manifest | None:
+    """The manifest as it must read when the schedule has since learnt of games that raw lacks; None
+    where it holds.
 
-    ``scheduled`` is None where the schedule does not have the date, and for the schedule's own endpoint.
+    ``scheduled`` is None where the schedule does not have the date, and for the schedule's own
+    endpoint.
     """
     if scheduled is None:
         return None

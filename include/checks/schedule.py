@@ -10,7 +10,8 @@ from include.warehouse.open import Warehouse
 
 
 def scheduled_games(warehouse: Warehouse, day: date) -> tuple[Game, ...] | None:
-    """The date's counting games, postponed ones marked so; None where the schedule was never loaded for the date.
+    """The date's counting games, postponed ones marked so; None where the schedule was never loaded
+    for the date.
 
     Preseason and All-Star games do not count (``counts`` is false): not every source has them.
     """

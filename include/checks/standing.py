@@ -1,11 +1,19 @@
-"""How a date stands by its own data: manifest, bodies, warehouse and schedule; an audit that changes nothing."""
+"""How a date stands by its own data: manifest, bodies, warehouse and schedule; an audit that
+changes nothing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from include.checks.completeness import Outcome
-from include.checks.rows import differ, games_of, incomplete, loaded_per_game, outdated, rows_per_game
+from include.checks.rows import (
+    differ,
+    games_of,
+    incomplete,
+    loaded_per_game,
+    outdated,
+    rows_per_game,
+)
 from include.checks.schedule import scheduled_games
 from include.errors import Problem
 from include.partition import Partition
@@ -19,9 +27,11 @@ NOT_FETCHED = "not_fetched"
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """``outcome`` is an audit's, or NOT_FETCHED. ``problem`` is what is wrong, None where nothing is.
+    """``outcome`` is an audit's, or NOT_FETCHED. ``problem`` is what is wrong, None where nothing
+    is.
 
-    ``manifest`` is None where there is none, or none that can be read; ``rows`` counts those of the bodies.
+    ``manifest`` is None where there is none, or none that can be read; ``rows`` counts those of the
+    bodies.
     """
 
     outcome: str
@@ -36,8 +46,11 @@ class Standing:
         return self.outcome in (Outcome.COMPLETE, Outcome.NO_GAMES)
 
 
-def standing(endpoint: Endpoint, partition: Partition, store: raw.Store, warehouse: Warehouse) -> Standing:
-    """Judges the date as an audit would, without loading or writing anything. Raises nothing of the date's own.
+def standing(
+    endpoint: Endpoint, partition: Partition, store: raw.Store, warehouse: Warehouse
+) -> Standing:
+    """Judges the date as an audit would, without loading or writing anything. Raises nothing of the
+    date's own.
 
     A date that was never fetched is done where the schedule says that it has no games.
     """
@@ -57,10 +70,17 @@ def standing(endpoint: Endpoint, partition: Partition, store: raw.Store, warehou
     if (found or {}) != wanted:
         problem = differ(endpoint, partition, wanted, found)
         outcome = Outcome.PARTIAL.value
-        return Standing(outcome=outcome, message=problem.message, problem=problem, manifest=manifest)
+        return Standing(
+            outcome=outcome, message=problem.message, problem=problem, manifest=manifest
+        )
     if stale := outdated(manifest, scheduled, games):
         return _incomplete(stale)
-    return Standing(outcome=manifest.outcome, message=manifest.message, manifest=manifest, rows=sum(wanted.values()))
+    return Standing(
+        outcome=manifest.outcome,
+        message=manifest.message,
+        manifest=manifest,
+        rows=sum(wanted.values()),
+    )
 
 
 def _never_fetched(endpoint: Endpoint, scheduled: tuple[Game, ...] | None) -> Standing:
@@ -77,4 +97,6 @@ def _incomplete(manifest: raw.Manifest) -> Standing:
     problem = incomplete(manifest)
     unverified = manifest.outcome == Outcome.UNVERIFIED
     outcome = Outcome.UNVERIFIED if unverified else Outcome.PARTIAL
-    return Standing(outcome=outcome.value, message=problem.message, problem=problem, manifest=manifest)
+    return Standing(
+        outcome=outcome.value, message=problem.message, problem=problem, manifest=manifest
+    )

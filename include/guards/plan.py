@@ -1,4 +1,5 @@
-"""What dates take: the requests, credits and minutes of a run in which nothing goes wrong. Arithmetic on a spec."""
+"""What dates take: the requests, credits and minutes of a run in which nothing goes wrong.
+Arithmetic on a spec."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ _DAYS_A_MONTH = 30
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """``minutes`` are of wall clock, with the days on which a backfill waits for its next credits; None means never."""
+    """``minutes`` are of wall clock, with the days on which a backfill waits for its next credits;
+    None means never."""
 
     requests: int
     credits: int
@@ -50,10 +52,16 @@ def plan(source: Source, games: Mapping[date, int], *, scheduled: Collection[dat
             share = (host.credits.monthly - host.credits.live_reserve) * days / _DAYS_A_MONTH
             waits = max(waits, (ceil(needed / share) - 1) * days * _DAY if share > 0 else inf)
     minutes = waits + max(seconds) / 60
-    return Plan(requests=requests.total(), credits=credits.total(), minutes=None if minutes == inf else minutes)
+    return Plan(
+        requests=requests.total(),
+        credits=credits.total(),
+        minutes=None if minutes == inf else minutes,
+    )
 
 
-def _gets(endpoint: Endpoint, games: Mapping[date, int], scheduled: Collection[date]) -> Iterator[tuple[Get, int]]:
+def _gets(
+    endpoint: Endpoint, games: Mapping[date, int], scheduled: Collection[date]
+) -> Iterator[tuple[Get, int]]:
     """What an endpoint asks for, and how many times."""
     if endpoint.shared:
         yield endpoint.request, len({endpoint.shared(day) for day in games})
@@ -66,5 +74,7 @@ def _gets(endpoint: Endpoint, games: Mapping[date, int], scheduled: Collection[d
     # A date without games is not asked for where a list says so.
     yield (
         endpoint.request,
-        sum(n if endpoint.per_game else min(n, 1) if endpoint.listing else 1 for n in games.values()),
+        sum(
+            n if endpoint.per_game else min(n, 1) if endpoint.listing else 1 for n in games.values()
+        ),
     )

@@ -1,4 +1,5 @@
-"""The addresses that requests leave from: proxies taken in turn, each with a limiter name and a health of its own."""
+"""The addresses that requests leave from: proxies taken in turn, each with a limiter name and a
+health of its own."""
 
 from __future__ import annotations
 
@@ -8,21 +9,24 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Protocol
 
-# After so many failures in a row an address rests for so long; the probe's request must end within the rest.
+# After so many failures in a row an address rests for so long; the probe's request must end within
+# the rest.
 STRIKES = 3
 REST = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """Where a request leaves from. ``name`` is the limiter's: the connection, and for a proxy ``@`` and eight hex."""
+    """Where a request leaves from. ``name`` is the limiter's: the connection, and for a proxy ``@``
+    and eight hex."""
 
     name: str
     proxy: str | None = field(default=None, repr=False)
 
 
 class AllResting(Exception):
-    """Every proxy of an upstream rests after failures; ``until``: the aware moment when the first may be probed."""
+    """Every proxy of an upstream rests after failures; ``until``: the aware moment when the first
+    may be probed."""
 
     def __init__(self, name: str, proxies: int, until: datetime) -> None:
         super().__init__(name, proxies, until)
@@ -34,10 +38,12 @@ class AllResting(Exception):
 
 
 class Health(Protocol):
-    """What is known of addresses by name: LocalHealth for one process, limits.health.SharedHealth for all of them."""
+    """What is known of addresses by name: LocalHealth for one process, limits.health.SharedHealth
+    for all of them."""
 
     def claim(self, name: str) -> bool:
-        """True when the address may be used now; of a rested one only the first claim (its probe) is granted."""
+        """True when the address may be used now; of a rested one only the first claim (its probe)
+        is granted."""
 
     def succeeded(self, name: str) -> None:
         """The address reached the upstream."""
@@ -53,9 +59,12 @@ class Health(Protocol):
 
 
 class LocalHealth:
-    """Health in this process's memory: after ``strikes`` failures in a row ``rest``, then one probe decides."""
+    """Health in this process's memory: after ``strikes`` failures in a row ``rest``, then one probe
+    decides."""
 
-    def __init__(self, now: Callable[[], datetime], *, strikes: int = STRIKES, rest: timedelta = REST) -> None:
+    def __init__(
+        self, now: Callable[[], datetime], *, strikes: int = STRIKES, rest: timedelta = REST
+    ) -> None:
         self._now, self._strikes, self._rest = now, strikes, rest
         self._failures: dict[str, int] = {}
         self._until: dict[str, datetime] = {}
@@ -65,7 +74,8 @@ class LocalHealth:
             return True
         if self._now() < until:
             return False
-        # Resting again until the probe's result is in: a probe that is never heard of expires by itself.
+        # Resting again until the probe's result is in: a probe that is never heard of expires by
+        # itself.
         self._until[name] = self._now() + self._rest
         return True
 
@@ -89,8 +99,8 @@ class LocalHealth:
 def addresses(name: str, proxies: tuple[str, ...]) -> tuple[Address, ...]:
     """One address per proxy, or the one direct address without proxies.
 
-    The name is derived from user, host and port: the user tells apart the exits of one gateway, and the password,
-    which must not be guessable from a name, stays out.
+    The name is derived from user, host and port: the user tells apart the exits of one gateway, and
+    the password, which must not be guessable from a name, stays out.
     """
     if not proxies:
         return (Address(name=name),)
@@ -103,14 +113,16 @@ def _fingerprint(proxy: str) -> str:
 
 
 class Rotation:
-    """Takes healthy addresses in turn, from a random first one so that processes do not start on the same."""
+    """Takes healthy addresses in turn, from a random first one so that processes do not start on
+    the same."""
 
     def __init__(self, health: Health, random: Callable[[], float]) -> None:
         self._health, self._random = health, random
         self._turns: dict[str, int] = {}
 
     def pick(self, upstream: str, choice: tuple[Address, ...]) -> Address | None:
-        """The next usable address, claimed; None when all are resting. A direct address is always usable."""
+        """The next usable address, claimed; None when all are resting. A direct address is always
+        usable."""
         if choice[0].proxy is None:
             return choice[0]
         turn = self._turns.setdefault(upstream, int(self._random() * len(choice)))

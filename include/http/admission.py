@@ -1,4 +1,5 @@
-"""What the client asks before it sends: the limiter's and the credit ledger's side of a request, as protocols."""
+"""What the client asks before it sends: the limiter's and the credit ledger's side of a request, as
+protocols."""
 
 from __future__ import annotations
 
@@ -20,17 +21,21 @@ class Gate(Protocol):
     """The shared limiter. ``name`` is a connection, or ``connection@hash`` for a proxy of it."""
 
     def admit(self, name: str, *, max_wait: float) -> Admission:
-        """Waits at most ``max_wait`` seconds for admission; beyond that raises what defers the task (MustWait)."""
+        """Waits at most ``max_wait`` seconds for admission; beyond that raises what defers the task
+        (MustWait)."""
 
     def slow_down(self, name: str, seconds: float) -> datetime:
-        """The upstream said 429: nobody is admitted under the name for so long at least. When it goes on (UTC)."""
+        """The upstream said 429: nobody is admitted under the name for so long at least. When it
+        goes on (UTC)."""
 
 
 class Reservation(Protocol):
-    """Credits set aside for one request. One that is never closed (a killed worker) counts as spent."""
+    """Credits set aside for one request. One that is never closed (a killed worker) counts as
+    spent."""
 
     def settle(self, *, cost: int, used: int | None, remaining: int | None) -> None:
-        """The request cost so much; ``used`` and ``remaining`` are the upstream's own totals where it says them."""
+        """The request cost so much; ``used`` and ``remaining`` are the upstream's own totals where
+        it says them."""
 
     def refund(self) -> None:
         """The request was not sent, or costs nothing."""
@@ -41,7 +46,9 @@ class Meter(Protocol):
 
     def exhausted(self, name: str) -> None:
         """The upstream refused a request for want of credits: nothing is admitted until more can be
-        there. May raise what defers the task instead, where the refusal may be about the month before."""
+        there. May raise what defers the task instead, where the refusal may be about the month
+        before."""
 
     def reserve(self, name: str, cost: int) -> Reservation:
-        """Sets ``cost`` credits of the connection aside; raises what defers the task, or Problem, where none are."""
+        """Sets ``cost`` credits of the connection aside; raises what defers the task, or Problem,
+        where none are."""

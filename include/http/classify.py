@@ -1,4 +1,5 @@
-"""What an answer means: its error class, the reason an operator reads and when to ask again. Pure."""
+"""What an answer means: its error class, the reason an operator reads and when to ask again.
+Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ Accept = Literal["json", "csv"]
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Why an answer is no data. ``retry_after`` is in seconds, None where the upstream does not say."""
+    """Why an answer is no data. ``retry_after`` is in seconds, None where the upstream does not
+    say."""
 
     error_class: ErrorClass
     reason: str
@@ -25,15 +27,24 @@ class Verdict:
 
 _LATER = "rerun the date when the upstream is well again"
 
-# The codes that upstreams put into error bodies where the status alone is ambiguous. One table for all of them: The
-# Odds API's `error_code` and Google's `error.errors[].reason` share no word.
+# The codes that upstreams put into error bodies where the status alone is ambiguous. One table for
+# all of them: The Odds API's `error_code` and Google's `error.errors[].reason` share no word.
 _CODES: Mapping[str, tuple[ErrorClass, str]] = {
-    "INVALID_KEY": (ErrorClass.BAD_KEY, "the key is not valid: put a valid one into the connection"),
-    "DEACTIVATED_KEY": (ErrorClass.BAD_KEY, "the key is deactivated: put an active one into the connection"),
+    "INVALID_KEY": (
+        ErrorClass.BAD_KEY,
+        "the key is not valid: put a valid one into the connection",
+    ),
+    "DEACTIVATED_KEY": (
+        ErrorClass.BAD_KEY,
+        "the key is deactivated: put an active one into the connection",
+    ),
     "OUT_OF_USAGE_CREDITS": (
         ErrorClass.QUOTA_EXHAUSTED,
-        "the month's credits are used up: wait for the reset on the 1st; or, after buying a larger plan, raise"
-        ' {"credits": {"monthly": ..., "live_reserve": ...}} in the connection\'s extra',
+        (
+            "the month's credits are used up: wait for the reset on the 1st; or, after buying a"
+            ' larger plan, raise {"credits": {"monthly": ..., "live_reserve": ...}} in the'
+            " connection's extra"
+        ),
     ),
     "HISTORICAL_UNAVAILABLE_ON_FREE_USAGE_PLAN": (
         ErrorClass.NOT_ENTITLED,
@@ -42,51 +53,81 @@ _CODES: Mapping[str, tuple[ErrorClass, str]] = {
     "EXCEEDED_FREQ_LIMIT": (ErrorClass.RATE_LIMITED, "too many requests a second"),
     "rateLimitExceeded": (ErrorClass.RATE_LIMITED, "too many requests"),
     "userRateLimitExceeded": (ErrorClass.RATE_LIMITED, "too many requests of this account"),
-    "dailyLimitExceeded": (ErrorClass.QUOTA_EXHAUSTED, "the day's quota is used up: wait for its reset"),
-    "downloadQuotaExceeded": (ErrorClass.QUOTA_EXHAUSTED, "the file's download quota is used up: wait a day"),
-    "accessNotConfigured": (ErrorClass.NOT_ENTITLED, "the API is not enabled in the service account's project"),
+    "dailyLimitExceeded": (
+        ErrorClass.QUOTA_EXHAUSTED,
+        "the day's quota is used up: wait for its reset",
+    ),
+    "downloadQuotaExceeded": (
+        ErrorClass.QUOTA_EXHAUSTED,
+        "the file's download quota is used up: wait a day",
+    ),
+    "accessNotConfigured": (
+        ErrorClass.NOT_ENTITLED,
+        "the API is not enabled in the service account's project",
+    ),
 }
 
 _STATUSES: Mapping[int, tuple[ErrorClass, str]] = {
-    # Ball Don't Lie answers 401 `Unauthorized` to a wrong key and to a tier without the endpoint alike.
+    # Ball Don't Lie answers 401 `Unauthorized` to a wrong key and to a tier without the endpoint
+    # alike.
     401: (
         ErrorClass.BAD_KEY,
-        "key refused, or its tier lacks this endpoint: check the connection's key and the account's plan",
+        (
+            "key refused, or its tier lacks this endpoint: check the connection's key and the"
+            " account's plan"
+        ),
     ),
     402: (ErrorClass.QUOTA_EXHAUSTED, "the account has to pay before it may ask again"),
     403: (
         ErrorClass.NOT_ENTITLED,
-        "refused: the account or its tier lacks this endpoint; check the plan, or what is shared with the account",
+        (
+            "refused: the account or its tier lacks this endpoint; check the plan, or what is"
+            " shared with the account"
+        ),
     ),
-    404: (ErrorClass.NOT_FOUND, "the upstream does not have it: check the connection's host, or rerun the date later"),
-    407: (ErrorClass.UPSTREAM_DOWN, "the proxy refuses its credentials: check the proxies in the connection's extra"),
+    404: (
+        ErrorClass.NOT_FOUND,
+        "the upstream does not have it: check the connection's host, or rerun the date later",
+    ),
+    407: (
+        ErrorClass.UPSTREAM_DOWN,
+        "the proxy refuses its credentials: check the proxies in the connection's extra",
+    ),
     408: (ErrorClass.UPSTREAM_DOWN, f"the upstream gave up waiting for the request: {_LATER}"),
     410: (ErrorClass.NOT_FOUND, "the upstream does not have it any more"),
-    429: (ErrorClass.RATE_LIMITED, "too many requests: lower the limit in the source's file if this goes on"),
+    429: (
+        ErrorClass.RATE_LIMITED,
+        "too many requests: lower the limit in the source's file if this goes on",
+    ),
 }
 
 _BLOCKED = "an HTML page instead of data: this address is being blocked; wait, or use other proxies"
 
 
-def classify(*, status: int, headers: Mapping[str, str], body: bytes, accept: Accept, now: datetime) -> Verdict | None:
+def classify(
+    *, status: int, headers: Mapping[str, str], body: bytes, accept: Accept, now: datetime
+) -> Verdict | None:
     """None for an answer that holds data of the accepted form, else why not.
 
-    ``headers`` are looked up by lower-case name; ``body`` may be cut to its first kilobytes where the status is no
-    success. 400 and 422 are ``internal``, not ``schema_drift``: the upstream understood us and says that our request
-    is wrong, so the repair is in the source's file; drift is a body that our parser does not know.
+    ``headers`` are looked up by lower-case name; ``body`` may be cut to its first kilobytes where
+    the status is no success. 400 and 422 are ``internal``, not ``schema_drift``: the upstream
+    understood us and says that our request is wrong, so the repair is in the source's file; drift
+    is a body that our parser does not know.
     """
     if 200 <= status < 300:
         return _unusable(headers, body, accept)
     if 300 <= status < 400:
         return Verdict(
-            error_class=ErrorClass.BLOCKED, reason="redirected away instead of answered (a login or a block)"
+            error_class=ErrorClass.BLOCKED,
+            reason="redirected away instead of answered (a login or a block)",
         )
     error_class, reason = _refusal(status, headers, body)
     return Verdict(error_class=error_class, reason=reason, retry_after=retry_after(headers, now))
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """The seconds that ``Retry-After`` asks for: a number, or a date measured by the upstream's own ``Date``."""
+    """The seconds that ``Retry-After`` asks for: a number, or a date measured by the upstream's own
+    ``Date``."""
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.replace(".", "", 1).isdigit():
         return float(value)
@@ -114,7 +155,10 @@ def _refusal(status: int, headers: Mapping[str, str], body: bytes) -> tuple[Erro
         return ErrorClass.BLOCKED, _BLOCKED
     if status in _STATUSES:
         return _STATUSES[status]
-    return ErrorClass.INTERNAL, f"the upstream calls our request wrong ({status}): correct the source's file"
+    return (
+        ErrorClass.INTERNAL,
+        f"the upstream calls our request wrong ({status}): correct the source's file",
+    )
 
 
 def _unusable(headers: Mapping[str, str], body: bytes, accept: Accept) -> Verdict | None:
@@ -126,7 +170,9 @@ def _unusable(headers: Mapping[str, str], body: bytes, accept: Accept) -> Verdic
         return Verdict(error_class=ErrorClass.BLOCKED, reason=_BLOCKED)
     looks_json = start[:1] in (b"{", b"[")
     if looks_json != (accept == "json"):
-        return Verdict(error_class=ErrorClass.SCHEMA_DRIFT, reason=f"the body is not {accept.upper()}")
+        return Verdict(
+            error_class=ErrorClass.SCHEMA_DRIFT, reason=f"the body is not {accept.upper()}"
+        )
     if accept == "json" and _json(body) is None:
         return Verdict(error_class=ErrorClass.UPSTREAM_DOWN, reason=f"the JSON is torn: {_LATER}")
     return None
@@ -138,7 +184,9 @@ def _start(body: bytes) -> bytes:
 
 def _is_page(headers: Mapping[str, str], body: bytes) -> bool:
     start = _start(body)
-    return start.startswith(b"<") or ("html" in headers.get("content-type", "") and start[:1] not in (b"{", b"["))
+    return start.startswith(b"<") or (
+        "html" in headers.get("content-type", "") and start[:1] not in (b"{", b"[")
+    )
 
 
 def _json(body: bytes) -> Any:

@@ -1,4 +1,5 @@
-"""The one HTTP client: admission, credits, rotation of addresses and the one retry policy around single exchanges."""
+"""The one HTTP client: admission, credits, rotation of addresses and the one retry policy around
+single exchanges."""
 
 from __future__ import annotations
 
@@ -32,9 +33,10 @@ _CREDIT_HEADERS = ("x-requests-last", "x-requests-used", "x-requests-remaining")
 class Policy:
     """The retry policy: seconds, except ``requests``, the most that one Get may cost in all.
 
-    ``backoff`` doubles from retry to retry up to ``backoff_most``; ``slow_down`` is the first one after a 429 without
-    Retry-After (10 + 20 + 40 s outlast a window of a minute). A longer Retry-After than ``retry_after_most`` is left
-    to the caller as the Problem's ``retry_at``. ``max_wait`` is how long a worker may wait for admission.
+    ``backoff`` doubles from retry to retry up to ``backoff_most``; ``slow_down`` is the first one
+    after a 429 without Retry-After (10 + 20 + 40 s outlast a window of a minute). A longer
+    Retry-After than ``retry_after_most`` is left to the caller as the Problem's ``retry_at``.
+    ``max_wait`` is how long a worker may wait for admission.
     """
 
     requests: int = 4
@@ -51,7 +53,8 @@ _BOUNDS = Bounds()
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A sound answer. ``requests_made`` counts what it took in all, ``credits`` what that cost; the URL is redacted."""
+    """A sound answer. ``requests_made`` counts what it took in all, ``credits`` what that cost; the
+    URL is redacted."""
 
     body: bytes = field(repr=False)
     url: str
@@ -85,7 +88,8 @@ class _Call:
 
 
 class Client:
-    """GETs from upstreams, within their limits. For one thread; close it, or use it as a context manager."""
+    """GETs from upstreams, within their limits. For one thread; close it, or use it as a context
+    manager."""
 
     def __init__(
         self,
@@ -118,18 +122,27 @@ class Client:
         self._transport.close()
 
     def get(
-        self, upstream: Upstream, get: Get, values: Mapping[str, str], *, endpoint: str = "", day: date | None = None
+        self,
+        upstream: Upstream,
+        get: Get,
+        values: Mapping[str, str],
+        *,
+        endpoint: str = "",
+        day: date | None = None,
     ) -> Answer:
         """The answer to the Get filled from ``values``.
 
-        Raises Problem, which names ``endpoint`` and ``day``, AllResting where no proxy may be used now, and lets
-        through what gate and meter raise to defer.
+        Raises Problem, which names ``endpoint`` and ``day``, AllResting where no proxy may be used
+        now, and lets through what gate and meter raise to defer.
         """
         call = _Call(upstream=upstream, get=get, values=values, endpoint=endpoint, day=day)
-        # The only place that asks an upstream again. Airflow's retries are for lost workers, requests' own are off:
-        # layers multiply (8 outer x 4 inner made 36 requests of one failing call elsewhere).
+        # The only place that asks an upstream again. Airflow's retries are for lost workers,
+        # requests' own are off: layers multiply (8 outer x 4 inner made 36 requests of one failing
+        # call elsewhere).
         retrying = Retrying(
-            retry=retry_if_result(lambda result: isinstance(result, _Failure) and result.wait is not None),
+            retry=retry_if_result(
+                lambda result: isinstance(result, _Failure) and result.wait is not None
+            ),
             stop=stop_after_attempt(self._policy.requests),
             wait=lambda state: state.outcome.result().wait,
             retry_error_callback=lambda state: state.outcome.result(),
@@ -144,7 +157,9 @@ class Client:
         call.attempts += 1
         upstream = call.upstream
         try:
-            request = prepare(upstream, call.get, call.values)  # anew each time: a token may have expired meanwhile
+            request = prepare(
+                upstream, call.get, call.values
+            )  # anew each time: a token may have expired meanwhile
         except Problem as problem:
             if problem.error_class not in RETRIED:
                 raise
@@ -164,7 +179,9 @@ class Client:
 
         got: Reply | Broken | None = None
         try:
-            got = self._transport.send(request.url, request.headers, address.proxy, request.redactor, on_headers)
+            got = self._transport.send(
+                request.url, request.headers, address.proxy, request.redactor, on_headers
+            )
         finally:
             if billed is None and isinstance(got, Broken) and not got.arrived:
                 admission.give_back()
@@ -177,7 +194,9 @@ class Client:
         call.credits, self.credits = call.credits + billed, self.credits + billed
         return self._judged(call, request, address, got)
 
-    def _admitted(self, address: Address, upstream: Upstream, request: Request) -> tuple[Admission, Reservation | None]:
+    def _admitted(
+        self, address: Address, upstream: Upstream, request: Request
+    ) -> tuple[Admission, Reservation | None]:
         reservation = None
         try:
             if request.cost and self._meter:
@@ -192,12 +211,18 @@ class Client:
                 self._health.unused(address.name)
             raise
 
-    def _judged(self, call: _Call, request: Request, address: Address, got: Reply | Broken) -> Answer | _Failure:
+    def _judged(
+        self, call: _Call, request: Request, address: Address, got: Reply | Broken
+    ) -> Answer | _Failure:
         if isinstance(got, Broken):
             verdict: Verdict | None = Verdict(error_class=got.error_class, reason=got.reason)
         else:
             verdict = classify(
-                status=got.status, headers=got.headers, body=got.body, accept=call.get.accept, now=self._now()
+                status=got.status,
+                headers=got.headers,
+                body=got.body,
+                accept=call.get.accept,
+                now=self._now(),
             )
         if address.proxy:
             if _is_the_address(got, verdict):
@@ -210,7 +235,11 @@ class Client:
             body=got.body,
             url=request.shown_url,
             status=got.status,
-            headers={name: got.headers[name] for name in (*_KEPT_HEADERS, *_CREDIT_HEADERS) if name in got.headers},
+            headers={
+                name: got.headers[name]
+                for name in (*_KEPT_HEADERS, *_CREDIT_HEADERS)
+                if name in got.headers
+            },
             requests_made=call.requests,
             credits=call.credits,
         )
@@ -221,11 +250,14 @@ class Client:
         wait = verdict.retry_after or self._backoff(call.attempts)
         retry_at = self._now() + timedelta(seconds=wait) if verdict.retry_after else None
         if limited := verdict.error_class is ErrorClass.RATE_LIMITED:
-            doubled = min(self._policy.retry_after_most, self._policy.slow_down * 2 ** (call.attempts - 1))
+            doubled = min(
+                self._policy.retry_after_most, self._policy.slow_down * 2 ** (call.attempts - 1)
+            )
             wait = verdict.retry_after or doubled
             retry_at = self._gate.slow_down(address.name, wait)
         if verdict.error_class is ErrorClass.QUOTA_EXHAUSTED and request.cost and self._meter:
-            # On the day of the reset this raises what defers the task: no failure, whatever the refusal says.
+            # On the day of the reset this raises what defers the task: no failure, whatever the
+            # refusal says.
             self._meter.exhausted(call.upstream.name)
         again = verdict.error_class in RETRIED and wait <= self._policy.retry_after_most
         via = f" through proxy {address.name}" if address.proxy else ""
@@ -239,13 +271,20 @@ class Client:
             retry_at=retry_at,
         )
         if again and call.attempts < self._policy.requests:
-            log.warning("%s; request %d of %d in %.1f s", problem, call.attempts + 1, self._policy.requests, wait)
+            log.warning(
+                "%s; request %d of %d in %.1f s",
+                problem,
+                call.attempts + 1,
+                self._policy.requests,
+                wait,
+            )
         if again and limited:
             wait = 0.0  # the gate holds everybody back, this client too
         return _Failure(problem=problem, wait=wait if again else None)
 
     def _tell(self, result: Callable[[str], None], address: Address) -> None:
-        """Health is advice: an answer that has come, and may be paid, is not given up because nobody notes it."""
+        """Health is advice: an answer that has come, and may be paid, is not given up because
+        nobody notes it."""
         try:
             result(address.name)
         except Problem as problem:
@@ -303,7 +342,9 @@ def _is_the_address(got: Reply | Broken, verdict: Verdict | None) -> bool:
     return isinstance(got, Broken) or got.status == 407 or verdict.error_class is ErrorClass.BLOCKED
 
 
-def _bill(most: int, status: int, headers: Mapping[str, str], reservation: Reservation | None) -> int:
+def _bill(
+    most: int, status: int, headers: Mapping[str, str], reservation: Reservation | None
+) -> int:
     """Books what the answer says it cost; refusals that do not say are free. The credits."""
     last, used, remaining = (_number(headers.get(name, "")) for name in _CREDIT_HEADERS)
     if last is None:
@@ -314,7 +355,8 @@ def _bill(most: int, status: int, headers: Mapping[str, str], reservation: Reser
 
 
 def _bill_unanswered(most: int, got: Broken, reservation: Reservation | None) -> int:
-    """A request that may have arrived may have been billed: counted so until the upstream's totals correct it."""
+    """A request that may have arrived may have been billed: counted so until the upstream's totals
+    correct it."""
     if reservation and got.arrived:
         reservation.settle(cost=most, used=None, remaining=None)
     elif reservation:

@@ -1,4 +1,5 @@
-"""Removal of keys, tokens and proxy credentials from any text before it is written, shown or raised."""
+"""Removal of keys, tokens and proxy credentials from any text before it is written, shown or
+raised."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from urllib.parse import quote, quote_plus, unquote
 
 MASK = "***"
 
-# Shorter ones are placeholders; removing every "a" or "key" from a text would leave nothing to read.
+# Shorter ones are placeholders; removing every "a" or "key" from a text would leave nothing to
+# read.
 _SHORTEST = 4
 
 _WORDS = (
@@ -32,9 +34,10 @@ _SCHEME = re.compile(r"(?i:\b(bearer|basic))\s+(?=\S*[\d=._-])[\w.~+/=-]{8,}")
 class Redactor:
     """Replaces known secrets, and whatever looks like one, by ``***``.
 
-    ``secrets`` are removed literally and in the forms they take on the wire: percent-encoded, base64 (also as half of
-    a Basic credential) and escaped in JSON. Patterns catch the rest: userinfo in URLs, ``apiKey=``-like query values,
-    Authorization headers, Bearer and Basic credentials.
+    ``secrets`` are removed literally and in the forms they take on the wire: percent-encoded,
+    base64 (also as half of a Basic credential) and escaped in JSON. Patterns catch the rest:
+    userinfo in URLs, ``apiKey=``-like query values, Authorization headers, Bearer and Basic
+    credentials.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
@@ -71,7 +74,8 @@ class RedactingFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
         if record.exc_info and record.exc_info[0]:
-            # Into the message, since handlers format exc_info themselves from the exceptions' own texts.
+            # Into the message, since handlers format exc_info themselves from the exceptions' own
+            # texts.
             message += "\n" + "".join(traceback.format_exception(*record.exc_info)).rstrip()
         record.msg, record.args = self._redactor.text(message), None
         record.exc_info = record.exc_text = None
@@ -79,7 +83,8 @@ class RedactingFilter(logging.Filter):
 
 
 def proxy_secrets(proxy: str) -> list[str]:
-    """The parts of ``scheme://user:password@host:port`` that may not be shown; empty without credentials."""
+    """The parts of ``scheme://user:password@host:port`` that may not be shown; empty without
+    credentials."""
     userinfo, at, _ = proxy.partition("://")[2].rpartition("@")
     if not at:
         return []

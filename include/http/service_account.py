@@ -1,4 +1,5 @@
-"""Access tokens of a Google service account, got with google-auth and kept until shortly before they expire."""
+"""Access tokens of a Google service account, got with google-auth and kept until shortly before
+they expire."""
 
 from __future__ import annotations
 
@@ -14,13 +15,18 @@ _PASSING = frozenset({408, 429})
 
 
 def token_source(
-    connection: str, key_file: Mapping[str, Any] | str | None, scopes: Sequence[str], *, timeout: float = 30.0
+    connection: str,
+    key_file: Mapping[str, Any] | str | None,
+    scopes: Sequence[str],
+    *,
+    timeout: float = 30.0,
 ) -> Callable[[], str]:
-    """A function that gives the current token of the account whose key file (parsed, or its JSON text) this is.
+    """A function that gives the current token of the account whose key file (parsed, or its JSON
+    text) this is.
 
-    It raises Problem: BAD_KEY naming the connection where the key file is missing, broken or refused; UPSTREAM_DOWN
-    where Google's token endpoint cannot be reached, fails, or is silent for ``timeout`` seconds. The key itself never
-    appears in a message.
+    It raises Problem: BAD_KEY naming the connection where the key file is missing, broken or
+    refused; UPSTREAM_DOWN where Google's token endpoint cannot be reached, fails, or is silent for
+    ``timeout`` seconds. The key itself never appears in a message.
     """
     credentials: Any = None
 
@@ -36,7 +42,9 @@ def token_source(
             except RefreshError as error:
                 if error.retryable:
                     raise _down(connection) from None
-                raise _bad(connection, "Google refused the service account: renew its key file") from None
+                raise _bad(
+                    connection, "Google refused the service account: renew its key file"
+                ) from None
             except TransportError:
                 raise _down(connection) from None
         return str(credentials.token)
@@ -45,9 +53,11 @@ def token_source(
 
 
 def _once(timeout: float) -> Callable[..., Any]:
-    """google-auth's transport without its own retries, which would come on top of the client's (seen in 2.62).
+    """google-auth's transport without its own retries, which would come on top of the client's
+    (seen in 2.62).
 
-    Raises TransportError for an answer that may pass and for a 200 that is no JSON (a sign-in page on the way).
+    Raises TransportError for an answer that may pass and for a 200 that is no JSON (a sign-in page
+    on the way).
     """
     from google.auth.exceptions import TransportError
     from google.auth.transport.requests import Request
@@ -55,7 +65,8 @@ def _once(timeout: float) -> Callable[..., Any]:
     send, logger = Request(), logging.getLogger(Request.__module__)
 
     def once(**kwargs: Any) -> Any:
-        # It logs the signed assertion at DEBUG, which lets in whoever reads it within the hour (seen in 2.62).
+        # It logs the signed assertion at DEBUG, which lets in whoever reads it within the hour
+        # (seen in 2.62).
         logger.addFilter(_unsaid)
         try:
             response = send(**{**kwargs, "timeout": timeout})
@@ -73,11 +84,16 @@ def _unsaid(record: logging.LogRecord) -> bool:
     return False
 
 
-def _credentials(connection: str, key_file: Mapping[str, Any] | str | None, scopes: Sequence[str]) -> Any:
+def _credentials(
+    connection: str, key_file: Mapping[str, Any] | str | None, scopes: Sequence[str]
+) -> Any:
     from google.oauth2.service_account import Credentials
 
     if not key_file:
-        raise _bad(connection, "has no service account: put its key file's JSON into the extra as keyfile_dict")
+        raise _bad(
+            connection,
+            "has no service account: put its key file's JSON into the extra as keyfile_dict",
+        )
     # Raised behind the handler, not in it: a chained JSONDecodeError holds the whole key file.
     with suppress(ValueError, TypeError, KeyError):
         info = json.loads(key_file) if isinstance(key_file, str) else dict(key_file)
@@ -86,12 +102,17 @@ def _credentials(connection: str, key_file: Mapping[str, Any] | str | None, scop
 
 
 def _bad(connection: str, what: str) -> Problem:
-    return Problem(error_class=ErrorClass.BAD_KEY, message=f"connection {connection} {what}", source=connection)
+    return Problem(
+        error_class=ErrorClass.BAD_KEY, message=f"connection {connection} {what}", source=connection
+    )
 
 
 def _down(connection: str) -> Problem:
     return Problem(
         error_class=ErrorClass.UPSTREAM_DOWN,
-        message=f"connection {connection}: Google gives the service account no token now: rerun the date later",
+        message=(
+            f"connection {connection}: Google gives the service account no token now: rerun the"
+            " date later"
+        ),
         source=connection,
     )

@@ -1,4 +1,5 @@
-"""One exchange with an upstream over requests: sent once, read within bounds, its failures turned into values."""
+"""One exchange with an upstream over requests: sent once, read within bounds, its failures turned
+into values."""
 
 from __future__ import annotations
 
@@ -18,14 +19,18 @@ from include.errors import ErrorClass
 from include.http.redact import RedactingFilter, Redactor
 
 _CHUNK = 64 * 1024
-_URLLIB3_LOGGERS = tuple(f"urllib3.{name}" for name in ("connectionpool", "connection", "response", "util.retry"))
+_URLLIB3_LOGGERS = tuple(
+    f"urllib3.{name}" for name in ("connectionpool", "connection", "response", "util.retry")
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
-    """Seconds to connect, between two pieces of an answer, and for a whole exchange; bytes of a decoded body.
+    """Seconds to connect, between two pieces of an answer, and for a whole exchange; bytes of a
+    decoded body.
 
-    The total is looked at between two pieces, so that an exchange ends at most ``read`` seconds after it.
+    The total is looked at between two pieces, so that an exchange ends at most ``read`` seconds
+    after it.
     """
 
     connect: float = 5.0
@@ -56,9 +61,11 @@ class Broken:
 
 
 class Transport:
-    """Sends requests over kept connections. No retries, redirects, cookies or .netrc: what is sent is what was asked.
+    """Sends requests over kept connections. No retries, redirects, cookies or .netrc: what is sent
+    is what was asked.
 
-    Proxies and CA bundles of the environment hold as for every program, except towards this machine itself.
+    Proxies and CA bundles of the environment hold as for every program, except towards this machine
+    itself.
     """
 
     def __init__(self, bounds: Bounds) -> None:
@@ -69,7 +76,8 @@ class Transport:
     def close(self) -> None:
         """Closes the kept connections."""
         for manager in (self._adapter.poolmanager, *self._adapter.proxy_manager.values()):
-            # urllib3 2 closes a dropped pool when it is collected, which errors in reference cycles put off.
+            # urllib3 2 closes a dropped pool when it is collected, which errors in reference cycles
+            # put off.
             for key in manager.pools.keys():  # noqa: SIM118, no mapping: it refuses to be iterated
                 manager.pools[key].close()
         self._adapter.close()
@@ -83,13 +91,15 @@ class Transport:
         redactor: Redactor,
         on_headers: Callable[[int, Mapping[str, str]], None],
     ) -> Reply | Broken:
-        """One GET. ``on_headers`` is called when status and headers are in, before the body is read."""
+        """One GET. ``on_headers`` is called when status and headers are in, before the body is
+        read."""
         ends = time.monotonic() + self._bounds.total
         with _quiet(redactor):
             try:
                 response = self._open(url, headers, proxy)
             except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-                # Returned, not raised: a chained exception would carry the URL and its key into tracebacks.
+                # Returned, not raised: a chained exception would carry the URL and its key into
+                # tracebacks.
                 return _broken(error, redactor)
             try:
                 names = {name.lower(): value for name, value in response.headers.items()}
@@ -99,17 +109,31 @@ class Transport:
                 response.close()
 
     def _open(self, url: str, headers: Mapping[str, str], proxy: str | None) -> requests.Response:
-        prepared = requests.Request("GET", url, headers={**requests.utils.default_headers(), **headers}).prepare()
-        settings = {"proxies": {"http": proxy, "https": proxy} if proxy else {}, "verify": True, "cert": None}
+        prepared = requests.Request(
+            "GET", url, headers={**requests.utils.default_headers(), **headers}
+        ).prepare()
+        settings = {
+            "proxies": {"http": proxy, "https": proxy} if proxy else {},
+            "verify": True,
+            "cert": None,
+        }
         if not _is_loopback(url):
             settings = dict(
-                self._environment.merge_environment_settings(prepared.url, settings["proxies"], True, True, None)
+                self._environment.merge_environment_settings(
+                    prepared.url, settings["proxies"], True, True, None
+                )
             )
         settings["stream"] = True
-        return self._adapter.send(prepared, timeout=(self._bounds.connect, self._bounds.read), **settings)
+        return self._adapter.send(
+            prepared, timeout=(self._bounds.connect, self._bounds.read), **settings
+        )
 
     def _read(
-        self, response: requests.Response, headers: Mapping[str, str], ends: float, redactor: Redactor
+        self,
+        response: requests.Response,
+        headers: Mapping[str, str],
+        ends: float,
+        redactor: Redactor,
     ) -> Reply | Broken:
         status, body = response.status_code, bytearray()
         sound = 200 <= status < 300
@@ -128,7 +152,11 @@ class Transport:
         except urllib3.exceptions.HTTPError as error:
             if sound:
                 cut = _broken(error, redactor)
-                return Broken(error_class=cut.error_class, reason=f"the body is cut off: {cut.reason}", status=status)
+                return Broken(
+                    error_class=cut.error_class,
+                    reason=f"the body is cut off: {cut.reason}",
+                    status=status,
+                )
         if sound and len(body) > most:
             return Broken(
                 error_class=ErrorClass.SCHEMA_DRIFT,
@@ -139,7 +167,8 @@ class Transport:
 
 
 def _chunks(raw: urllib3.HTTPResponse) -> Iterator[bytes]:
-    # read1 returns what one read of the socket brings: read() would wait for a full chunk of a trickling answer.
+    # read1 returns what one read of the socket brings: read() would wait for a full chunk of a
+    # trickling answer.
     while chunk := raw.read1(_CHUNK, decode_content=True):
         yield chunk
 
@@ -156,7 +185,8 @@ def _is_loopback(url: str) -> bool:
 
 @contextmanager
 def _quiet(redactor: Redactor) -> Iterator[None]:
-    """Redacts urllib3's own log lines, which hold paths and queries; a filter works only on the logger itself."""
+    """Redacts urllib3's own log lines, which hold paths and queries; a filter works only on the
+    logger itself."""
     redacting = RedactingFilter(redactor)
     loggers = [logging.getLogger(name) for name in _URLLIB3_LOGGERS]
     for logger in loggers:
@@ -191,7 +221,9 @@ def _broken(error: Exception, redactor: Redactor) -> Broken:
                 arrived=False,
             )
         case requests.exceptions.ConnectionError() | urllib3.exceptions.HTTPError():
-            arrived = not any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in causes)
+            arrived = not any(
+                isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in causes
+            )
             return Broken(
                 error_class=ErrorClass.UPSTREAM_DOWN,
                 reason=f"connection lost ({why}): rerun the date later",
@@ -201,13 +233,17 @@ def _broken(error: Exception, redactor: Redactor) -> Broken:
             # InvalidURL, InvalidSchema, InvalidHeader and their like: requests refused to send it.
             return Broken(
                 error_class=ErrorClass.INTERNAL,
-                reason=f"the request cannot be sent: {type(error).__name__}; check the connection's host and proxies",
+                reason=(
+                    f"the request cannot be sent: {type(error).__name__}; check the connection's"
+                    " host and proxies"
+                ),
                 arrived=False,
             )
 
 
 def _causes(error: BaseException) -> list[BaseException]:
-    """The error and what caused it, outermost first: urllib3 keeps causes in ``reason`` and in ``args`` too."""
+    """The error and what caused it, outermost first: urllib3 keeps causes in ``reason`` and in
+    ``args`` too."""
     causes = [error]
     while True:
         outer = causes[-1]

@@ -1,4 +1,5 @@
-"""An upstream as its connection describes it, and the one request that a Get and its values make of it. No network."""
+"""An upstream as its connection describes it, and the one request that a Get and its values make of
+it. No network."""
 
 from __future__ import annotations
 
@@ -16,8 +17,9 @@ from include.sources.spec import Get, HeaderKey, QueryKey, ServiceAccount
 class Upstream:
     """Where a connection leads and how it is let in.
 
-    ``name`` is the connection's id and the limiter's name, ``proxies`` are URLs with their credentials, ``token``
-    gives a ServiceAccount's current access token (asked for every request; raises Problem). Its repr holds no secret.
+    ``name`` is the connection's id and the limiter's name, ``proxies`` are URLs with their
+    credentials, ``token`` gives a ServiceAccount's current access token (asked for every request;
+    raises Problem). Its repr holds no secret.
     """
 
     name: str
@@ -41,11 +43,15 @@ class Request:
 
 
 def prepare(upstream: Upstream, get: Get, values: Mapping[str, str]) -> Request:
-    """The Get filled from ``values`` and signed. Parameters keep the Get's order: stats.nba.com minds it.
+    """The Get filled from ``values`` and signed. Parameters keep the Get's order: stats.nba.com
+    minds it.
 
-    Raises Problem(INTERNAL) for a ``{name}`` without a value, Problem(BAD_KEY) where the connection lacks a key.
+    Raises Problem(INTERNAL) for a ``{name}`` without a value, Problem(BAD_KEY) where the connection
+    lacks a key.
     """
-    path = _fill(get.path, {name: quote(value, safe="") for name, value in values.items()}, upstream)
+    path = _fill(
+        get.path, {name: quote(value, safe="") for name, value in values.items()}, upstream
+    )
     params = {name: _fill(value, values, upstream) for name, value in get.params.items()}
     cost = get.cost(params) if get.cost else 0
     signed, secrets = _sign(upstream)
@@ -53,9 +59,13 @@ def prepare(upstream: Upstream, get: Get, values: Mapping[str, str]) -> Request:
         params |= signed
     query = f"?{urlencode(params)}" if params else ""
     url = f"{upstream.base_url.rstrip('/')}/{path.lstrip('/')}{query}"
-    redactor = Redactor([*secrets, *(part for proxy in upstream.proxies for part in proxy_secrets(proxy))])
+    redactor = Redactor(
+        [*secrets, *(part for proxy in upstream.proxies for part in proxy_secrets(proxy))]
+    )
     headers = dict(upstream.headers) | ({} if isinstance(upstream.auth, QueryKey) else signed)
-    return Request(url=url, headers=headers, shown_url=redactor.url(url), cost=cost, redactor=redactor)
+    return Request(
+        url=url, headers=headers, shown_url=redactor.url(url), cost=cost, redactor=redactor
+    )
 
 
 def _sign(upstream: Upstream) -> tuple[dict[str, str], list[str]]:
@@ -65,19 +75,30 @@ def _sign(upstream: Upstream) -> tuple[dict[str, str], list[str]]:
             return {}, [upstream.key] if upstream.key else []
         case ServiceAccount():
             if upstream.token is None:
-                raise _no_key(upstream, "has no service account: put its key file's JSON into the extra")
+                raise _no_key(
+                    upstream, "has no service account: put its key file's JSON into the extra"
+                )
             token = upstream.token()
             return {"Authorization": f"Bearer {token}"}, [token]
         case HeaderKey(name=name) | QueryKey(name=name):
             if not upstream.key:
                 raise _no_key(upstream, "has no key: put it into the connection's password")
-            if not (upstream.key.isascii() and upstream.key.isprintable() and " " not in upstream.key):
-                raise _no_key(upstream, "has a key with a space, line break or non-ASCII letter: paste it again")
+            if not (
+                upstream.key.isascii() and upstream.key.isprintable() and " " not in upstream.key
+            ):
+                raise _no_key(
+                    upstream,
+                    "has a key with a space, line break or non-ASCII letter: paste it again",
+                )
             return {name: upstream.key}, [upstream.key]
 
 
 def _no_key(upstream: Upstream, what: str) -> Problem:
-    return Problem(error_class=ErrorClass.BAD_KEY, message=f"connection {upstream.name} {what}", source=upstream.name)
+    return Problem(
+        error_class=ErrorClass.BAD_KEY,
+        message=f"connection {upstream.name} {what}",
+        source=upstream.name,
+    )
 
 
 def _fill(template: str, values: Mapping[str, str], upstream: Upstream) -> str:
@@ -85,7 +106,9 @@ def _fill(template: str, values: Mapping[str, str], upstream: Upstream) -> str:
     if missing := sorted(names - values.keys()):
         raise Problem(
             error_class=ErrorClass.INTERNAL,
-            message=f"{template!r} needs a value for {', '.join(missing)}: correct the source's file",
+            message=(
+                f"{template!r} needs a value for {', '.join(missing)}: correct the source's file"
+            ),
             source=upstream.name,
         )
     return template.format_map(values)

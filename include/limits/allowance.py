@@ -1,4 +1,5 @@
-"""What a month's allowance leaves for live runs and for backfills, and when there will be more: arithmetic only."""
+"""What a month's allowance leaves for live runs and for backfills, and when there will be more:
+arithmetic only."""
 
 from __future__ import annotations
 
@@ -16,12 +17,13 @@ Purpose = Literal["live", "backfill"]
 class Month:
     """How an account stands in the month that starts on ``month`` (UTC), in credits.
 
-    ``billed``: what the upstream says was used. ``open_*``: reserved, and not known to be in ``billed``.
-    ``spent_*``: what our settled requests cost. ``upstream_total``: the allowance by the upstream's own account, and
-    ``told_under`` the one that was declared then. ``exhausted_under``: the declared one when the upstream said that
-    nothing is left (0: it has not). A larger declaration (a plan that was raised) outranks both.
-    ``backfill_since``: the first day of the month on which a backfill asked. ``last_reservation``: id of the newest
-    reservation; ``settled_through``: what that was when the upstream's total last came in.
+    ``billed``: what the upstream says was used. ``open_*``: reserved, and not known to be in
+    ``billed``. ``spent_*``: what our settled requests cost. ``upstream_total``: the allowance by
+    the upstream's own account, and ``told_under`` the one that was declared then.
+    ``exhausted_under``: the declared one when the upstream said that nothing is left (0: it has
+    not). A larger declaration (a plan that was raised) outranks both. ``backfill_since``: the first
+    day of the month on which a backfill asked. ``last_reservation``: id of the newest reservation;
+    ``settled_through``: what that was when the upstream's total last came in.
     """
 
     month: date
@@ -57,14 +59,19 @@ class Month:
     def told(self, reservation_id: int, used: int, remaining: int | None, declared: int) -> Month:
         """With the upstream's own totals, from the answer to a reservation's request.
 
-        Answers overtake each other, so a total only goes down when its request began after the last total came in.
+        Answers overtake each other, so a total only goes down when its request began after the last
+        total came in.
         """
         told = replace(
             self,
             billed=used if reservation_id > self.settled_through else max(self.billed, used),
             settled_through=self.last_reservation,
         )
-        return told if remaining is None else replace(told, upstream_total=used + remaining, told_under=declared)
+        return (
+            told
+            if remaining is None
+            else replace(told, upstream_total=used + remaining, told_under=declared)
+        )
 
 
 def month_of(day: date) -> date:
@@ -85,7 +92,8 @@ def total(month: Month, credits: Credits) -> int:
 
 
 def room(month: Month, credits: Credits, purpose: Purpose) -> int:
-    """What is left of the month. A backfill cannot touch the part of ``live_reserve`` that live runs have left."""
+    """What is left of the month. A backfill cannot touch the part of ``live_reserve`` that live
+    runs have left."""
     if credits.monthly <= month.exhausted_under:
         return 0
     free = total(month, credits) - month.committed
@@ -95,13 +103,17 @@ def room(month: Month, credits: Credits, purpose: Purpose) -> int:
 
 
 def room_of_a_month(month: Month, credits: Credits, purpose: Purpose) -> int:
-    """What a whole fresh month has for the purpose, under the allowance that the upstream grants now."""
-    fresh = Month(month=month.month, upstream_total=month.upstream_total, told_under=month.told_under)
+    """What a whole fresh month has for the purpose, under the allowance that the upstream grants
+    now."""
+    fresh = Month(
+        month=month.month, upstream_total=month.upstream_total, told_under=month.told_under
+    )
     return room(fresh, credits, purpose)
 
 
 def room_today(month: Month, credits: Credits, today: date) -> int:
-    """What a backfill may use now when its credits are spread over the days from its first one to the month's end.
+    """What a backfill may use now when its credits are spread over the days from its first one to
+    the month's end.
 
     Each day adds an equal share; what a day leaves is there on the next.
     """
@@ -112,7 +124,8 @@ def room_today(month: Month, credits: Credits, today: date) -> int:
 
 
 def more_at(month: Month, credits: Credits, purpose: Purpose, cost: int, today: date) -> datetime:
-    """The UTC midnight from which ``cost``, which does not fit now, can fit; at the latest the month's end."""
+    """The UTC midnight from which ``cost``, which does not fit now, can fit; at the latest the
+    month's end."""
     end = next_month(month.month)
     if purpose == "live" or cost > room(month, credits, purpose):
         return datetime.combine(end, time(), UTC)

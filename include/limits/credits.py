@@ -1,9 +1,11 @@
-"""The credit ledger: credits are reserved before a request and settled after it, for any number of processes.
+"""The credit ledger: credits are reserved before a request and settled after it, for any number of
+processes.
 
-At every moment ``billed`` + open reservations is at least what the upstream has billed. A reservation is closed by
-its answer; one whose process died stays counted, until an answer arrives to a request that began so much later
-(``hold``) that the upstream's total must include it. The upstream's totals (``x-requests-used``, ``-remaining``) are
-always right: what differs from our sum becomes an ``adjust`` entry.
+At every moment ``billed`` + open reservations is at least what the upstream has billed. A
+reservation is closed by its answer; one whose process died stays counted, until an answer arrives
+to a request that began so much later (``hold``) that the upstream's total must include it. The
+upstream's totals (``x-requests-used``, ``-remaining``) are always right: what differs from our sum
+becomes an ``adjust`` entry.
 """
 
 from __future__ import annotations
@@ -34,21 +36,26 @@ _FIELDS = tuple(Month.__dataclass_fields__)
 _COLUMNS = ", ".join(_FIELDS)
 _KEY = "account = %s AND month = %s"
 
-# On the 1st a total may still be last month's: the upstream documents the day of its reset, not the hour.
+# On the 1st a total may still be last month's: the upstream documents the day of its reset, not the
+# hour.
 _RESET = timedelta(days=1)
 # How long a refusal on that day holds: until then the upstream may have reset.
 _ASK_AGAIN = timedelta(hours=1)
-# Requests under way can cost less than was reserved for them, so who just misses them comes back soon.
+# Requests under way can cost less than was reserved for them, so who just misses them comes back
+# soon.
 _SOON = timedelta(minutes=1)
 _LARGER_PLAN = (
-    'after buying a larger plan, raise {"credits": {"monthly": ..., "live_reserve": ...}} in the connection\'s extra'
+    'after buying a larger plan, raise {"credits": {"monthly": ..., "live_reserve": ...}} in the'
+    " connection's extra"
 )
 
 
 class QuotaWait(Exception):
-    """The credits do not suffice now. ``until``: aware UTC moment when they can; ``left``: what may be used now.
+    """The credits do not suffice now. ``until``: aware UTC moment when they can; ``left``: what may
+    be used now.
 
-    ``needed`` is 0 where it is not our ledger that says so but the upstream, on the day of its reset.
+    ``needed`` is 0 where it is not our ledger that says so but the upstream, on the day of its
+    reset.
     """
 
     def __init__(self, name: str, until: datetime, needed: int = 0, left: int = 0) -> None:
@@ -62,18 +69,19 @@ class QuotaWait(Exception):
         until = f"{self.until:%Y-%m-%d %H:%M} UTC"
         if not self.needed:
             return (
-                f"{self.name}: the upstream still counts last month's credits, it seems: it resets them on the 1st,"
-                f" at an hour that is not documented; asked again at {until}"
+                f"{self.name}: the upstream still counts last month's credits, it seems: it resets"
+                f" them on the 1st, at an hour that is not documented; asked again at {until}"
             )
         return (
-            f"{self.name}: the request needs up to {self.needed} credits and {self.left} may be used now;"
-            f" more can be free at {until}; {_LARGER_PLAN}"
+            f"{self.name}: the request needs up to {self.needed} credits and {self.left} may be"
+            f" used now; more can be free at {until}; {_LARGER_PLAN}"
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reservation:
-    """Credits set aside for one request of ``account``, in the UTC month that starts on ``month``."""
+    """Credits set aside for one request of ``account``, in the UTC month that starts on
+    ``month``."""
 
     meter: Meter = field(repr=False)
     reservation_id: int
@@ -84,9 +92,11 @@ class Reservation:
     reserved_at: datetime
 
     def settle(self, *, cost: int, used: int | None = None, remaining: int | None = None) -> None:
-        """The answer came: the request cost ``cost``; ``used`` and ``remaining`` are the upstream's own totals.
+        """The answer came: the request cost ``cost``; ``used`` and ``remaining`` are the upstream's
+        own totals.
 
-        Without them the cost stays counted until another answer brings them. Calling twice does nothing.
+        Without them the cost stays counted until another answer brings them. Calling twice does
+        nothing.
         """
         self.meter._settle(self, cost, used, remaining)
 
@@ -99,9 +109,9 @@ class Meter:
     """Reserves credits of the accounts in ``allowances`` (connection -> Credits) for one purpose.
 
     ``spread``: backfills get an equal share of the month's credits each day instead of all at once.
-    ``hold``: seconds after its reservation within which a request ends; covers the wait for the limiter as well. The
-    last of them before a month's reset admit nothing.
-    ``now``: for tests; otherwise the database's clock counts, one for all hosts.
+    ``hold``: seconds after its reservation within which a request ends; covers the wait for the
+    limiter as well. The last of them before a month's reset admit nothing. ``now``: for tests;
+    otherwise the database's clock counts, one for all hosts.
     """
 
     def __init__(
@@ -122,22 +132,27 @@ class Meter:
         self._now = now
 
     def reserve(self, name: str, cost: int) -> Reservation:
-        """Set ``cost``, the most that the request can cost, aside. Raises QuotaWait when it does not fit now.
+        """Set ``cost``, the most that the request can cost, aside. Raises QuotaWait when it does
+        not fit now.
 
         Raises Problem(QUOTA_EXHAUSTED) when it could not fit into a whole fresh month either.
         """
         if name not in self._allowances:
-            raise KeyError(f"no credits are declared for {name!r}: known are {sorted(self._allowances)}")
+            raise KeyError(
+                f"no credits are declared for {name!r}: known are {sorted(self._allowances)}"
+            )
         reserved = self._session.run(lambda connection: self._reserve(connection, name, cost))
         if isinstance(reserved, Exception):
             raise reserved
         return reserved
 
     def exhausted(self, name: str) -> None:
-        """The upstream says that the month's credits are used up: nobody reserves before the next, whatever is left.
+        """The upstream says that the month's credits are used up: nobody reserves before the next,
+        whatever is left.
 
-        Unless a larger allowance is declared meanwhile. On the 1st, when it may be about last month, nothing is
-        written down; raises QuotaWait for an hour, since a request that has waited for the reset must not fail by it.
+        Unless a larger allowance is declared meanwhile. On the 1st, when it may be about last
+        month, nothing is written down; raises QuotaWait for an hour, since a request that has
+        waited for the reset must not fail by it.
         """
         declared = self._allowances[name].monthly
 
@@ -147,7 +162,11 @@ class Meter:
                 if not _is_this_months(now):
                     return QuotaWait(name, now + _ASK_AGAIN)
                 month = _locked(connection, name, month_of(now.date()))
-                _write(connection, name, replace(month, exhausted_under=max(declared, month.exhausted_under)))
+                _write(
+                    connection,
+                    name,
+                    replace(month, exhausted_under=max(declared, month.exhausted_under)),
+                )
             return None
 
         if wait := self._session.run(work):
@@ -157,7 +176,9 @@ class Meter:
         """Close this process's connection; the next call opens a new one."""
         self._session.close()
 
-    def _reserve(self, connection: psycopg.Connection[Any], name: str, cost: int) -> Reservation | QuotaWait | Problem:
+    def _reserve(
+        self, connection: psycopg.Connection[Any], name: str, cost: int
+    ) -> Reservation | QuotaWait | Problem:
         credits, purpose = self._allowances[name], self._purpose
         with connection.transaction():
             now = self._moment(connection)
@@ -165,7 +186,9 @@ class Meter:
             month = _locked(connection, name, month_of(today))
             reset = datetime.combine(next_month(today), time(), UTC)
             if now >= reset - self._hold:
-                return QuotaWait(name, reset, cost, 0)  # it could be billed to the old month or to the new one
+                return QuotaWait(
+                    name, reset, cost, 0
+                )  # it could be billed to the old month or to the new one
             if purpose == "backfill" and month.backfill_since is None:
                 month = replace(month, backfill_since=today)
                 _write(connection, name, month)
@@ -198,13 +221,21 @@ class Meter:
             _enter(connection, now, month.month, "reserve", reservation, cost)
             return reservation
 
-    def _settle(self, reservation: Reservation, cost: int, used: int | None, remaining: int | None) -> None:
+    def _settle(
+        self, reservation: Reservation, cost: int, used: int | None, remaining: int | None
+    ) -> None:
         def work(connection: psycopg.Connection[Any]) -> None:
             with connection.transaction():
                 now = self._moment(connection)
-                if used is not None and _is_this_months(now) and month_of(now.date()) == reservation.month:
+                if (
+                    used is not None
+                    and _is_this_months(now)
+                    and month_of(now.date()) == reservation.month
+                ):
                     declared = self._allowances[reservation.account].monthly
-                    _reconcile(connection, now, reservation, cost, used, remaining, declared, self._hold)
+                    _reconcile(
+                        connection, now, reservation, cost, used, remaining, declared, self._hold
+                    )
                 else:
                     _count_until_billed(connection, now, reservation, cost)
 
@@ -219,19 +250,24 @@ class Meter:
 
 
 def balance(connection: psycopg.Connection[Any], account: str, day: date) -> Month:
-    """How the account stands in the UTC month of ``day``; see allowance.room and room_today for what is left."""
+    """How the account stands in the UTC month of ``day``; see allowance.room and room_today for
+    what is left."""
     with connection.cursor(row_factory=class_row(Month)) as cursor:
-        cursor.execute(f"SELECT {_COLUMNS} FROM ops.credit_months WHERE {_KEY}", (account, month_of(day)))
+        cursor.execute(
+            f"SELECT {_COLUMNS} FROM ops.credit_months WHERE {_KEY}", (account, month_of(day))
+        )
         return cursor.fetchone() or Month(month=month_of(day))
 
 
 def _is_this_months(now: datetime) -> bool:
-    """Whether what the upstream says at that moment surely is about the month that it is by our clock."""
+    """Whether what the upstream says at that moment surely is about the month that it is by our
+    clock."""
     return now >= datetime.combine(month_of(now.date()), time(), UTC) + _RESET
 
 
 def _under_way(connection: psycopg.Connection[Any], name: str, month: date, since: datetime) -> int:
-    """Credits of the reservations that will still be settled: those that are older than ``since`` are dead."""
+    """Credits of the reservations that will still be settled: those that are older than ``since``
+    are dead."""
     row = connection.execute(
         "SELECT coalesce(sum(amount), 0) FROM ops.credit_reservations"
         f" WHERE {_KEY} AND reserved_at >= %s AND NOT settled",
@@ -244,8 +280,10 @@ def _under_way(connection: psycopg.Connection[Any], name: str, month: date, sinc
 def _never(name: str, cost: int, most: int, purpose: Purpose) -> Problem:
     return Problem(
         error_class=ErrorClass.QUOTA_EXHAUSTED,
-        message=f"one request can cost {cost} credits of {name}, and {purpose} runs have {most} in a whole month:"
-        f" ask for fewer markets or regions at a time; or, {_LARGER_PLAN}",
+        message=(
+            f"one request can cost {cost} credits of {name}, and {purpose} runs have {most} in a"
+            f" whole month: ask for fewer markets or regions at a time; or, {_LARGER_PLAN}"
+        ),
         source=name,
     )
 
@@ -260,13 +298,19 @@ def _reconcile(
     declared: int,
     hold: timedelta,
 ) -> None:
-    """Close the reservation, and those that died long before it began; make the upstream's total ours."""
+    """Close the reservation, and those that died long before it began; make the upstream's total
+    ours."""
     before = _locked(connection, reservation.account, reservation.month)
     closed = connection.execute(
         "DELETE FROM ops.credit_reservations WHERE account = %s AND month = %s"
         " AND (reservation_id = %s OR reserved_at < %s)"
         " RETURNING reservation_id, purpose, amount, settled",
-        (reservation.account, reservation.month, reservation.reservation_id, reservation.reserved_at - hold),
+        (
+            reservation.account,
+            reservation.month,
+            reservation.reservation_id,
+            reservation.reserved_at - hold,
+        ),
     ).fetchall()
     after = before
     settled, mine = 0, False
@@ -275,7 +319,8 @@ def _reconcile(
         if reservation_id == reservation.reservation_id:
             settled, mine = cost - amount, True
         elif counted and purpose == "backfill":
-            # Perhaps it cost less. For a live run that must not count as used: backfills would get its reserve.
+            # Perhaps it cost less. For a live run that must not count as used: backfills would get
+            # its reserve.
             after = after.spent(purpose, amount)
     if mine:
         after = after.spent(reservation.purpose, cost)
@@ -295,7 +340,10 @@ def _count_until_billed(
     """No total came with the answer, or not surely this month's: the cost stays open."""
     month = _locked(connection, reservation.account, reservation.month)
     if cost == 0:
-        statement = "DELETE FROM ops.credit_reservations WHERE reservation_id = %s AND NOT settled RETURNING 1"
+        statement = (
+            "DELETE FROM ops.credit_reservations WHERE reservation_id = %s AND NOT settled"
+            " RETURNING 1"
+        )
         values: tuple[Any, ...] = (reservation.reservation_id,)
     else:
         statement = (
@@ -311,15 +359,19 @@ def _count_until_billed(
 
 
 def _locked(connection: psycopg.Connection[Any], account: str, first: date) -> Month:
-    """The month's balance, created when it is new; nobody else changes it until the transaction ends.
+    """The month's balance, created when it is new; nobody else changes it until the transaction
+    ends.
 
     Taken before any reservation is touched, so two settlements cannot wait for each other.
     """
     connection.execute(
-        "INSERT INTO ops.credit_months (account, month) VALUES (%s, %s) ON CONFLICT DO NOTHING", (account, first)
+        "INSERT INTO ops.credit_months (account, month) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+        (account, first),
     )
     with connection.cursor(row_factory=class_row(Month)) as cursor:
-        cursor.execute(f"SELECT {_COLUMNS} FROM ops.credit_months WHERE {_KEY} FOR UPDATE", (account, first))
+        cursor.execute(
+            f"SELECT {_COLUMNS} FROM ops.credit_months WHERE {_KEY} FOR UPDATE", (account, first)
+        )
         month = cursor.fetchone()
     assert month is not None
     return month
@@ -327,16 +379,30 @@ def _locked(connection: psycopg.Connection[Any], account: str, first: date) -> M
 
 def _write(connection: psycopg.Connection[Any], account: str, month: Month) -> None:
     connection.execute(
-        f"UPDATE ops.credit_months SET ({_COLUMNS}) = ROW({', '.join(['%s'] * len(_FIELDS))}) WHERE {_KEY}",
+        f"UPDATE ops.credit_months SET ({_COLUMNS}) = ROW({', '.join(['%s'] * len(_FIELDS))}) WHERE"
+        f" {_KEY}",
         (*(getattr(month, name) for name in _FIELDS), account, month.month),
     )
 
 
 def _enter(
-    connection: psycopg.Connection[Any], now: datetime, month: date, kind: str, reservation: Reservation, amount: int
+    connection: psycopg.Connection[Any],
+    now: datetime,
+    month: date,
+    kind: str,
+    reservation: Reservation,
+    amount: int,
 ) -> None:
     connection.execute(
         "INSERT INTO ops.credit_entries (at, account, month, kind, purpose, reservation_id, amount)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-        (now, reservation.account, month, kind, reservation.purpose, reservation.reservation_id, amount),
+        (
+            now,
+            reservation.account,
+            month,
+            kind,
+            reservation.purpose,
+            reservation.reservation_id,
+            amount,
+        ),
     )

@@ -1,4 +1,5 @@
-"""The proxies' health as all processes together know it: a row for each address that failed since it last succeeded."""
+"""The proxies' health as all processes together know it: a row for each address that failed since
+it last succeeded."""
 
 from __future__ import annotations
 
@@ -14,9 +15,11 @@ from include.ops.session import Session
 
 _NOW = "coalesce(%(now)s::timestamptz, clock_timestamp())"
 _LOOK = f"""
-    SELECT rests_until IS NULL OR told = %(told)s, rests_until > {_NOW} FROM ops.address_health WHERE name = %(name)s
+    SELECT rests_until IS NULL OR told = %(told)s, rests_until > {_NOW}
+    FROM ops.address_health WHERE name = %(name)s
 """
-# Who waited for another's probe looks at the row anew and finds it resting: one of any number is granted.
+# Who waited for another's probe looks at the row anew and finds it resting: one of any number is
+# granted.
 _PROBE = f"""
     UPDATE ops.address_health SET rests_until = {_NOW} + %(rest)s, told = %(told)s
     WHERE name = %(name)s AND rests_until <= {_NOW}
@@ -30,7 +33,9 @@ _FAILED = f"""
         told = excluded.told
     WHERE known.told <> excluded.told
 """
-_UNUSED = f"UPDATE ops.address_health SET rests_until = {_NOW} WHERE name = %(name)s AND told = %(told)s"
+_UNUSED = (
+    f"UPDATE ops.address_health SET rests_until = {_NOW} WHERE name = %(name)s AND told = %(told)s"
+)
 _SUCCEEDED = "DELETE FROM ops.address_health WHERE name = %(name)s"
 _RESTS_UNTIL = "SELECT rests_until FROM ops.address_health WHERE name = %(name)s"
 
@@ -39,13 +44,16 @@ _UNKNOWN = UUID(int=0)
 
 
 class SharedHealth:
-    """Health of addresses by name in Postgres, by the rules of ``http.addresses.LocalHealth``, for all processes.
+    """Health of addresses by name in Postgres, by the rules of ``http.addresses.LocalHealth``, for
+    all processes.
 
-    A request through an address that is well costs one statement, its claim, which only reads: its success has
-    nothing to clear and asks nothing. So a row of failures that others began meanwhile is ended by the next success.
+    A request through an address that is well costs one statement, its claim, which only reads: its
+    success has nothing to clear and asks nothing. So a row of failures that others began meanwhile
+    is ended by the next success.
 
-    ``connect`` opens a connection to the operations database; one is kept per process. ``now``: for tests; otherwise
-    the database's clock counts, one for all hosts. Raises Problem(STORAGE) when the database stays away.
+    ``connect`` opens a connection to the operations database; one is kept per process. ``now``: for
+    tests; otherwise the database's clock counts, one for all hosts. Raises Problem(STORAGE) when
+    the database stays away.
     """
 
     def __init__(
@@ -62,9 +70,11 @@ class SharedHealth:
         self._claims: dict[str, UUID | None] = {}
 
     def claim(self, name: str) -> bool:
-        """True when the address may be used now; of a rested one only the first claim anywhere is granted.
+        """True when the address may be used now; of a rested one only the first claim anywhere is
+        granted.
 
-        That one, the probe, rests it again until its result is in: a probe that is never heard of expires by itself.
+        That one, the probe, rests it again until its result is in: a probe that is never heard of
+        expires by itself.
         """
         told = uuid4()
         values = self._values(name, told)
@@ -96,14 +106,17 @@ class SharedHealth:
         self._write(_FAILED, name, uuid4())
 
     def unused(self, name: str) -> None:
-        """No request was sent: a probe is for the next who claims, unless others have told more of it since."""
+        """No request was sent: a probe is for the next who claims, unless others have told more of
+        it since."""
         if claim := self._claims.pop(name, None):
             self._write(_UNUSED, name, claim)
 
     def rests_until(self, name: str) -> datetime | None:
         """When a resting address may be probed (UTC); None while it is not resting."""
         values = self._values(name, _UNKNOWN)
-        row = self._session.run(lambda connection: connection.execute(_RESTS_UNTIL, values).fetchone())
+        row = self._session.run(
+            lambda connection: connection.execute(_RESTS_UNTIL, values).fetchone()
+        )
         return row[0].astimezone(UTC) if row and row[0] else None
 
     def close(self) -> None:
@@ -117,4 +130,10 @@ class SharedHealth:
 
     def _values(self, name: str, told: UUID) -> dict[str, Any]:
         now = self._now() if self._now else None
-        return {"name": name, "told": told, "now": now, "rest": self._rest, "strikes": self._strikes}
+        return {
+            "name": name,
+            "told": told,
+            "now": now,
+            "rest": self._rest,
+            "strikes": self._strikes,
+        }

@@ -1,12 +1,14 @@
-"""The rate limiter: exact by the upstream's clock, for any number of threads, processes and hosts, through Postgres.
+"""The rate limiter: exact by the upstream's clock, for any number of threads, processes and hosts,
+through Postgres.
 
-A window of N requests per W seconds has N places. A request takes the place that became free longest ago, and a
-place is free again W seconds after the response headers of its last request **arrived here**. A request reaches the
-upstream between its admission and those headers, so two requests of one place are at least W apart at the upstream,
-however long the network held either; of any N + 1 requests two share a place, so no sliding window holds N + 1.
-A request whose process died counts as done ``hold`` seconds after its admission. On top, admissions are W / N apart,
-so there are no bursts. The places are kept as a list of requests, which lets the limits change while it runs; the
-transaction itself is the SQL function ``ops.limiter_admit``.
+A window of N requests per W seconds has N places. A request takes the place that became free
+longest ago, and a place is free again W seconds after the response headers of its last request
+**arrived here**. A request reaches the upstream between its admission and those headers, so two
+requests of one place are at least W apart at the upstream, however long the network held either; of
+any N + 1 requests two share a place, so no sliding window holds N + 1. A request whose process died
+counts as done ``hold`` seconds after its admission. On top, admissions are W / N apart, so there
+are no bursts. The places are kept as a list of requests, which lets the limits change while it
+runs; the transaction itself is the SQL function ``ops.limiter_admit``.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ _POLL = (0.02, 0.25)
 
 
 class MustWait(Exception):
-    """The limiter has no place within ``max_wait``; ``until`` is the aware UTC moment to try again."""
+    """The limiter has no place within ``max_wait``; ``until`` is the aware UTC moment to try
+    again."""
 
     def __init__(self, name: str, until: datetime) -> None:
         super().__init__(name, until)
@@ -42,7 +45,8 @@ class MustWait(Exception):
 
 @dataclass(kw_only=True)
 class Admission:
-    """The right to send one request now. Used as a context manager it is released at the end of the block."""
+    """The right to send one request now. Used as a context manager it is released at the end of the
+    block."""
 
     limiter: Limiter = field(repr=False)
     name: str
@@ -52,30 +56,38 @@ class Admission:
     closed: bool = False
 
     def release(self, *, ok: bool = True) -> None:
-        """Call when the response headers have arrived, or the request has failed. ``ok``: it was not refused.
+        """Call when the response headers have arrived, or the request has failed. ``ok``: it was
+        not refused.
 
-        Refused means 429 (or a block): successes after a pause shorten the next one. Calling twice does nothing.
+        Refused means 429 (or a block): successes after a pause shorten the next one. Calling twice
+        does nothing.
         """
         if not self.closed:
             self.limiter._call("SELECT ops.limiter_release(%s, %s)", (self.request_id, ok))
             self.closed = True
 
     def refused(self, seconds: float = 0.0) -> datetime:
-        """The answer was 429: release, and pause the limiter for everyone. ``seconds`` is Retry-After's, if any."""
+        """The answer was 429: release, and pause the limiter for everyone. ``seconds`` is
+        Retry-After's, if any."""
         self.release(ok=False)
         return self.limiter.slow_down(self.name, seconds)
 
     def give_back(self) -> None:
         """Call when the request was surely not sent: its place is free at once."""
         if not self.closed:
-            self.limiter._call("DELETE FROM ops.limiter_requests WHERE request_id = %s", (self.request_id,))
+            self.limiter._call(
+                "DELETE FROM ops.limiter_requests WHERE request_id = %s", (self.request_id,)
+            )
             self.closed = True
 
     def __enter__(self) -> Admission:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.release(ok=error is None)
 
@@ -83,8 +95,9 @@ class Admission:
 class Limiter:
     """Admits requests under the windows declared in ``rules`` (limiter name -> windows).
 
-    ``connect`` opens a connection to the operations database; one is kept per process and thread-safe.
-    ``hold`` must exceed the client's bound on one request (connect + read time-outs, redirects) in seconds.
+    ``connect`` opens a connection to the operations database; one is kept per process and
+    thread-safe. ``hold`` must exceed the client's bound on one request (connect + read time-outs,
+    redirects) in seconds.
     """
 
     def __init__(
@@ -103,10 +116,11 @@ class Limiter:
         self._monotonic = monotonic
 
     def admit(self, name: str, *, max_wait: float) -> Admission:
-        """Block until a request of limiter ``name`` may be sent, at most about ``max_wait`` seconds.
+        """Block until a request of limiter ``name`` may be sent, at most about ``max_wait``
+        seconds.
 
-        Raises MustWait when that does not suffice (nothing is booked then), Problem(STORAGE) when the database
-        stays away: no database, no admission.
+        Raises MustWait when that does not suffice (nothing is booked then), Problem(STORAGE) when
+        the database stays away: no database, no admission.
         """
         begun = self._monotonic()
         poll = _POLL[0]
@@ -117,7 +131,9 @@ class Limiter:
                 self._sleep(max(0.0, wait))
                 if self._confirmed(request_id):
                     waited = self._monotonic() - begun
-                    return Admission(limiter=self, name=name, request_id=request_id, moment=moment, waited=waited)
+                    return Admission(
+                        limiter=self, name=name, request_id=request_id, moment=moment, waited=waited
+                    )
             elif not unreleased or wait > patience or patience == 0.0:
                 raise MustWait(name, moment)
             else:
@@ -125,11 +141,15 @@ class Limiter:
                 poll = min(poll * 2, _POLL[1])
 
     def slow_down(self, name: str, seconds: float = 0.0) -> datetime:
-        """Pause limiter ``name`` everywhere for ``seconds`` at least; returns the UTC moment when it goes on.
+        """Pause limiter ``name`` everywhere for ``seconds`` at least; returns the UTC moment when
+        it goes on.
 
-        Repeated refusals double the pause (2, 4, 8 ... 60 s); each success after it takes one doubling back.
+        Repeated refusals double the pause (2, 4, 8 ... 60 s); each success after it takes one
+        doubling back.
         """
-        return self._call("SELECT ops.limiter_slow_down(%s, %s)", (name, timedelta(seconds=seconds)))[0]
+        return self._call(
+            "SELECT ops.limiter_slow_down(%s, %s)", (name, timedelta(seconds=seconds))
+        )[0]
 
     def close(self) -> None:
         """Close this process's connection; the next call opens a new one."""
@@ -137,10 +157,13 @@ class Limiter:
 
     def _book(self, name: str, patience: float) -> Any:
         if name not in self._rules:
-            raise KeyError(f"no windows are declared for the limiter {name!r}: known are {sorted(self._rules)}")
+            raise KeyError(
+                f"no windows are declared for the limiter {name!r}: known are {sorted(self._rules)}"
+            )
         windows = self._rules[name]
         return self._call(
-            "SELECT request_id, wait, moment, unreleased FROM ops.limiter_admit(%s, %s, %s, %s, %s)",
+            "SELECT request_id, wait, moment, unreleased FROM ops.limiter_admit(%s, %s, %s,"
+            " %s, %s)",
             (
                 name,
                 [window.limit for window in windows],
@@ -151,8 +174,13 @@ class Limiter:
         )
 
     def _confirmed(self, request_id: int) -> bool:
-        """Whether the booked moment is still ours: a 429 may have taken it back, or this process was stopped."""
-        return bool(self._call("SELECT ops.limiter_confirm(%s, %s)", (request_id, timedelta(seconds=STALE)))[0])
+        """Whether the booked moment is still ours: a 429 may have taken it back, or this process
+        was stopped."""
+        return bool(
+            self._call(
+                "SELECT ops.limiter_confirm(%s, %s)", (request_id, timedelta(seconds=STALE))
+            )[0]
+        )
 
     def _call(self, statement: str, values: tuple[Any, ...]) -> Any:
         """One statement, one transaction, one round trip; safe to repeat.

@@ -1,4 +1,5 @@
-"""How the limiters stand, read from their tables: what is used of each window, and which are paused or rest."""
+"""How the limiters stand, read from their tables: what is used of each window, and which are paused
+or rest."""
 
 from __future__ import annotations
 
@@ -23,9 +24,11 @@ class WindowUse:
 
 @dataclass(frozen=True, kw_only=True)
 class LimiterState:
-    """One address's limiter. ``paused_until`` is aware, None while it goes on; ``strikes`` counts refusals in a row.
+    """One address's limiter. ``paused_until`` is aware, None while it goes on; ``strikes`` counts
+    refusals in a row.
 
-    ``rests_until``, aware too, is when a proxy that failed too often may be probed; None while it may be used.
+    ``rests_until``, aware too, is when a proxy that failed too often may be probed; None while it
+    may be used.
     """
 
     name: str
@@ -35,8 +38,11 @@ class LimiterState:
     rests_until: datetime | None = None
 
 
-def limiter_states(connection: psycopg.Connection[Any], host: str, windows: Sequence[Window]) -> list[LimiterState]:
-    """The limiters of a host (its connection id) by name, one per proxy; one that was never used where none was."""
+def limiter_states(
+    connection: psycopg.Connection[Any], host: str, windows: Sequence[Window]
+) -> list[LimiterState]:
+    """The limiters of a host (its connection id) by name, one per proxy; one that was never used
+    where none was."""
     known = connection.execute(
         "SELECT name, CASE WHEN paused_until > clock_timestamp() THEN paused_until END, strikes,"
         " CASE WHEN rests_until > clock_timestamp() THEN rests_until END"

@@ -1,4 +1,5 @@
-"""Alerts of live runs: which fingerprints were reported lately, so that one cause does not send a mail per date."""
+"""Alerts of live runs: which fingerprints were reported lately, so that one cause does not send a
+mail per date."""
 
 from __future__ import annotations
 
@@ -12,11 +13,13 @@ from include.mail.report import Report, groups
 
 
 def withheld(connection: psycopg.Connection[Any], report: Report) -> bool:
-    """Whether every failure of the report was told within the repeat interval; counts it then. Does not commit."""
+    """Whether every failure of the report was told within the repeat interval; counts it then. Does
+    not commit."""
     prints = [group.fingerprint for group in groups(report)]
     last = dict(
         connection.execute(
-            "SELECT fingerprint, sent_at FROM ops.alerts WHERE dag_id = %s AND fingerprint = ANY(%s)",
+            "SELECT fingerprint, sent_at FROM ops.alerts WHERE dag_id = %s AND fingerprint ="
+            " ANY(%s)",
             (report.dag_id, prints),
         ).fetchall()
     )
@@ -30,10 +33,12 @@ def withheld(connection: psycopg.Connection[Any], report: Report) -> bool:
 
 
 def note(connection: psycopg.Connection[Any], report: Report) -> None:
-    """Notes that the report's failures are being told now. Does not commit: it stands or falls with the mail."""
+    """Notes that the report's failures are being told now. Does not commit: it stands or falls with
+    the mail."""
     for group in groups(report):
         connection.execute(
-            "INSERT INTO ops.alerts (dag_id, fingerprint, sent_at) VALUES (%s, %s, clock_timestamp())"
-            " ON CONFLICT (dag_id, fingerprint) DO UPDATE SET sent_at = clock_timestamp(), withheld = 0",
+            "INSERT INTO ops.alerts (dag_id, fingerprint, sent_at) VALUES (%s, %s,"
+            " clock_timestamp()) ON CONFLICT (dag_id, fingerprint) DO UPDATE SET sent_at ="
+            " clock_timestamp(), withheld = 0",
             (report.dag_id, group.fingerprint),
         )

@@ -29,7 +29,11 @@ def report_of(connection: psycopg.Connection[Any], batch: Batch) -> Report:
     earlier = outcomes.latest([row for row in rows if row.ended_at < batch.opened_at])
     bad = sorted({r.day for r in results if r.outcome not in GREEN})
     days = [run.day for run in runs]
-    first = batches.get(connection, f"{batch.dag_id}:{batch.backfill_id}:0") if batch.kind == "rerun" else None
+    first = (
+        batches.get(connection, f"{batch.dag_id}:{batch.backfill_id}:0")
+        if batch.kind == "rerun"
+        else None
+    )
     return Report(
         batch_id=batch.batch_id,
         dag_id=batch.dag_id,
@@ -52,10 +56,14 @@ def report_of(connection: psycopg.Connection[Any], batch: Batch) -> Report:
     )
 
 
-def date_results(runs: Sequence[BatchRun], latest: dict[Any, OutcomeRow], *, cancelled: bool) -> list[DateResult]:
-    """One result per date and endpoint. A failed run whose last word was not a failure was lost (worker killed).
+def date_results(
+    runs: Sequence[BatchRun], latest: dict[Any, OutcomeRow], *, cancelled: bool
+) -> list[DateResult]:
+    """One result per date and endpoint. A failed run whose last word was not a failure was lost
+    (worker killed).
 
-    So was a failed run that never spoke, also where an earlier try, or another endpoint, had said that all is well.
+    So was a failed run that never spoke, also where an earlier try, or another endpoint, had said
+    that all is well.
     """
     by_day: dict[date, list[OutcomeRow]] = {}
     for (day, _), row in sorted(latest.items()):
@@ -65,7 +73,9 @@ def date_results(runs: Sequence[BatchRun], latest: dict[Any, OutcomeRow], *, can
         rows = by_day.get(run.day, [])
         silent = not rows or (run.state == "failed" and all(row.outcome in GREEN for row in rows))
         if silent and cancelled and run.started_at is None:
-            results.append(DateResult(day=run.day, outcome="cancelled", message="cancelled before it ran"))
+            results.append(
+                DateResult(day=run.day, outcome="cancelled", message="cancelled before it ran")
+            )
         elif silent:
             words = "ended without a word: cancelled, or its worker was lost"
             results.append(DateResult(day=run.day, outcome="lost", message=words))
@@ -95,11 +105,14 @@ def _result(row: OutcomeRow) -> DateResult:
 
 
 def rerun_command(dag_id: str, days: Sequence[Any]) -> str:
-    """The command that reruns these dates and leaves the good ones between them alone; empty without dates."""
+    """The command that reruns these dates and leaves the good ones between them alone; empty
+    without dates."""
     if not days:
         return ""
     runs = day_ranges(list(days))
-    return f"airflow dags backfill {dag_id} -s {runs[0][0]} -e {runs[-1][1]} --rerun-failed-tasks -y"
+    return (
+        f"airflow dags backfill {dag_id} -s {runs[0][0]} -e {runs[-1][1]} --rerun-failed-tasks -y"
+    )
 
 
 def _recovered(results: Sequence[DateResult], earlier: dict[Any, OutcomeRow]) -> list[date]:
@@ -110,10 +123,12 @@ def _recovered(results: Sequence[DateResult], earlier: dict[Any, OutcomeRow]) ->
 
 
 def corrections(rows: Sequence[OutcomeRow]) -> list[Correction]:
-    """What these tries (oldest first) found to be corrected upstream and have loaded, per date and endpoint.
+    """What these tries (oldest first) found to be corrected upstream and have loaded, per date and
+    endpoint.
 
-    A load tells it before it replaces the rows. One that was killed in between and tried again tells it twice in a
-    row, which counts once; one that was never tried again has corrected nothing.
+    A load tells it before it replaces the rows. One that was killed in between and tried again
+    tells it twice in a row, which counts once; one that was never tried again has corrected
+    nothing.
     """
     told: dict[tuple[date, str], list[OutcomeRow]] = {}
     open_ended: dict[tuple[date, str], OutcomeRow] = {}
@@ -138,5 +153,7 @@ def corrections(rows: Sequence[OutcomeRow]) -> list[Correction]:
 
 
 def _message_id_of(connection: psycopg.Connection[Any], mail_id: str) -> str | None:
-    found = connection.execute("SELECT message_id FROM ops.outbox WHERE mail_id = %s", (mail_id,)).fetchone()
+    found = connection.execute(
+        "SELECT message_id FROM ops.outbox WHERE mail_id = %s", (mail_id,)
+    ).fetchone()
     return str(found[0]) if found else None

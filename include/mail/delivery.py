@@ -1,4 +1,5 @@
-"""Where a message goes: a folder of .eml files or SendGrid; one attempt each, the outbox decides on the next."""
+"""Where a message goes: a folder of .eml files or SendGrid; one attempt each, the outbox decides on
+the next."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ RETRY_AFTER = {
 """When to try again if the answer does not say. A minute is the window of SendGrid's own limits."""
 
 _CARRIED = ("Message-ID", "In-Reply-To", "References", "Auto-Submitted", BATCH_HEADER)
-"""Headers handed to SendGrid by name; it refuses those that it writes itself (To, From, Subject, Reply-To, ...)."""
+"""Headers handed to SendGrid by name; it refuses those that it writes itself (To, From, Subject,
+Reply-To, ...)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +46,8 @@ class Folder:
 
 @dataclass(frozen=True, kw_only=True)
 class SendGrid:
-    """SendGrid's v3 API at ``host`` (scheme and host only: the client appends ``/v3/mail/send``)."""
+    """SendGrid's v3 API at ``host`` (scheme and host only: the client appends
+    ``/v3/mail/send``)."""
 
     key: str = field(repr=False)
     host: str = SENDGRID
@@ -56,7 +59,8 @@ Target = Folder | SendGrid
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """Proof of delivery. ``where`` is the file, or SendGrid's own id of the mail (its X-Message-Id).
+    """Proof of delivery. ``where`` is the file, or SendGrid's own id of the mail (its
+    X-Message-Id).
 
     ``again``: the folder had this Message-ID already and was left as it was.
     """
@@ -67,7 +71,8 @@ class Receipt:
 
 
 def mail_target(host: str, key: str = "") -> Target:
-    """What connection ``mail`` means: host ``file:///folder`` is a folder; else SendGrid, at ``host`` if it names one.
+    """What connection ``mail`` means: host ``file:///folder`` is a folder; else SendGrid, at
+    ``host`` if it names one.
 
     Raises Problem(BAD_KEY) when the key is missing or cannot be a header.
     """
@@ -76,11 +81,17 @@ def mail_target(host: str, key: str = "") -> Target:
         return Folder(path=Path(unquote(parsed.netloc + parsed.path)))
     # A line break in a key would come back inside http.client's error message, key and all.
     if not re.fullmatch(r"[\x21-\x7e]+", key):
-        fault = "has no password" if not key else "has a password with blanks, line breaks or other foreign characters"
+        fault = (
+            "has no password"
+            if not key
+            else "has a password with blanks, line breaks or other foreign characters"
+        )
         raise Problem(
             error_class=ErrorClass.BAD_KEY,
-            message=f"connection `mail` {fault}: set it to a SendGrid key with the Mail Send permission,"
-            " or set its host to file:///folder for a local outbox",
+            message=(
+                f"connection `mail` {fault}: set it to a SendGrid key with the Mail Send"
+                " permission, or set its host to file:///folder for a local outbox"
+            ),
             source="sendgrid",
         )
     url = host if "://" in host else f"https://{host}" if host else SENDGRID
@@ -88,10 +99,11 @@ def mail_target(host: str, key: str = "") -> Target:
 
 
 def deliver(message: EmailMessage, target: Target, *, now: datetime | None = None) -> Receipt:
-    """One attempt. Raises Problem; ``retry_at`` says when another attempt makes sense, None that it makes none.
+    """One attempt. Raises Problem; ``retry_at`` says when another attempt makes sense, None that it
+    makes none.
 
-    ``now`` (aware) is what ``retry_at`` counts from. A time-out may hide a mail that SendGrid did accept: the second
-    one carries the same Message-ID and batch id.
+    ``now`` (aware) is what ``retry_at`` counts from. A time-out may hide a mail that SendGrid did
+    accept: the second one carries the same Message-ID and batch id.
     """
     if isinstance(target, Folder):
         return _into_folder(message, target)
@@ -114,7 +126,9 @@ def _into_folder(message: EmailMessage, target: Folder) -> Receipt:
         target.path.mkdir(parents=True, exist_ok=True)
         if path.exists():
             return Receipt(message_id=message_id, where=str(path), again=True)
-        with tempfile.NamedTemporaryFile(dir=target.path, prefix=".", suffix=".tmp", delete=False) as partial:
+        with tempfile.NamedTemporaryFile(
+            dir=target.path, prefix=".", suffix=".tmp", delete=False
+        ) as partial:
             partial.write(stored(message))
             partial.flush()
             os.fsync(partial.fileno())
@@ -123,7 +137,10 @@ def _into_folder(message: EmailMessage, target: Folder) -> Receipt:
     except OSError as error:
         raise Problem(
             error_class=ErrorClass.STORAGE,
-            message=f"cannot write the mail {path} ({error.strerror}): check the folder that connection `mail` names",
+            message=(
+                f"cannot write the mail {path} ({error.strerror}): check the folder that connection"
+                " `mail` names"
+            ),
             source="mail",
         ) from error
     return Receipt(message_id=message_id, where=str(path))
@@ -134,7 +151,8 @@ def _to_sendgrid(message: EmailMessage, target: SendGrid, now: datetime) -> Rece
     from python_http_client.exceptions import HTTPError
     from sendgrid import SendGridAPIClient
 
-    # The client writes all request headers, the key among them, to its log at DEBUG (python-http-client 3.3.7).
+    # The client writes all request headers, the key among them, to its log at DEBUG
+    # (python-http-client 3.3.7).
     logging.getLogger("python_http_client.client").setLevel(logging.INFO)
     api = SendGridAPIClient(api_key=target.key, host=target.host)
     api.client.timeout = target.timeout_seconds
@@ -146,7 +164,10 @@ def _to_sendgrid(message: EmailMessage, target: SendGrid, now: datetime) -> Rece
         raise _unreached(error, target, now) from None
     if answer.status_code != 202:
         raise _refused(answer.status_code, answer.body, answer.headers, message, target, now)
-    return Receipt(message_id=str(message["Message-ID"]), where=f"sendgrid:{answer.headers.get('X-Message-Id', '')}")
+    return Receipt(
+        message_id=str(message["Message-ID"]),
+        where=f"sendgrid:{answer.headers.get('X-Message-Id', '')}",
+    )
 
 
 def _payload(message: EmailMessage) -> dict[str, Any]:
@@ -163,8 +184,12 @@ def _payload(message: EmailMessage) -> dict[str, Any]:
             {"type": "text/html", "value": _lines(html)},
         ],
         "headers": {name: str(message[name]) for name in _CARRIED if message[name]},
-        # SendGrid may replace a Message-ID; these come back in its event webhook and activity feed unchanged.
-        "custom_args": {"batch_id": str(message[BATCH_HEADER]), "message_id": str(message["Message-ID"])},
+        # SendGrid may replace a Message-ID; these come back in its event webhook and activity feed
+        # unchanged.
+        "custom_args": {
+            "batch_id": str(message[BATCH_HEADER]),
+            "message_id": str(message["Message-ID"]),
+        },
         # Tracking would rewrite every link and add a remote image.
         "tracking_settings": {
             "click_tracking": {"enable": False, "enable_text": False},
@@ -187,18 +212,27 @@ def _address(address: Address) -> dict[str, str]:
 
 
 def _refused(
-    status: int, body: bytes, headers: Mapping[str, str], message: EmailMessage, target: SendGrid, now: datetime
+    status: int,
+    body: bytes,
+    headers: Mapping[str, str],
+    message: EmailMessage,
+    target: SendGrid,
+    now: datetime,
 ) -> Problem:
     said = _said(body, target.key)
     quoted = f": {said}" if said else ""
     if status == 401:
         error_class = ErrorClass.BAD_KEY
-        text = f"SendGrid refused the key of connection `mail`{quoted}; set a key with the Mail Send permission"
+        text = (
+            f"SendGrid refused the key of connection `mail`{quoted}; set a key with the Mail Send"
+            " permission"
+        )
     elif status == 403:
         error_class = ErrorClass.BAD_KEY
         text = (
-            f"SendGrid refused the key of connection `mail` or its sender {message['From']}{quoted};"
-            " the key needs the Mail Send permission and the sender must be a verified Sender Identity"
+            "SendGrid refused the key of connection `mail` or its sender"
+            f" {message['From']}{quoted}; the key needs the Mail Send permission and the sender"
+            " must be a verified Sender Identity"
         )
     elif status == 429:
         error_class = ErrorClass.RATE_LIMITED
@@ -208,7 +242,10 @@ def _refused(
         text = f"SendGrid failed with status {status}{quoted}; the mail is sent later"
     elif status == 400:
         error_class = ErrorClass.INTERNAL
-        text = f"SendGrid did not accept the mail{quoted}; check sender and recipients of connection `mail`"
+        text = (
+            f"SendGrid did not accept the mail{quoted}; check sender and recipients of connection"
+            " `mail`"
+        )
     else:
         error_class = ErrorClass.INTERNAL
         text = (
@@ -230,11 +267,16 @@ def _unreached(error: Exception, target: SendGrid, now: datetime) -> Problem:
     reason = error.reason if isinstance(error, URLError) else error
     if isinstance(reason, TimeoutError):
         error_class = ErrorClass.HANG
-        text = f"no answer from {target.host} in {target.timeout_seconds:g} s; the mail is sent later"
+        text = (
+            f"no answer from {target.host} in {target.timeout_seconds:g} s; the mail is sent later"
+        )
     else:
         error_class = ErrorClass.UPSTREAM_DOWN
         why = clipped((str(reason) or type(reason).__name__).replace(target.key, "[redacted]"), 200)
-        text = f"cannot reach {target.host} ({why}); the mail is sent later, check the host of connection `mail`"
+        text = (
+            f"cannot reach {target.host} ({why}); the mail is sent later, check the host of"
+            " connection `mail`"
+        )
     return Problem(
         error_class=error_class,
         message=text,
@@ -246,18 +288,25 @@ def _unreached(error: Exception, target: SendGrid, now: datetime) -> Problem:
 
 
 def _said(body: bytes, key: str) -> str:
-    """SendGrid's own words, ``message (field)`` for each of its errors; the first line of anything else."""
+    """SendGrid's own words, ``message (field)`` for each of its errors; the first line of anything
+    else."""
     text = body.decode("utf-8", "replace")
     try:
         errors = json.loads(text)["errors"]
-        said = "; ".join(f"{e['message']}{' (' + str(e['field']) + ')' if e.get('field') else ''}" for e in errors)
+        said = "; ".join(
+            f"{e['message']}{' (' + str(e['field']) + ')' if e.get('field') else ''}"
+            for e in errors
+        )
     except (ValueError, KeyError, TypeError, AttributeError):
         said = text.strip().split("\n", 1)[0]
     return clipped(said.replace(key, "[redacted]"), 300)
 
 
-def _retry_at(error_class: ErrorClass, headers: Mapping[str, str], now: datetime) -> datetime | None:
-    """``X-RateLimit-Reset`` (Unix seconds) or ``Retry-After`` (seconds) where SendGrid names them, else RETRY_AFTER."""
+def _retry_at(
+    error_class: ErrorClass, headers: Mapping[str, str], now: datetime
+) -> datetime | None:
+    """``X-RateLimit-Reset`` (Unix seconds) or ``Retry-After`` (seconds) where SendGrid names them,
+    else RETRY_AFTER."""
     if error_class not in RETRY_AFTER:
         return None
     reset, after = headers.get("X-RateLimit-Reset") or "", headers.get("Retry-After") or ""

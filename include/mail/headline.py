@@ -50,11 +50,16 @@ class Tally:
     @property
     def failed(self) -> dict[str, int]:
         """Dates that were tried and are not good, by outcome."""
-        return {outcome: n for outcome, n in self.counts.items() if outcome not in GREEN and outcome not in NOT_RUN}
+        return {
+            outcome: n
+            for outcome, n in self.counts.items()
+            if outcome not in GREEN and outcome not in NOT_RUN
+        }
 
     @property
     def bad_parts(self) -> list[str]:
-        """``3 failed``, ``1 incomplete``, ``132 not run``; dates that did not run count together."""
+        """``3 failed``, ``1 incomplete``, ``132 not run``; dates that did not run count
+        together."""
         parts = [f"{say.number(n)} {label(outcome).lower()}" for outcome, n in self.failed.items()]
         return [*parts, f"{say.number(self.not_run)} not run"] if self.not_run else parts
 
@@ -80,7 +85,10 @@ def subject(report: Report) -> str:
         status = report.state.capitalize()
     else:
         status = ", ".join(dates.bad_parts) or ("OK" if dates.total else "Nothing ran")
-    return f"[{status}] {say.clean(report.dag_id)} {say.window(report.first_day, report.last_day)}: {said}"
+    return (
+        f"[{status}] {say.clean(report.dag_id)} {say.window(report.first_day, report.last_day)}:"
+        f" {said}"
+    )
 
 
 def tone(report: Report) -> Tone:
@@ -118,7 +126,9 @@ def headline(report: Report) -> str:
         return f"{say.listed(dates.bad_parts)} of {total}"
     bad = dates.total - dates.good
     state = dates.bad_parts[0].split(" ", 1)[1]
-    verb = {"failed": "failed", "not run": "did not run"}.get(state, f"{'is' if bad == 1 else 'are'} {state}")
+    verb = {"failed": "failed", "not run": "did not run"}.get(
+        state, f"{'is' if bad == 1 else 'are'} {state}"
+    )
     if bad == dates.total:
         return f"The date {verb}" if bad == 1 else f"All {total} {verb}"
     return f"{say.number(bad)} of {total} {verb}"
@@ -143,7 +153,9 @@ def _same_error(failed: dict[str, int], errors: int) -> str:
     dates = sum(failed.values())
     if dates < 2:
         return ""
-    which = f"{say.number(dates)} {say.listed([label(outcome).lower() for outcome in failed])} dates"
+    which = (
+        f"{say.number(dates)} {say.listed([label(outcome).lower() for outcome in failed])} dates"
+    )
     if errors == 1:
         return f" All {which} show the same error."
     return f" The {which} show {say.number(errors)} different errors."

@@ -19,7 +19,8 @@ BATCH_HEADER = "X-Batch-ID"
 
 # 76, not the policy's 78: quoted-printable allows no longer line (RFC 2045, 6.7).
 _PARTS = SMTP.clone(max_line_length=76)
-# Headers stay on one line as long as SMTP allows: folding leaves an empty first line before a long subject.
+# Headers stay on one line as long as SMTP allows: folding leaves an empty first line before a long
+# subject.
 _WIRE = SMTP.clone(max_line_length=900)
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
@@ -27,7 +28,8 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
 @dataclass(frozen=True, kw_only=True)
 class Envelope:
-    """From, To, Reply-To (``Name <address>`` or a bare address), and the domain of the Message-IDs."""
+    """From, To, Reply-To (``Name <address>`` or a bare address), and the domain of the
+    Message-IDs."""
 
     sender: str
     recipients: Sequence[str]
@@ -38,8 +40,8 @@ class Envelope:
 def message_id(report: Report, domain: str) -> str:
     """``<batch-ID@domain>``: one per batch, so that sending again is the same mail.
 
-    A halted batch is told at once and may finish later: its mail has the moment of the halt in its id, hence each
-    halt is told once and the summary once more.
+    A halted batch is told at once and may finish later: its mail has the moment of the halt in its
+    id, hence each halt is told once and the summary once more.
     """
     name = f"batch-{report.batch_id}"
     safe = _UNSAFE.sub("-", name)
@@ -52,12 +54,15 @@ def message_id(report: Report, domain: str) -> str:
 
 
 def message_for(report: Report, envelope: Envelope) -> EmailMessage:
-    """The finished message. Dated when the batch ended, not when it is sent: the same report gives the same bytes.
+    """The finished message. Dated when the batch ended, not when it is sent: the same report gives
+    the same bytes.
 
     Raises ValueError without recipients or on an address with a line break.
     """
     if not envelope.recipients:
-        raise ValueError(f"batch {report.batch_id}: the summary has no recipient; set them in connection `mail`")
+        raise ValueError(
+            f"batch {report.batch_id}: the summary has no recipient; set them in connection `mail`"
+        )
     content = render(report)
     own_id = message_id(report, envelope.domain)
     message = EmailMessage(policy=_PARTS)

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 class Policy:
     """``group_by`` is fixed: the batch, and within it the fingerprint.
 
-    ``group_wait``: an open batch of which nothing was heard for so long is looked at, since a killed scheduler may
-    have missed its end. ``repeat_interval``: failures of live runs with one fingerprint send one mail in so long; a
-    batch is reported once and never repeated.
+    ``group_wait``: an open batch of which nothing was heard for so long is looked at, since a
+    killed scheduler may have missed its end. ``repeat_interval``: failures of live runs with one
+    fingerprint send one mail in so long; a batch is reported once and never repeated.
     """
 
     group_wait: timedelta = timedelta(seconds=30)
@@ -23,5 +23,6 @@ POLICY = Policy()
 
 
 def repeats(last_sent: datetime | None, now: datetime, policy: Policy = POLICY) -> bool:
-    """Whether an alert like one that was sent at ``last_sent`` is to be withheld at ``now`` (both aware)."""
+    """Whether an alert like one that was sent at ``last_sent`` is to be withheld at ``now`` (both
+    aware)."""
     return last_sent is not None and now - last_sent < policy.repeat_interval

@@ -1,4 +1,5 @@
-"""A report as subject, text part and HTML part; bounded in size, whatever happened to how many dates."""
+"""A report as subject, text part and HTML part; bounded in size, whatever happened to how many
+dates."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 COLUMNS = 78
 
 LARGEST = 95_000
-"""Bytes of both parts as sent (quoted-printable). Gmail cuts a mail off at 102 kB; headers need some of the rest."""
+"""Bytes of both parts as sent (quoted-printable). Gmail cuts a mail off at 102 kB; headers need
+some of the rest."""
 
 LIMITS = (
     Limits(groups=20, incomplete=40, changes=48, message=400),
@@ -28,12 +30,14 @@ LIMITS = (
     Limits(groups=3, incomplete=8, changes=12, message=160),
     Limits(groups=0, incomplete=0, changes=0, message=80),
 )
-"""Tried in turn until the mail fits. The last one is dates and totals only, so only the input's own width bounds it."""
+"""Tried in turn until the mail fits. The last one is dates and totals only, so only the input's own
+width bounds it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rendered:
-    """``text`` and ``html`` are complete documents with ``\\n`` line ends; ``subject`` is one line."""
+    """``text`` and ``html`` are complete documents with ``\\n`` line ends; ``subject`` is one
+    line."""
 
     subject: str
     text: str
@@ -41,7 +45,8 @@ class Rendered:
 
 
 def render(report: Report) -> Rendered:
-    """The mail's content: the most detailed one of LIMITS that fits. The same report gives the same characters."""
+    """The mail's content: the most detailed one of LIMITS that fits. The same report gives the same
+    characters."""
     for limits in LIMITS:
         rendered = _rendered(view(report, limits))
         if _sent_size(rendered) <= LARGEST:

@@ -1,4 +1,5 @@
-"""A finished batch as plain values, and the pure folding of its dates into totals and groups; no wording, no mail."""
+"""A finished batch as plain values, and the pure folding of its dates into totals and groups; no
+wording, no mail."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ Ranges = tuple[tuple[date, date], ...]
 
 GREEN = ("complete", "no_games")
 NOT_RUN = ("halted", "lost", "cancelled", "quota_wait", "not_yet")
-"""Outcomes that are nobody's error: the date was not tried, or waits. Everything not named here counts as a failure."""
+"""Outcomes that are nobody's error: the date was not tried, or waits. Everything not named here
+counts as a failure."""
 
 SEVERITY = ("failed", "partial", "unverified", *NOT_RUN, *GREEN)
 """Worst first. An outcome missing here ranks before all: what is not known to be good is shown."""
@@ -27,8 +29,9 @@ SEVERITY = ("failed", "partial", "unverified", *NOT_RUN, *GREEN)
 class DateResult:
     """How one endpoint of one US/Eastern game date ended; times are aware.
 
-    ``outcome`` is one of SEVERITY. ``fingerprint`` may be empty: it is then derived as ``Problem.fingerprint`` is.
-    ``missing`` names the games that are not there (``LAL@GSW``); ``games_expected`` is None where nobody knows.
+    ``outcome`` is one of SEVERITY. ``fingerprint`` may be empty: it is then derived as
+    ``Problem.fingerprint`` is. ``missing`` names the games that are not there (``LAL@GSW``);
+    ``games_expected`` is None where nobody knows.
     """
 
     day: date
@@ -56,7 +59,8 @@ class DateResult:
 
     @property
     def group(self) -> tuple[str, str, str, str]:
-        """What results of one group share. Dates that did not run are one group per outcome, whatever they say."""
+        """What results of one group share. Dates that did not run are one group per outcome,
+        whatever they say."""
         if self.outcome in NOT_RUN:
             return (self.outcome, "", "", "")
         return (self.outcome, self.error_class, self.endpoint, self.fingerprint or self._derived())
@@ -81,12 +85,14 @@ class Correction:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """A batch that ended. Days are US/Eastern game dates, both ends included; times are aware; ``cost`` is in US $.
+    """A batch that ended. Days are US/Eastern game dates, both ends included; times are aware;
+    ``cost`` is in US $.
 
     ``dates`` holds the last attempt per (day, endpoint), each once, also of dates that never ran.
-    ``ended_at`` of a halted batch is the moment its breaker opened. ``recovered`` and ``in_reply_to`` (the Message-ID
-    of the first mail) belong to reruns. ``corrections`` has each (day, endpoint) once at most. Figures that are None
-    are left out; ``planned_*`` is what the plan said.
+    ``ended_at`` of a halted batch is the moment its breaker opened. ``recovered`` and
+    ``in_reply_to`` (the Message-ID of the first mail) belong to reruns. ``corrections`` has each
+    (day, endpoint) once at most. Figures that are None are left out; ``planned_*`` is what the plan
+    said.
     """
 
     batch_id: str
@@ -118,9 +124,13 @@ class Report:
         for moment in (self.started_at, self.ended_at):
             if moment.utcoffset() is None:
                 raise ValueError(f"batch {self.batch_id}: {moment} has no time zone")
-        twice = [key for key, n in Counter((r.day, r.endpoint) for r in self.dates).items() if n > 1]
+        twice = [
+            key for key, n in Counter((r.day, r.endpoint) for r in self.dates).items() if n > 1
+        ]
         for day, endpoint in twice[:1]:
-            raise ValueError(f"batch {self.batch_id}: {endpoint} {day} is reported twice; give the last attempt")
+            raise ValueError(
+                f"batch {self.batch_id}: {endpoint} {day} is reported twice; give the last attempt"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,30 +162,36 @@ def severity(outcome: str) -> int:
 
 
 def outcomes_by_day(report: Report) -> dict[date, str]:
-    """The worst outcome of each date over its endpoints, in date order: a date is only as good as its worst table."""
+    """The worst outcome of each date over its endpoints, in date order: a date is only as good as
+    its worst table."""
     worst: dict[date, str] = {}
     for result in report.dates:
         known = worst.get(result.day)
         if known is None or severity(result.outcome) < severity(known):
             worst[result.day] = result.outcome
-    # A date with one complete table and one without games has data: `complete` ranks before `no_games`.
+    # A date with one complete table and one without games has data: `complete` ranks before
+    # `no_games`.
     return dict(sorted(worst.items()))
 
 
 def totals(report: Report) -> dict[str, int]:
-    """Dates by outcome, good ones first; outcomes that did not occur are left out. Sums to the number of dates."""
+    """Dates by outcome, good ones first; outcomes that did not occur are left out. Sums to the
+    number of dates."""
     counted = Counter(outcomes_by_day(report).values())
     return {outcome: counted[outcome] for outcome in sorted(counted, key=_good_first)}
 
 
 def groups(report: Report) -> list[Group]:
-    """Every result that is not green, in exactly one group: failures by size first, then the dates that did not run."""
+    """Every result that is not green, in exactly one group: failures by size first, then the dates
+    that did not run."""
     members: dict[tuple[str, str, str, str], list[DateResult]] = defaultdict(list)
     for result in report.dates:
         if not result.green:
             members[result.group].append(result)
     folded = [_folded(key, results) for key, results in members.items()]
-    return sorted(folded, key=lambda g: (g.not_run, -g.count, g.ranges[0], severity(g.outcome), g.fingerprint))
+    return sorted(
+        folded, key=lambda g: (g.not_run, -g.count, g.ranges[0], severity(g.outcome), g.fingerprint)
+    )
 
 
 def incomplete(report: Report) -> list[DateResult]:

@@ -1,4 +1,5 @@
-"""The report in words: every phrase of the mail, made once, so that the text part says what the HTML part says."""
+"""The report in words: every phrase of the mail, made once, so that the text part says what the
+HTML part says."""
 
 from __future__ import annotations
 
@@ -11,14 +12,25 @@ from itertools import chain
 from include.mail import headline
 from include.mail import wording as say
 from include.mail.headline import Tone, label
-from include.mail.report import NOT_RUN, Correction, DateResult, Group, Report, corrected, groups, incomplete
+from include.mail.report import (
+    NOT_RUN,
+    Correction,
+    DateResult,
+    Group,
+    Report,
+    corrected,
+    groups,
+    incomplete,
+)
 from include.partition import day_ranges
 
 LONGEST_URL = 1000
 NAMED_GAMES = 16
-"""Missing games named per date; the fullest NBA date had 15 games, so only a broken source exceeds it."""
+"""Missing games named per date; the fullest NBA date had 15 games, so only a broken source exceeds
+it."""
 NAMED_CHANGES = 12
-"""Corrections named per date and endpoint, so that one date that changed as a whole leaves room for the others."""
+"""Corrections named per date and endpoint, so that one date that changed as a whole leaves room for
+the others."""
 
 WHY = {
     "partial": "Some games of these dates are not there.",
@@ -29,8 +41,17 @@ WHY = {
     "quota_wait": "Not done: waiting for the limit, the upstream or the next credits.",
     "not_yet": "Not finished: the upstream's data was not final yet.",
 }
-CORRECTED = "The upstream has other values than when these dates were loaded before; the warehouse has the new ones."
-TONES: dict[str, Tone] = {"complete": "ok", "no_games": "ok", "failed": "bad", "partial": "warn", "unverified": "warn"}
+CORRECTED = (
+    "The upstream has other values than when these dates were loaded before; the warehouse has the"
+    " new ones."
+)
+TONES: dict[str, Tone] = {
+    "complete": "ok",
+    "no_games": "ok",
+    "failed": "bad",
+    "partial": "warn",
+    "unverified": "warn",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +167,8 @@ def view(report: Report, limits: Limits) -> View:
     waiting = [g for g in every if g.not_run]
     partial = incomplete(report)
     failed_dates = sum(dates.failed.values())
-    # Not the tally's number: a date with one failed and one cancelled endpoint counts as failed and is in both lists.
+    # Not the tally's number: a date with one failed and one cancelled endpoint counts as failed and
+    # is in both lists.
     changes = corrected(report)
     changes_shown = list(_changes_shown(changes, limits.changes))
     idle = len({r.day for r in report.dates if r.outcome in NOT_RUN})
@@ -167,11 +189,15 @@ def view(report: Report, limits: Limits) -> View:
         recovered_says=_recovered_says(report),
         recovered=_lines(report.recovered),
         failures=[_group(g, limits) for g in failed[: limits.groups]],
-        failures_title=f"{say.counted(len(failed), 'error')} on {say.counted(failed_dates, 'date')}",
+        failures_title=(
+            f"{say.counted(len(failed), 'error')} on {say.counted(failed_dates, 'date')}"
+        ),
         failures_folded=_folded_groups(failed[limits.groups :], shown=bool(limits.groups)),
         incomplete=[_incomplete(r) for r in partial[: limits.incomplete]],
         incomplete_title=say.counted(len({r.day for r in partial}), "incomplete date"),
-        incomplete_folded=_folded_incomplete(partial[limits.incomplete :], shown=bool(limits.incomplete)),
+        incomplete_folded=_folded_incomplete(
+            partial[limits.incomplete :], shown=bool(limits.incomplete)
+        ),
         endpoints_named=len({r.endpoint for r in partial}) > 1,
         corrected=[_corrected(one, n, limits) for one, n in changes_shown if n],
         corrected_title=_corrected_title(changes),
@@ -183,9 +209,12 @@ def view(report: Report, limits: Limits) -> View:
         plan=plan,
         planned=any(line.planned for line in plan),
         facts=_facts(report),
-        closing="Sent at once because the circuit breaker opened; the summary follows when the batch ends."
-        if report.state == "halted"
-        else "The one summary of this batch, sent automatically.",
+        closing=(
+            "Sent at once because the circuit breaker opened; the summary follows when the batch"
+            " ends."
+            if report.state == "halted"
+            else "The one summary of this batch, sent automatically."
+        ),
     )
 
 
@@ -231,7 +260,11 @@ def _group(group: Group, limits: Limits) -> GroupView:
         message=say.clipped(group.message, limits.message),
         log_url=url if _is_link(url) else "",
         log_words="Open its log" if group.count == 1 else "Open the log of one of them",
-        log_note="" if not url or _is_link(url) else f"log link left out ({say.counted(len(url), 'character')})",
+        log_note=(
+            ""
+            if not url or _is_link(url)
+            else f"log link left out ({say.counted(len(url), 'character')})"
+        ),
     )
 
 
@@ -242,7 +275,10 @@ def _incomplete(result: DateResult) -> IncompleteView:
     return IncompleteView(
         day=f"{result.day}",
         endpoint=say.clean(result.endpoint),
-        games=f"{say.number(result.games_found or 0)} of {say.counted(result.games_expected or 0, 'game')}",
+        games=(
+            f"{say.number(result.games_found or 0)} of"
+            f" {say.counted(result.games_expected or 0, 'game')}"
+        ),
         missing=named or "not named",
     )
 
@@ -253,7 +289,8 @@ def _corrected_title(changes: list[Correction]) -> str:
 
 
 def _changes_shown(changes: list[Correction], room: int) -> Iterator[tuple[Correction, int]]:
-    """Each correction and how many of its changes there is room to show: the first dates' ones come first."""
+    """Each correction and how many of its changes there is room to show: the first dates' ones come
+    first."""
     for one in changes:
         shown = min(len(one.changes), room, NAMED_CHANGES)
         room -= shown
@@ -284,7 +321,9 @@ def _folded_groups(rest: list[Group], *, shown: bool) -> Folded | None:
     by_class: Counter[str] = Counter()
     for group in rest:
         by_class[group.error_class or group.outcome] += group.count
-    classes = ", ".join(f"{say.clean(name)} {say.number(n)}" for name, n in sorted(by_class.items()))
+    classes = ", ".join(
+        f"{say.clean(name)} {say.number(n)}" for name, n in sorted(by_class.items())
+    )
     errors = say.counted(len(rest), "more error" if shown else "error")
     says = f"{errors} not shown one by one. Dates by class: {classes}. All their dates:"
     return Folded(says=says, dates=say.date_lines(_union(rest)))
@@ -296,7 +335,10 @@ def _folded_incomplete(rest: list[DateResult], *, shown: bool) -> Folded | None:
     found = sum(r.games_found or 0 for r in rest)
     expected = sum(r.games_expected or 0 for r in rest)
     dates = say.counted(len({r.day for r in rest}), "more date" if shown else "date")
-    says = f"{dates} not shown one by one, {say.number(found)} of {say.counted(expected, 'game')} found. Dates:"
+    says = (
+        f"{dates} not shown one by one, {say.number(found)} of {say.counted(expected, 'game')}"
+        " found. Dates:"
+    )
     return Folded(says=says, dates=_lines([r.day for r in rest]))
 
 
@@ -310,16 +352,28 @@ def _lines(days: Sequence[date]) -> list[str]:
     return say.date_lines(tuple(day_ranges(list(days)))) if days else []
 
 
-_WORTH_COMPARING = 300.0  # seconds planned; below, Airflow's own pace is all that a percentage would show
+_WORTH_COMPARING = (
+    300.0  # seconds planned; below, Airflow's own pace is all that a percentage would show
+)
 
 
 def _plan(report: Report) -> list[PlanLine]:
-    """Actual against planned; how far off is said of finished batches only. Rows without any figure are left out."""
+    """Actual against planned; how far off is said of finished batches only. Rows without any figure
+    are left out."""
 
     def line(
-        label: str, value: float | None, planned: float | None, words: Callable[[float], str], least: float = 0
+        label: str,
+        value: float | None,
+        planned: float | None,
+        words: Callable[[float], str],
+        least: float = 0,
     ) -> PlanLine:
-        off = report.state == "finished" and value is not None and planned is not None and planned >= least
+        off = (
+            report.state == "finished"
+            and value is not None
+            and planned is not None
+            and planned >= least
+        )
         return PlanLine(
             label=label,
             actual="not known" if value is None else words(value),
@@ -356,4 +410,8 @@ def _facts(report: Report) -> list[tuple[str, str]]:
 
 def _is_link(url: str) -> bool:
     """Only web addresses become links: ``javascript:`` is none, and a clipped one leads nowhere."""
-    return url.startswith(("https://", "http://")) and len(url) <= LONGEST_URL and not any(c.isspace() for c in url)
+    return (
+        url.startswith(("https://", "http://"))
+        and len(url) <= LONGEST_URL
+        and not any(c.isspace() for c in url)
+    )

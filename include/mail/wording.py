@@ -8,11 +8,13 @@ from datetime import UTC, date, datetime
 from include.mail.report import Ranges
 
 NAMED_IN_FULL = 10
-"""Up to this many ranges are written as full dates; more are listed by month, which takes a third of the room."""
+"""Up to this many ranges are written as full dates; more are listed by month, which takes a third
+of the room."""
 
 
 def clean(text: str) -> str:
-    """One line of printable text: error messages come with line breaks, control and direction characters."""
+    """One line of printable text: error messages come with line breaks, control and direction
+    characters."""
     return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
@@ -35,7 +37,8 @@ def counted(count: int, one: str, many: str = "") -> str:
 
 
 def money(dollars: float) -> str:
-    """US dollars; below one dollar with four decimals where they count: a date costs about $0.0004."""
+    """US dollars; below one dollar with four decimals where they count: a date costs about
+    $0.0004."""
     if dollars >= 1:
         return f"${dollars:,.2f}"
     whole, fraction = f"{dollars:.4f}".split(".")
@@ -68,7 +71,8 @@ def duration(seconds: float) -> str:
 
 
 def deviation(actual: float, planned: float) -> str:
-    """How far off the plan, in whole percent: ``+7 %``, ``-5 %``, ``as planned``; empty for a plan of 0."""
+    """How far off the plan, in whole percent: ``+7 %``, ``-5 %``, ``as planned``; empty for a plan
+    of 0."""
     if planned <= 0:
         return ""
     percent = round(100 * (actual - planned) / planned)
@@ -76,7 +80,8 @@ def deviation(actual: float, planned: float) -> str:
 
 
 def share(part: int, whole: int) -> str:
-    """Percent with one decimal, never rounded up to 100 nor down to 0: 2,999 of 3,000 is ``99.9 %``."""
+    """Percent with one decimal, never rounded up to 100 nor down to 0: 2,999 of 3,000 is ``99.9
+    %``."""
     if not whole:
         return ""
     tenths = part * 1000 // whole
@@ -89,7 +94,8 @@ def moment(at: datetime) -> str:
 
 
 def period(first: datetime | None, last: datetime | None) -> str:
-    """``2026-10-01 10:02 to 10:45 UTC``; one moment when both are the same minute; empty without any."""
+    """``2026-10-01 10:02 to 10:45 UTC``; one moment when both are the same minute; empty without
+    any."""
     if first is None or last is None:
         known = first or last
         return moment(known) if known else ""
@@ -106,7 +112,8 @@ def window(first: date, last: date) -> str:
 
 
 def date_lines(ranges: Ranges) -> list[str]:
-    """All dates of the ranges: one line of full dates, or when there are many a line a month (``2024-10: 3, 5..9``)."""
+    """All dates of the ranges: one line of full dates, or when there are many a line a month
+    (``2024-10: 3, 5..9``)."""
     if len(ranges) <= NAMED_IN_FULL:
         return [", ".join(window(first, last) for first, last in ranges)]
     months: dict[tuple[int, int], list[str]] = {}
@@ -119,7 +126,9 @@ def date_lines(ranges: Ranges) -> list[str]:
 
 def listed(words: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
+    return (
+        words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
+    )
 
 
 def _by_month(first: date, last: date) -> Iterable[tuple[date, date]]:

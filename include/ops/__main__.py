@@ -12,13 +12,17 @@ from include.ops.migrate import migrate
 
 def main() -> int:
     """Exit code 0 when the tables are up to date, 1 with a reason on stderr."""
-    parser = argparse.ArgumentParser(prog="python -m include.ops", description="The operations tables.")
+    parser = argparse.ArgumentParser(
+        prog="python -m include.ops", description="The operations tables."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     apply = commands.add_parser("migrate", help="create or update the tables; safe to repeat")
     apply.add_argument("url", nargs="?", default=os.environ.get("AIRFLOW_CONN_OPS_DB", ""))
     url = parser.parse_args().url
     if not url:
-        parser.error("which database? give its URL, or set AIRFLOW_CONN_OPS_DB (`. .airflow/env` does)")
+        parser.error(
+            "which database? give its URL, or set AIRFLOW_CONN_OPS_DB (`. .airflow/env` does)"
+        )
     try:
         migrate(url)
     except Problem as problem:

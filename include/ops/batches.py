@@ -1,4 +1,5 @@
-"""Batches: the runs that one mail reports. Opened with the first run, closed once, reported once."""
+"""Batches: the runs that one mail reports. Opened with the first run, closed once, reported
+once."""
 
 from __future__ import annotations
 
@@ -15,8 +16,9 @@ from psycopg.rows import class_row
 class Batch:
     """One row of ``ops.batches``.
 
-    ``kind``: backfill, rerun (of some of its dates), catchup (scheduled runs that were late), live (one run that
-    failed, reported at once). ``generation`` counts the batches of one backfill, or of a DAG's CATCHUP stream.
+    ``kind``: backfill, rerun (of some of its dates), catchup (scheduled runs that were late), live
+    (one run that failed, reported at once). ``generation`` counts the batches of one backfill, or
+    of a DAG's CATCHUP stream.
     """
 
     batch_id: str
@@ -31,7 +33,8 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchRun:
-    """A run of a batch. ``state`` is Airflow's; times are aware, None where it never started or ended."""
+    """A run of a batch. ``state`` is Airflow's; times are aware, None where it never started or
+    ended."""
 
     run_id: str
     day: date
@@ -47,15 +50,21 @@ _BATCH = ", ".join(Batch.__dataclass_fields__)
 _RUN = ", ".join(BatchRun.__dataclass_fields__)
 
 
-def current(connection: psycopg.Connection[Any], dag_id: str, backfill_id: int, *, ended_run: str = "") -> Batch:
-    """The backfill's open batch, opened if there is none: the first is the backfill, later ones are its reruns.
+def current(
+    connection: psycopg.Connection[Any], dag_id: str, backfill_id: int, *, ended_run: str = ""
+) -> Batch:
+    """The backfill's open batch, opened if there is none: the first is the backfill, later ones are
+    its reruns.
 
-    ``ended_run``: the run whose end is being noted. When the newest batch is closed and has that end already, the
-    same end is told twice (a scheduler that crashed tells it again): the closed batch is returned, none is opened.
+    ``ended_run``: the run whose end is being noted. When the newest batch is closed and has that
+    end already, the same end is told twice (a scheduler that crashed tells it again): the closed
+    batch is returned, none is opened.
     """
     connection.execute("SELECT pg_advisory_xact_lock(hashtext('ops.batches'), %s)", (backfill_id,))
     found = _batches(
-        connection, "dag_id = %s AND backfill_id = %s ORDER BY generation DESC LIMIT 1", (dag_id, backfill_id)
+        connection,
+        "dag_id = %s AND backfill_id = %s ORDER BY generation DESC LIMIT 1",
+        (dag_id, backfill_id),
     )
     if found and (found[0].closed_at is None or _has_ended(connection, found[0], ended_run)):
         connection.commit()
@@ -64,24 +73,28 @@ def current(connection: psycopg.Connection[Any], dag_id: str, backfill_id: int, 
     kind = "catchup" if backfill_id == CATCHUP else "rerun" if generation else "backfill"
     batch_id = f"{dag_id}:{backfill_id or 'catchup'}:{generation}"
     connection.execute(
-        "INSERT INTO ops.batches (batch_id, dag_id, kind, backfill_id, generation) VALUES (%s, %s, %s, %s, %s)",
+        "INSERT INTO ops.batches (batch_id, dag_id, kind, backfill_id, generation) VALUES (%s, %s,"
+        " %s, %s, %s)",
         (batch_id, dag_id, kind, backfill_id, generation),
     )
     connection.commit()
     return _batches(connection, "batch_id = %s", (batch_id,))[0]
 
 
-def failed_live(connection: psycopg.Connection[Any], dag_id: str, run_id: str, day: date, attempt: int) -> str | None:
-    """Makes a closed batch of one live run that failed; its id, or None where this end was told before."""
+def failed_live(
+    connection: psycopg.Connection[Any], dag_id: str, run_id: str, day: date, attempt: int
+) -> str | None:
+    """Makes a closed batch of one live run that failed; its id, or None where this end was told
+    before."""
     batch_id = f"{dag_id}:live:{run_id}:{attempt}"
     new = connection.execute(
-        "INSERT INTO ops.batches (batch_id, dag_id, kind, closed_at) VALUES (%s, %s, 'live', clock_timestamp())"
-        " ON CONFLICT DO NOTHING RETURNING batch_id",
+        "INSERT INTO ops.batches (batch_id, dag_id, kind, closed_at) VALUES (%s, %s, 'live',"
+        " clock_timestamp()) ON CONFLICT DO NOTHING RETURNING batch_id",
         (batch_id, dag_id),
     ).fetchone()
     connection.execute(
-        "INSERT INTO ops.batch_runs (batch_id, run_id, day, state, started_at, ended_at)"
-        " VALUES (%s, %s, %s, 'failed', clock_timestamp(), clock_timestamp()) ON CONFLICT DO NOTHING",
+        "INSERT INTO ops.batch_runs (batch_id, run_id, day, state, started_at, ended_at) VALUES"
+        " (%s, %s, %s, 'failed', clock_timestamp(), clock_timestamp()) ON CONFLICT DO NOTHING",
         (batch_id, run_id, day),
     )
     connection.commit()
@@ -102,19 +115,26 @@ def get(connection: psycopg.Connection[Any], batch_id: str) -> Batch | None:
 
 
 def register(
-    connection: psycopg.Connection[Any], batch_id: str, runs: Mapping[str, date], *, state: str = "queued"
+    connection: psycopg.Connection[Any],
+    batch_id: str,
+    runs: Mapping[str, date],
+    *,
+    state: str = "queued",
 ) -> None:
-    """Makes runs (run_id -> day) part of the batch; those that are already keep what is known of them."""
+    """Makes runs (run_id -> day) part of the batch; those that are already keep what is known of
+    them."""
     with connection.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO ops.batch_runs (batch_id, run_id, day, state) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            "INSERT INTO ops.batch_runs (batch_id, run_id, day, state) VALUES (%s, %s, %s, %s) ON"
+            " CONFLICT DO NOTHING",
             [(batch_id, run_id, day, state) for run_id, day in runs.items()],
         )
     connection.commit()
 
 
 def mark(connection: psycopg.Connection[Any], batch_id: str, run_id: str, state: str) -> None:
-    """Notes that a run started (``running``) or ended (``success``, ``failed``); repeating changes nothing."""
+    """Notes that a run started (``running``) or ended (``success``, ``failed``); repeating changes
+    nothing."""
     column = "started_at" if state == "running" else "ended_at"
     connection.execute(
         f"UPDATE ops.batch_runs SET state = %s, {column} = coalesce({column}, clock_timestamp())"
@@ -137,7 +157,9 @@ def close(connection: psycopg.Connection[Any], batch_id: str, *, cancelled: bool
 
 def due(connection: psycopg.Connection[Any]) -> list[Batch]:
     """Batches that are closed and not reported yet, oldest first."""
-    return _batches(connection, "closed_at IS NOT NULL AND reported_at IS NULL ORDER BY closed_at", ())
+    return _batches(
+        connection, "closed_at IS NOT NULL AND reported_at IS NULL ORDER BY closed_at", ()
+    )
 
 
 def unfinished(connection: psycopg.Connection[Any]) -> list[Batch]:
@@ -146,7 +168,8 @@ def unfinished(connection: psycopg.Connection[Any]) -> list[Batch]:
 
 
 def end_silent(connection: psycopg.Connection[Any], batch_id: str) -> bool:
-    """Notes the batch's runs that told no end as failed; whether one of them had not even started (cancelled)."""
+    """Notes the batch's runs that told no end as failed; whether one of them had not even started
+    (cancelled)."""
     silent = connection.execute(
         "UPDATE ops.batch_runs SET state = 'failed', ended_at = clock_timestamp()"
         " WHERE batch_id = %s AND state NOT IN ('success', 'failed') RETURNING started_at",
@@ -167,25 +190,32 @@ def discard(connection: psycopg.Connection[Any], batch_id: str) -> None:
 
 
 def adopt(
-    connection: psycopg.Connection[Any], dag_id: str, backfill_id: int, runs: Collection[tuple[str, date, str, bool]]
+    connection: psycopg.Connection[Any],
+    dag_id: str,
+    backfill_id: int,
+    runs: Collection[tuple[str, date, str, bool]],
 ) -> str | None:
-    """Makes a closed batch of a backfill that has none: (run_id, day, state, has started) of each of its ended runs.
+    """Makes a closed batch of a backfill that has none: (run_id, day, state, has started) of each
+    of its ended runs.
 
-    All of it or nothing. Returns its id to exactly one caller; None where the backfill has a batch by now.
+    All of it or nothing. Returns its id to exactly one caller; None where the backfill has a batch
+    by now.
     """
     batch_id = f"{dag_id}:{backfill_id}:0"
     connection.execute("SELECT pg_advisory_xact_lock(hashtext('ops.batches'), %s)", (backfill_id,))
     new = connection.execute(
-        "INSERT INTO ops.batches (batch_id, dag_id, kind, backfill_id, generation, closed_at, cancelled)"
-        " VALUES (%s, %s, 'backfill', %s, 0, clock_timestamp(), %s) ON CONFLICT DO NOTHING RETURNING batch_id",
+        "INSERT INTO ops.batches (batch_id, dag_id, kind, backfill_id, generation, closed_at,"
+        " cancelled) VALUES (%s, %s, 'backfill', %s, 0, clock_timestamp(), %s) ON CONFLICT DO"
+        " NOTHING RETURNING batch_id",
         (batch_id, dag_id, backfill_id, not all(started for *_, started in runs)),
     ).fetchone()
     if new:
         run_ids, days, states, started = (list(values) for values in zip(*runs, strict=True))
         connection.execute(
-            "INSERT INTO ops.batch_runs (batch_id, run_id, day, state, started_at, ended_at)"
-            " SELECT %s, run_id, day, state, CASE WHEN started THEN clock_timestamp() END, clock_timestamp()"
-            " FROM unnest(%s::text[], %s::date[], %s::text[], %s::boolean[]) AS r (run_id, day, state, started)",
+            "INSERT INTO ops.batch_runs (batch_id, run_id, day, state, started_at, ended_at) SELECT"
+            " %s, run_id, day, state, CASE WHEN started THEN clock_timestamp() END,"
+            " clock_timestamp() FROM unnest(%s::text[], %s::date[], %s::text[], %s::boolean[]) AS r"
+            " (run_id, day, state, started)",
             (batch_id, run_ids, days, states, started),
         )
     connection.commit()
@@ -199,7 +229,9 @@ def first_opened(connection: psycopg.Connection[Any]) -> datetime | None:
     return row[0] if row else None
 
 
-def newest_opened(connection: psycopg.Connection[Any], dag_id: str, run_ids: Collection[str]) -> datetime | None:
+def newest_opened(
+    connection: psycopg.Connection[Any], dag_id: str, run_ids: Collection[str]
+) -> datetime | None:
     """When the newest batch that has one of the runs was opened; None where none has."""
     row = connection.execute(
         "SELECT max(opened_at) FROM ops.batches JOIN ops.batch_runs USING (batch_id)"
@@ -213,22 +245,29 @@ def newest_opened(connection: psycopg.Connection[Any], dag_id: str, run_ids: Col
 def unheard(connection: psycopg.Connection[Any], backfill_ids: Collection[int]) -> list[int]:
     """Those of Airflow's backfills that have no batch, in order."""
     rows = connection.execute(
-        "SELECT DISTINCT backfill_id FROM ops.batches WHERE backfill_id = ANY(%s)", (list(backfill_ids),)
+        "SELECT DISTINCT backfill_id FROM ops.batches WHERE backfill_id = ANY(%s)",
+        (list(backfill_ids),),
     ).fetchall()
     connection.commit()
     return sorted(set(backfill_ids) - {backfill_id for (backfill_id,) in rows})
 
 
 def reported(connection: psycopg.Connection[Any], batch_id: str) -> None:
-    """Notes that the batch's mail is in the outbox. Commits with whatever the caller wrote before."""
-    connection.execute("UPDATE ops.batches SET reported_at = clock_timestamp() WHERE batch_id = %s", (batch_id,))
+    """Notes that the batch's mail is in the outbox. Commits with whatever the caller wrote
+    before."""
+    connection.execute(
+        "UPDATE ops.batches SET reported_at = clock_timestamp() WHERE batch_id = %s", (batch_id,)
+    )
     connection.commit()
 
 
 def runs(connection: psycopg.Connection[Any], batch_id: str) -> list[BatchRun]:
     """The batch's runs by date."""
     with connection.cursor(row_factory=class_row(BatchRun)) as cursor:
-        cursor.execute(f"SELECT {_RUN} FROM ops.batch_runs WHERE batch_id = %s ORDER BY day, run_id", (batch_id,))
+        cursor.execute(
+            f"SELECT {_RUN} FROM ops.batch_runs WHERE batch_id = %s ORDER BY day, run_id",
+            (batch_id,),
+        )
         return cursor.fetchall()
 
 
@@ -240,7 +279,9 @@ def _has_ended(connection: psycopg.Connection[Any], batch: Batch, run_id: str) -
     return found is not None
 
 
-def _batches(connection: psycopg.Connection[Any], where: str, values: Collection[Any]) -> list[Batch]:
+def _batches(
+    connection: psycopg.Connection[Any], where: str, values: Collection[Any]
+) -> list[Batch]:
     with connection.cursor(row_factory=class_row(Batch)) as cursor:
         cursor.execute(f"SELECT {_BATCH} FROM ops.batches WHERE {where}", tuple(values))
         return cursor.fetchall()

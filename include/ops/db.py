@@ -1,4 +1,5 @@
-"""Connections to the operations database (Airflow connection ``ops_db``): read committed, UTC, schema ``ops``."""
+"""Connections to the operations database (Airflow connection ``ops_db``): read committed, UTC,
+schema ``ops``."""
 
 from __future__ import annotations
 
@@ -13,22 +14,34 @@ from include.errors import ErrorClass, Problem
 
 SCHEMA = "ops"
 
-# What both ends assume. The functions of the limiter and the credit ledger re-read rows after taking a lock,
-# which only "read committed" lets them do.
-_SERVER_SETTINGS = f"-c search_path={SCHEMA},public -c timezone=UTC -c default_transaction_isolation=read\\ committed"
+# What both ends assume. The functions of the limiter and the credit ledger re-read rows after
+# taking a lock, which only "read committed" lets them do.
+_SERVER_SETTINGS = (
+    f"-c search_path={SCHEMA},public -c timezone=UTC -c default_transaction_isolation=read\\"
+    " committed"
+)
 
 # A dead network is noticed after about 30 + 3 x 10 seconds instead of the kernel's two hours.
-_KEEPALIVES: dict[str, Any] = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+_KEEPALIVES: dict[str, Any] = {
+    "keepalives": 1,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
 
 REPAIR = "start the database (`make up` on one machine) or correct the Airflow connection ops_db"
 
 
-def connect(url: str, *, application_name: str = "", connect_timeout: int = 10) -> psycopg.Connection[Any]:
-    """A connection with autocommit off. ``url`` is libpq's or SQLAlchemy's form, or a conninfo string.
+def connect(
+    url: str, *, application_name: str = "", connect_timeout: int = 10
+) -> psycopg.Connection[Any]:
+    """A connection with autocommit off. ``url`` is libpq's or SQLAlchemy's form, or a conninfo
+    string.
 
-    ``application_name`` is what others see of this session (default: program and pid). Session state is used
-    (advisory locks, search_path), so a pooler in between must pool sessions, not transactions.
-    Raises Problem(STORAGE), without the password, when the database cannot be reached.
+    ``application_name`` is what others see of this session (default: program and pid). Session
+    state is used (advisory locks, search_path), so a pooler in between must pool sessions, not
+    transactions. Raises Problem(STORAGE), without the password, when the database cannot be
+    reached.
     """
     parts = _parts(url)
     try:
@@ -46,23 +59,31 @@ def connect(url: str, *, application_name: str = "", connect_timeout: int = 10) 
 
 
 def unreachable(error: psycopg.Error, *, secret: str = "") -> Problem:
-    """The Problem that tells an operator which database failed, how, and what to do; ``secret`` is blotted out."""
+    """The Problem that tells an operator which database failed, how, and what to do; ``secret`` is
+    blotted out."""
     words = " ".join(str(error).split()) or type(error).__name__
     if secret:
         words = words.replace(secret, "***")
     if isinstance(
-        error, (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.InvalidSchemaName)
+        error,
+        (
+            psycopg.errors.UndefinedTable,
+            psycopg.errors.UndefinedFunction,
+            psycopg.errors.InvalidSchemaName,
+        ),
     ):
         repair = "bring its tables up to date: python -m include.ops migrate"
     else:
         repair = REPAIR
     return Problem(
-        error_class=ErrorClass.STORAGE, message=f"the operations database (ops_db) failed: {words}: {repair}"
+        error_class=ErrorClass.STORAGE,
+        message=f"the operations database (ops_db) failed: {words}: {repair}",
     )
 
 
 def driver_free(url: str) -> str:
-    """``postgresql+psycopg://...`` (SQLAlchemy) and ``postgres://...`` (Airflow) as libpq's ``postgresql://...``."""
+    """``postgresql+psycopg://...`` (SQLAlchemy) and ``postgres://...`` (Airflow) as libpq's
+    ``postgresql://...``."""
     return re.sub(r"^postgres(?:ql)?(?:\+\w+)?://", "postgresql://", url)
 
 
@@ -72,6 +93,7 @@ def _parts(url: str) -> dict[str, Any]:
     except psycopg.ProgrammingError:
         # libpq quotes the part that it does not understand, which may be the password.
         message = (
-            "the Airflow connection ops_db is not a Postgres URL: write postgresql://user:password@host:5432/database"
+            "the Airflow connection ops_db is not a Postgres URL: write"
+            " postgresql://user:password@host:5432/database"
         )
         raise Problem(error_class=ErrorClass.STORAGE, message=message) from None

@@ -1,4 +1,5 @@
-"""Leases: one run at a time works on a partition. Held by a database session, so a dead process holds none."""
+"""Leases: one run at a time works on a partition. Held by a database session, so a dead process
+holds none."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from include.partition import Partition
 
 log = logging.getLogger(__name__)
 
-# A twin (Airflow starts one after a scheduler crash) waits for the first to end rather than failing the date.
+# A twin (Airflow starts one after a scheduler crash) waits for the first to end rather than failing
+# the date.
 PATIENCE = 300.0
 
 _HOLDER = (
@@ -33,12 +35,12 @@ def lease(
 ) -> Iterator[None]:
     """Holds the partition's lease in the block, waiting up to ``patience`` seconds for it.
 
-    With ``group`` it is the lease of all dates that share one body (a season), so that one of them fetches it.
-    ``holder`` is what others are told who holds it (default: pid and host).
+    With ``group`` it is the lease of all dates that share one body (a season), so that one of them
+    fetches it. ``holder`` is what others are told who holds it (default: pid and host).
 
-    Postgres drops it the moment the session ends, so kill -9 frees it at once and a dead host within a minute
-    (the server's keepalives are set for it). Raises Problem: INTERNAL, which names the holder, when it stays taken;
-    STORAGE when the database cannot be asked.
+    Postgres drops it the moment the session ends, so kill -9 frees it at once and a dead host
+    within a minute (the server's keepalives are set for it). Raises Problem: INTERNAL, which names
+    the holder, when it stays taken; STORAGE when the database cannot be asked.
     """
     name = f"{partition.dag_id}/{partition.endpoint}/{group}" if group else partition.lease
     key = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
@@ -47,16 +49,23 @@ def lease(
         connection.autocommit = True
         try:
             connection.execute(
-                "SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3"
+                "SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 10; SET"
+                " tcp_keepalives_count = 3"
             )
-            connection.execute("SELECT set_config('lock_timeout', %s, false)", (f"{max(1, int(patience * 1000))}ms",))
+            connection.execute(
+                "SELECT set_config('lock_timeout', %s, false)",
+                (f"{max(1, int(patience * 1000))}ms",),
+            )
             connection.execute("SELECT pg_advisory_lock(%s)", (key,))
         except psycopg.errors.LockNotAvailable:
             found = connection.execute(_HOLDER, (key,)).fetchone()
             raise Problem(
                 error_class=ErrorClass.INTERNAL,
-                message=f"another run has been at work on {partition} for {patience:.0f} s"
-                f" ({found[0] if found else 'it has just ended'}): let it end, then clear this task",
+                message=(
+                    f"another run has been at work on {partition} for {patience:.0f} s"
+                    f" ({found[0] if found else 'it has just ended'}): let it end, then clear this"
+                    " task"
+                ),
                 endpoint=partition.endpoint,
                 day=partition.day,
             ) from None
@@ -68,5 +77,8 @@ def lease(
             try:
                 connection.execute("SELECT pg_advisory_unlock(%s)", (key,))
             except psycopg.OperationalError:
-                # Not a failure: what is written is written whole, whoever else may have been at it meanwhile.
-                log.warning("the lease of %s was lost on the way (was the database restarted?)", partition)
+                # Not a failure: what is written is written whole, whoever else may have been at it
+                # meanwhile.
+                log.warning(
+                    "the lease of %s was lost on the way (was the database restarted?)", partition
+                )

@@ -1,4 +1,5 @@
-"""Brings the schema ``ops`` to the newest revision. The only module that imports alembic and SQLAlchemy."""
+"""Brings the schema ``ops`` to the newest revision. The only module that imports alembic and
+SQLAlchemy."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ _LOCK = 0x6E626F7073
 
 
 def migrate(url: str) -> None:
-    """Apply every missing revision in one transaction: all or nothing. Idempotent; a second caller waits its turn."""
+    """Apply every missing revision in one transaction: all or nothing. Idempotent; a second caller
+    waits its turn."""
     import sqlalchemy
     from alembic import command
     from alembic.config import Config
@@ -25,7 +27,9 @@ def migrate(url: str) -> None:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
         connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
         config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+        config.set_main_option(
+            "script_location", str(Path(__file__).parent / "migrations").replace("%", "%%")
+        )
         config.set_main_option("path_separator", "os")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

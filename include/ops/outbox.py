@@ -1,4 +1,5 @@
-"""The outbox: a mail is a row before it is sent, and the row's fixed Message-ID makes sending it again harmless."""
+"""The outbox: a mail is a row before it is sent, and the row's fixed Message-ID makes sending it
+again harmless."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ class Mail:
 
 
 def put(connection: psycopg.Connection[Any], mail: Mail) -> None:
-    """Adds the mail unless it is there; does not commit, so that it stands or falls with what the caller writes."""
+    """Adds the mail unless it is there; does not commit, so that it stands or falls with what the
+    caller writes."""
     connection.execute(
         "INSERT INTO ops.outbox (mail_id, message_id, subject, content) VALUES (%s, %s, %s, %s)"
         " ON CONFLICT (mail_id) DO NOTHING",
@@ -38,9 +40,9 @@ def claim(connection: psycopg.Connection[Any]) -> Mail | None:
     """The next mail that is due, reserved for the caller for CLAIM; None when there is none."""
     with connection.cursor(row_factory=class_row(Mail)) as cursor:
         cursor.execute(
-            "UPDATE ops.outbox SET attempts = attempts + 1, next_try_at = clock_timestamp() + %s WHERE mail_id ="
-            " (SELECT mail_id FROM ops.outbox WHERE state = 'pending' AND next_try_at <= clock_timestamp()"
-            " ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED)"
+            "UPDATE ops.outbox SET attempts = attempts + 1, next_try_at = clock_timestamp() + %s"
+            " WHERE mail_id = (SELECT mail_id FROM ops.outbox WHERE state = 'pending' AND"
+            " next_try_at <= clock_timestamp() ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED)"
             " RETURNING mail_id, message_id, subject, content, attempts",
             (CLAIM,),
         )
@@ -52,15 +54,16 @@ def claim(connection: psycopg.Connection[Any]) -> Mail | None:
 def sent(connection: psycopg.Connection[Any], mail_id: str, receipt: str) -> None:
     """Notes that the mail was accepted; ``receipt`` says by whom or where it lies."""
     connection.execute(
-        "UPDATE ops.outbox SET state = 'sent', sent_at = clock_timestamp(), receipt = %s, last_error = ''"
-        " WHERE mail_id = %s",
+        "UPDATE ops.outbox SET state = 'sent', sent_at = clock_timestamp(), receipt = %s,"
+        " last_error = '' WHERE mail_id = %s",
         (receipt, mail_id),
     )
     connection.commit()
 
 
 def not_sent(connection: psycopg.Connection[Any], mail: Mail, error: str, *, again: bool) -> None:
-    """Notes why it was not accepted. With ``again`` it is tried later; else it is kept as ``failed``.
+    """Notes why it was not accepted. With ``again`` it is tried later; else it is kept as
+    ``failed``.
 
     Changes nothing when the claim had ended and somebody else has the mail, or has sent it.
     """
@@ -74,9 +77,11 @@ def not_sent(connection: psycopg.Connection[Any], mail: Mail, error: str, *, aga
 
 
 def try_again(connection: psycopg.Connection[Any]) -> int:
-    """Makes every mail that was given up due now, once its cause is repaired; returns how many those are."""
+    """Makes every mail that was given up due now, once its cause is repaired; returns how many
+    those are."""
     again = connection.execute(
-        "UPDATE ops.outbox SET state = 'pending', next_try_at = clock_timestamp() WHERE state = 'failed'"
+        "UPDATE ops.outbox SET state = 'pending', next_try_at = clock_timestamp() WHERE state ="
+        " 'failed'"
     ).rowcount
     connection.commit()
     return again

@@ -1,4 +1,5 @@
-"""The outcome of every try of every step of every date: written by tasks, read by the mail and the commands."""
+"""The outcome of every try of every step of every date: written by tasks, read by the mail and the
+commands."""
 
 from __future__ import annotations
 
@@ -13,9 +14,11 @@ from psycopg.rows import class_row
 
 @dataclass(frozen=True, kw_only=True)
 class OutcomeRow:
-    """One row of ``ops.outcomes``. Times are aware; ``requests``, ``credits`` and ``bytes`` are this try's own.
+    """One row of ``ops.outcomes``. Times are aware; ``requests``, ``credits`` and ``bytes`` are
+    this try's own.
 
-    ``changes`` names what the upstream has corrected since the date was loaded before, ``changes_total`` counts it.
+    ``changes`` names what the upstream has corrected since the date was loaded before,
+    ``changes_total`` counts it.
     """
 
     dag_id: str
@@ -52,26 +55,33 @@ def record(connection: psycopg.Connection[Any], row: OutcomeRow) -> None:
     places = ", ".join(f"%({name})s" for name in _COLUMNS)
     updates = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in _KEY)
     connection.execute(
-        f"INSERT INTO ops.outcomes ({names}) VALUES ({places}) ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET {updates}",
+        f"INSERT INTO ops.outcomes ({names}) VALUES ({places}) ON CONFLICT ({', '.join(_KEY)}) DO"
+        f" UPDATE SET {updates}",
         {**asdict(row), "missing": list(row.missing), "changes": list(row.changes)},
     )
     connection.commit()
 
 
-def of_runs(connection: psycopg.Connection[Any], dag_id: str, run_ids: Collection[str]) -> list[OutcomeRow]:
+def of_runs(
+    connection: psycopg.Connection[Any], dag_id: str, run_ids: Collection[str]
+) -> list[OutcomeRow]:
     """The tries of these runs, oldest first."""
     with connection.cursor(row_factory=class_row(OutcomeRow)) as cursor:
         names = ", ".join(_COLUMNS)
         cursor.execute(
-            f"SELECT {names} FROM ops.outcomes WHERE dag_id = %s AND run_id = ANY(%s) ORDER BY outcome_id",
+            f"SELECT {names} FROM ops.outcomes WHERE dag_id = %s AND run_id = ANY(%s) ORDER BY"
+            " outcome_id",
             (dag_id, list(run_ids)),
         )
         # psycopg reads arrays as lists.
-        return [replace(row, missing=tuple(row.missing), changes=tuple(row.changes)) for row in cursor]
+        return [
+            replace(row, missing=tuple(row.missing), changes=tuple(row.changes)) for row in cursor
+        ]
 
 
 def had_before(connection: psycopg.Connection[Any], batch_id: str) -> bool:
-    """Whether a run of the batch had an outcome before the batch was opened: then it is a rerun, whatever its kind."""
+    """Whether a run of the batch had an outcome before the batch was opened: then it is a rerun,
+    whatever its kind."""
     row = connection.execute(
         "SELECT EXISTS (SELECT 1 FROM ops.batches b JOIN ops.batch_runs r USING (batch_id)"
         " JOIN ops.outcomes o ON o.dag_id = b.dag_id AND o.run_id = r.run_id"

@@ -1,4 +1,5 @@
-"""Writes lost outcomes anew from what lies beside the data: every manifest, counted against the warehouse."""
+"""Writes lost outcomes anew from what lies beside the data: every manifest, counted against the
+warehouse."""
 
 from __future__ import annotations
 
@@ -28,10 +29,11 @@ NOT_OURS = "not_in_spec"
 def rebuild(
     connection: psycopg.Connection[Any], source: Source, store: Store, warehouse: Warehouse
 ) -> Iterator[tuple[Partition, str]]:
-    """Each partition that has a raw folder, and the outcome that was recorded for it (or KNOWN, UNFINISHED, NOT_OURS).
+    """Each partition that has a raw folder, and the outcome that was recorded for it (or KNOWN,
+    UNFINISHED, NOT_OURS).
 
-    One at a time, so it may be stopped and started again; a second pass judges the rebuilt ones again and replaces
-    them. Raises Problem(STORAGE) when a store or the database fails.
+    One at a time, so it may be stopped and started again; a second pass judges the rebuilt ones
+    again and replaces them. Raises Problem(STORAGE) when a store or the database fails.
     """
     known = _known(connection, source.dag_id)
     endpoints = {endpoint.name: endpoint for endpoint in source.endpoints}
@@ -50,7 +52,8 @@ def rebuild(
 
 
 def rebuilt(partition: Partition, found: Standing) -> OutcomeRow:
-    """The row that the date's audit would leave, at the time of the fetch; now, where the manifest cannot say it."""
+    """The row that the date's audit would leave, at the time of the fetch; now, where the manifest
+    cannot say it."""
     manifest, problem = found.manifest, found.problem
     at = datetime.fromisoformat(manifest.finished_at) if manifest else datetime.now(UTC)
     counts: dict[str, Any] = {}
@@ -84,7 +87,8 @@ def rebuilt(partition: Partition, found: Standing) -> OutcomeRow:
 def _known(connection: psycopg.Connection[Any], dag_id: str) -> set[tuple[str, date]]:
     """(endpoint, day) of every date that a task has written of."""
     found = connection.execute(
-        "SELECT DISTINCT endpoint, day FROM ops.outcomes WHERE dag_id = %s AND run_id <> %s", (dag_id, RUN_ID)
+        "SELECT DISTINCT endpoint, day FROM ops.outcomes WHERE dag_id = %s AND run_id <> %s",
+        (dag_id, RUN_ID),
     ).fetchall()
     connection.commit()
     return {(endpoint, day) for endpoint, day in found}

@@ -1,4 +1,5 @@
-"""One kept connection per process for code that asks the operations database often: fork-safe, thread-safe, renewed."""
+"""One kept connection per process for code that asks the operations database often: fork-safe,
+thread-safe, renewed."""
 
 from __future__ import annotations
 
@@ -16,13 +17,15 @@ from include.ops.db import unreachable
 Connection = psycopg.Connection[Any]
 T = TypeVar("T")
 
-# How long a lost database is tried again before the caller fails; a restart of Postgres takes 1-2 s.
+# How long a lost database is tried again before the caller fails; a restart of Postgres takes 1-2
+# s.
 PATIENCE = 10.0
 _PAUSE = 0.25
 
 
 class Session:
-    """Runs pieces of work on a connection with autocommit on; ``connect`` opens it when it is first needed."""
+    """Runs pieces of work on a connection with autocommit on; ``connect`` opens it when it is first
+    needed."""
 
     def __init__(
         self,
@@ -40,10 +43,11 @@ class Session:
         self._turn = threading.Lock()
 
     def run(self, work: Callable[[Connection], T]) -> T:
-        """``work(connection)``, again on a new connection when the old one is lost on the way, for PATIENCE seconds.
+        """``work(connection)``, again on a new connection when the old one is lost on the way, for
+        PATIENCE seconds.
 
-        So ``work`` may take effect twice and must be harmless then. Raises what it raises; psycopg's errors and a
-        database that stays away become Problem(STORAGE).
+        So ``work`` may take effect twice and must be harmless then. Raises what it raises;
+        psycopg's errors and a database that stays away become Problem(STORAGE).
         """
         give_up = self._monotonic() + PATIENCE
         while True:
@@ -55,7 +59,9 @@ class Session:
                     if lost:
                         self._drop()
                     if not lost or self._monotonic() > give_up:
-                        raise (error if isinstance(error, Problem) else unreachable(error)) from None
+                        raise (
+                            error if isinstance(error, Problem) else unreachable(error)
+                        ) from None
             self._sleep(_PAUSE)
 
     def close(self) -> None:
@@ -65,12 +71,14 @@ class Session:
 
     def _open(self) -> Connection:
         if self._pid != os.getpid():
-            # A forked child must not talk on its parent's socket, nor close it: it only remembers it.
+            # A forked child must not talk on its parent's socket, nor close it: it only remembers
+            # it.
             self._inherited, self._connection, self._pid = self._connection, None, os.getpid()
         if self._connection is None:
             connection = self._connect()
             connection.autocommit = True
-            # A process that is stopped in the middle of a transaction must not hold its locks for long.
+            # A process that is stopped in the middle of a transaction must not hold its locks for
+            # long.
             connection.execute("SET idle_in_transaction_session_timeout = '5s'")
             self._connection = connection
         return self._connection

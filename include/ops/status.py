@@ -1,4 +1,5 @@
-"""What the operations tables say of now: batches under way, mails that are not sent, how dates stand by outcome."""
+"""What the operations tables say of now: batches under way, mails that are not sent, how dates
+stand by outcome."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ class OpenBatch:
 
 @dataclass(frozen=True, kw_only=True)
 class UnsentMail:
-    """A mail in the outbox: ``pending`` is tried again at ``next_try_at``, ``failed`` is kept and not tried again."""
+    """A mail in the outbox: ``pending`` is tried again at ``next_try_at``, ``failed`` is kept and
+    not tried again."""
 
     mail_id: str
     subject: str
@@ -56,11 +58,11 @@ def open_batches(connection: psycopg.Connection[Any]) -> list[OpenBatch]:
     """Batches that are open, or wait for their mail; oldest first."""
     with connection.cursor(row_factory=class_row(OpenBatch)) as cursor:
         cursor.execute(
-            "SELECT b.batch_id, b.dag_id, b.kind, b.opened_at, b.closed_at, min(r.day) AS first_day,"
-            " max(r.day) AS last_day, count(r.run_id) AS runs, count(*) FILTER (WHERE r.ended_at IS NOT NULL) AS ended,"
-            " count(*) FILTER (WHERE r.state = 'failed') AS failed"
-            " FROM ops.batches b LEFT JOIN ops.batch_runs r USING (batch_id)"
-            " WHERE b.reported_at IS NULL GROUP BY b.batch_id ORDER BY b.opened_at"
+            "SELECT b.batch_id, b.dag_id, b.kind, b.opened_at, b.closed_at, min(r.day) AS"
+            " first_day, max(r.day) AS last_day, count(r.run_id) AS runs, count(*) FILTER (WHERE"
+            " r.ended_at IS NOT NULL) AS ended, count(*) FILTER (WHERE r.state = 'failed') AS"
+            " failed FROM ops.batches b LEFT JOIN ops.batch_runs r USING (batch_id) WHERE"
+            " b.reported_at IS NULL GROUP BY b.batch_id ORDER BY b.opened_at"
         )
         return cursor.fetchall()
 
@@ -77,9 +79,9 @@ def outcome_counts(connection: psycopg.Connection[Any]) -> list[OutcomeCount]:
     """Dates by DAG, endpoint and newest outcome."""
     with connection.cursor(row_factory=class_row(OutcomeCount)) as cursor:
         cursor.execute(
-            "SELECT dag_id, endpoint, outcome, count(*) AS dates FROM"
-            " (SELECT DISTINCT ON (dag_id, endpoint, day) dag_id, endpoint, outcome FROM ops.outcomes"
-            " ORDER BY dag_id, endpoint, day, outcome_id DESC) newest"
-            " GROUP BY dag_id, endpoint, outcome ORDER BY dag_id, endpoint, outcome"
+            "SELECT dag_id, endpoint, outcome, count(*) AS dates FROM (SELECT DISTINCT ON (dag_id,"
+            " endpoint, day) dag_id, endpoint, outcome FROM ops.outcomes ORDER BY dag_id, endpoint,"
+            " day, outcome_id DESC) newest GROUP BY dag_id, endpoint, outcome ORDER BY dag_id,"
+            " endpoint, outcome"
         )
         return cursor.fetchall()

@@ -1,1 +1,2 @@
-"""Bodies of the upstreams into rows and games: bytes in, rows out, no network, no clock, no heavy imports."""
+"""Bodies of the upstreams into rows and games: bytes in, rows out, no network, no clock, no heavy
+imports."""

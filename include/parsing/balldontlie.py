@@ -1,4 +1,5 @@
-"""Ball Don't Lie bodies: ``/v1/box_scores`` into player rows and games, ``/v1/games`` into a date's list of games."""
+"""Ball Don't Lie bodies: ``/v1/box_scores`` into player rows and games, ``/v1/games`` into a date's
+list of games."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from include.parsing.names import player_key, tricode
 from include.sources.spec import Column, Game, GameState, Row, Table
 
 _COUNTED = (
-    "fgm", "fga", "fg3m", "fg3a", "ftm", "fta", "oreb", "dreb", "reb", "ast", "stl", "blk", "turnover", "pf", "pts",
+    "fgm", "fga", "fg3m", "fg3a", "ftm", "fta", "oreb", "dreb", "reb", "ast", "stl", "blk",
+    "turnover", "pf", "pts",
 )  # fmt: skip
 _SHARES = ("fg_pct", "fg3_pct", "ft_pct")
 _PLAYER_TEXTS = ("position", "height", "weight", "jersey_number", "college", "country")
@@ -22,7 +24,9 @@ BOX_SCORES = Table(
     name="bdl_box_scores",
     columns=(
         Column("game_date", "DATE", "US/Eastern date of the game"),
-        Column("game_id", "STRING", "Ball Don't Lie's id; YYYYMMDD-AWAY-HOME where the body has none"),
+        Column(
+            "game_id", "STRING", "Ball Don't Lie's id; YYYYMMDD-AWAY-HOME where the body has none"
+        ),
         Column("home_tricode", "STRING"),
         Column("away_tricode", "STRING"),
         Column("player_name", "STRING", "first and last name, as the source writes them"),
@@ -37,7 +41,9 @@ BOX_SCORES = Table(
         Column("period", "INTEGER", "5 and more after overtime"),
         Column("home_score", "INTEGER"),
         Column("away_score", "INTEGER"),
-        Column("minutes", "INTEGER", "whole minutes; 0 for players who are listed but did not play"),
+        Column(
+            "minutes", "INTEGER", "whole minutes; 0 for players who are listed but did not play"
+        ),
         Column("did_not_play", "BOOLEAN", "listed with no minutes and nothing counted"),
         *(Column(name, "INTEGER") for name in _COUNTED),
         Column("plus_minus", "INTEGER", "null in the shape of 2024"),
@@ -54,7 +60,8 @@ FEWEST_PLAYERS = 5
 def rows(body: bytes, day: date) -> Iterator[Row]:
     """One row per listed player of every game in a ``/v1/box_scores`` body, played or not.
 
-    Raises Problem(SCHEMA_DRIFT) where a required field is missing or wrong, also for a game of another date.
+    Raises Problem(SCHEMA_DRIFT) where a required field is missing or wrong, also for a game of
+    another date.
     """
     for game, at in _games(body, day):
         away, home = _team(game, "visitor_team", at), _team(game, "home_team", at)
@@ -73,17 +80,25 @@ def rows(body: bytes, day: date) -> Iterator[Row]:
         }
         for side, team in (("visitor_team", away), ("home_team", home)):
             for player, path in fields.records(game[side], "players", f"{at}.{side}"):
-                yield {**of_game, "team_tricode": team, "is_home": side == "home_team", **_player_row(player, path)}
+                yield {
+                    **of_game,
+                    "team_tricode": team,
+                    "is_home": side == "home_team",
+                    **_player_row(player, path),
+                }
 
 
 def games(body: bytes, day: date) -> Iterator[Game]:
-    """The games of a ``/v1/box_scores`` body. Unplayed ones come with a 200, period 0 and no players [seen 2026-01].
+    """The games of a ``/v1/box_scores`` body. Unplayed ones come with a 200, period 0 and no
+    players [seen 2026-01].
 
-    A final game has a ``problem`` when a side has fewer than five players with minutes or its points do not add up.
+    A final game has a ``problem`` when a side has fewer than five players with minutes or its
+    points do not add up.
     """
     for game, at in _games(body, day):
         sides = [
-            (team, fields.records(game[team], "players", f"{at}.{team}")) for team in ("visitor_team", "home_team")
+            (team, fields.records(game[team], "players", f"{at}.{team}"))
+            for team in ("visitor_team", "home_team")
         ]
         listed = all(players for _, players in sides)
         state = _state(game, at)
@@ -92,12 +107,22 @@ def games(body: bytes, day: date) -> Iterator[Game]:
             # Box scores can come hours after the final whistle (17 % of games at 1 AM Eastern).
             state, problem = GameState.LIVE, "final, but a side has no players yet"
         elif state is GameState.FINAL:
-            problem = "; ".join(filter(None, (_unsound(game, team, players, at) for team, players in sides)))
-        yield _game(game, day, at, state=state, rows=sum(len(players) for _, players in sides), problem=problem)
+            problem = "; ".join(
+                filter(None, (_unsound(game, team, players, at) for team, players in sides))
+            )
+        yield _game(
+            game,
+            day,
+            at,
+            state=state,
+            rows=sum(len(players) for _, players in sides),
+            problem=problem,
+        )
 
 
 def listed_games(body: bytes, day: date) -> Iterator[Game]:
-    """The games of a ``/v1/games?dates[]=`` body (one page): what the source itself says was to be played."""
+    """The games of a ``/v1/games?dates[]=`` body (one page): what the source itself says was to be
+    played."""
     for game, at in _games(body, day):
         yield _game(game, day, at, state=_state(game, at))
 
@@ -110,7 +135,9 @@ def _games(body: bytes, day: date) -> Iterator[tuple[Json, str]]:
         yield game, at
 
 
-def _game(game: Json, day: date, at: str, *, state: GameState, rows: int = 0, problem: str = "") -> Game:
+def _game(
+    game: Json, day: date, at: str, *, state: GameState, rows: int = 0, problem: str = ""
+) -> Game:
     away, home = _team(game, "visitor_team", at), _team(game, "home_team", at)
     tip_off = _tip_off(game, at)
     return Game(
@@ -165,7 +192,11 @@ def _tip_off(game: Json, at: str) -> datetime | None:
 
 def _minutes(player: Json, at: str) -> int:
     """``"28"``, ``"05"`` and ``"28:31"`` are whole minutes; null and ``""`` are 0."""
-    value = fields.text_or_none(player, "min", at) if "min" in player else fields.text(player, "min", at)
+    value = (
+        fields.text_or_none(player, "min", at)
+        if "min" in player
+        else fields.text(player, "min", at)
+    )
     try:
         return int((value or "0").partition(":")[0])
     except ValueError as error:

@@ -1,4 +1,5 @@
-"""BigDataBall: the Drive listing of a date into one download per game, and a game's CSV into plays."""
+"""BigDataBall: the Drive listing of a date into one download per game, and a game's CSV into
+plays."""
 
 from __future__ import annotations
 
@@ -27,13 +28,19 @@ _PLAY: tuple[tuple[str, ColumnType], ...] = (
     ("home_score", "INTEGER"),
     *((name, "STRING") for name in ("remaining_time", "elapsed", "play_length")),
     ("play_id", "INTEGER"),
-    *((name, "STRING") for name in ("team", "event_type", "assist", "away", "home", "block", "entered", "left")),
+    *(
+        (name, "STRING")
+        for name in ("team", "event_type", "assist", "away", "home", "block", "entered", "left")
+    ),
     ("num", "INTEGER"),
     ("opponent", "STRING"),
     ("outof", "INTEGER"),
     ("points", "INTEGER"),
     *((name, "STRING") for name in ("possession", "reason", "result", "steal", "type")),
-    *((name, "DOUBLE") for name in ("shot_distance", "original_x", "original_y", "converted_x", "converted_y")),
+    *(
+        (name, "DOUBLE")
+        for name in ("shot_distance", "original_x", "original_y", "converted_x", "converted_y")
+    ),
     ("description", "STRING"),
 )
 _DOCS = {
@@ -68,8 +75,9 @@ _FILE_NAME = re.compile(r"\[(\d{4}-\d\d-\d\d)\]-(\d{10})-([A-Z]{2,4})@([A-Z]{2,4
 
 
 def items(listing: Listing) -> list[Item]:
-    """One download per game file of exactly this date; Drive's ``name contains`` matches prefixes, so it is looked at
-    again. ``...combined-stats.csv`` is no game. Of a file that was uploaded twice the newest counts.
+    """One download per game file of exactly this date; Drive's ``name contains`` matches prefixes,
+    so it is looked at again. ``...combined-stats.csv`` is no game. Of a file that was uploaded
+    twice the newest counts.
 
     Values: ``file_id``.
     """
@@ -82,7 +90,10 @@ def items(listing: Listing) -> list[Item]:
             version = (fields.text(file, "modifiedTime", at), fields.text(file, "id", at))
             game = f"{name[2]}-{_team(name[3])}-{_team(name[4])}"
             newest[game] = max(version, newest.get(game, version))
-    return [Item(name=game, values={"file_id": file_id}) for game, (_, file_id) in sorted(newest.items())]
+    return [
+        Item(name=game, values={"file_id": file_id})
+        for game, (_, file_id) in sorted(newest.items())
+    ]
 
 
 def rows(body: bytes, day: date) -> Iterator[Row]:
@@ -103,14 +114,18 @@ def rows(body: bytes, day: date) -> Iterator[Row]:
 
 
 def games(body: bytes, day: date) -> Iterator[Game]:
-    """The file's one game: final if its last play ends the fourth period or a later one, and not tied.
+    """The file's one game: final if its last play ends the fourth period or a later one, and not
+    tied.
 
-    A ``problem`` says where the plays of any other file end, or which team's points do not add up to the last score.
+    A ``problem`` says where the plays of any other file end, or which team's points do not add up
+    to the last score.
     """
     plays = _plays(body, day)
     away, home = _sides(plays)
     last, at = plays[-1]
-    period, away_score, home_score = (_whole(last, name, at) for name in ("period", "away_score", "home_score"))
+    period, away_score, home_score = (
+        _whole(last, name, at) for name in ("period", "away_score", "home_score")
+    )
     points: Counter[str] = Counter()
     for play, path in plays:
         if play["points"]:
@@ -119,7 +134,10 @@ def games(body: bytes, day: date) -> Iterator[Game]:
     added, score = (points[away], points[home]), (away_score, home_score)
     problem = ""
     if not final:
-        problem = f"plays end in period {period} with {last['remaining_time']} left, at {away_score}:{home_score}"
+        problem = (
+            f"plays end in period {period} with {last['remaining_time']} left, at"
+            f" {away_score}:{home_score}"
+        )
     elif added != score:
         problem = f"plays make {added[0]}:{added[1]}, the score is {score[0]}:{score[1]}"
     yield Game(
@@ -155,7 +173,8 @@ def _plays(body: bytes, day: date) -> list[tuple[dict[str, str], str]]:
 
 
 def _sides(plays: list[tuple[dict[str, str], str]]) -> tuple[str, str]:
-    """(away, home): the file names no teams, but plays name a team and a player, and the lineups say whose he is."""
+    """(away, home): the file names no teams, but plays name a team and a player, and the lineups
+    say whose he is."""
     away: Counter[str] = Counter()
     home: Counter[str] = Counter()
     for play, _ in plays:
@@ -206,7 +225,10 @@ def _double(play: dict[str, str], column: str, at: str) -> float:
     return value
 
 
-_READERS: dict[ColumnType, Callable[[dict[str, str], str, str], Any]] = {"INTEGER": _whole, "DOUBLE": _double}
+_READERS: dict[ColumnType, Callable[[dict[str, str], str, str], Any]] = {
+    "INTEGER": _whole,
+    "DOUBLE": _double,
+}
 
 
 def _value(play: dict[str, str], column: str, kind: ColumnType, at: str) -> Any:

@@ -1,4 +1,5 @@
-"""Reads required fields out of decoded bodies; a missing or mistyped one is a SCHEMA_DRIFT that names its path."""
+"""Reads required fields out of decoded bodies; a missing or mistyped one is a SCHEMA_DRIFT that
+names its path."""
 
 from __future__ import annotations
 
@@ -13,7 +14,10 @@ from include.errors import ErrorClass, Problem
 from include.sources.spec import Column, ColumnType
 
 _MISSING = object()
-_REPAIR = "the upstream changed its format: compare the raw object with the parser and adapt it, then reprocess"
+_REPAIR = (
+    "the upstream changed its format: compare the raw object with the parser and adapt it, then"
+    " reprocess"
+)
 
 Json = Mapping[str, Any]
 
@@ -21,7 +25,9 @@ Json = Mapping[str, Any]
 def drift(path: str, wanted: str, value: object = _MISSING) -> Problem:
     """The problem to raise for one field: where it is, what was wanted, what type came instead."""
     found = "is missing" if value is _MISSING else f"is {type(value).__name__}"
-    return Problem(error_class=ErrorClass.SCHEMA_DRIFT, message=f"{path} {found}, wanted {wanted}; {_REPAIR}")
+    return Problem(
+        error_class=ErrorClass.SCHEMA_DRIFT, message=f"{path} {found}, wanted {wanted}; {_REPAIR}"
+    )
 
 
 def wrong(path: str, complaint: str) -> Problem:
@@ -34,7 +40,9 @@ def decoded(body: bytes) -> Json:
     try:
         value = json.loads(body)
     except ValueError as error:
-        raise wrong("body", f"is no JSON ({type(error).__name__} after {len(body)} bytes)") from error
+        raise wrong(
+            "body", f"is no JSON ({type(error).__name__} after {len(body)} bytes)"
+        ) from error
     if type(value) is not dict:
         raise drift("body", "an object", value)
     return value
@@ -72,7 +80,9 @@ def text(parent: Json, key: str, at: str) -> str:
 
 def text_or_none(parent: Json, key: str, at: str) -> str | None:
     """Missing, null and empty text are all None."""
-    return (_take(parent, key, at, "text or null", (str, type(None))) if key in parent else None) or None
+    return (
+        _take(parent, key, at, "text or null", (str, type(None))) if key in parent else None
+    ) or None
 
 
 def flag(parent: Json, key: str, at: str) -> bool:
@@ -123,7 +133,8 @@ def calendar_day(value: str, path: str) -> date:
 
 @dataclass(frozen=True)
 class Field:
-    """A column that is one field of the source's object, as it is. Only required ones may not be missing or null."""
+    """A column that is one field of the source's object, as it is. Only required ones may not be
+    missing or null."""
 
     key: str
     column: Column
@@ -161,6 +172,8 @@ _OPTIONAL: dict[ColumnType, Callable[[Json, str, str], Any]] = {
 def read(parent: Json, at: str, of: Iterable[Field]) -> dict[str, Any]:
     """The values of the fields by column name."""
     return {
-        field.column.name: (_REQUIRED if field.required else _OPTIONAL)[field.column.type](parent, field.key, at)
+        field.column.name: (_REQUIRED if field.required else _OPTIONAL)[field.column.type](
+            parent, field.key, at
+        )
         for field in of
     }

@@ -6,12 +6,15 @@ import re
 import unicodedata
 
 # Letters that NFKD leaves whole: they are no letter plus a mark.
-_LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ß": "ss", "æ": "ae", "œ": "oe", "ı": "i"})
+_LETTERS = str.maketrans(
+    {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ß": "ss", "æ": "ae", "œ": "oe", "ı": "i"}
+)
 _SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv"})
 _JOINED = re.compile(r"['’‘`.]")
 _APART = re.compile(r"[^a-z0-9]+")
 
-# One man, two first names: the sources' other name for him -> the one that NBA.com uses. Folding cannot know these.
+# One man, two first names: the sources' other name for him -> the one that NBA.com uses. Folding
+# cannot know these.
 _ALSO_CALLED = {
     "airious bailey": "ace bailey",
     "alexandre sarr": "alex sarr",
@@ -77,15 +80,18 @@ _ALIASES = {
     "wsh": "WAS",
 }
 _TRICODE_BY_NAME = (
-    {code.lower(): code for code in _TEAMS} | {name.lower(): code for code, name in _TEAMS.items()} | _ALIASES
+    {code.lower(): code for code in _TEAMS}
+    | {name.lower(): code for code, name in _TEAMS.items()}
+    | _ALIASES
 )
 
 
 def player_key(name: str) -> str:
     """The name as every source agrees on it: ``Nolan Traoré Jr.`` -> ``nolan traore``.
 
-    Marks are folded (the letter stays), apostrophes and dots vanish, other punctuation and spaces become one space,
-    and a generational suffix is dropped unless nothing else is left. A few known second names become the first.
+    Marks are folded (the letter stays), apostrophes and dots vanish, other punctuation and spaces
+    become one space, and a generational suffix is dropped unless nothing else is left. A few known
+    second names become the first.
     """
     folded = unicodedata.normalize("NFKD", name.casefold().translate(_LETTERS))
     plain = "".join(c for c in folded if not unicodedata.combining(c))
@@ -97,5 +103,6 @@ def player_key(name: str) -> str:
 
 
 def tricode(team: str) -> str | None:
-    """The NBA's three letters for a full name or an abbreviation; None for whoever is no NBA team."""
+    """The NBA's three letters for a full name or an abbreviation; None for whoever is no NBA
+    team."""
     return _TRICODE_BY_NAME.get(" ".join(team.lower().split()))

@@ -1,4 +1,5 @@
-"""The Odds API's history: event lists into requests before tip-off, with their cost; odds into props and lines."""
+"""The Odds API's history: event lists into requests before tip-off, with their cost; odds into
+props and lines."""
 
 from __future__ import annotations
 
@@ -35,7 +36,11 @@ _OFFER = (
     Column("snapshot_at", "TIMESTAMP", "when the source took the snapshot, UTC"),
     Column("commence_time", "TIMESTAMP", "tip-off as known at the snapshot, UTC"),
     Column("last_update", "TIMESTAMP", "of the market at the bookmaker, UTC"),
-    Column("minutes_before_tip", "INTEGER", "whole minutes left at the snapshot; negative once the game runs"),
+    Column(
+        "minutes_before_tip",
+        "INTEGER",
+        "whole minutes left at the snapshot; negative once the game runs",
+    ),
 )
 
 PLAYER_PROPS = Table(
@@ -65,20 +70,26 @@ class _Event:
 
 
 def event_games(body: bytes, day: date) -> Iterator[Game]:
-    """The date's games in an events body, which lists future days and running games too; postponed ones stay in it.
+    """The date's games in an events body, which lists future days and running games too; postponed
+    ones stay in it.
 
-    ``extra`` holds ``commence_time`` (ISO, UTC). Events of other teams than the NBA's thirty (All-Star) are left out.
+    ``extra`` holds ``commence_time`` (ISO, UTC). Events of other teams than the NBA's thirty
+    (All-Star) are left out.
     """
     return (event.game for event in _events(_data(fields.decoded(body)), day))
 
 
 def odds_cost(params: Mapping[str, str]) -> int:
-    """The most credits that a request for historical odds with these parameters can cost, of one event or of all.
+    """The most credits that a request for historical odds with these parameters can cost, of one
+    event or of all.
 
-    10 for every market and region; ten bookmakers, where they are named, count as one region and replace the regions
-    (the provider's documentation). Fewer are billed of one event that lacks a market, and none for an empty answer.
+    10 for every market and region; ten bookmakers, where they are named, count as one region and
+    replace the regions (the provider's documentation). Fewer are billed of one event that lacks a
+    market, and none for an empty answer.
     """
-    markets, regions, bookmakers = (_listed(params.get(name, "")) for name in ("markets", "regions", "bookmakers"))
+    markets, regions, bookmakers = (
+        _listed(params.get(name, "")) for name in ("markets", "regions", "bookmakers")
+    )
     return 10 * max(1, markets) * (-(-bookmakers // 10) or max(1, regions))
 
 
@@ -87,16 +98,19 @@ def _listed(value: str) -> int:
 
 
 def before_tip_off(minutes: int) -> Callable[[Listing], list[Item]]:
-    """Items for event odds ``minutes`` before each tip-off: one of the date's events each, in an events listing.
+    """Items for event odds ``minutes`` before each tip-off: one of the date's events each, in an
+    events listing.
 
-    Values: ``event_id`` and ``snapshot``, an ISO time on the source's 5-minute grid and strictly before tip-off. Where
-    the date's games are known, other events (postponed, preseason) are not asked for, since each costs credits.
+    Values: ``event_id`` and ``snapshot``, an ISO time on the source's 5-minute grid and strictly
+    before tip-off. Where the date's games are known, other events (postponed, preseason) are not
+    asked for, since each costs credits.
     """
     return partial(_event_items, minutes=minutes)
 
 
 def before_first_tip_off(minutes: int) -> Callable[[Listing], list[Item]]:
-    """One item for a date's featured odds, ``minutes`` before its first tip-off: one snapshot holds every game.
+    """One item for a date's featured odds, ``minutes`` before its first tip-off: one snapshot holds
+    every game.
 
     Values: ``snapshot``, as in ``before_tip_off``. No games, no item.
     """
@@ -109,7 +123,9 @@ def _first_item(listing: Listing, minutes: int) -> list[Item]:
 
 
 def _event_items(listing: Listing, minutes: int) -> list[Item]:
-    games = {game.game_id: game for body in listing.bodies for game in event_games(body, listing.day)}
+    games = {
+        game.game_id: game for body in listing.bodies for game in event_games(body, listing.day)
+    }
     due = None
     if listing.expected is not None:
         due = {game for game in listing.expected if game.state is not GameState.POSTPONED}
@@ -121,7 +137,10 @@ def _event_items(listing: Listing, minutes: int) -> list[Item]:
         if snapshot < PLAYER_MARKETS_SINCE:
             raise Problem(
                 error_class=ErrorClass.NOT_FOUND,
-                message=f"no player market is kept from before {PLAYER_MARKETS_SINCE:%Y-%m-%d}: start the range there",
+                message=(
+                    f"no player market is kept from before {PLAYER_MARKETS_SINCE:%Y-%m-%d}: start"
+                    " the range there"
+                ),
                 day=listing.day,
             )
         values = {"event_id": event_id, "snapshot": f"{snapshot:%Y-%m-%dT%H:%M:%SZ}"}
@@ -130,9 +149,11 @@ def _event_items(listing: Listing, minutes: int) -> list[Item]:
 
 
 def snapshot_before(commence_time: datetime, minutes: int) -> datetime:
-    """The last moment of the 5-minute grid that is at least ``minutes``, and never 0 seconds, before tip-off.
+    """The last moment of the 5-minute grid that is at least ``minutes``, and never 0 seconds,
+    before tip-off.
 
-    Asked for 12:00:00Z, the source answers with the snapshot of 11:55:38Z: at or before, never after.
+    Asked for 12:00:00Z, the source answers with the snapshot of 11:55:38Z: at or before, never
+    after.
     """
     latest = commence_time - max(timedelta(minutes=minutes), timedelta(microseconds=1))
     epoch = datetime(2000, 1, 1, tzinfo=UTC)
@@ -145,13 +166,15 @@ def prop_rows(body: bytes, day: date) -> Iterator[Row]:
 
 
 def prop_games(body: bytes, day: date) -> Iterator[Game]:
-    """The event's game, LISTED; with a ``problem`` where nobody offers a line or the snapshot is not before tip-off."""
+    """The event's game, LISTED; with a ``problem`` where nobody offers a line or the snapshot is
+    not before tip-off."""
     envelope = _envelope(body)
     return _offered(envelope, day, _prop_rows(envelope, day))
 
 
 def line_rows(body: bytes, day: date) -> Iterator[Row]:
-    """One row per bookmaker, market and side of the date's games; a featured odds body lists other days too."""
+    """One row per bookmaker, market and side of the date's games; a featured odds body lists other
+    days too."""
     return _line_rows(_envelope(body), day)
 
 
@@ -165,7 +188,12 @@ def _prop_rows(envelope: _Envelope, day: date) -> Iterator[Row]:
     seen = set()
     for common, outcome, at, _ in _outcomes(envelope, day):
         name = fields.text(outcome, "description", at)
-        row = {**common, "player_name": name, "player_key": player_key(name), "side": fields.text(outcome, "name", at)}
+        row = {
+            **common,
+            "player_name": name,
+            "player_key": player_key(name),
+            "side": fields.text(outcome, "name", at),
+        }
         key = tuple(row[column] for column in PLAYER_PROPS.key)
         # A bookmaker can list one bet twice; the first one counts.
         if key not in seen:
@@ -206,7 +234,9 @@ def _data(envelope: Json) -> list[tuple[Json, str]]:
 
 def _events(data: Iterable[tuple[Json, str]], day: date) -> Iterator[_Event]:
     for event, at in data:
-        commence_time = fields.moment(fields.text(event, "commence_time", at), f"{at}.commence_time")
+        commence_time = fields.moment(
+            fields.text(event, "commence_time", at), f"{at}.commence_time"
+        )
         teams = [tricode(fields.text(event, key, at)) for key in ("away_team", "home_team")]
         event_id = fields.text(event, "id", at)
         if not _EVENT_ID.fullmatch(event_id):
@@ -224,7 +254,9 @@ def _events(data: Iterable[tuple[Json, str]], day: date) -> Iterator[_Event]:
             yield _Event(game=game, commence_time=commence_time, source=event, path=at)
 
 
-def _outcomes(envelope: _Envelope, day: date) -> Iterator[tuple[dict[str, object], Json, str, Game]]:
+def _outcomes(
+    envelope: _Envelope, day: date
+) -> Iterator[tuple[dict[str, object], Json, str, Game]]:
     for event in _events(envelope.data, day):
         left = (event.commence_time - envelope.snapshot_at) // timedelta(minutes=1)
         of_game = {
@@ -244,10 +276,17 @@ def _outcomes(envelope: _Envelope, day: date) -> Iterator[tuple[dict[str, object
                     **of_game,
                     "bookmaker": name,
                     "market": fields.text(market, "key", at_market),
-                    "last_update": None if updated is None else fields.moment(updated, f"{at_market}.last_update"),
+                    "last_update": (
+                        None
+                        if updated is None
+                        else fields.moment(updated, f"{at_market}.last_update")
+                    ),
                 }
                 for outcome, at in fields.records(market, "outcomes", at_market):
-                    line, price = fields.number_or_none(outcome, "point", at), fields.number(outcome, "price", at)
+                    line, price = (
+                        fields.number_or_none(outcome, "point", at),
+                        fields.number(outcome, "price", at),
+                    )
                     yield {**of_market, "line": line, "price": price}, outcome, at, event.game
 
 

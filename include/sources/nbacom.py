@@ -2,7 +2,8 @@
 
 from include.sources.spec import Host, Window
 
-# Sent by every browser; without them stats.nba.com hangs and cdn.nba.com answers 403 (reported by several clients).
+# Sent by every browser; without them stats.nba.com hangs and cdn.nba.com answers 403 (reported by
+# several clients).
 _BROWSER = {
     "User-Agent": (
         "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)"
@@ -18,6 +19,10 @@ _BROWSER = {
 _SAFE = (Window(limit=100, seconds=60),)
 
 STATS = Host(
-    connection="nba_stats", base_url="https://stats.nba.com", headers=_BROWSER, windows=_SAFE, seconds_per_request=1.0
+    connection="nba_stats",
+    base_url="https://stats.nba.com",
+    headers=_BROWSER,
+    windows=_SAFE,
+    seconds_per_request=1.0,
 )
 CDN = Host(connection="nba_cdn", base_url="https://cdn.nba.com", headers=_BROWSER, windows=_SAFE)

@@ -1,4 +1,5 @@
-"""The declarative vocabulary of a source: what is asked, how often, what comes of it. Values only, no behaviour."""
+"""The declarative vocabulary of a source: what is asked, how often, what comes of it. Values only,
+no behaviour."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ class Column:
 class Table:
     """A table partitioned by ``game_date``. ``key`` is unique in a partition and is its sort order.
 
-    ``columns`` excludes ``source_file``, which the loader appends as the last STRING column of every table.
+    ``columns`` excludes ``source_file``, which the loader appends as the last STRING column of
+    every table.
     """
 
     dataset: str = "raw"
@@ -40,8 +42,8 @@ class Table:
 class GameState(StrEnum):
     """FINAL games count as data; UNPLAYED and LIVE ones do not; POSTPONED ones are not expected.
 
-    LISTED ones are data of a body that is no proof of play (a bookmaker's offer, a preseason game in the schedule):
-    they count where the game was expected and say nothing where it was not.
+    LISTED ones are data of a body that is no proof of play (a bookmaker's offer, a preseason game
+    in the schedule): they count where the game was expected and say nothing where it was not.
     """
 
     FINAL = "final"
@@ -53,10 +55,12 @@ class GameState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Game:
-    """One game of one US/Eastern date. Equal across sources on (day, away, home); ids differ, so they don't count.
+    """One game of one US/Eastern date. Equal across sources on (day, away, home); ids differ, so
+    they don't count.
 
-    ``rows`` is how many rows the body holds for it (0 where the body is a listing).
-    ``problem`` names what is wrong with its rows (too few players, points that do not add up); empty when sound.
+    ``rows`` is how many rows the body holds for it (0 where the body is a listing). ``problem``
+    names what is wrong with its rows (too few players, points that do not add up); empty when
+    sound.
     """
 
     day: date
@@ -67,7 +71,8 @@ class Game:
     rows: int = field(default=0, compare=False)
     problem: str = field(default="", compare=False)
     extra: Mapping[str, str] = field(default_factory=dict, compare=False)
-    """What a later request needs to know of the game, by source (``commence_time``, ``season_type``)."""
+    """What a later request needs to know of the game, by source (``commence_time``,
+    ``season_type``)."""
 
     def __str__(self) -> str:
         return f"{self.away}@{self.home}"
@@ -83,9 +88,11 @@ class Window:
 
 @dataclass(frozen=True, kw_only=True)
 class Credits:
-    """A paid allowance: ``monthly`` credits, reset on the 1st (UTC), of which ``live_reserve`` is for live runs.
+    """A paid allowance: ``monthly`` credits, reset on the 1st (UTC), of which ``live_reserve`` is
+    for live runs.
 
-    With ``spread`` backfills get what is left in equal daily shares; without it they may use it up at once.
+    With ``spread`` backfills get what is left in equal daily shares; without it they may use it up
+    at once.
     """
 
     monthly: int
@@ -102,7 +109,8 @@ class HeaderKey:
 
 @dataclass(frozen=True, kw_only=True)
 class QueryKey:
-    """The connection's password goes into this query parameter; URLs are redacted wherever they are written."""
+    """The connection's password goes into this query parameter; URLs are redacted wherever they are
+    written."""
 
     name: str
 
@@ -116,7 +124,8 @@ class ServiceAccount:
 
 @dataclass(frozen=True, kw_only=True)
 class Cursor:
-    """Pagination: the value at ``path`` (dotted) goes into ``param``; a missing or null value ends it."""
+    """Pagination: the value at ``path`` (dotted) goes into ``param``; a missing or null value ends
+    it."""
 
     path: str
     param: str
@@ -124,10 +133,11 @@ class Cursor:
 
 @dataclass(frozen=True, kw_only=True)
 class Get:
-    """One GET. ``{name}`` in path or params is filled from the item's values; ``{day}`` is always there.
+    """One GET. ``{name}`` in path or params is filled from the item's values; ``{day}`` is always
+    there.
 
-    ``connection`` overrides the source's own where an endpoint lives on another host.
-    ``cost`` gives the credits that the request can cost at most, from its filled-in parameters (None: free).
+    ``connection`` overrides the source's own where an endpoint lives on another host. ``cost``
+    gives the credits that the request can cost at most, from its filled-in parameters (None: free).
     ``accept`` is what a sound body is: anything else (an HTML page) is ``blocked``.
     """
 
@@ -141,7 +151,8 @@ class Get:
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """One request of an endpoint's day. ``name`` is a file-name-safe id of the raw object; ``values`` fill the Get."""
+    """One request of an endpoint's day. ``name`` is a file-name-safe id of the raw object;
+    ``values`` fill the Get."""
 
     name: str
     values: Mapping[str, str] = field(default_factory=dict)
@@ -149,7 +160,8 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """What is known before the items are asked for: the schedule's games (None: not known) and the listing's bodies."""
+    """What is known before the items are asked for: the schedule's games (None: not known) and the
+    listing's bodies."""
 
     day: date
     expected: Sequence[Game] | None
@@ -168,7 +180,8 @@ def no_rows(body: bytes, day: date) -> Iterator[Row]:
 
 @dataclass(frozen=True, kw_only=True)
 class Truth:
-    """The source's own list of a date's games, which counts where the schedule table does not have the date.
+    """The source's own list of a date's games, which counts where the schedule table does not have
+    the date.
 
     Without ``request`` it is in the endpoint's listing, so that nothing is asked (and paid) twice.
     """
@@ -181,14 +194,14 @@ class Truth:
 class Endpoint:
     """One table's worth of requests per date.
 
-    ``rows``: body -> rows of ``table`` for the date (pure; raises Problem(SCHEMA_DRIFT) on a body it does not know).
-    ``games``: body -> the games whose data is in it, each with its state (pure); counted against what is expected.
-    ``available_after``: US/Eastern wall clock on the day after ``day`` from which the data can be final.
-    ``late_after``: until then an incomplete day is asked again; after it, it has failed.
-    ``is_schedule``: the games that its bodies list are themselves the truth of what is expected.
-    ``per_game``: ``items`` are one a game and not one a date; plans count on it.
-    ``shared``: the name of the dates that one body serves (a season); it is then fetched once for all of them, and
-    again for a date that was not final when it was fetched.
+    ``rows``: body -> rows of ``table`` for the date (pure; raises Problem(SCHEMA_DRIFT) on a body
+    it does not know). ``games``: body -> the games whose data is in it, each with its state (pure);
+    counted against what is expected. ``available_after``: US/Eastern wall clock on the day after
+    ``day`` from which the data can be final. ``late_after``: until then an incomplete day is asked
+    again; after it, it has failed. ``is_schedule``: the games that its bodies list are themselves
+    the truth of what is expected. ``per_game``: ``items`` are one a game and not one a date; plans
+    count on it. ``shared``: the name of the dates that one body serves (a season); it is then
+    fetched once for all of them, and again for a date that was not final when it was fetched.
     """
 
     name: str
@@ -210,9 +223,10 @@ class Endpoint:
 class Host:
     """One upstream host: the one declaration from which its Airflow pool and its limiter both come.
 
-    ``connection`` names the Airflow connection and the pool, ``concurrency`` sizes the pool, ``windows`` bound the
-    requests, ``headers`` go with every request, ``seconds_per_request`` is the measured median latency that plans
-    start from. Two sources on one host share this value, and with it the limit.
+    ``connection`` names the Airflow connection and the pool, ``concurrency`` sizes the pool,
+    ``windows`` bound the requests, ``headers`` go with every request, ``seconds_per_request`` is
+    the measured median latency that plans start from. Two sources on one host share this value, and
+    with it the limit.
     """
 
     connection: str
@@ -227,7 +241,8 @@ class Host:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A DAG's worth of endpoints. The first host is the one that a Get without ``connection`` goes to.
+    """A DAG's worth of endpoints. The first host is the one that a Get without ``connection`` goes
+    to.
 
     ``live_since`` is the first US/Eastern game date that live runs catch up from.
     """
@@ -249,4 +264,7 @@ class Source:
         for endpoint in self.endpoints:
             if endpoint.name == name:
                 return endpoint
-        raise KeyError(f"{self.dag_id} has no endpoint {name!r}: it has {', '.join(e.name for e in self.endpoints)}")
+        raise KeyError(
+            f"{self.dag_id} has no endpoint {name!r}: it has"
+            f" {', '.join(e.name for e in self.endpoints)}"
+        )

@@ -1,4 +1,5 @@
-"""The three steps of a date, as functions of their arguments: scrape to raw, load to the warehouse, audit the count."""
+"""The three steps of a date, as functions of their arguments: scrape to raw, load to the warehouse,
+audit the count."""
 
 from __future__ import annotations
 
@@ -9,7 +10,15 @@ from datetime import UTC, date, datetime
 
 from include.checks.completeness import Count, count
 from include.checks.drift import Drift, corrections
-from include.checks.rows import differ, games_of, incomplete, loaded_per_game, outdated, rows_per_game, stray_files
+from include.checks.rows import (
+    differ,
+    games_of,
+    incomplete,
+    loaded_per_game,
+    outdated,
+    rows_per_game,
+    stray_files,
+)
 from include.errors import ErrorClass, Problem
 from include.failpoints import reach
 from include.http.client import Client, Upstream
@@ -71,7 +80,8 @@ def late_at(endpoint: Endpoint, day: date) -> datetime:
 
 
 def expected_games(stores: Stores, day: date) -> tuple[Game, ...] | None:
-    """The games that the schedule table expects on the date; None while it does not have the date."""
+    """The games that the schedule table expects on the date; None while it does not have the
+    date."""
     from include.checks.schedule import scheduled_games
 
     return scheduled_games(stores.warehouse, day)
@@ -86,11 +96,12 @@ def scrape(
     *,
     refetch: datetime | None = None,
 ) -> Scraped:
-    """Fetches what the raw layer lacks of the date and writes its manifest, whose outcome is the counted truth.
+    """Fetches what the raw layer lacks of the date and writes its manifest, whose outcome is the
+    counted truth.
 
-    A date that is complete in raw costs no request, unless fresh bodies were ordered at the moment ``refetch`` and it
-    has not been fetched since. A body whose game is final is not asked for again after a crash. Raises Problem; bodies
-    that had arrived by then stay and are reused.
+    A date that is complete in raw costs no request, unless fresh bodies were ordered at the moment
+    ``refetch`` and it has not been fetched since. A body whose game is final is not asked for again
+    after a crash. Raises Problem; bodies that had arrived by then stay and are reused.
     """
     known = raw.read_manifest(stores.raw, partition)
     renewed = progress(stores.raw, partition, refetch) if refetch else None
@@ -100,7 +111,13 @@ def scrape(
         renewed = _asking_again(endpoint, renewed)
 
     expected: Iterable[Game] | None = _scheduled(endpoint, partition, stores)
-    expected_from = "schedule" if expected is not None or endpoint.is_schedule else "listing" if endpoint.truth else ""
+    expected_from = (
+        "schedule"
+        if expected is not None or endpoint.is_schedule
+        else "listing"
+        if endpoint.truth
+        else ""
+    )
     there = renewed.objects if renewed else reuse.stored_of(endpoint, partition, stores.raw)
     unfinished = known is None or renewed is not None
     if endpoint.shared:
@@ -110,7 +127,9 @@ def scrape(
         stored = reuse.of_group(endpoint, partition, stores.raw, since=fresh)
     else:
         named = {each.path for each in known.objects} if known and not renewed else ()
-        stored = reuse.of_date(endpoint, partition, there, stores.raw, unfinished=unfinished, named=named)
+        stored = reuse.of_date(
+            endpoint, partition, there, stores.raw, unfinished=unfinished, named=named
+        )
     listing = reuse.listing(endpoint, partition, there, stores.raw, expected, unfinished=unfinished)
     listed: list[Game] = []
     present: list[Game] = []
@@ -129,7 +148,9 @@ def scrape(
 
     reach("before fetch")
     given = {"have": have, "listing": listing[1] if listing else None}
-    for got in fetch(endpoint, source, partition.day, expected, wire.client, wire.upstreams, **given):
+    for got in fetch(
+        endpoint, source, partition.day, expected, wire.client, wire.upstreams, **given
+    ):
         reach("after fetch")
         requests, credits = requests + got.requests, credits + got.credits
         get = endpoint.request if got.role == "data" else None
@@ -157,8 +178,16 @@ def scrape(
     if endpoint.is_schedule:
         expected = present
     if endpoint.shared and requests:
-        shared.remember(stores.raw, partition.dag_id, partition.endpoint, endpoint.shared(partition.day), objects)
-    manifest = _manifest(partition, count(expected, present), expected_from, objects, requests, credits)
+        shared.remember(
+            stores.raw,
+            partition.dag_id,
+            partition.endpoint,
+            endpoint.shared(partition.day),
+            objects,
+        )
+    manifest = _manifest(
+        partition, count(expected, present), expected_from, objects, requests, credits
+    )
     if known and _says_the_same(known, manifest):
         manifest = known
     else:
@@ -166,7 +195,11 @@ def scrape(
         raw.write_manifest(stores.raw, partition, manifest)
         reach("after manifest")
     if renewed:
-        note(stores.raw, partition, replace(renewed, done=True) if manifest.done else _asking_again(endpoint, renewed))
+        note(
+            stores.raw,
+            partition,
+            replace(renewed, done=True) if manifest.done else _asking_again(endpoint, renewed),
+        )
     return Scraped(manifest=manifest, requests=requests, credits=credits)
 
 
@@ -181,7 +214,8 @@ def _truth_role(endpoint: Endpoint) -> str:
 
 
 def _says_the_same(known: raw.Manifest, new: raw.Manifest) -> bool:
-    """Whether a date that was whole is so still, by the same bodies: its manifest keeps what the first fetch cost."""
+    """Whether a date that was whole is so still, by the same bodies: its manifest keeps what the
+    first fetch cost."""
     same_bodies = [o.sha256 for o in known.objects] == [o.sha256 for o in new.objects]
     return known.done and known.outcome == new.outcome and same_bodies
 
@@ -212,13 +246,18 @@ def _manifest(
 
 
 def load(
-    endpoint: Endpoint, partition: Partition, stores: Stores, *, corrected: Callable[[Drift], None] | None = None
+    endpoint: Endpoint,
+    partition: Partition,
+    stores: Stores,
+    *,
+    corrected: Callable[[Drift], None] | None = None,
 ) -> Loaded:
     """Replaces the date's rows by those of the manifest's bodies. Makes no request.
 
-    ``corrected`` is told what the upstream has changed since the rows that are replaced, if anything, before they are
-    replaced: afterwards a process that is killed could not find out again.
-    Raises Problem(STORAGE) without a complete manifest: a partial day never replaces a whole one.
+    ``corrected`` is told what the upstream has changed since the rows that are replaced, if
+    anything, before they are replaced: afterwards a process that is killed could not find out
+    again. Raises Problem(STORAGE) without a complete manifest: a partial day never replaces a whole
+    one.
     """
     reach("before load")
     rows: Iterable[Row] = _rows(endpoint, partition, _done(partition, stores), stores)
@@ -233,7 +272,8 @@ def load(
 
 
 def _drift(endpoint: Endpoint, partition: Partition, stores: Stores, rows: Sequence[Row]) -> Drift:
-    """What differs from the loaded rows; those are read as a whole only where they come from other bodies."""
+    """What differs from the loaded rows; those are read as a whole only where they come from other
+    bodies."""
     read, day, table = stores.warehouse.rows, partition.day, endpoint.table
     try:
         files = read(table, day, [SOURCE_FILE.name])
@@ -268,27 +308,35 @@ def _done(partition: Partition, stores: Stores) -> raw.Manifest:
     return manifest
 
 
-def _rows(endpoint: Endpoint, partition: Partition, manifest: raw.Manifest, stores: Stores) -> Iterator[Row]:
+def _rows(
+    endpoint: Endpoint, partition: Partition, manifest: raw.Manifest, stores: Stores
+) -> Iterator[Row]:
     for item in manifest.data():
         for row in endpoint.rows(raw.get_body(stores.raw, item), partition.day):
             yield {**row, SOURCE_FILE.name: item.path}
 
 
 def audit(
-    endpoint: Endpoint, partition: Partition, stores: Stores, *, corrected: Callable[[Drift], None] | None = None
+    endpoint: Endpoint,
+    partition: Partition,
+    stores: Stores,
+    *,
+    corrected: Callable[[Drift], None] | None = None,
 ) -> Audited:
     """Counts the warehouse against raw and schedule, game by game.
 
-    Rows that are not raw's (a lost or torn partition, bodies that were fetched and not loaded) are loaded once more;
-    ``corrected`` is as for ``load``. Raises Problem(INCOMPLETE) when the
-    counts still differ, or when the schedule has since learnt of games that raw does not have.
+    Rows that are not raw's (a lost or torn partition, bodies that were fetched and not loaded) are
+    loaded once more; ``corrected`` is as for ``load``. Raises Problem(INCOMPLETE) when the counts
+    still differ, or when the schedule has since learnt of games that raw does not have.
     """
     manifest = _done(partition, stores)
     games = games_of(endpoint, manifest, stores.raw)
     wanted = rows_per_game(games)
     found = loaded_per_game(endpoint.table, partition.day, stores.warehouse)
     if found != wanted or stray_files(endpoint.table, partition.day, stores.warehouse, manifest):
-        log.warning("%s: %s is not what raw holds (%s); loading it again", partition, endpoint.table, found)
+        log.warning(
+            "%s: %s is not what raw holds (%s); loading it again", partition, endpoint.table, found
+        )
         load(endpoint, partition, stores, corrected=corrected)
         found = loaded_per_game(endpoint.table, partition.day, stores.warehouse)
     if found != wanted:

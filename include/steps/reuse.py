@@ -1,4 +1,5 @@
-"""Which stored bodies of a date need not be asked for again: nothing is paid twice, and nothing stays partial."""
+"""Which stored bodies of a date need not be asked for again: nothing is paid twice, and nothing
+stays partial."""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ Reused = Mapping[str, tuple[raw.RawObject, Sequence[Game]]]
 _SETTLED = (GameState.FINAL, GameState.LISTED)
 
 
-def stored_of(endpoint: Endpoint, partition: Partition, store: raw.Store) -> Sequence[raw.RawObject]:
+def stored_of(
+    endpoint: Endpoint, partition: Partition, store: raw.Store
+) -> Sequence[raw.RawObject]:
     """The stored bodies of the date, read only where one of them could be reused."""
     paid = endpoint.request.cost or (endpoint.listing and endpoint.listing.cost)
     return raw.stored_objects(store, partition) if endpoint.per_game or paid else ()
@@ -35,8 +38,9 @@ def of_date(
 ) -> Reused:
     """Of an endpoint with a body a game: those that are final and sound.
 
-    A body of the whole date only where it was paid for and the scrape is ``unfinished``: whether it lacks a game only
-    the count can say, and that scrape never came so far. ``named``: the paths that the date's manifest names.
+    A body of the whole date only where it was paid for and the scrape is ``unfinished``: whether it
+    lacks a game only the count can say, and that scrape never came so far. ``named``: the paths
+    that the date's manifest names.
     """
     if endpoint.request.pages or not (endpoint.per_game or (endpoint.request.cost and unfinished)):
         return {}
@@ -45,17 +49,33 @@ def of_date(
         games = _games(endpoint, store, item, partition)
         if games and all(game.state in _SETTLED and not game.problem for game in games):
             found.setdefault(item.item, []).append((item, games))
-    # Of two sound bodies of one item the manifest's counts. Where it names none, nothing says which is the correction:
-    # it is asked for again, unless that is paid, since the answer would be one of the two once more.
-    chosen = {name: [each for each in bodies if each[0].path in named] or bodies for name, bodies in found.items()}
-    return {name: bodies[0] for name, bodies in chosen.items() if len(bodies) == 1 or endpoint.request.cost}
+    # Of two sound bodies of one item the manifest's counts. Where it names none, nothing says which
+    # is the correction: it is asked for again, unless that is paid, since the answer would be one
+    # of the two once more.
+    chosen = {
+        name: [each for each in bodies if each[0].path in named] or bodies
+        for name, bodies in found.items()
+    }
+    return {
+        name: bodies[0]
+        for name, bodies in chosen.items()
+        if len(bodies) == 1 or endpoint.request.cost
+    }
 
 
-def of_group(endpoint: Endpoint, partition: Partition, store: raw.Store, *, since: datetime) -> Reused:
-    """The body that another date has fetched at ``since`` or later for all that share it (a season)."""
+def of_group(
+    endpoint: Endpoint, partition: Partition, store: raw.Store, *, since: datetime
+) -> Reused:
+    """The body that another date has fetched at ``since`` or later for all that share it (a
+    season)."""
     assert endpoint.shared
-    found = shared.newest(store, partition.dag_id, partition.endpoint, endpoint.shared(partition.day), since=since)
-    return {each.item: (each, list(endpoint.games(raw.get_body(store, each), partition.day))) for each in found}
+    found = shared.newest(
+        store, partition.dag_id, partition.endpoint, endpoint.shared(partition.day), since=since
+    )
+    return {
+        each.item: (each, list(endpoint.games(raw.get_body(store, each), partition.day)))
+        for each in found
+    }
 
 
 def listing(
@@ -69,8 +89,8 @@ def listing(
 ) -> tuple[raw.RawObject, bytes] | None:
     """The stored listing, if it was paid for and has every game that is expected.
 
-    So of a date that waits for its next credits it is bought once, not with every attempt. That of an ``unfinished``
-    scrape is taken as it is: the scrape's end will tell what it lacks.
+    So of a date that waits for its next credits it is bought once, not with every attempt. That of
+    an ``unfinished`` scrape is taken as it is: the scrape's end will tell what it lacks.
     """
     found = [each for each in stored if each.item == LISTING]
     get = endpoint.listing
@@ -85,7 +105,9 @@ def listing(
     return None if missing and not unfinished else (replace(found[0], role="listing"), body)
 
 
-def _games(endpoint: Endpoint, store: raw.Store, item: raw.RawObject, partition: Partition) -> Sequence[Game]:
+def _games(
+    endpoint: Endpoint, store: raw.Store, item: raw.RawObject, partition: Partition
+) -> Sequence[Game]:
     try:
         return list(endpoint.games(raw.get_body(store, item), partition.day))
     except Problem:

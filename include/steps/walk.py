@@ -1,4 +1,5 @@
-"""An endpoint's day, walked request by request as its spec says: truth, then listing, then one body after another."""
+"""An endpoint's day, walked request by request as its spec says: truth, then listing, then one body
+after another."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._@-]+")
 
 @dataclass(frozen=True, kw_only=True)
 class Fetched:
-    """One body of a day. ``item`` is a file-name-safe id, unique in the day; URL redacted; credits of this body."""
+    """One body of a day. ``item`` is a file-name-safe id, unique in the day; URL redacted; credits
+    of this body."""
 
     item: str
     role: Role
@@ -49,11 +51,13 @@ def fetch(
     have: Callable[[str], bool] = lambda item: False,
     listing: bytes | None = None,
 ) -> Iterator[Fetched]:
-    """The bodies of the endpoint's day, one in memory at a time (the listing's pages stay until the items are known).
+    """The bodies of the endpoint's day, one in memory at a time (the listing's pages stay until the
+    items are known).
 
-    ``expected`` are the schedule's games; where it is None, the endpoint's truth is asked first. ``upstreams`` are by
-    connection. An item is not asked for when ``have`` has it; one that has pages always is, since the next cursor is
-    in the body. Nor is the listing, where its body is given. Raises Problem, which names endpoint and day.
+    ``expected`` are the schedule's games; where it is None, the endpoint's truth is asked first.
+    ``upstreams`` are by connection. An item is not asked for when ``have`` has it; one that has
+    pages always is, since the next cursor is in the body. Nor is the listing, where its body is
+    given. Raises Problem, which names endpoint and day.
     """
     walk = _Walk(endpoint=endpoint, source=source, day=day, client=client, upstreams=upstreams)
     games = None if expected is None else list(expected)
@@ -95,11 +99,13 @@ class _Walk:
     names: set[str] = field(default_factory=set)
 
     def claim(self, name: str) -> str:
-        """The name made safe for a file. Two equal ones would overwrite each other's day: Problem(INTERNAL)."""
+        """The name made safe for a file. Two equal ones would overwrite each other's day:
+        Problem(INTERNAL)."""
         safe = _UNSAFE.sub("_", name).lstrip(".")[:120] or "_"
         if safe in self.names:
             raise self.problem(
-                ErrorClass.INTERNAL, f"two requests are both called {safe}: give the spec's items different names"
+                ErrorClass.INTERNAL,
+                f"two requests are both called {safe}: give the spec's items different names",
             )
         self.names.add(safe)
         return safe
@@ -110,13 +116,21 @@ class _Walk:
         """The Get's pages: ``name``, ``name-2``, ... until the cursor is missing, null or empty."""
         connection = get.connection or self.source.connection
         if connection not in self.upstreams:
-            raise self.problem(ErrorClass.INTERNAL, f"the source names no host for connection {connection}")
+            raise self.problem(
+                ErrorClass.INTERNAL, f"the source names no host for connection {connection}"
+            )
         upstream, values = self.upstreams[connection], {"day": str(self.day), **values}
         asked, seen = get, set[str]()
         for number in count(1):
-            item = name if claimed and number == 1 else self.claim(name if number == 1 else f"{name}-{number}")
+            item = (
+                name
+                if claimed and number == 1
+                else self.claim(name if number == 1 else f"{name}-{number}")
+            )
             with self.named():
-                answer = self.client.get(upstream, asked, values, endpoint=self.endpoint.name, day=self.day)
+                answer = self.client.get(
+                    upstream, asked, values, endpoint=self.endpoint.name, day=self.day
+                )
             yield Fetched(
                 item=item,
                 role=role,
@@ -129,8 +143,12 @@ class _Walk:
             if get.pages is None or (cursor := self._next(get.pages, answer)) is None:
                 return
             if cursor in seen or number == _MOST_PAGES:
-                what = f"gives {cursor!r} again" if cursor in seen else f"goes on after {number} pages"
-                raise self.problem(ErrorClass.SCHEMA_DRIFT, f"{get.pages.path} {what}: correct its Cursor", answer)
+                what = (
+                    f"gives {cursor!r} again" if cursor in seen else f"goes on after {number} pages"
+                )
+                raise self.problem(
+                    ErrorClass.SCHEMA_DRIFT, f"{get.pages.path} {what}: correct its Cursor", answer
+                )
             seen.add(cursor)
             # Braces doubled: a cursor is sent as it came, never filled in.
             escaped = cursor.replace("{", "{{").replace("}", "}}")
@@ -147,7 +165,9 @@ class _Walk:
             problem.day = problem.day or self.day
             raise
 
-    def problem(self, error_class: ErrorClass, message: str, answer: Answer | None = None) -> Problem:
+    def problem(
+        self, error_class: ErrorClass, message: str, answer: Answer | None = None
+    ) -> Problem:
         return Problem(
             error_class=error_class,
             message=message,
@@ -164,10 +184,16 @@ class _Walk:
             if found is None:
                 return None
             if not isinstance(found, dict):
-                raise self.problem(ErrorClass.SCHEMA_DRIFT, f"{pages.path} leads through a list or a value", answer)
+                raise self.problem(
+                    ErrorClass.SCHEMA_DRIFT, f"{pages.path} leads through a list or a value", answer
+                )
             found = found.get(step)
         if found is None or found == "":
             return None
         if isinstance(found, bool) or not isinstance(found, str | int):
-            raise self.problem(ErrorClass.SCHEMA_DRIFT, f"{pages.path} is no cursor but {type(found).__name__}", answer)
+            raise self.problem(
+                ErrorClass.SCHEMA_DRIFT,
+                f"{pages.path} is no cursor but {type(found).__name__}",
+                answer,
+            )
         return str(found)

@@ -1,1 +1,2 @@
-"""Raw bodies as they came: immutable, content-addressed, described by one manifest per partition."""
+"""Raw bodies as they came: immutable, content-addressed, described by one manifest per
+partition."""

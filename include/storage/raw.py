@@ -1,4 +1,5 @@
-"""The raw layer of one partition: content-addressed objects and the manifest that names those of the date."""
+"""The raw layer of one partition: content-addressed objects and the manifest that names those of
+the date."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ class Store(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class RawObject:
-    """One stored body. ``url`` is redacted, ``bytes`` counts the body before compression, ``fetched_at`` is UTC."""
+    """One stored body. ``url`` is redacted, ``bytes`` counts the body before compression,
+    ``fetched_at`` is UTC."""
 
     item: str
     role: str
@@ -74,23 +76,36 @@ class Manifest:
 
     def data(self) -> list[RawObject]:
         """The objects that hold rows, in a fixed order."""
-        return sorted((o for o in self.objects if o.role == "data"), key=lambda o: (o.item, o.sha256))
+        return sorted(
+            (o for o in self.objects if o.role == "data"), key=lambda o: (o.item, o.sha256)
+        )
 
 
 def open_store(url: str) -> Store:
-    """The store of a connection URL: ``file:///folder``. Raises Problem(STORAGE) naming the connection."""
+    """The store of a connection URL: ``file:///folder``. Raises Problem(STORAGE) naming the
+    connection."""
     parsed = urlparse(url)
     if parsed.scheme == "file" and parsed.path:
         return LocalStore(Path(unquote(parsed.netloc + parsed.path)))
     raise Problem(
         error_class=ErrorClass.STORAGE,
-        message=f"connection raw_store names no store that this version knows ({parsed.scheme or 'no scheme'}):"
-        " set it to file:///absolute/folder",
+        message=(
+            "connection raw_store names no store that this version knows"
+            f" ({parsed.scheme or 'no scheme'}): set it to file:///absolute/folder"
+        ),
     )
 
 
 def put_body(
-    store: Store, partition: Partition, *, item: str, role: str, body: bytes, url: str, status: int, suffix: str
+    store: Store,
+    partition: Partition,
+    *,
+    item: str,
+    role: str,
+    body: bytes,
+    url: str,
+    status: int,
+    suffix: str,
 ) -> RawObject:
     """Stores one body; a second call with the same body writes nothing. Raises Problem(STORAGE)."""
     sha = hashlib.sha256(body).hexdigest()
@@ -109,7 +124,8 @@ def put_body(
 
 
 def get_body(store: Store, item: RawObject) -> bytes:
-    """The stored body, checked against its hash. Raises Problem(STORAGE) when it is gone or damaged."""
+    """The stored body, checked against its hash. Raises Problem(STORAGE) when it is gone or
+    damaged."""
     data = store.read(item.path)
     if data is None:
         raise _damaged(f"{item.path} is missing", store)
@@ -129,15 +145,19 @@ def _decompressed(data: bytes, path: str, store: Store) -> bytes:
 def _damaged(what: str, store: Store) -> Problem:
     return Problem(
         error_class=ErrorClass.STORAGE,
-        message=f"raw store {store.url}: {what}; restore it, or delete it and rerun the date with --refetch",
+        message=(
+            f"raw store {store.url}: {what}; restore it, or delete it and rerun the date with"
+            " --refetch"
+        ),
     )
 
 
 def stored_objects(store: Store, partition: Partition) -> list[RawObject]:
-    """Every stored body of the partition, also of a scrape that died before its manifest was written.
+    """Every stored body of the partition, also of a scrape that died before its manifest was
+    written.
 
-    An item may have several. What only the manifest knows (url, status) is empty. Raises Problem(STORAGE) for a body
-    that does not fit the hash in its name.
+    An item may have several. What only the manifest knows (url, status) is empty. Raises
+    Problem(STORAGE) for a body that does not fit the hash in its name.
     """
     found: list[RawObject] = []
     for path in store.names(partition.prefix):
@@ -165,7 +185,8 @@ def stored_objects(store: Store, partition: Partition) -> list[RawObject]:
 
 
 def partitions(store: Store, dag_id: str) -> Iterator[Partition]:
-    """Every partition of the DAG that has a folder, by date and endpoint, whether it has a manifest or not."""
+    """Every partition of the DAG that has a folder, by date and endpoint, whether it has a manifest
+    or not."""
     for year in store.folders(dag_id):
         for month in store.folders(year) if _YEAR.fullmatch(year.rsplit("/", 1)[-1]) else ():
             for day in store.folders(month):
@@ -181,7 +202,8 @@ def write_manifest(store: Store, partition: Partition, manifest: Manifest) -> No
 
 
 def read_manifest(store: Store, partition: Partition) -> Manifest | None:
-    """The partition's manifest, or None where it was never finished. Raises Problem(STORAGE) when it is torn."""
+    """The partition's manifest, or None where it was never finished. Raises Problem(STORAGE) when
+    it is torn."""
     data = store.read(f"{partition.prefix}/{MANIFEST}")
     if data is None:
         return None

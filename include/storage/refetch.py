@@ -1,4 +1,5 @@
-"""A refetch: when fresh bodies were ordered, and what has come since, so that an interrupted one goes on."""
+"""A refetch: when fresh bodies were ordered, and what has come since, so that an interrupted one
+goes on."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ NAME = "_refetch.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """``ordered_at``: when fresh bodies were asked for. ``done``: the date's manifest is made of them."""
+    """``ordered_at``: when fresh bodies were asked for. ``done``: the date's manifest is made of
+    them."""
 
     ordered_at: datetime
     objects: tuple[RawObject, ...] = ()
@@ -24,11 +26,12 @@ class Progress:
 
 
 def refetch_moment(order: Any, *, run_began: datetime | None) -> datetime | None:
-    """The moment of an order as a run's conf has it under ``refetch``; None where nothing is ordered.
+    """The moment of an order as a run's conf has it under ``refetch``; None where nothing is
+    ordered.
 
-    `airflow dags backfill --refetch` writes the moment, so that clearing the run asks for nothing that has come since.
-    ``true``, as people write in the UI, means the beginning of the run, so that every clear orders anew. Raises
-    ValueError for anything else.
+    `airflow dags backfill --refetch` writes the moment, so that clearing the run asks for nothing
+    that has come since. ``true``, as people write in the UI, means the beginning of the run, so
+    that every clear orders anew. Raises ValueError for anything else.
     """
     if order is None or order is False:
         return None
@@ -38,13 +41,16 @@ def refetch_moment(order: Any, *, run_began: datetime | None) -> datetime | None
         moment = datetime.fromisoformat(order)
         if moment.utcoffset() is not None:
             return moment.astimezone(UTC)
-    raise ValueError(f"refetch is {order!r}: write true, or a moment with its zone like 2026-01-31T12:00:00Z")
+    raise ValueError(
+        f"refetch is {order!r}: write true, or a moment with its zone like 2026-01-31T12:00:00Z"
+    )
 
 
 def progress(store: Store, partition: Partition, ordered_at: datetime) -> Progress:
     """How far the refetch that was ordered then, or a later one, has come.
 
-    Notes of an earlier order, or none that can be read, are as good as none: all is asked for again.
+    Notes of an earlier order, or none that can be read, are as good as none: all is asked for
+    again.
     """
     data = store.read(f"{partition.prefix}/{NAME}")
     try:
@@ -59,5 +65,9 @@ def progress(store: Store, partition: Partition, ordered_at: datetime) -> Progre
 
 def note(store: Store, partition: Partition, progress: Progress) -> None:
     """Replaces the notes; bodies must be stored before they are noted."""
-    text = json.dumps({**asdict(progress), "ordered_at": progress.ordered_at.isoformat()}, indent=1, sort_keys=True)
+    text = json.dumps(
+        {**asdict(progress), "ordered_at": progress.ordered_at.isoformat()},
+        indent=1,
+        sort_keys=True,
+    )
     store.replace(f"{partition.prefix}/{NAME}", text.encode())

@@ -1,4 +1,5 @@
-"""Bodies that serve many dates (a season's schedule): where the newest one lies, so that it is fetched once."""
+"""Bodies that serve many dates (a season's schedule): where the newest one lies, so that it is
+fetched once."""
 
 from __future__ import annotations
 
@@ -13,10 +14,13 @@ def _path(dag_id: str, endpoint: str, group: str) -> str:
     return f"{dag_id}/_shared/{endpoint}/{group}.json"
 
 
-def newest(store: Store, dag_id: str, endpoint: str, group: str, *, since: datetime) -> list[RawObject]:
+def newest(
+    store: Store, dag_id: str, endpoint: str, group: str, *, since: datetime
+) -> list[RawObject]:
     """The objects of the group's last fetch if that was at ``since`` (aware) or later; else none.
 
-    A pointer that cannot be read is as good as none: the body is fetched again and the pointer written anew.
+    A pointer that cannot be read is as good as none: the body is fetched again and the pointer
+    written anew.
     """
     data = store.read(_path(dag_id, endpoint, group))
     try:
@@ -27,6 +31,11 @@ def newest(store: Store, dag_id: str, endpoint: str, group: str, *, since: datet
     return objects if fresh else []
 
 
-def remember(store: Store, dag_id: str, endpoint: str, group: str, objects: list[RawObject]) -> None:
-    """Makes these objects (they lie in the folder of the date that fetched them) the group's newest."""
-    store.replace(_path(dag_id, endpoint, group), json.dumps([asdict(found) for found in objects]).encode())
+def remember(
+    store: Store, dag_id: str, endpoint: str, group: str, objects: list[RawObject]
+) -> None:
+    """Makes these objects (they lie in the folder of the date that fetched them) the group's
+    newest."""
+    store.replace(
+        _path(dag_id, endpoint, group), json.dumps([asdict(found) for found in objects]).encode()
+    )

@@ -1,4 +1,5 @@
-"""The local warehouse (``duckdb://dir``): Parquet partitions that are swapped atomically, read through DuckDB views."""
+"""The local warehouse (``duckdb://dir``): Parquet partitions that are swapped atomically, read
+through DuckDB views."""
 
 from __future__ import annotations
 
@@ -18,13 +19,16 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-SOURCE_FILE = Column("source_file", "STRING", "Raw object, relative to the raw store, that the row was read from")
+SOURCE_FILE = Column(
+    "source_file", "STRING", "Raw object, relative to the raw store, that the row was read from"
+)
 _DAY_FOLDER = re.compile(r"game_date=(\d{4}-\d{2}-\d{2})")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """What a load did: rows now in the partition, its file's size, and whether its bytes changed."""
+    """What a load did: rows now in the partition, its file's size, and whether its bytes
+    changed."""
 
     rows: int
     bytes: int
@@ -55,9 +59,11 @@ _PYTHON: Mapping[str, tuple[type, ...]] = {
 
 
 def check_types(table: Table, rows: Sequence[Row]) -> None:
-    """Raises Problem(SCHEMA_DRIFT) naming the first column with a value of another type than its own, and the value.
+    """Raises Problem(SCHEMA_DRIFT) naming the first column with a value of another type than its
+    own, and the value.
 
-    PyArrow would cast instead (checked on 26.0): 1.5 becomes the INTEGER 1, and 1 the DATE 1970-01-02.
+    PyArrow would cast instead (checked on 26.0): 1.5 becomes the INTEGER 1, and 1 the DATE
+    1970-01-02.
     """
     for column in (*table.columns, SOURCE_FILE):
         for row in rows:
@@ -65,8 +71,10 @@ def check_types(table: Table, rows: Sequence[Row]) -> None:
             if value is not None and not _fits(column, value):
                 raise Problem(
                     error_class=ErrorClass.SCHEMA_DRIFT,
-                    message=f"{table}.{column.name} should be {column.type}, but one is {value!r:.100};"
-                    " nothing was loaded",
+                    message=(
+                        f"{table}.{column.name} should be {column.type}, but one is {value!r:.100};"
+                        " nothing was loaded"
+                    ),
                 )
 
 
@@ -77,21 +85,25 @@ def _fits(column: Column, value: Any) -> bool:
 
 
 def sorted_rows(table: Table, rows: Iterable[Row]) -> list[Row]:
-    """The rows in key order. Raises Problem(SCHEMA_DRIFT) when two rows share a key: nothing may be counted twice."""
+    """The rows in key order. Raises Problem(SCHEMA_DRIFT) when two rows share a key: nothing may be
+    counted twice."""
     ordered = sorted(rows, key=lambda row: tuple((row[k] is not None, row[k]) for k in table.key))
     for before, after in pairwise(ordered):
         if all(before[k] == after[k] for k in table.key):
             key = ", ".join(f"{k}={after[k]}" for k in table.key)
             raise Problem(
                 error_class=ErrorClass.SCHEMA_DRIFT,
-                message=f"{table}: two rows with the key {key}, from {before['source_file']} and"
-                f" {after['source_file']}; nothing was loaded",
+                message=(
+                    f"{table}: two rows with the key {key}, from {before['source_file']} and"
+                    f" {after['source_file']}; nothing was loaded"
+                ),
             )
     return ordered
 
 
 def to_parquet(table: Table, rows: Sequence[Row]) -> bytes:
-    """Typed columns in the table's order; equal rows give equal bytes (one writer version, no time in the file).
+    """Typed columns in the table's order; equal rows give equal bytes (one writer version, no time
+    in the file).
 
     Raises Problem(SCHEMA_DRIFT) naming column and value where a value does not fit its column.
     """
@@ -129,7 +141,8 @@ class LocalWarehouse:
         return self.root / table.dataset / table.name / f"game_date={day}" / "part.parquet"
 
     def replace(self, table: Table, day: date, rows: Iterable[Row]) -> Loaded:
-        """Replaces the partition by ``rows``, whole or not at all; a day without games gets a file without rows.
+        """Replaces the partition by ``rows``, whole or not at all; a day without games gets a file
+        without rows.
 
         A file that already has these bytes is left alone. Raises Problem(SCHEMA_DRIFT, STORAGE).
         """
@@ -139,7 +152,10 @@ class LocalWarehouse:
         if strays:
             raise Problem(
                 error_class=ErrorClass.SCHEMA_DRIFT,
-                message=f"{table}: rows of {', '.join(sorted(map(str, strays)))} among those of {day}; nothing loaded",
+                message=(
+                    f"{table}: rows of {', '.join(sorted(map(str, strays)))} among those of {day};"
+                    " nothing loaded"
+                ),
             )
         ordered = sorted_rows(table, given)
         data = to_parquet(table, ordered)
@@ -154,11 +170,18 @@ class LocalWarehouse:
         folder = self.root / table.dataset / table.name
         if not folder.is_dir():
             return []
-        found = (_DAY_FOLDER.fullmatch(p.name) for p in folder.iterdir() if (p / "part.parquet").is_file())
+        found = (
+            _DAY_FOLDER.fullmatch(p.name)
+            for p in folder.iterdir()
+            if (p / "part.parquet").is_file()
+        )
         return sorted(date.fromisoformat(m[1]) for m in found if m)
 
-    def rows(self, table: Table, day: date, columns: Sequence[str] | None = None) -> list[Mapping[str, Any]] | None:
-        """The partition's rows, or None where it was never loaded. Raises Problem(STORAGE) for a damaged file."""
+    def rows(
+        self, table: Table, day: date, columns: Sequence[str] | None = None
+    ) -> list[Mapping[str, Any]] | None:
+        """The partition's rows, or None where it was never loaded. Raises Problem(STORAGE) for a
+        damaged file."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -170,21 +193,28 @@ class LocalWarehouse:
         except (OSError, pa.ArrowInvalid) as error:
             raise Problem(
                 error_class=ErrorClass.STORAGE,
-                message=f"{path} is not readable Parquet ({error}): clear the date's load task to write it again",
+                message=(
+                    f"{path} is not readable Parquet ({error}): clear the date's load task to write"
+                    " it again"
+                ),
             ) from error
 
     def connect(self) -> duckdb.DuckDBPyConnection:
-        """An in-memory DuckDB with one schema per dataset and one view per table that has partitions.
+        """An in-memory DuckDB with one schema per dataset and one view per table that has
+        partitions.
 
-        A query that a replace crosses fails with duckdb.Error; run it again. DuckDB opens every file twice, to plan
-        and to read (checked on 1.5), so no swap of a file is atomic to it; ``rows`` opens once and never fails so.
+        A query that a replace crosses fails with duckdb.Error; run it again. DuckDB opens every
+        file twice, to plan and to read (checked on 1.5), so no swap of a file is atomic to it;
+        ``rows`` opens once and never fails so.
         """
         import duckdb
 
         connection = duckdb.connect()
         for folder in sorted(self.root.glob("*/*")):
             if any(folder.glob("game_date=*/part.parquet")):
-                dataset, table = (re.sub(r"\W", "_", name) for name in (folder.parent.name, folder.name))
+                dataset, table = (
+                    re.sub(r"\W", "_", name) for name in (folder.parent.name, folder.name)
+                )
                 files = str(folder / "game_date=*" / "part.parquet").replace("'", "''")
                 connection.execute(f"CREATE SCHEMA IF NOT EXISTS {dataset}")
                 connection.execute(

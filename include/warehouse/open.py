@@ -12,12 +12,15 @@ Warehouse = LocalWarehouse
 
 
 def open_warehouse(url: str) -> Warehouse:
-    """``duckdb:///folder`` -> the local warehouse. Raises Problem(STORAGE) naming the connection."""
+    """``duckdb:///folder`` -> the local warehouse. Raises Problem(STORAGE) naming the
+    connection."""
     parsed = urlparse(url)
     if parsed.scheme == "duckdb" and parsed.path:
         return LocalWarehouse(Path(unquote(parsed.netloc + parsed.path)))
     raise Problem(
         error_class=ErrorClass.STORAGE,
-        message=f"connection warehouse names no warehouse that this version knows ({parsed.scheme or 'no scheme'}):"
-        " set it to duckdb:///absolute/folder",
+        message=(
+            "connection warehouse names no warehouse that this version knows"
+            f" ({parsed.scheme or 'no scheme'}): set it to duckdb:///absolute/folder"
+        ),
     )

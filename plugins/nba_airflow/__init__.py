@@ -1,1 +1,2 @@
-"""The only code that imports airflow: it wires the plain functions of ``include`` into DAGs, commands and listeners."""
+"""The only code that imports airflow: it wires the plain functions of ``include`` into DAGs,
+commands and listeners."""

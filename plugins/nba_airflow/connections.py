@@ -21,7 +21,8 @@ MAIL = "mail"
 
 
 def connection(conn_id: str) -> Any:
-    """The Airflow connection, in a task as in a server process or command. Raises Problem(INTERNAL) if undefined."""
+    """The Airflow connection, in a task as in a server process or command. Raises Problem(INTERNAL)
+    if undefined."""
     from airflow.exceptions import AirflowNotFoundException
 
     try:
@@ -35,19 +36,25 @@ def connection(conn_id: str) -> Any:
     except AirflowNotFoundException:
         raise Problem(
             error_class=ErrorClass.INTERNAL,
-            message=f"Airflow connection {conn_id} is not defined: add it in the UI under Admin > Connections, or run"
-            f" `airflow connections add {conn_id}`; .env.example lists what each one holds",
+            message=(
+                f"Airflow connection {conn_id} is not defined: add it in the UI under Admin >"
+                f" Connections, or run `airflow connections add {conn_id}`; .env.example lists what"
+                " each one holds"
+            ),
         ) from None
 
 
 def location(conn_id: str) -> str:
-    """The URL of a store's connection: its extra's ``url``, the one field that keeps any scheme and path as it is."""
+    """The URL of a store's connection: its extra's ``url``, the one field that keeps any scheme and
+    path as it is."""
     found = connection(conn_id).extra_dejson.get("url", "")
     if not found:
         raise Problem(
             error_class=ErrorClass.INTERNAL,
-            message=f'Airflow connection {conn_id} has no "url" in its extra: set it, for example'
-            ' {"url": "file:///srv/nba/raw"}',
+            message=(
+                f'Airflow connection {conn_id} has no "url" in its extra: set it, for example'
+                ' {"url": "file:///srv/nba/raw"}'
+            ),
         )
     return str(found)
 
@@ -63,26 +70,35 @@ def stores() -> Stores:
     from include.storage.raw import open_store
     from include.warehouse.open import open_warehouse
 
-    return Stores(raw=open_store(location(RAW_STORE)), warehouse=open_warehouse(location(WAREHOUSE)))
+    return Stores(
+        raw=open_store(location(RAW_STORE)), warehouse=open_warehouse(location(WAREHOUSE))
+    )
 
 
 def tier(host: Host) -> Host:
-    """The host with the limits of the plan that was bought, where the connection's extra names them.
+    """The host with the limits of the plan that was bought, where the connection's extra names
+    them.
 
-    ``{"windows": [[600, 60]], "credits": {"monthly": 20000, "live_reserve": 2000, "spread": false}}``: requests and
-    seconds of every window; without them the spec's numbers hold. Raises Problem(INTERNAL) for other forms.
+    ``{"windows": [[600, 60]], "credits": {"monthly": 20000, "live_reserve": 2000, "spread":
+    false}}``: requests and seconds of every window; without them the spec's numbers hold. Raises
+    Problem(INTERNAL) for other forms.
     """
     extra = connection(host.connection).extra_dejson
     try:
         if windows := extra.get("windows"):
-            host = replace(host, windows=tuple(Window(limit=int(n), seconds=float(s)) for n, s in windows))
+            host = replace(
+                host, windows=tuple(Window(limit=int(n), seconds=float(s)) for n, s in windows)
+            )
         if credits := extra.get("credits"):
             host = replace(host, credits=Credits(**credits))
     except (TypeError, ValueError) as error:
         raise Problem(
             error_class=ErrorClass.INTERNAL,
-            message=f"connection {host.connection} has limits in its extra that are no limits ({error}): write"
-            ' {"windows": [[60, 60]], "credits": {"monthly": 500, "live_reserve": 100}}',
+            message=(
+                f"connection {host.connection} has limits in its extra that are no limits"
+                f' ({error}): write {{"windows": [[60, 60]], "credits": {{"monthly": 500,'
+                ' "live_reserve": 100}}'
+            ),
         ) from None
     return host
 
@@ -90,7 +106,8 @@ def tier(host: Host) -> Host:
 def upstream(host: Host) -> Upstream:
     """Where a host's connection leads, with its key, headers and proxies.
 
-    The connection's host field may be a whole base URL (the sandbox's); empty, it means the spec's real upstream.
+    The connection's host field may be a whole base URL (the sandbox's); empty, it means the spec's
+    real upstream.
     """
     from include.http.client import Upstream
 

@@ -1,4 +1,5 @@
-"""Builds a source's DAG from its spec: one run per US/Eastern game date, scrape, load and audit per endpoint."""
+"""Builds a source's DAG from its spec: one run per US/Eastern game date, scrape, load and audit per
+endpoint."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ LOST_WORKER = {"retries": 2, "retry_delay": timedelta(seconds=10)}
 
 
 def live_since(source: Source) -> datetime:
-    """The moment of the first scheduled run; ``NBA_LIVE_SINCE`` (a game date) overrides the spec's date."""
+    """The moment of the first scheduled run; ``NBA_LIVE_SINCE`` (a game date) overrides the spec's
+    date."""
     first = date.fromisoformat(os.environ.get("NBA_LIVE_SINCE") or str(source.live_since))
     return datetime.combine(first + timedelta(days=1), time(), tzinfo=EASTERN)
 
@@ -37,7 +39,9 @@ def daily_dag(source: Source, doc: str | None) -> DAG:
         for endpoint in source.endpoints:
             with TaskGroup(endpoint.name, tooltip=f"{endpoint.request.path} to {endpoint.table}"):
                 spec = {"source": source, "endpoint": endpoint}
-                scrape = ScrapeOperator(task_id="scrape", pool=endpoint.request.connection or source.connection, **spec)
+                scrape = ScrapeOperator(
+                    task_id="scrape", pool=endpoint.request.connection or source.connection, **spec
+                )
                 load = LoadOperator(task_id="load", **spec)
                 audit = AuditOperator(task_id="audit", **spec)
                 scrape >> load >> audit

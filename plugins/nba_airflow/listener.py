@@ -1,7 +1,9 @@
-"""Scheduler-side hooks: pools at its start, and the batch that a date's run belongs to, from first to last.
+"""Scheduler-side hooks: pools at its start, and the batch that a date's run belongs to, from first
+to last.
 
-Airflow calls these in the scheduler before it commits, swallows what they raise (its log has it) and calls them
-again after a crash (seen on 3.3.2), so each is quick, repeatable and uses Airflow's own session for Airflow's rows.
+Airflow calls these in the scheduler before it commits, swallows what they raise (its log has it)
+and calls them again after a crash (seen on 3.3.2), so each is quick, repeatable and uses Airflow's
+own session for Airflow's rows.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ def on_starting(component: Any) -> None:
 
 @hookimpl
 def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
-    """A run has started; before one of the summary's, backfills that nothing was heard of are looked for."""
+    """A run has started; before one of the summary's, backfills that nothing was heard of are
+    looked for."""
     from nba_airflow.metadata.batches import SUMMARY
 
     _note(dag_run)

@@ -1,4 +1,5 @@
-"""The three operators of a date: each finds its partition, calls the pipeline and reports what came of it."""
+"""The three operators of a date: each finds its partition, calls the pipeline and reports what came
+of it."""
 
 from __future__ import annotations
 
@@ -28,8 +29,18 @@ ASK_AGAIN = timedelta(minutes=30)
 SOONEST = timedelta(seconds=5)
 # How often a date lets the upstream put it off (Retry-After, proxies that rest) before it fails.
 MOST_PUT_OFF = 6
-# What only code that is wrong raises. Everything else (a database that is away) is worth Airflow's retries.
-_BUGS = (ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, TypeError, ValueError)
+# What only code that is wrong raises. Everything else (a database that is away) is worth Airflow's
+# retries.
+_BUGS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    NameError,
+    TypeError,
+    ValueError,
+)
 
 
 class Wait(Exception):
@@ -43,8 +54,8 @@ class Wait(Exception):
 class DateOperator(BaseOperator):
     """A step of one endpoint's date. The date is the run's partition key, never a clock's.
 
-    A Problem fails the task for good (the HTTP client has retried what is worth it), and so does a bug; Airflow's own
-    retries are for workers and databases that were lost.
+    A Problem fails the task for good (the HTTP client has retried what is worth it), and so does a
+    bug; Airflow's own retries are for workers and databases that were lost.
     """
 
     template_fields: Sequence[str] = ()
@@ -54,17 +65,23 @@ class DateOperator(BaseOperator):
         self.source = source
         self.endpoint = endpoint
 
-    def execute(self, context: Context, event: Any = None, put_off: int = 0, spent: Sequence[int] = (0, 0)) -> None:
+    def execute(
+        self, context: Context, event: Any = None, put_off: int = 0, spent: Sequence[int] = (0, 0)
+    ) -> None:
         """The step under the partition's lease, its outcome in the ledger.
 
-        ``put_off``: how often the upstream has put it off; ``spent``: requests and credits until it waited.
+        ``put_off``: how often the upstream has put it off; ``spent``: requests and credits until it
+        waited.
         """
         from include.ops.leases import lease
 
         self._put_off, self._spent = put_off, tuple(spent)
         partition = self.partition(context)
         try:
-            with self.reported(context, partition) as report, lease(connections.ops_url(), partition):
+            with (
+                self.reported(context, partition) as report,
+                lease(connections.ops_url(), partition),
+            ):
                 self.step(context, partition, report)
         except Wait as wait:
             self._defer(wait)
@@ -74,18 +91,20 @@ class DateOperator(BaseOperator):
         raise NotImplementedError
 
     def partition(self, context: Context) -> Partition:
-        """The run's partition. Raises AirflowFailException for a run without one (a plain manual trigger)."""
+        """The run's partition. Raises AirflowFailException for a run without one (a plain manual
+        trigger)."""
         key = context["dag_run"].partition_key
         if not key:
             raise AirflowFailException(
-                f"this run has no partition key, so no game date: use `airflow dags backfill {self.source.dag_id}"
-                " -s DATE -e DATE`, or give a partition key when triggering"
+                "this run has no partition key, so no game date: use `airflow dags backfill"
+                f" {self.source.dag_id} -s DATE -e DATE`, or give a partition key when triggering"
             )
         return Partition(dag_id=self.source.dag_id, endpoint=self.endpoint.name, day=parse_day(key))
 
     @contextmanager
     def reported(self, context: Context, partition: Partition) -> Iterator[Report]:
-        """Writes the step's outcome to the ledger, whether it ends well, with a Problem or with a bug."""
+        """Writes the step's outcome to the ledger, whether it ends well, with a Problem or with a
+        bug."""
         from nba_airflow.report import Report
 
         report = Report(partition, context)
@@ -100,7 +119,8 @@ class DateOperator(BaseOperator):
             raise AirflowFailException(str(problem)) from error
 
     def fetch(self, context: Context, partition: Partition, report: Report) -> None:
-        """Fetches what the raw layer lacks of the date. Raises Wait while it cannot be final, or cannot be paid."""
+        """Fetches what the raw layer lacks of the date. Raises Wait while it cannot be final, or
+        cannot be paid."""
         from include.checks.completeness import Outcome
         from include.http.addresses import AllResting
         from include.limits.credits import QuotaWait
@@ -118,15 +138,22 @@ class DateOperator(BaseOperator):
             with alone, wire(self.source, self._purpose(context, partition)) as lines:
                 stores, before = connections.stores(), self._spent
                 try:
-                    scraped = scrape(self.source, self.endpoint, partition, stores, lines, refetch=refetch)
+                    scraped = scrape(
+                        self.source, self.endpoint, partition, stores, lines, refetch=refetch
+                    )
                 finally:
-                    self._spent = (before[0] + lines.client.requests, before[1] + lines.client.credits)
+                    self._spent = (
+                        before[0] + lines.client.requests,
+                        before[1] + lines.client.credits,
+                    )
                     report.spent(*self._spent)
         except (MustWait, QuotaWait) as wait:
             report.waits(Outcome.QUOTA_WAIT, str(wait))
             raise Wait(wait.until, str(wait)) from None
         except AllResting as wait:
-            self._wait_for_upstream(report, Problem(error_class=ErrorClass.BLOCKED, message=str(wait)), wait.until)
+            self._wait_for_upstream(
+                report, Problem(error_class=ErrorClass.BLOCKED, message=str(wait)), wait.until
+            )
         except Problem as problem:
             if problem.retry_at is None:
                 raise
@@ -140,7 +167,8 @@ class DateOperator(BaseOperator):
         raise Wait(datetime.now(UTC) + ASK_AGAIN, scraped.manifest.message)
 
     def _wait_for_upstream(self, report: Report, problem: Problem, until: datetime) -> NoReturn:
-        """The upstream, or all proxies to it, can be asked again then. Raises Wait, or the problem after so many."""
+        """The upstream, or all proxies to it, can be asked again then. Raises Wait, or the problem
+        after so many."""
         from include.checks.completeness import Outcome
 
         if self._put_off >= MOST_PUT_OFF:
@@ -164,10 +192,13 @@ class DateOperator(BaseOperator):
         try:
             return refetch_moment(order, run_began=context["dag_run"].start_date)
         except ValueError as error:
-            raise Problem(error_class=ErrorClass.INTERNAL, message=f"the run's conf: {error}") from None
+            raise Problem(
+                error_class=ErrorClass.INTERNAL, message=f"the run's conf: {error}"
+            ) from None
 
     def _purpose(self, context: Context, partition: Partition) -> Literal["live", "backfill"]:
-        """Which part of paid credits the run may use: a date that is over a day late is no live one, who ever asks."""
+        """Which part of paid credits the run may use: a date that is over a day late is no live
+        one, who ever asks."""
         from include.steps.pipeline import late_at
 
         # Compared, not printed: the enum of the task SDK prints as DagRunType.BACKFILL (3.3.2).
@@ -176,7 +207,8 @@ class DateOperator(BaseOperator):
         return "backfill" if asked_for or late else "live"
 
     def _defer(self, wait: Wait) -> None:
-        """Defers in any case: a moment that has just passed must not look like a step that has ended well."""
+        """Defers in any case: a moment that has just passed must not look like a step that has
+        ended well."""
         from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 
         moment = max(wait.until, datetime.now(UTC) + SOONEST)
@@ -186,7 +218,8 @@ class DateOperator(BaseOperator):
 
 
 class ScrapeOperator(DateOperator):
-    """Fetches what the raw layer lacks of the date. Waits, deferred, while the date cannot be final yet."""
+    """Fetches what the raw layer lacks of the date. Waits, deferred, while the date cannot be final
+    yet."""
 
     ui_color = "#dbeafe"
 
@@ -203,11 +236,14 @@ class LoadOperator(DateOperator):
         from include.steps.pipeline import load
 
         self.fetch_if_needed(context, partition, report)
-        report.loaded(load(self.endpoint, partition, connections.stores(), corrected=report.corrected))
+        report.loaded(
+            load(self.endpoint, partition, connections.stores(), corrected=report.corrected)
+        )
 
 
 class AuditOperator(DateOperator):
-    """Counts the warehouse against raw and schedule. Only here does a date become ``complete`` or ``no_games``."""
+    """Counts the warehouse against raw and schedule. Only here does a date become ``complete`` or
+    ``no_games``."""
 
     ui_color = "#fef9c3"
 
@@ -225,7 +261,10 @@ def _bug(error: Exception, partition: Partition) -> Problem:
     where = f"{place.name} ({Path(place.filename).name}:{place.lineno})"
     return Problem(
         error_class=ErrorClass.INTERNAL,
-        message=f"{type(error).__name__} in {where}, a bug: the log has its traceback; repair it and rerun the date",
+        message=(
+            f"{type(error).__name__} in {where}, a bug: the log has its traceback; repair it and"
+            " rerun the date"
+        ),
         source=partition.dag_id,
         endpoint=partition.endpoint,
         day=partition.day,

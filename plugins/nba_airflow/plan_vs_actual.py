@@ -1,4 +1,5 @@
-"""The figures of a batch that its outcomes do not hold: what it should have taken, and what credits are left."""
+"""The figures of a batch that its outcomes do not hold: what it should have taken, and what credits
+are left."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ PLANNED = ("backfill", "catchup")
 
 
 def with_figures(connection: psycopg.Connection[Any], report: Report) -> Report:
-    """The report with its plan and the credits left, as far as they are known: a mail goes out without them too."""
+    """The report with its plan and the credits left, as far as they are known: a mail goes out
+    without them too."""
     from include.limits.allowance import room
     from include.limits.credits import balance
     from include.ops import outcomes
@@ -34,7 +36,9 @@ def with_figures(connection: psycopg.Connection[Any], report: Report) -> Report:
     try:
         source = sources().get(report.dag_id)
         if source is None:
-            log.warning("%s has no spec any more: its summary is without plan and credits", report.dag_id)
+            log.warning(
+                "%s has no spec any more: its summary is without plan and credits", report.dag_id
+            )
             return report
         source = replace(source, hosts=tuple(connections.tier(host) for host in source.hosts))
         today = datetime.now(UTC).date()
@@ -42,7 +46,11 @@ def with_figures(connection: psycopg.Connection[Any], report: Report) -> Report:
         left = [room(balance(connection, name, today), credits, "live") for name, credits in paid]
         report = replace(report, credits_left=sum(left) if paid else None)
         games = games_of(report)
-        if not games or report.kind not in PLANNED or outcomes.had_before(connection, report.batch_id):
+        if (
+            not games
+            or report.kind not in PLANNED
+            or outcomes.had_before(connection, report.batch_id)
+        ):
             return report
         planned = plan(source, games, scheduled=set(connections.stores().warehouse.days(SCHEDULE)))
     except Exception:  # also whatever another file in dags/ raises
@@ -58,7 +66,8 @@ def with_figures(connection: psycopg.Connection[Any], report: Report) -> Report:
 
 
 def games_of(report: Report) -> Mapping[date, int]:
-    """How many games each date has; where nobody counted, as many as the others have on average. Empty: none known."""
+    """How many games each date has; where nobody counted, as many as the others have on average.
+    Empty: none known."""
     counted = {r.day: r.games_expected for r in report.dates if r.games_expected is not None}
     if not counted:
         return {}

@@ -1,4 +1,5 @@
-"""Puts schemas, pools and connections where Airflow looks for them; safe to run again, and beside itself."""
+"""Puts schemas, pools and connections where Airflow looks for them; safe to run again, and beside
+itself."""
 
 from __future__ import annotations
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from airflow.models.connection import Connection
     from sqlalchemy.orm import Session
 
-_MARKED = re.compile(r"Provisioned by make up \((\w+):\w+\); edit it and it stays as you left it", re.ASCII)
+_MARKED = re.compile(
+    r"Provisioned by make up \((\w+):\w+\); edit it and it stays as you left it", re.ASCII
+)
 # As it was until 2026-11, when an edit was recognised by a changed description only.
 _UNMARKED = "Provisioned by make up; edit it and it stays as you left it"
 _FIELDS = ("conn_type", "host", "login", "password", "schema", "port", "team_name")
@@ -24,10 +27,11 @@ _LOOPBACK_PORT = re.compile(r"(?<=://127\.0\.0\.1:)\d+")
 
 
 def pools(session: Session) -> list[str]:
-    """Creates the pool of each host, named like its connection. One that is there keeps the slots it was given.
+    """Creates the pool of each host, named like its connection. One that is there keeps the slots
+    it was given.
 
-    A task whose pool is missing waits for ever with only a warning (seen on 3.3.2), so this also runs whenever a
-    scheduler starts. Returns the names of the pools that were created.
+    A task whose pool is missing waits for ever with only a warning (seen on 3.3.2), so this also
+    runs whenever a scheduler starts. Returns the names of the pools that were created.
     """
     from airflow.models.pool import Pool
     from sqlalchemy import select
@@ -36,17 +40,24 @@ def pools(session: Session) -> list[str]:
     created = []
     for name, host in hosts().items():
         if name not in there:
-            text = f"Concurrent requests to {host.base_url}; the shared limiter, not this pool, keeps its rate"
-            session.add(Pool(pool=name, slots=host.concurrency, description=text, include_deferred=False))
+            text = (
+                f"Concurrent requests to {host.base_url}; the shared limiter, not this pool, keeps"
+                " its rate"
+            )
+            session.add(
+                Pool(pool=name, slots=host.concurrency, description=text, include_deferred=False)
+            )
             created.append(name)
     return created
 
 
 def connections(path: Path, session: Session) -> list[str]:
-    """Creates the connections of a JSON file (Airflow's import format, by id); returns the names of those written.
+    """Creates the connections of a JSON file (Airflow's import format, by id); returns the names of
+    those written.
 
-    One that is there is replaced only while it is just what an earlier start wrote: ports change from start to start,
-    and what an operator has changed in any field, the description included, is his.
+    One that is there is replaced only while it is just what an earlier start wrote: ports change
+    from start to start, and what an operator has changed in any field, the description included, is
+    his.
     """
     from airflow.models.connection import Connection
     from sqlalchemy import select
@@ -69,7 +80,8 @@ def connections(path: Path, session: Session) -> list[str]:
 def _untouched(there: Connection, new: Connection) -> bool:
     """Whether nobody has changed the connection since it was provisioned.
 
-    One of an older version has no hash: its fields must be the new ones, but for the ports of this machine.
+    One of an older version has no hash: its fields must be the new ones, but for the ports of this
+    machine.
     """
     if there.description == _UNMARKED:
         return _LOOPBACK_PORT.sub("", _said(there)) == _LOOPBACK_PORT.sub("", _said(new))
@@ -78,17 +90,22 @@ def _untouched(there: Connection, new: Connection) -> bool:
 
 
 def _description(connection: Connection, salt: str) -> str:
-    """What a provisioned connection is marked with: a hash of all its other fields, which no edit keeps valid.
+    """What a provisioned connection is marked with: a hash of all its other fields, which no edit
+    keeps valid.
 
-    Airflow shows descriptions to people from whom it hides passwords, so the hash is salted and slow to guess by.
-    Not keyed with Airflow's Fernet key: after `airflow rotate-fernet-key` all would look edited.
+    Airflow shows descriptions to people from whom it hides passwords, so the hash is salted and
+    slow to guess by. Not keyed with Airflow's Fernet key: after `airflow rotate-fernet-key` all
+    would look edited.
     """
-    digest = hashlib.scrypt(_said(connection).encode(), salt=salt.encode(), n=2**14, r=8, p=1, dklen=16)
+    digest = hashlib.scrypt(
+        _said(connection).encode(), salt=salt.encode(), n=2**14, r=8, p=1, dklen=16
+    )
     return f"Provisioned by make up ({salt}:{digest.hex()}); edit it and it stays as you left it"
 
 
 def _said(connection: Connection) -> str:
-    """All that a connection says, as one text. The UI's form writes null as "" and indents the extra: no difference."""
+    """All that a connection says, as one text. The UI's form writes null as "" and indents the
+    extra: no difference."""
     fields = {name: getattr(connection, name) or None for name in _FIELDS}
     return json.dumps({**fields, "extra": json.loads(connection.extra or "{}")}, sort_keys=True)
 
@@ -101,7 +118,9 @@ def main() -> None:
     from include.ops.migrate import migrate
 
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--connections", type=Path, required=True, help="JSON file of connections by id")
+    parser.add_argument(
+        "--connections", type=Path, required=True, help="JSON file of connections by id"
+    )
     options = parser.parse_args()
     ops = json.loads(json.loads(options.connections.read_text())["ops_db"]["extra"])["url"]
     migrate(ops)

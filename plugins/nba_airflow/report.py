@@ -27,7 +27,8 @@ LOADED = "loaded"
 
 
 class Report:
-    """Collects what a try did and records it. ``complete`` and ``no_games`` come from an audit only."""
+    """Collects what a try did and records it. ``complete`` and ``no_games`` come from an audit
+    only."""
 
     def __init__(self, partition: Partition, context: Context) -> None:
         ti = context["ti"]
@@ -44,23 +45,29 @@ class Report:
         }
 
     def scraped(self, scraped: Scraped) -> None:
-        """A scrape that got an answer to everything it asked; its manifest says whether that is the whole date."""
+        """A scrape that got an answer to everything it asked; its manifest says whether that is the
+        whole date."""
         self._count(scraped.manifest)
         if scraped.manifest.done:
             self._record(FETCHED, scraped.manifest.message)
 
     def spent(self, requests: int, credits: int) -> None:
-        """What this try has asked and paid so far, also before it waited and where nothing came of it."""
+        """What this try has asked and paid so far, also before it waited and where nothing came of
+        it."""
         self._fields |= {"requests": requests, "credits": credits}
 
     def waits(self, outcome: Outcome, why: str) -> None:
-        """A date that goes on later: it is early (``not_yet``), or ``quota_wait``, which ``why`` explains."""
+        """A date that goes on later: it is early (``not_yet``), or ``quota_wait``, which ``why``
+        explains."""
         self._record(outcome, why)
 
     def corrected(self, drift: Drift) -> None:
         """A load that is about to replace rows which the upstream has corrected."""
         self._fields |= {"changes": drift.changes, "changes_total": drift.total}
-        lines = [*drift.changes, *([f"and {more} more"] if (more := drift.total - len(drift.changes)) else [])]
+        lines = [
+            *drift.changes,
+            *([f"and {more} more"] if (more := drift.total - len(drift.changes)) else []),
+        ]
         log.info("corrected upstream, changes: %d\n%s", drift.total, "\n".join(lines))
         self._record(FETCHED, f"changes upstream: {drift.total}, not loaded yet")
 
@@ -69,7 +76,10 @@ class Report:
         self._fields |= {"rows": loaded.rows, "bytes": loaded.bytes}
         state = "replaced" if loaded.changed else "already the same"
         changes = self._fields.get("changes_total", 0)
-        self._record(LOADED, f"{loaded.rows} rows, {state}" + (f", changes upstream: {changes}" if changes else ""))
+        self._record(
+            LOADED,
+            f"{loaded.rows} rows, {state}" + (f", changes upstream: {changes}" if changes else ""),
+        )
 
     def audited(self, manifest: Manifest, rows: int) -> None:
         """A date whose rows were counted and are right."""
@@ -83,8 +93,14 @@ class Report:
         if problem.error_class in (ErrorClass.INCOMPLETE, ErrorClass.EMPTY_UNEXPECTED):
             unverified = self._fields.get("outcome_counted") == Outcome.UNVERIFIED
             outcome = Outcome.UNVERIFIED if unverified else Outcome.PARTIAL
-        self._fields |= {"error_class": str(problem.error_class), "fingerprint": problem.fingerprint}
-        self._fields |= {"changes": (), "changes_total": 0}  # whatever they are, they are not in the warehouse
+        self._fields |= {
+            "error_class": str(problem.error_class),
+            "fingerprint": problem.fingerprint,
+        }
+        self._fields |= {
+            "changes": (),
+            "changes_total": 0,
+        }  # whatever they are, they are not in the warehouse
         self._record(outcome, problem.message)
 
     def _count(self, manifest: Manifest) -> None:
@@ -101,7 +117,9 @@ class Report:
         from include.ops.outcomes import OutcomeRow, record
 
         fields = {k: v for k, v in self._fields.items() if k in OutcomeRow.__dataclass_fields__}
-        row = OutcomeRow(**fields, outcome=str(outcome), message=message, ended_at=datetime.now(UTC))
+        row = OutcomeRow(
+            **fields, outcome=str(outcome), message=message, ended_at=datetime.now(UTC)
+        )
         reach("before outcome")
         with connect(connections.ops_url()) as connection:
             record(connection, row)

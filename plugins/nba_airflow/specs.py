@@ -12,7 +12,8 @@ DAGS = Path(__file__).resolve().parents[2] / "dags"
 
 
 def sources() -> dict[str, Source]:
-    """dag_id -> spec, from every file in dags/ that has a ``SOURCE``. Raises what the file raises."""
+    """dag_id -> spec, from every file in dags/ that has a ``SOURCE``. Raises what the file
+    raises."""
     found: dict[str, Source] = {}
     for path in sorted(DAGS.glob("*.py")):
         name = f"nba_dags_{path.stem}"
@@ -34,10 +35,14 @@ def sources() -> dict[str, Source]:
 
 
 def hosts() -> dict[str, Host]:
-    """Connection id -> host, over all sources. Raises ValueError when two sources declare one host differently."""
+    """Connection id -> host, over all sources. Raises ValueError when two sources declare one host
+    differently."""
     found: dict[str, Host] = {}
     for source in sources().values():
         for host in source.hosts:
             if found.setdefault(host.connection, host) != host:
-                raise ValueError(f"{source.dag_id} declares host {host.connection} differently from another source")
+                raise ValueError(
+                    f"{source.dag_id} declares host {host.connection} differently from another"
+                    " source"
+                )
     return found

@@ -24,7 +24,8 @@ _RUNS_PER_QUESTION = 200
 
 
 class SummaryOperator(BaseOperator):
-    """Reports every batch that is due and sends every mail that is due, whichever run of the DAG it is."""
+    """Reports every batch that is due and sends every mail that is due, whichever run of the DAG it
+    is."""
 
     ui_color = "#ede9fe"
 
@@ -36,7 +37,9 @@ class SummaryOperator(BaseOperator):
             unreported += self._report_due(connection)
             self._send_due(connection)
         if unreported:
-            raise RuntimeError(f"not reported, and tried again in five minutes: {', '.join(unreported)}; see above")
+            raise RuntimeError(
+                f"not reported, and tried again in five minutes: {', '.join(unreported)}; see above"
+            )
 
     def _close_forgotten(self, connection: psycopg.Connection[Any], context: Context) -> list[str]:
         """Closes batches whose end nobody noted; those for which that failed."""
@@ -47,12 +50,16 @@ class SummaryOperator(BaseOperator):
 
         return self._each(connection, batches.unfinished(connection), close)
 
-    def _close_if_over(self, connection: psycopg.Connection[Any], batch: Batch, context: Context) -> None:
+    def _close_if_over(
+        self, connection: psycopg.Connection[Any], batch: Batch, context: Context
+    ) -> None:
         from include.mail.policy import POLICY
         from include.ops import batches
 
         runs = batches.runs(connection, batch.batch_id)
-        heard = max((m for r in runs for m in (r.started_at, r.ended_at) if m), default=batch.opened_at)
+        heard = max(
+            (m for r in runs for m in (r.started_at, r.ended_at) if m), default=batch.opened_at
+        )
         if datetime.now(UTC) - heard < POLICY.group_wait:
             return
         if not runs:
@@ -65,12 +72,18 @@ class SummaryOperator(BaseOperator):
         """Puts the mails of ended batches into the outbox; the batches for which that failed."""
         from include.ops import batches
 
-        return self._each(connection, batches.due(connection), lambda batch: self._report(connection, batch))
+        return self._each(
+            connection, batches.due(connection), lambda batch: self._report(connection, batch)
+        )
 
     def _each(
-        self, connection: psycopg.Connection[Any], found: Sequence[Batch], work: Callable[[Batch], None]
+        self,
+        connection: psycopg.Connection[Any],
+        found: Sequence[Batch],
+        work: Callable[[Batch], None],
     ) -> list[str]:
-        """Does the work for every batch; the ids of those for which it failed, which hold up no other's mail."""
+        """Does the work for every batch; the ids of those for which it failed, which hold up no
+        other's mail."""
         failed = []
         for batch in found:
             try:
@@ -89,11 +102,17 @@ class SummaryOperator(BaseOperator):
         from nba_airflow.plan_vs_actual import with_figures
 
         extra = connections.connection(connections.MAIL).extra_dejson
-        envelope = Envelope(sender=extra["sender"], recipients=extra["recipients"], reply_to=extra.get("reply_to", ""))
+        envelope = Envelope(
+            sender=extra["sender"],
+            recipients=extra["recipients"],
+            reply_to=extra.get("reply_to", ""),
+        )
         report = report_of(connection, batch)
         if batch.kind == "live" and alerts.withheld(connection, report):
             batches.reported(connection, batch.batch_id)
-            self.log.info("live run failed like one that was reported lately: no mail (%s)", batch.batch_id)
+            self.log.info(
+                "live run failed like one that was reported lately: no mail (%s)", batch.batch_id
+            )
             return
         report = with_figures(connection, report)
         message = message_for(report, envelope)
@@ -121,7 +140,9 @@ class SummaryOperator(BaseOperator):
             found = connections.connection(connections.MAIL)
             try:
                 reach("before send")
-                receipt = deliver(restored(mail.content), mail_target(found.host or "", found.password or ""))
+                receipt = deliver(
+                    restored(mail.content), mail_target(found.host or "", found.password or "")
+                )
             except Problem as problem:
                 outbox.not_sent(connection, mail, str(problem), again=problem.retry_at is not None)
                 problems.append(problem)
@@ -130,13 +151,21 @@ class SummaryOperator(BaseOperator):
                 outbox.sent(connection, mail.mail_id, receipt.where)
                 self.log.info("mail %s: %s", mail.message_id, receipt.where)
         if problems:
-            raise AirflowFailException(f"{len(problems)} mails not sent, kept in ops.outbox: {problems[0]}")
+            raise AirflowFailException(
+                f"{len(problems)} mails not sent, kept in ops.outbox: {problems[0]}"
+            )
 
 
 def _any_open(ti: RuntimeTaskInstanceProtocol, dag_id: str, run_ids: Sequence[str]) -> bool:
-    """Whether one of the runs is queued or running. Asked in parts: the ids go into a URL, which ends at 64 kB."""
-    parts = (run_ids[n : n + _RUNS_PER_QUESTION] for n in range(0, len(run_ids), _RUNS_PER_QUESTION))
-    return any(ti.get_dr_count(dag_id=dag_id, run_ids=list(part), states=["queued", "running"]) for part in parts)
+    """Whether one of the runs is queued or running. Asked in parts: the ids go into a URL, which
+    ends at 64 kB."""
+    parts = (
+        run_ids[n : n + _RUNS_PER_QUESTION] for n in range(0, len(run_ids), _RUNS_PER_QUESTION)
+    )
+    return any(
+        ti.get_dr_count(dag_id=dag_id, run_ids=list(part), states=["queued", "running"])
+        for part in parts
+    )
 
 
 def summary_dag(doc: str | None) -> DAG:

@@ -1,4 +1,5 @@
-"""The timetable of game dates: Airflow's date partitions, with backfills kept from moving the live schedule."""
+"""The timetable of game dates: Airflow's date partitions, with backfills kept from moving the live
+schedule."""
 
 from __future__ import annotations
 
@@ -13,23 +14,32 @@ if TYPE_CHECKING:
 class GameDateTimetable(CronPartitionTimetable):
     """The run at midnight US/Eastern works on the date before; keys read ``2024-10-22``.
 
-    Airflow 3.3.2 goes on from the newest partition of *any* automated run, backfills included, and then ignores the
-    DAG's start date: after a backfill of an old week it schedules every date since, live, and the backfill's last
-    date twice (seen: 41 unasked runs after a backfill of seven dates). Here a run from before the start date does not
-    count, and the next date is the one after the newest partition.
+    Airflow 3.3.2 goes on from the newest partition of *any* automated run, backfills included, and
+    then ignores the DAG's start date: after a backfill of an old week it schedules every date
+    since, live, and the backfill's last date twice (seen: 41 unasked runs after a backfill of seven
+    dates). Here a run from before the start date does not count, and the next date is the one after
+    the newest partition.
     """
 
     def __init__(self, **kwargs: object) -> None:
-        fixed = {"cron": "0 0 * * *", "timezone": "America/New_York", "run_offset": -1, "key_format": "%Y-%m-%d"}
+        fixed = {
+            "cron": "0 0 * * *",
+            "timezone": "America/New_York",
+            "run_offset": -1,
+            "key_format": "%Y-%m-%d",
+        }
         super().__init__(**{**fixed, **kwargs})  # type: ignore[arg-type]
 
     def next_dagrun_info_v2(
         self, *, last_dagrun_info: DagRunInfo | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
-        """The next live run. A backfill's run is dated by its partition, a live one by the midnight after it."""
+        """The next live run. A backfill's run is dated by its partition, a live one by the midnight
+        after it."""
         if last_dagrun_info is not None and last_dagrun_info.partition_date is not None:
             midnight_after = self._get_next(last_dagrun_info.partition_date)
             last_dagrun_info = last_dagrun_info._replace(run_after=midnight_after)
             if restriction.earliest is not None and midnight_after < restriction.earliest:
                 last_dagrun_info = None
-        return super().next_dagrun_info_v2(last_dagrun_info=last_dagrun_info, restriction=restriction)
+        return super().next_dagrun_info_v2(
+            last_dagrun_info=last_dagrun_info, restriction=restriction
+        )

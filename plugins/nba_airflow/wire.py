@@ -10,8 +10,8 @@ from include.sources.spec import Source
 from include.steps.pipeline import Wire
 from nba_airflow import connections
 
-# Seconds after which a request whose worker died counts as over: longer than the client's bound on one request, which
-# is 5 s for each address that the host's name resolves to and 30 s of silence.
+# Seconds after which a request whose worker died counts as over: longer than the client's bound on
+# one request, which is 5 s for each address that the host's name resolves to and 30 s of silence.
 HOLD = 90.0
 
 
@@ -39,7 +39,11 @@ def wire(source: Source, purpose: Literal["live", "backfill"]) -> Iterator[Wire]
     allowances = {host.connection: host.credits for host in hosts if host.credits}
     gate = Limiter(lambda: connect(url), rules, hold=HOLD)
     # The client asks and tells nothing of a direct address: there is no other to go to.
-    health = SharedHealth(lambda: connect(url)) if any(each.proxies for each in upstreams.values()) else None
+    health = (
+        SharedHealth(lambda: connect(url))
+        if any(each.proxies for each in upstreams.values())
+        else None
+    )
     meter = None
     if allowances:
         spread = all(credits.spread for credits in allowances.values())

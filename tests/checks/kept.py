@@ -1,4 +1,5 @@
-"""A source of one small endpoint, and dates of it that are put into a raw store and a warehouse by hand."""
+"""A source of one small endpoint, and dates of it that are put into a raw store and a warehouse by
+hand."""
 
 from __future__ import annotations
 
@@ -12,7 +13,18 @@ from typing import Any
 from include.errors import ErrorClass, Problem
 from include.parsing.nbacom import SCHEDULE
 from include.partition import Partition
-from include.sources.spec import Column, Endpoint, Game, GameState, Get, Host, Row, Source, Table, Window
+from include.sources.spec import (
+    Column,
+    Endpoint,
+    Game,
+    GameState,
+    Get,
+    Host,
+    Row,
+    Source,
+    Table,
+    Window,
+)
 from include.storage import raw
 from include.storage.local import LocalStore
 from include.warehouse.local import LocalWarehouse
@@ -44,7 +56,12 @@ def rows(body: bytes, day: date) -> Iterator[Row]:
 def games(body: bytes, day: date) -> Iterator[Game]:
     found = json.loads(body)
     if type(found) is not dict:
-        raise Problem(error_class=ErrorClass.SCHEMA_DRIFT, message="body is a list", endpoint="scores", day=day)
+        raise Problem(
+            error_class=ErrorClass.SCHEMA_DRIFT,
+            message="body is a list",
+            endpoint="scores",
+            day=day,
+        )
     for name, count in found.items():
         away, home = name.split("@")
         yield Game(day=day, away=away, home=home, state=GameState.FINAL, game_id=name, rows=count)
@@ -53,7 +70,13 @@ def games(body: bytes, day: date) -> Iterator[Game]:
 SCORES = Endpoint(name="scores", table=TABLE, request=Get(path="/scores"), rows=rows, games=games)
 SOURCE = Source(
     dag_id="kept",
-    hosts=(Host(connection="kept", base_url="https://kept.example.com", windows=(Window(limit=1, seconds=1),)),),
+    hosts=(
+        Host(
+            connection="kept",
+            base_url="https://kept.example.com",
+            windows=(Window(limit=1, seconds=1),),
+        ),
+    ),
     endpoints=(SCORES,),
 )
 
@@ -76,14 +99,20 @@ class Kept:
     def warehouse(self) -> LocalWarehouse:
         return LocalWarehouse(self.folder / "warehouse")
 
-    def fetched(self, played: Mapping[str, int], day: date = DAY, *, endpoint: str = "scores", **more: Any) -> None:
+    def fetched(
+        self, played: Mapping[str, int], day: date = DAY, *, endpoint: str = "scores", **more: Any
+    ) -> None:
         """Puts a body and its manifest; ``more`` are fields of the manifest."""
         at = partition(day, endpoint)
         body = json.dumps(played).encode()
-        stored = raw.put_body(self.store, at, item="all", role="data", body=body, url="", status=200, suffix="json")
+        stored = raw.put_body(
+            self.store, at, item="all", role="data", body=body, url="", status=200, suffix="json"
+        )
         fields: dict[str, Any] = {
             "outcome": "complete" if played else "no_games",
-            "message": f"{len(played)} of {len(played)} games" if played else "no games on this date",
+            "message": f"{len(played)} of {len(played)} games"
+            if played
+            else "no games on this date",
             "expected_from": "schedule",
             "games_expected": len(played),
             "games_found": len(played),
@@ -112,7 +141,12 @@ class Kept:
         found = []
         for number, (name, postponed) in enumerate(names.items()):
             away, home = name.split("@")
-            key = {"game_date": day, "game_id": f"00224{number:05}", "away_tricode": away, "home_tricode": home}
+            key = {
+                "game_date": day,
+                "game_id": f"00224{number:05}",
+                "away_tricode": away,
+                "home_tricode": home,
+            }
             facts = {"season_type": "Regular Season", "counts": True, "postponed": postponed}
             found.append({**key, **facts, "source_file": "season"})
         self.warehouse.replace(SCHEDULE, day, found)

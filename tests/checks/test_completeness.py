@@ -37,7 +37,10 @@ def test_nothing_expected_and_nothing_there_is_no_games() -> None:
 def test_without_a_schedule_nothing_is_complete() -> None:
     got = count(None, [game("GSW@UTA")])
     assert got == Count(outcome=Outcome.UNVERIFIED, expected=0, found=1)
-    assert got.message == "1 games found, but which were to be played is not known: load nbacom_schedule first"
+    assert (
+        got.message
+        == "1 games found, but which were to be played is not known: load nbacom_schedule first"
+    )
     assert count(None, []).outcome is Outcome.UNVERIFIED
 
 
@@ -55,14 +58,20 @@ def test_absent_unplayed_and_live_games_are_missing() -> None:
 
 
 def test_unsound_game_makes_the_date_partial() -> None:
-    got = count([game("GSW@UTA"), game("IND@OKC")], [game("GSW@UTA", problem="4 players"), game("IND@OKC")])
-    assert got == Count(outcome=Outcome.PARTIAL, expected=2, found=1, unsound=("GSW@UTA (4 players)",))
+    got = count(
+        [game("GSW@UTA"), game("IND@OKC")], [game("GSW@UTA", problem="4 players"), game("IND@OKC")]
+    )
+    assert got == Count(
+        outcome=Outcome.PARTIAL, expected=2, found=1, unsound=("GSW@UTA (4 players)",)
+    )
     assert got.message == "1 of 2 games: unsound GSW@UTA (4 players)"
 
 
 def test_postponed_game_is_not_expected() -> None:
     schedule = [game("GSW@UTA", GameState.POSTPONED), game("IND@OKC")]
-    assert count(schedule, [game("IND@OKC")]) == Count(outcome=Outcome.COMPLETE, expected=1, found=1)
+    assert count(schedule, [game("IND@OKC")]) == Count(
+        outcome=Outcome.COMPLETE, expected=1, found=1
+    )
     assert count(schedule[:1], []) == Count(outcome=Outcome.NO_GAMES, expected=0, found=0)
 
 
@@ -81,7 +90,9 @@ def test_unknown_game_that_was_not_played_changes_nothing(state: GameState) -> N
 
 def test_missing_game_outweighs_an_unknown_one() -> None:
     got = count([game("IND@OKC")], [game("OKC@IND")])
-    assert got == Count(outcome=Outcome.PARTIAL, expected=1, found=0, missing=("IND@OKC",), unexpected=("OKC@IND",))
+    assert got == Count(
+        outcome=Outcome.PARTIAL, expected=1, found=0, missing=("IND@OKC",), unexpected=("OKC@IND",)
+    )
     assert got.message == "0 of 1 games: missing IND@OKC; not in the schedule: OKC@IND"
 
 
@@ -91,9 +102,15 @@ def test_expected_game_that_is_only_listed_counts() -> None:
 
 
 def test_best_report_on_a_game_counts() -> None:
-    reports = [game("IND@OKC", GameState.UNPLAYED), game("IND@OKC", problem="4 players"), game("IND@OKC")]
+    reports = [
+        game("IND@OKC", GameState.UNPLAYED),
+        game("IND@OKC", problem="4 players"),
+        game("IND@OKC"),
+    ]
     for order in (reports, reports[::-1]):
-        assert count([game("IND@OKC")], order) == Count(outcome=Outcome.COMPLETE, expected=1, found=1)
+        assert count([game("IND@OKC")], order) == Count(
+            outcome=Outcome.COMPLETE, expected=1, found=1
+        )
 
 
 some_games = st.lists(
@@ -108,14 +125,18 @@ some_games = st.lists(
 
 
 @given(some_games, some_games, st.randoms(use_true_random=False))
-def test_order_and_repetition_do_not_matter(expected: list[Game], present: list[Game], chance: random.Random) -> None:
+def test_order_and_repetition_do_not_matter(
+    expected: list[Game], present: list[Game], chance: random.Random
+) -> None:
     shuffled = [*present, *present]
     chance.shuffle(shuffled)
     assert count(expected, shuffled) == count(expected, present)
 
 
 @given(some_games, some_games)
-def test_done_means_that_every_due_game_has_a_sound_report(expected: list[Game], present: list[Game]) -> None:
+def test_done_means_that_every_due_game_has_a_sound_report(
+    expected: list[Game], present: list[Game]
+) -> None:
     due = {g for g in expected if g.state is not GameState.POSTPONED}
     sound = {g for g in present if g.state in (GameState.FINAL, GameState.LISTED) and not g.problem}
     got = count(expected, present)

@@ -1,4 +1,5 @@
-"""What changed upstream: every difference once, in words that name game, row and field, and bounded."""
+"""What changed upstream: every difference once, in words that name game, row and field, and
+bounded."""
 
 from __future__ import annotations
 
@@ -35,8 +36,20 @@ CURRY = "GSW@UTA, Stephen Curry, GSW, player_id 115"
 
 
 def row(player_id: int | None = 115, /, **values: Any) -> dict[str, Any]:
-    of_game = {"game_date": DAY, "game_id": "1", "away_tricode": "GSW", "home_tricode": "UTA", "tip_off": None}
-    of_player = {"player_name": "Stephen Curry", "team": "GSW", "player_id": player_id, "ast": 6, "share": 0.5}
+    of_game = {
+        "game_date": DAY,
+        "game_id": "1",
+        "away_tricode": "GSW",
+        "home_tricode": "UTA",
+        "tip_off": None,
+    }
+    of_player = {
+        "player_name": "Stephen Curry",
+        "team": "GSW",
+        "player_id": player_id,
+        "ast": 6,
+        "share": 0.5,
+    }
     return {**of_game, **of_player, "source_file": "all-1.json.gz", **values}
 
 
@@ -63,12 +76,15 @@ values = st.fixed_dictionaries(
     }
 )
 partitions = st.dictionaries(keys, values, max_size=8).map(
-    lambda rows: [{**row(), **dict(zip(TABLE.key, key, strict=True)), **each} for key, each in rows.items()]
+    lambda rows: [
+        {**row(), **dict(zip(TABLE.key, key, strict=True)), **each} for key, each in rows.items()
+    ]
 )
 
 
 def applied(old: Sequence[Row], changes: Sequence[Change]) -> dict[tuple[Any, ...], dict[str, Any]]:
-    """The old rows, by key and without their files, after the changes; refuses a change that does not fit."""
+    """The old rows, by key and without their files, after the changes; refuses a change that does
+    not fit."""
     rows = by_key(old)
     for change in changes:
         if change.field:
@@ -84,7 +100,9 @@ def applied(old: Sequence[Row], changes: Sequence[Change]) -> dict[tuple[Any, ..
 
 def by_key(rows: Sequence[Row]) -> dict[tuple[Any, ...], dict[str, Any]]:
     return {
-        tuple(each[name] for name in TABLE.key): {name: value for name, value in each.items() if name != "source_file"}
+        tuple(each[name] for name in TABLE.key): {
+            name: value for name, value in each.items() if name != "source_file"
+        }
         for each in rows
     }
 
@@ -108,14 +126,19 @@ def test_differences_are_told_once_in_key_order_and_the_way_back_is_as_long(
 
 
 @given(partitions)
-def test_rows_do_not_differ_from_themselves_whatever_file_they_are_from(rows: list[dict[str, Any]]) -> None:
+def test_rows_do_not_differ_from_themselves_whatever_file_they_are_from(
+    rows: list[dict[str, Any]],
+) -> None:
     assert differences(TABLE, rows, [{**each, "source_file": "another"} for each in rows]) == []
 
 
 def _comparable(rows: dict[tuple[Any, ...], dict[str, Any]]) -> dict[tuple[Any, ...], Any]:
     """-0.0 is 0.0 here, and not a number is itself."""
     return {
-        key: {name: repr(value + 0) if isinstance(value, float) else value for name, value in each.items()}
+        key: {
+            name: repr(value + 0) if isinstance(value, float) else value
+            for name, value in each.items()
+        }
         for key, each in rows.items()
     }
 
@@ -137,18 +160,34 @@ def _comparable(rows: dict[tuple[Any, ...], dict[str, Any]]) -> dict[tuple[Any, 
         (
             {},
             {"player_name": "Steph \x00 Curry\n"},
-            'GSW@UTA, Steph ? Curry?, GSW, player_id 115: player_name "Stephen Curry" -> "Steph ? Curry?"',
+            (
+                'GSW@UTA, Steph ? Curry?, GSW, player_id 115: player_name "Stephen Curry" -> "Steph'
+                ' ? Curry?"'
+            ),
         ),
         (
             {},
             {"player_name": "x" * 81},
-            f'GSW@UTA, {"x" * 80}..., GSW, player_id 115: player_name "Stephen Curry" -> "{"x" * 80}..."',
+            (
+                f'GSW@UTA, {"x" * 80}..., GSW, player_id 115: player_name "Stephen Curry" ->'
+                f' "{"x" * 80}..."'
+            ),
         ),
-        ({"player_name": None}, {"player_name": None, "ast": 7}, "GSW@UTA, GSW, player_id 115: ast 6 -> 7"),
-        ({"home_tricode": None}, {"home_tricode": None, "ast": 7}, CURRY.replace("GSW@UTA", "game 1") + ": ast 6 -> 7"),
+        (
+            {"player_name": None},
+            {"player_name": None, "ast": 7},
+            "GSW@UTA, GSW, player_id 115: ast 6 -> 7",
+        ),
+        (
+            {"home_tricode": None},
+            {"home_tricode": None, "ast": 7},
+            CURRY.replace("GSW@UTA", "game 1") + ": ast 6 -> 7",
+        ),
     ],
 )
-def test_change_names_game_row_and_field(old: dict[str, Any], new: dict[str, Any], line: str) -> None:
+def test_change_names_game_row_and_field(
+    old: dict[str, Any], new: dict[str, Any], line: str
+) -> None:
     assert told([row(**old)], corrected(row(**new))) == (line,)
 
 
@@ -161,7 +200,9 @@ def test_rows_that_are_new_or_gone_are_one_change_each() -> None:
 
 def test_player_that_is_part_of_the_key_is_named_once() -> None:
     table = replace(TABLE, key=("game_id", "player_name", "player_id"))
-    assert told([row()], corrected(row(ast=7)), table) == ("GSW@UTA, Stephen Curry, player_id 115: ast 6 -> 7",)
+    assert told([row()], corrected(row(ast=7)), table) == (
+        "GSW@UTA, Stephen Curry, player_id 115: ast 6 -> 7",
+    )
 
 
 def test_table_of_one_row_a_game_needs_no_row_name() -> None:
@@ -183,12 +224,19 @@ def test_newer_reading_of_the_same_body_is_no_correction() -> None:
 
 def test_only_the_rows_of_the_body_that_changed_are_compared() -> None:
     old = [row(1, source_file="a-1"), row(2, source_file="b-1"), row(3, source_file="b-1")]
-    new = [row(1, source_file="a-1", ast=0), row(2, source_file="b-2", ast=9), row(3, source_file="b-2")]
+    new = [
+        row(1, source_file="a-1", ast=0),
+        row(2, source_file="b-2", ast=9),
+        row(3, source_file="b-2"),
+    ]
     assert told(old, new) == (CURRY.replace("115", "2") + ": ast 6 -> 9",)
 
 
 def test_body_that_another_date_fetched_anew_unchanged_is_the_same_body() -> None:
-    old, new = row(source_file="dag/2025-01-15/season-1.json.gz"), row(source_file="dag/2025-01-16/season-1.json.gz")
+    old, new = (
+        row(source_file="dag/2025-01-15/season-1.json.gz"),
+        row(source_file="dag/2025-01-16/season-1.json.gz"),
+    )
     assert told([old], [{**new, "ast": 7}]) == ()
 
 

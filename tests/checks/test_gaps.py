@@ -13,7 +13,13 @@ def after(days: int) -> date:
     return DAY + timedelta(days=days)
 
 
-def gap(days: int, message: str = "never fetched", *, endpoint: str = "scores", outcome: str = "not_fetched") -> Gap:
+def gap(
+    days: int,
+    message: str = "never fetched",
+    *,
+    endpoint: str = "scores",
+    outcome: str = "not_fetched",
+) -> Gap:
     return Gap(endpoint=endpoint, day=after(days), outcome=outcome, message=message)
 
 
@@ -21,7 +27,9 @@ def test_each_date_gives_its_gap_or_nothing(tmp_path: Path) -> None:
     kept = Kept(tmp_path)
     kept.scheduled({}, after(1))
     kept.done({"GSW@UTA": 1})
-    kept.fetched({"GSW@UTA": 1}, after(2), outcome="partial", message="1 of 2 games", missing=("MIA@BOS",))
+    kept.fetched(
+        {"GSW@UTA": 1}, after(2), outcome="partial", message="1 of 2 games", missing=("MIA@BOS",)
+    )
     kept.scheduled({"GSW@UTA": False}, after(3))
 
     found = find_gaps(SOURCE, [("scores", after(n)) for n in range(4)], kept.store, kept.warehouse)
@@ -29,7 +37,13 @@ def test_each_date_gives_its_gap_or_nothing(tmp_path: Path) -> None:
     assert list(found) == [
         None,
         None,
-        Gap(endpoint="scores", day=after(2), outcome="partial", message="1 of 2 games", missing=("MIA@BOS",)),
+        Gap(
+            endpoint="scores",
+            day=after(2),
+            outcome="partial",
+            message="1 of 2 games",
+            missing=("MIA@BOS",),
+        ),
         gap(3, "never fetched, 1 games by the schedule"),
     ]
 
@@ -54,7 +68,12 @@ def test_gaps_that_differ_in_numbers_only_are_one_group_and_the_largest_comes_fi
             message="never fetched, 2 games by the schedule",
             days=(after(0),),
         ),
-        GapGroup(endpoint="scores", outcome="partial", message="1 of 9 games: missing MIA@BOS", days=(after(3),)),
+        GapGroup(
+            endpoint="scores",
+            outcome="partial",
+            message="1 of 9 games: missing MIA@BOS",
+            days=(after(3),),
+        ),
     ]
 
 
@@ -65,13 +84,19 @@ def test_each_range_has_its_command_until_there_are_too_many() -> None:
         command.format("2025-01-15", "2025-01-16"),
         command.format("2025-01-19", "2025-01-19"),
     ]
-    assert filling("kept", [after(2 * n) for n in range(6)]) == [command.format("2025-01-15", "2025-01-25")]
+    assert filling("kept", [after(2 * n) for n in range(6)]) == [
+        command.format("2025-01-15", "2025-01-25")
+    ]
 
 
 def test_dates_that_lack_different_games_are_told_apart() -> None:
     found = [
         Gap(
-            endpoint="scores", day=after(n), outcome="partial", message=f"1 of 2 games: missing {game}", missing=(game,)
+            endpoint="scores",
+            day=after(n),
+            outcome="partial",
+            message=f"1 of 2 games: missing {game}",
+            missing=(game,),
         )
         for n, game in enumerate(("GSW@UTA", "MIA@BOS"))
     ]

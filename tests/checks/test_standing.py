@@ -1,4 +1,5 @@
-"""A date is judged by its manifest, its bodies, its rows and the schedule together; looking at it changes nothing."""
+"""A date is judged by its manifest, its bodies, its rows and the schedule together; looking at it
+changes nothing."""
 
 from __future__ import annotations
 

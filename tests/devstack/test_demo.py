@@ -12,15 +12,21 @@ from devstack.environment import ROOT, Home
 
 @pytest.mark.parametrize(
     ("sources", "unknown"),
-    [("typo", "typo"), (f"{DAG},nbacom", "nbacom"), ("odds,all, bdl", "all, bdl, odds"), ("All", "All")],
+    [
+        ("typo", "typo"),
+        (f"{DAG},nbacom", "nbacom"),
+        ("odds,all, bdl", "all, bdl, odds"),
+        ("All", "All"),
+    ],
 )
 def test_source_that_does_not_exist_is_refused_before_anything_is_started(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], sources: str, unknown: str
 ) -> None:
     assert demo(Home(root=tmp_path), [], sources) == 2
-    assert capsys.readouterr().out == (
-        f"SOURCES={sources}: no such DAG {unknown}; there are bdl_box_scores, nbacom_schedule, nbacom_box_scores,"
-        " odds_api_props, bigdataball_play_by_play; or all\n"
+    assert (
+        capsys.readouterr().out
+        == f"SOURCES={sources}: no such DAG {unknown}; there are bdl_box_scores, nbacom_schedule,"
+        " nbacom_box_scores, odds_api_props, bigdataball_play_by_play; or all\n"
     )
     assert list(tmp_path.iterdir()) == []
 

@@ -1,4 +1,5 @@
-"""`make new-source`: what it writes passes every suite at once, and a name that cannot be one is refused."""
+"""`make new-source`: what it writes passes every suite at once, and a name that cannot be one is
+refused."""
 
 from __future__ import annotations
 
@@ -16,7 +17,11 @@ from tests.test_policy import ATTICS
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ("Makefile", "README.md", "pyproject.toml", "requirements.txt", ".gitignore", ".env.example")
 FOLDERS = ("dags", "devstack", "docs", "include", "plugins", "tests", ".ci")
-SUITES = ("tests/plugins/test_specs.py", "tests/plugins/test_dags.py", "tests/devstack/test_readme.py")
+SUITES = (
+    "tests/plugins/test_specs.py",
+    "tests/plugins/test_dags.py",
+    "tests/devstack/test_readme.py",
+)
 NAMES = ("my_source", "a" * LONGEST)
 
 
@@ -24,7 +29,9 @@ def copied(folder: Path) -> Path:
     """The project as a fresh checkout has it, in a folder of its own."""
     for name in FOLDERS:
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
+            )
     for name in KEPT:
         shutil.copy2(ROOT / name, folder / name)
     return folder
@@ -34,13 +41,24 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     """The command in the copy, which knows nothing of this session's Airflow."""
     ours = ("AIRFLOW", "NBA_", "PYTHONPATH", "PYTEST")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
 
 
 def new_source(folder: Path, name: str) -> subprocess.CompletedProcess[str]:
     """`make new-source NAME=`, with this session's Python for the copy's environment."""
     python = f"BIN={Path(sys.executable).parent}"
-    return run(folder, "make", "--no-print-directory", "-o", ".venv/.installed", python, "new-source", f"NAME={name}")
+    return run(
+        folder,
+        "make",
+        "--no-print-directory",
+        "-o",
+        ".venv/.installed",
+        python,
+        "new-source",
+        f"NAME={name}",
+    )
 
 
 @pytest.mark.slow
@@ -55,12 +73,23 @@ def test_new_sources_pass_conformance_policy_lint_and_load_as_dags(tmp_path: Pat
         ]
 
     suites = run(
-        folder, sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *SUITES, "tests/test_policy.py", "-vv"
+        folder,
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        *SUITES,
+        "tests/test_policy.py",
+        "-vv",
     )
 
     assert suites.returncode == 0, suites.stdout[-3000:]
     for name in NAMES:
-        assert f"test_items_fill_every_blank_of_the_request[{name}-players.2025-01-15.json] PASSED" in suites.stdout
+        assert (
+            f"test_items_fill_every_blank_of_the_request[{name}-players.2025-01-15.json] PASSED"
+            in suites.stdout
+        )
     ruff = str(Path(sys.executable).parent / "ruff")
     for lint in (("check",), ("format", "--check")):
         linted = run(folder, ruff, *lint, "--no-cache", *(f"dags/{name}.py" for name in NAMES))
@@ -68,7 +97,9 @@ def test_new_sources_pass_conformance_policy_lint_and_load_as_dags(tmp_path: Pat
     assert "| [`my_source`](dags/my_source.py) | my_source: " in (folder / "README.md").read_text()
     pool = "from nba_airflow.specs import hosts; print(hosts()['my_source'].concurrency)"
     path = f"PYTHONPATH={folder}:{folder / 'plugins'}"
-    asked = run(folder, "env", path, f"AIRFLOW_HOME={folder / '.airflow'}", sys.executable, "-c", pool)
+    asked = run(
+        folder, "env", path, f"AIRFLOW_HOME={folder / '.airflow'}", sys.executable, "-c", pool
+    )
     assert asked.stdout.strip() == "8", asked.stderr
 
 
@@ -76,7 +107,11 @@ def test_new_sources_pass_conformance_policy_lint_and_load_as_dags(tmp_path: Pat
 def test_refused_name_is_one_line_and_nothing_is_written(tmp_path: Path) -> None:
     folder = copied(tmp_path)
     readme = (folder / "README.md").read_text()
-    there = {path.relative_to(folder) for name in ("dags", "tests") for path in (folder / name).rglob("*")}
+    there = {
+        path.relative_to(folder)
+        for name in ("dags", "tests")
+        for path in (folder / name).rglob("*")
+    }
 
     refused = new_source(folder, "bdl_box_scores")
 
@@ -85,18 +120,41 @@ def test_refused_name_is_one_line_and_nothing_is_written(tmp_path: Path) -> None
     assert said == "new-source: 'bdl_box_scores' exists: dags/bdl_box_scores.py"
     assert of_make.startswith(("make: ***", "make["))
     assert (folder / "README.md").read_text() == readme
-    there_now = {path.relative_to(folder) for name in ("dags", "tests") for path in (folder / name).rglob("*")}
-    assert {path for path in there_now - there if path.suffix != ".pyc" and path.name != "__pycache__"} == set()
+    there_now = {
+        path.relative_to(folder)
+        for name in ("dags", "tests")
+        for path in (folder / name).rglob("*")
+    }
+    assert {
+        path for path in there_now - there if path.suffix != ".pyc" and path.name != "__pycache__"
+    } == set()
 
 
 @pytest.mark.parametrize(
-    "name", ["", "Bad", "my-source", "2x", "_x", "x_", "a__b", "a b", "é", "class", "x\n", "../x", "a" * (LONGEST + 1)]
+    "name",
+    [
+        "",
+        "Bad",
+        "my-source",
+        "2x",
+        "_x",
+        "x_",
+        "a__b",
+        "a b",
+        "é",
+        "class",
+        "x\n",
+        "../x",
+        "a" * (LONGEST + 1),
+    ],
 )
 def test_malformed_name_is_refused_with_an_example(name: str) -> None:
     with pytest.raises(BadName) as refused:
         check(name)
-    assert str(refused.value) == (
-        f"{name!r} is no name for a source: lower-case words joined by _, at most 40 letters, for example espn_injuries"
+    assert (
+        str(refused.value)
+        == f"{name!r} is no name for a source: lower-case words joined by _, at most 40 letters,"
+        " for example espn_injuries"
     )
 
 
@@ -119,7 +177,9 @@ def test_name_that_is_taken_is_refused_with_what_has_it(name: str, why: str) -> 
 
 def test_name_that_the_policy_would_refuse_is_refused_first() -> None:
     assert SAYS_NOTHING == ATTICS
-    with pytest.raises(BadName, match=r"^'player_utils' says nothing with 'utils': name it for what it holds$"):
+    with pytest.raises(
+        BadName, match=r"^'player_utils' says nothing with 'utils': name it for what it holds$"
+    ):
         check("player_utils")
 
 

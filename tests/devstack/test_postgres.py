@@ -1,4 +1,5 @@
-"""The local Postgres through what happens to it: kill -9, stale pid files, long paths, other users."""
+"""The local Postgres through what happens to it: kill -9, stale pid files, long paths, other
+users."""
 
 from __future__ import annotations
 
@@ -53,13 +54,17 @@ def kill(data: Path) -> None:
 
 def test_it_outlives_the_process_that_started_it(folder: Path) -> None:
     program = f"from devstack import postgres; print(postgres.start({str(folder / 'data')!r}))"
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert (done.stdout.strip(), done.stderr) == (postgres.url(folder / "data"), "")
     assert postgres.running(folder / "data")
     assert postgres.start(folder / "data") == postgres.url(folder / "data")
 
 
-def test_it_comes_back_with_what_was_committed_after_everything_of_it_was_killed(folder: Path) -> None:
+def test_it_comes_back_with_what_was_committed_after_everything_of_it_was_killed(
+    folder: Path,
+) -> None:
     data = folder / "data"
     with psycopg.connect(postgres.start(data)) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
@@ -85,7 +90,9 @@ def test_only_its_owner_reaches_it_and_nobody_over_the_network(folder: Path) -> 
     modes = [stat.S_IMODE(path.stat().st_mode) for path in (data, data / ".s.PGSQL.5432")]
     assert modes == [0o700, 0o700]
     assert answer(url, "SHOW listen_addresses") == ""
-    assert [answer(url, f"SHOW {name}") for name in ("synchronous_commit", "fsync", "max_connections")] == [
+    assert [
+        answer(url, f"SHOW {name}") for name in ("synchronous_commit", "fsync", "max_connections")
+    ] == [
         "on",
         "on",
         "200",
@@ -93,12 +100,17 @@ def test_only_its_owner_reaches_it_and_nobody_over_the_network(folder: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["x" * 120, 'it\'s, "odd" %41'])
-def test_a_path_that_cannot_be_a_sockets_works_through_another_private_folder(folder: Path, name: str) -> None:
+def test_a_path_that_cannot_be_a_sockets_works_through_another_private_folder(
+    folder: Path, name: str
+) -> None:
     data = folder / name / "data"
     url = postgres.start(data)
     assert answer(url, "SELECT 1") == "1"
     sockets = Path(answer(url, "SHOW unix_socket_directories"))
-    assert (data in (sockets, *sockets.parents), stat.S_IMODE(sockets.stat().st_mode)) == (False, 0o700)
+    assert (data in (sockets, *sockets.parents), stat.S_IMODE(sockets.stat().st_mode)) == (
+        False,
+        0o700,
+    )
     kill(data)
     assert answer(postgres.start(data), "SELECT 1") == "1"
     postgres.stop(data)

@@ -1,4 +1,5 @@
-"""The README says what is there: its table of DAGs, its paths, its make targets, its modules and its commands."""
+"""The README says what is there: its table of DAGs, its paths, its make targets, its modules and
+its commands."""
 
 from __future__ import annotations
 
@@ -15,14 +16,21 @@ README = (ROOT / "README.md").read_text()
 
 def code(text: str) -> str:
     """Every code block and code span, one after the other."""
-    return "\n".join(block or span for block, span in re.findall(r"```.*?\n(.*?)```|`([^`\n]+)`", text, re.DOTALL))
+    return "\n".join(
+        block or span
+        for block, span in re.findall(r"```.*?\n(.*?)```|`([^`\n]+)`", text, re.DOTALL)
+    )
 
 
 CODE = code(README)
 
 # What running the project makes; such a path is right when it lies below a folder that git ignores.
-MADE = tuple(line.rstrip("/") for line in (ROOT / ".gitignore").read_text().split() if line.endswith("/"))
-_PATH = re.compile(r"(?<![\w:/.{$-])(?:\.?[\w-]+/)+[\w.-]*|(?<![\w/.-])\.env\.example|(?<![\w/.-])Makefile")
+MADE = tuple(
+    line.rstrip("/") for line in (ROOT / ".gitignore").read_text().split() if line.endswith("/")
+)
+_PATH = re.compile(
+    r"(?<![\w:/.{$-])(?:\.?[\w-]+/)+[\w.-]*|(?<![\w/.-])\.env\.example|(?<![\w/.-])Makefile"
+)
 
 
 def paths(text: str) -> Iterator[str]:
@@ -37,13 +45,17 @@ def paths(text: str) -> Iterator[str]:
 def test_table_of_dags_is_that_of_the_specs(airflow_environment: None) -> None:
     from devstack.dag_table import updated
 
-    assert updated(README) == README, "the README's table is old: PYTHONPATH=.:plugins python -m devstack.dag_table"
+    assert updated(README) == README, (
+        "the README's table is old: PYTHONPATH=.:plugins python -m devstack.dag_table"
+    )
 
 
 def test_every_path_exists_or_is_made_by_running() -> None:
     named = sorted(set(paths(README)))
     assert len(named) > 8, f"the paths were not found: {named}"
-    assert [path for path in named if not (ROOT / path).exists() and path.split("/")[0] not in MADE] == []
+    assert [
+        path for path in named if not (ROOT / path).exists() and path.split("/")[0] not in MADE
+    ] == []
 
 
 def test_every_make_target_exists() -> None:
@@ -76,11 +88,14 @@ def test_every_nba_command_exists(airflow_environment: None) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[x](dags/no_such_dag.py)", "`dags/no_such_dag.py`", "```\ncat dags/no_such_dag.py\n```"]
+    "text",
+    ["[x](dags/no_such_dag.py)", "`dags/no_such_dag.py`", "```\ncat dags/no_such_dag.py\n```"],
 )
 def test_path_is_seen_in_links_spans_and_blocks(text: str) -> None:
     assert list(paths(text)) == ["dags/no_such_dag.py"]
 
 
 def test_address_of_another_site_is_no_path() -> None:
-    assert list(paths("[x](https://example.com/a) `http://127.0.0.1:8080/b/` `file:///srv/c`")) == []
+    assert (
+        list(paths("[x](https://example.com/a) `http://127.0.0.1:8080/b/` `file:///srv/c`")) == []
+    )

@@ -1,4 +1,5 @@
-"""A whole installation in a temporary folder, as `make up` starts it: Postgres, sandbox, Airflow's four processes."""
+"""A whole installation in a temporary folder, as `make up` starts it: Postgres, sandbox, Airflow's
+four processes."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ class Finished:
 
 
 class SendGridStandIn(ThreadingHTTPServer):
-    """Takes v3/mail/send on loopback as SendGrid does: a bearer key, 202 and an id; ``refusals`` answer first."""
+    """Takes v3/mail/send on loopback as SendGrid does: a bearer key, 202 and an id; ``refusals``
+    answer first."""
 
     key = "SG.stand-in-key"
 
@@ -82,14 +84,18 @@ class System:
 
     @staticmethod
     def until(question: Callable[[], Found], seconds: float = 240) -> Found:
-        """Asks until the answer is true, and returns it; raises RetryError after so many seconds."""
+        """Asks until the answer is true, and returns it; raises RetryError after so many
+        seconds."""
         asking = retry(
-            retry=retry_if_result(lambda found: not found), stop=stop_after_delay(seconds), wait=wait_fixed(0.5)
+            retry=retry_if_result(lambda found: not found),
+            stop=stop_after_delay(seconds),
+            wait=wait_fixed(0.5),
         )
         return asking(question)()
 
     def catch_up(self, *dag_ids: str) -> None:
-        """Unpauses the DAGs; returns when their dates of the last days have run and were reported."""
+        """Unpauses the DAGs; returns when their dates of the last days have run and were
+        reported."""
         today = str(eastern_day(datetime.now(UTC)))
         upcoming = "SELECT next_dagrun_partition_key FROM dag WHERE dag_id = %s"
         for dag_id in dag_ids:
@@ -105,7 +111,12 @@ class System:
     def airflow(self, words: str, *, stdin: str = "") -> Finished:
         """Runs `airflow WORDS` to its end."""
         done = subprocess.run(
-            self.shell(f"airflow {words}"), cwd=ROOT, input=stdin, capture_output=True, text=True, check=False
+            self.shell(f"airflow {words}"),
+            cwd=ROOT,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         return Finished(done.returncode, done.stdout, done.stderr)
 
@@ -124,7 +135,9 @@ class System:
         url = f"http://127.0.0.1:{self.ports['sandbox']}/_sandbox/faults"
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
-        with urllib.request.urlopen(urllib.request.Request(url, data, headers, method=method), timeout=10) as answer:
+        with urllib.request.urlopen(
+            urllib.request.Request(url, data, headers, method=method), timeout=10
+        ) as answer:
             answer.read()
 
     def requests(self) -> list[dict[str, Any]]:
@@ -167,18 +180,23 @@ class System:
         base = f"http://127.0.0.1:{self.ports['api']}"
         login = {"username": "admin", "password": control.ui_password(self.home)}
         token = self._json("POST", f"{base}/auth/token", login, {})["access_token"]
-        return self._json(method, f"{base}/api/v2/{path}", body, {"Authorization": f"Bearer {token}"})
+        return self._json(
+            method, f"{base}/api/v2/{path}", body, {"Authorization": f"Bearer {token}"}
+        )
 
     def _json(self, method: str, url: str, body: Any, headers: dict[str, str]) -> Any:
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json", **headers}
-        with urllib.request.urlopen(urllib.request.Request(url, data, headers, method=method), timeout=30) as answer:
+        with urllib.request.urlopen(
+            urllib.request.Request(url, data, headers, method=method), timeout=30
+        ) as answer:
             text = answer.read()
         return json.loads(text) if text else None
 
 
 LIVE_DAYS = 4
-"""Live runs begin so many days ago; DAGs are paused until a test unpauses them, which is when they catch up."""
+"""Live runs begin so many days ago; DAGs are paused until a test unpauses them, which is when they
+catch up."""
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +213,8 @@ def system(crash_orders: Path, request: pytest.FixtureRequest) -> Iterator[Syste
 
     A module's ``PARALLELISM`` is how many tasks Airflow runs at a time.
 
-    Not below pytest's own folder, which the third session after this one would remove, running or not.
+    Not below pytest's own folder, which the third session after this one would remove, running or
+    not.
     """
     home = Home(root=Path(tempfile.mkdtemp(prefix="nba-e2e-")))
     since = eastern_day(datetime.now(UTC)) - timedelta(days=LIVE_DAYS)
@@ -207,7 +226,12 @@ def system(crash_orders: Path, request: pytest.FixtureRequest) -> Iterator[Syste
         try:
             system = System(home, control.up(home, [])["ports"], sendgrid)
             mail = system.api("GET", "connections/mail")
-            changed = {"connection_id": "mail", "conn_type": "generic", "host": sendgrid.host, "password": sendgrid.key}
+            changed = {
+                "connection_id": "mail",
+                "conn_type": "generic",
+                "host": sendgrid.host,
+                "password": sendgrid.key,
+            }
             system.api("PATCH", "connections/mail", {**changed, "extra": mail["extra"]})
             system.api("PATCH", "dags/backfill_summary", {"is_paused": False})
             yield system

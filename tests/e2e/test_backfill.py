@@ -24,13 +24,22 @@ LIVE_DAYS = 4  # as in conftest.py
 
 @pytest.fixture(scope="module", autouse=True)
 def caught_up(system: System):
-    """The DAG is unpaused, and its dates of the last days have run: a backfill of them would be refused."""
+    """The DAG is unpaused, and its dates of the last days have run: a backfill of them would be
+    refused."""
     system.catch_up(DAG)
 
 
 def test_a_week_with_an_empty_and_an_incomplete_date_is_reported_once_and_healed(system: System):
     system.faults(
-        [{"source": "balldontlie", "endpoint": "box_scores", "day": "2024-12-25", "kind": "missing_game", "times": 1}]
+        [
+            {
+                "source": "balldontlie",
+                "endpoint": "box_scores",
+                "day": "2024-12-25",
+                "kind": "missing_game",
+                "times": 1,
+            }
+        ]
     )
     mails = len(system.mails(DAG))
 
@@ -55,13 +64,17 @@ def test_a_week_with_an_empty_and_an_incomplete_date_is_reported_once_and_healed
     command = f"airflow dags backfill {DAG} -s 2024-12-25 -e 2024-12-25 --rerun-failed-tasks -y"
     text = first[0]["content"][0]["value"]
     assert command in text
-    assert "Requests 14 14 as planned" in " ".join(text.split())  # a list of games and box scores of seven dates
+    assert "Requests 14 14 as planned" in " ".join(
+        text.split()
+    )  # a list of games and box scores of seven dates
 
     asked = len(system.requests())
     code, answer = system.backfill(f"{DAG} -s 2024-12-25 -e 2024-12-25 --rerun-failed-tasks")
 
     assert (code, answer["dates"]["2024-12-25"]["outcome"]) == (0, "complete")
-    assert len(system.requests()) - asked == 2  # the list of games, and the box scores; nothing else is asked again
+    assert (
+        len(system.requests()) - asked == 2
+    )  # the list of games, and the box scores; nothing else is asked again
     assert system.part(DAG, date(2024, 12, 25)).exists()
     again = system.mails(DAG)[mails:]
     assert len(again) == 2
@@ -84,8 +97,19 @@ def test_a_rerun_of_a_loaded_date_changes_no_byte_and_asks_nothing(system: Syste
 def test_refetch_reports_the_one_value_that_the_upstream_has_corrected(system: System):
     system.faults([])
     assert system.backfill(f"{DAG} -s 2024-11-07 -e 2024-11-08")[0] == 0
-    system.faults([{"source": "balldontlie", "endpoint": "box_scores", "day": "2024-11-08", "kind": "corrected"}])
-    before = dict(system.rows(f"SELECT player_id, ast FROM raw.{DAG} WHERE game_date = '2024-11-08'"))
+    system.faults(
+        [
+            {
+                "source": "balldontlie",
+                "endpoint": "box_scores",
+                "day": "2024-11-08",
+                "kind": "corrected",
+            }
+        ]
+    )
+    before = dict(
+        system.rows(f"SELECT player_id, ast FROM raw.{DAG} WHERE game_date = '2024-11-08'")
+    )
     asked, mails = len(system.requests()), len(system.mails(DAG))
 
     plan = system.airflow(f"dags backfill {DAG} -s 2024-11-07 -e 2024-11-09 --refetch --dry-run")
@@ -94,13 +118,17 @@ def test_refetch_reports_the_one_value_that_the_upstream_has_corrected(system: S
 
     assert code == 0
     assert len(system.requests()) - asked == 6
-    after = dict(system.rows(f"SELECT player_id, ast FROM raw.{DAG} WHERE game_date = '2024-11-08'"))
+    after = dict(
+        system.rows(f"SELECT player_id, ast FROM raw.{DAG} WHERE game_date = '2024-11-08'")
+    )
     ((player, ast),) = [(player, ast) for player, ast in after.items() if before[player] != ast]
     (found,) = answer["corrections"]
     (change,) = found["changes"]
     assert (found["day"], found["endpoint"], found["total"]) == ("2024-11-08", "box_scores", 1)
     assert change.endswith(f", player_id {player}: ast {ast - 1} -> {ast}")
-    told = [mail["content"][0]["value"] for mail in system.until(lambda: system.mails(DAG)[mails + 1 :])]
+    told = [
+        mail["content"][0]["value"] for mail in system.until(lambda: system.mails(DAG)[mails + 1 :])
+    ]
     told.append(system.mails(DAG)[mails]["content"][0]["value"])
     (said,) = [text for text in told if "CORRECTED UPSTREAM: 1 CHANGE ON 1 DATE" in text]
     assert change in " ".join(said.split())
@@ -131,12 +159,17 @@ def test_ctrl_c_stops_following_and_not_the_backfill(system: System):
         text=True,
         start_new_session=True,
     )
-    system.until(lambda: system.metadata("SELECT 1 FROM dag_run WHERE partition_key = '2024-11-14'"))
+    system.until(
+        lambda: system.metadata("SELECT 1 FROM dag_run WHERE partition_key = '2024-11-14'")
+    )
     os.killpg(process.pid, signal.SIGINT)
     out, _ = process.communicate(timeout=60)
 
     assert process.returncode == 130
-    assert out.strip().splitlines()[-1] == (f"airflow dags backfill {DAG} -s 2024-11-10 -e 2024-11-14 --attach")
+    assert (
+        out.strip().splitlines()[-1]
+        == f"airflow dags backfill {DAG} -s 2024-11-10 -e 2024-11-14 --attach"
+    )
     code, answer = system.backfill(f"{DAG} -s 2024-11-10 -e 2024-11-14 --attach")
     assert (code, len(answer["dates"])) == (0, 5)
 
@@ -163,7 +196,10 @@ def test_detach_returns_at_once_and_a_second_backfill_is_refused_meanwhile(syste
         (f"{DAG} -s yesterday -e today", "'yesterday' is not a date: write it as YYYY-MM-DD"),
         (f"{DAG} -s 2024-10-22 -e 2099-01-01", "2099-01-01 is not over yet in US/Eastern"),
         (f"{DAG} -s 2024-10-22 -e 2024-10-23 --conf nonsense", "--conf is not JSON"),
-        (f'{DAG} -s 2024-10-22 -e 2024-10-23 --conf \'{{"refetch": "yes"}}\'', "--conf: refetch is 'yes': write true"),
+        (
+            f'{DAG} -s 2024-10-22 -e 2024-10-23 --conf \'{{"refetch": "yes"}}\'',
+            "--conf: refetch is 'yes': write true",
+        ),
         ("backfill_summary -s 2024-10-22 -e 2024-10-23", "has no date partitions"),
     ],
 )
@@ -188,20 +224,26 @@ def test_a_dry_run_changes_nothing(system: System):
 def test_a_backfill_of_old_dates_does_not_start_live_runs_of_the_dates_since(system: System):
     system.faults([])
     assert system.backfill(f"{DAG} -s 2024-10-24 -e 2024-10-25")[0] == 0
-    assert system.airflow("dags reserialize").code == 0  # what the dag-processor does every few minutes
+    assert (
+        system.airflow("dags reserialize").code == 0
+    )  # what the dag-processor does every few minutes
 
     following = system.metadata("SELECT next_dagrun_partition_key FROM dag WHERE dag_id = %s", DAG)
 
     today = eastern_day(datetime.now(UTC))
     live = [str(today - timedelta(days=n)) for n in range(LIVE_DAYS, 0, -1)]
-    scheduled = "SELECT partition_key FROM dag_run WHERE run_type = 'scheduled' AND dag_id = %s ORDER BY 1"
+    scheduled = (
+        "SELECT partition_key FROM dag_run WHERE run_type = 'scheduled' AND dag_id = %s ORDER BY 1"
+    )
     assert following == [(str(today),)]
     assert [key for (key,) in system.metadata(scheduled, DAG)] == live
 
 
 def test_a_date_that_is_not_final_yet_waits_without_worker_or_slot(system: System):
     today = eastern_day(datetime.now(UTC))
-    run = system.api("POST", f"dags/{DAG}/dagRuns", {"logical_date": None, "partition_key": str(today)})
+    run = system.api(
+        "POST", f"dags/{DAG}/dagRuns", {"logical_date": None, "partition_key": str(today)}
+    )
     path = f"dags/{DAG}/dagRuns/{run['dag_run_id']}/taskInstances/box_scores.scrape"
 
     system.until(lambda: system.api("GET", path)["state"] == "deferred")
@@ -226,15 +268,21 @@ def test_the_ui_can_pause_and_resume_a_backfill_and_clear_a_failed_run(system: S
     code, answer = system.backfill(f"{DAG} -s 2024-11-18 -e 2024-11-22 --attach")
 
     assert code == 1
-    assert [day for day, found in answer["dates"].items() if found["outcome"] == "failed"] == ["2024-11-20"]
+    assert [day for day, found in answer["dates"].items() if found["outcome"] == "failed"] == [
+        "2024-11-20"
+    ]
     (failed,) = system.metadata(
-        "SELECT run_id FROM dag_run WHERE dag_id = %s AND state = 'failed' AND partition_key = '2024-11-20'", DAG
+        "SELECT run_id FROM dag_run WHERE dag_id = %s AND state = 'failed' AND partition_key ="
+        " '2024-11-20'",
+        DAG,
     )
     clear = {"dry_run": False, "dag_run_id": failed[0], "only_failed": True, "reset_dag_runs": True}
     system.api("POST", f"dags/{DAG}/clearTaskInstances", clear)
     state = "SELECT 1 FROM dag_run WHERE run_id = %s AND state = 'success'"
     system.until(lambda: system.metadata(state, failed[0]))
-    assert system.rows(f"SELECT count(*) > 0 FROM raw.{DAG} WHERE game_date = '2024-11-20'") == [(True,)]
+    assert system.rows(f"SELECT count(*) > 0 FROM raw.{DAG} WHERE game_date = '2024-11-20'") == [
+        (True,)
+    ]
 
 
 def test_two_runs_of_one_date_fetch_it_once(system: System):

@@ -1,4 +1,5 @@
-"""The newcomer's story as a process of its own: `make demo` on recorded input, then `make down` after a crash."""
+"""The newcomer's story as a process of its own: `make demo` on recorded input, then `make down`
+after a crash."""
 
 from __future__ import annotations
 
@@ -34,10 +35,19 @@ def home() -> Iterator[Home]:
 
 def local(home: Home, *words: str) -> subprocess.CompletedProcess[str]:
     """What a target of the Makefile runs."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith(("NBA_", "AIRFLOW"))}
+    ours = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("NBA_", "AIRFLOW"))
+    }
     command = [sys.executable, "-m", "devstack", *words]
     return subprocess.run(
-        command, cwd=ROOT, env={**ours, "NBA_ROOT": str(home.root)}, capture_output=True, text=True, check=False
+        command,
+        cwd=ROOT,
+        env={**ours, "NBA_ROOT": str(home.root)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -48,11 +58,13 @@ def test_the_demo_on_recorded_input_ends_well_and_again(home: Home, recorded: Pa
 
         with LocalWarehouse(home.data / "warehouse").connect() as connection:
             counted = connection.execute(
-                "SELECT game_date, count(*), count(*) FILTER (did_not_play), count(DISTINCT home_tricode)"
-                " FROM raw.bdl_box_scores GROUP BY 1 ORDER BY 1"
+                "SELECT game_date, count(*), count(*) FILTER (did_not_play), count(DISTINCT"
+                " home_tricode) FROM raw.bdl_box_scores GROUP BY 1 ORDER BY 1"
             ).fetchall()
         assert counted == [(date(2024, 1, 15), 384, 155, 11), (date(2026, 1, 9), 347, 139, 10)]
-        objects = (home.data / "raw" / "bdl_box_scores" / "2026" / "01" / "2026-01-09" / "box_scores").glob("all-*.gz")
+        objects = (
+            home.data / "raw" / "bdl_box_scores" / "2026" / "01" / "2026-01-09" / "box_scores"
+        ).glob("all-*.gz")
         # The answer that lacked a game, and the whole one; asking again has stored neither twice.
         assert len(list(objects)) == 2
 
@@ -69,7 +81,11 @@ def test_down_leaves_no_process_even_after_the_supervisor_was_killed(home: Home)
 
     assert done.returncode == 0
     # Not by the mark that `down` itself looks for.
-    assert [process for process in started if process.is_running() and process.status() != psutil.STATUS_ZOMBIE] == []
+    assert [
+        process
+        for process in started
+        if process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    ] == []
     assert leftovers(str(home.airflow)) == []
     assert not postgres.running(home.postgres)
     assert supervisor_pid(home) is None

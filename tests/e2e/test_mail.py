@@ -26,17 +26,30 @@ def caught_up(system: System):
 
 
 def begin(system: System, way: str, first: date, last: date, *, at_once: int) -> int:
-    """Starts a backfill and returns Airflow's id of it, once Airflow knows that the one before has ended."""
-    system.until(lambda: system.airflow(f"dags backfill {DAG} -s {first} -e {last} --dry-run").code == 0)
+    """Starts a backfill and returns Airflow's id of it, once Airflow knows that the one before has
+    ended."""
+    system.until(
+        lambda: system.airflow(f"dags backfill {DAG} -s {first} -e {last} --dry-run").code == 0
+    )
     if way == "the UI":
         order = {"dag_id": DAG, "from_date": f"{first}T00:00:00Z", "to_date": f"{last}T00:00:00Z"}
-        more = {"run_backwards": False, "dag_run_conf": {}, "reprocess_behavior": "none", "max_active_runs": at_once}
+        more = {
+            "run_backwards": False,
+            "dag_run_conf": {},
+            "reprocess_behavior": "none",
+            "max_active_runs": at_once,
+        }
         return system.api("POST", "backfills", order | more)["id"]
     if way == "airflow backfill create":
-        words = f"backfill create --dag-id {DAG} --from-date {first} --to-date {last} --max-active-runs {at_once}"
+        words = (
+            f"backfill create --dag-id {DAG} --from-date {first} --to-date {last} --max-active-runs"
+            f" {at_once}"
+        )
         done = system.airflow(words)
     else:
-        done = system.airflow(f"dags backfill {DAG} -s {first} -e {last} --detach --max-active-runs {at_once}")
+        done = system.airflow(
+            f"dags backfill {DAG} -s {first} -e {last} --detach --max-active-runs {at_once}"
+        )
     assert done.code == 0, done.err
     return system.metadata("SELECT max(id) FROM backfill WHERE dag_id = %s", DAG)[0][0]
 
@@ -48,7 +61,9 @@ def test_a_backfill_sends_exactly_one_mail(system: System, way: str, end: str):
     first = date(2023, 11, 1) + timedelta(days=3 * number)
     last = first + timedelta(days=2)
     failing = [str(first + timedelta(days=int(n) - 1)) for n in ENDS[end]]
-    system.faults([{"source": "balldontlie", "day": day, "kind": "bad_key", "times": None} for day in failing])
+    system.faults(
+        [{"source": "balldontlie", "day": day, "kind": "bad_key", "times": None} for day in failing]
+    )
     mails = len(system.mails(DAG))
 
     backfill = begin(system, way, first, last, at_once=1 if end == "cancelled" else 16)
@@ -59,7 +74,9 @@ def test_a_backfill_sends_exactly_one_mail(system: System, way: str, end: str):
     system.until(lambda: len(system.mails(DAG)) > mails)
 
     # Later runs of the summary must not send it again: the next one is asked for, and waited for.
-    sweep = system.api("POST", "dags/backfill_summary/dagRuns", {"logical_date": None})["dag_run_id"]
+    sweep = system.api("POST", "dags/backfill_summary/dagRuns", {"logical_date": None})[
+        "dag_run_id"
+    ]
     path = f"dags/backfill_summary/dagRuns/{sweep}"
     system.until(lambda: system.api("GET", path)["state"] in ("success", "failed"))
     assert system.api("GET", path)["state"] == "success"
@@ -74,23 +91,37 @@ def test_a_backfill_sends_exactly_one_mail(system: System, way: str, end: str):
 def test_a_backfill_that_is_cancelled_before_any_run_started_sends_one_mail_too(system: System):
     dag = "nbacom_box_scores"  # paused, so its runs wait
     order = {"dag_id": dag, "from_date": "2023-11-01T00:00:00Z", "to_date": "2023-11-03T00:00:00Z"}
-    more = {"run_backwards": False, "dag_run_conf": {}, "reprocess_behavior": "none", "max_active_runs": 16}
+    more = {
+        "run_backwards": False,
+        "dag_run_conf": {},
+        "reprocess_behavior": "none",
+        "max_active_runs": 16,
+    }
     backfill = system.api("POST", "backfills", order | more)["id"]
-    assert system.metadata("SELECT DISTINCT state FROM dag_run WHERE backfill_id = %s", backfill) == [("queued",)]
+    assert system.metadata(
+        "SELECT DISTINCT state FROM dag_run WHERE backfill_id = %s", backfill
+    ) == [("queued",)]
 
     system.api("PUT", f"backfills/{backfill}/cancel")
     for _ in range(2):  # the second finds it reported
-        sweep = system.api("POST", "dags/backfill_summary/dagRuns", {"logical_date": None})["dag_run_id"]
+        sweep = system.api("POST", "dags/backfill_summary/dagRuns", {"logical_date": None})[
+            "dag_run_id"
+        ]
         path = f"dags/backfill_summary/dagRuns/{sweep}"
         system.until(lambda path=path: system.api("GET", path)["state"] in ("success", "failed"))
 
     (mail,) = system.mails(dag)
     assert mail["custom_args"]["batch_id"] == f"{dag}:{backfill}:0"
-    assert mail["subject"] == f"[Cancelled] {dag} 2023-11-01..2023-11-03: 0 of 3 dates complete, 3 not run"
+    assert (
+        mail["subject"]
+        == f"[Cancelled] {dag} 2023-11-01..2023-11-03: 0 of 3 dates complete, 3 not run"
+    )
 
 
 @pytest.mark.parametrize("way", ["airflow dags clear", "the UI"])
-def test_clearing_what_failed_heals_it_and_sends_one_mail_that_answers_the_first(system: System, way: str):
+def test_clearing_what_failed_heals_it_and_sends_one_mail_that_answers_the_first(
+    system: System, way: str
+):
     first = date(2024, 2, 1) if way == "the UI" else date(2024, 2, 6)
     bad, last = first + timedelta(days=1), first + timedelta(days=2)
     system.faults([{"source": "balldontlie", "day": str(bad), "kind": "bad_key", "times": None}])
@@ -113,7 +144,9 @@ def test_clearing_what_failed_heals_it_and_sends_one_mail_that_answers_the_first
     told, again = system.mails(DAG)[mails:]
     assert again["headers"]["In-Reply-To"] == told["headers"]["Message-ID"]
     assert "1 recovered" in again["subject"]
-    assert len(system.requests()) - asked == 2  # the list of games and the box scores of the one date
+    assert (
+        len(system.requests()) - asked == 2
+    )  # the list of games and the box scores of the one date
     assert system.part(DAG, bad).exists()
 
 
@@ -133,12 +166,19 @@ def test_unpausing_a_dag_that_has_late_dates_sends_one_mail_for_the_stretch(syst
 
 def test_live_runs_that_fail_alike_while_a_backfill_runs_alert_once_and_at_once(system: System):
     past = [date(2023, 10, 25), date(2023, 10, 26)]
-    system.faults([{"source": "balldontlie", "day": str(day), "kind": "wrong_tier", "times": None} for day in past])
+    system.faults(
+        [
+            {"source": "balldontlie", "day": str(day), "kind": "wrong_tier", "times": None}
+            for day in past
+        ]
+    )
     backfill = begin(system, "the UI", date(2024, 3, 1), date(2024, 3, 12), at_once=1)
     mails = len(system.mails(DAG))
 
     for day in past:  # a run with a partition key that no backfill made is a live one
-        run = system.api("POST", f"dags/{DAG}/dagRuns", {"logical_date": None, "partition_key": str(day)})
+        run = system.api(
+            "POST", f"dags/{DAG}/dagRuns", {"logical_date": None, "partition_key": str(day)}
+        )
         state = "SELECT 1 FROM dag_run WHERE run_id = %s AND state = 'failed'"
         system.until(lambda run=run, state=state: system.metadata(state, run["dag_run_id"]))
     system.until(lambda: system.ops("SELECT 1 FROM ops.alerts WHERE withheld = 1"))
@@ -149,12 +189,18 @@ def test_live_runs_that_fail_alike_while_a_backfill_runs_alert_once_and_at_once(
     system.until(lambda: len(system.mails(DAG)) == mails + 2)
 
 
-def test_a_mail_that_sendgrid_puts_off_is_sent_later_and_one_that_it_refuses_is_kept(system: System):
+def test_a_mail_that_sendgrid_puts_off_is_sent_later_and_one_that_it_refuses_is_kept(
+    system: System,
+):
     system.faults([])
     system.sendgrid.refusals.append(503)
     mails = len(system.mails(DAG))
     begin(system, "the UI", date(2024, 4, 1), date(2024, 4, 2), at_once=2)
-    system.until(lambda: system.ops("SELECT 1 FROM ops.outbox WHERE state = 'pending' AND last_error LIKE '%%503%%'"))
+    system.until(
+        lambda: system.ops(
+            "SELECT 1 FROM ops.outbox WHERE state = 'pending' AND last_error LIKE '%%503%%'"
+        )
+    )
     assert system.mails(DAG)[mails:] == []
 
     system.ops("UPDATE ops.outbox SET next_try_at = now() WHERE state = 'pending' RETURNING 1")

@@ -40,7 +40,9 @@ def test_status_shows_a_backfill_while_it_runs_and_its_dates_afterwards(system: 
     system.faults([])
     window = "-s 2025-03-03 -e 2025-03-10"
     free(system, window)
-    before = nba(system, "status")[1]["outcomes"].get(DAG, {}).get("box_scores", {}).get("complete", 0)
+    before = (
+        nba(system, "status")[1]["outcomes"].get(DAG, {}).get("box_scores", {}).get("complete", 0)
+    )
     assert system.backfill(f"{DAG} {window} --max-active-runs 1 --detach")[0] == 0
 
     def under_way():
@@ -54,11 +56,15 @@ def test_status_shows_a_backfill_while_it_runs_and_its_dates_afterwards(system: 
         8,
     )
     assert system.backfill(f"{DAG} {window} --attach")[0] == 0
-    facts = system.until(lambda: next((f for f in [nba(system, "status")[1]] if not f["batches"]), None))
+    facts = system.until(
+        lambda: next((f for f in [nba(system, "status")[1]] if not f["batches"]), None)
+    )
     assert facts["outcomes"][DAG]["box_scores"]["complete"] == before + 8
     assert facts["mails"] == []
     connections = facts["connections"]
-    assert {"balldontlie", "bigdataball", "nba_cdn", "nba_stats", "the_odds_api"} <= set(connections)
+    assert {"balldontlie", "bigdataball", "nba_cdn", "nba_stats", "the_odds_api"} <= set(
+        connections
+    )
     assert connections["balldontlie"]["limiters"][0]["windows"][0]["used"] > 0
     assert connections["the_odds_api"]["credits"]["total"] == 20_000
     assert system.airflow("nba status").out.startswith("Batches\n  none under way\n")
@@ -77,7 +83,9 @@ def test_bad_mail_key_is_seen_in_status_and_the_mail_goes_out_once_it_is_repaire
         assert (code, answer["mail"].split(":")[0]) == (0, "not sent yet")
         (mail,) = nba(system, "status")[1]["mails"]
     finally:
-        system.api("PATCH", "connections/mail", {**key, "password": system.sendgrid.key, "extra": extra})
+        system.api(
+            "PATCH", "connections/mail", {**key, "password": system.sendgrid.key, "extra": extra}
+        )
     assert (mail["state"], mail["subject"]) == ("failed", f"[OK] {DAG} 2025-03-11: 1 date complete")
     assert mail["last_error"].startswith("bad_key: ")
     assert "SG.wrong" not in mail["last_error"]
@@ -91,7 +99,10 @@ def test_bad_mail_key_is_seen_in_status_and_the_mail_goes_out_once_it_is_repaire
 
 def test_errors_groups_what_failed_and_links_its_log(system: System):
     system.faults(
-        [{"source": "balldontlie", "day": f"2025-03-{n}", "kind": "bad_key", "times": None} for n in (12, 14)]
+        [
+            {"source": "balldontlie", "day": f"2025-03-{n}", "kind": "bad_key", "times": None}
+            for n in (12, 14)
+        ]
     )
     window = "-s 2025-03-12 -e 2025-03-14"
     free(system, window)
@@ -100,14 +111,27 @@ def test_errors_groups_what_failed_and_links_its_log(system: System):
     groups = nba(system, "errors 1")[1]["groups"]
 
     (group,) = [group for group in groups if group["days"] == ["2025-03-12", "2025-03-14"]]
-    assert (group["dag_id"], group["endpoint"], group["error_class"]) == (DAG, "box_scores", "bad_key")
+    assert (group["dag_id"], group["endpoint"], group["error_class"]) == (
+        DAG,
+        "box_scores",
+        "bad_key",
+    )
     assert group["failures"] == 2
     assert "/runs/backfill__2025-03-1" in group["log_url"]
     assert "2 x bad_key: bdl_box_scores box_scores, 2 dates" in system.airflow("nba errors").out
 
 
 def test_gaps_are_found_and_their_command_fills_them(system: System):
-    system.faults([{"source": "balldontlie", "endpoint": "box_scores", "day": "2025-03-16", "kind": "missing_game"}])
+    system.faults(
+        [
+            {
+                "source": "balldontlie",
+                "endpoint": "box_scores",
+                "day": "2025-03-16",
+                "kind": "missing_game",
+            }
+        ]
+    )
     window = "-s 2025-03-15 -e 2025-03-18"
     free(system, window)
     assert system.backfill(f"{DAG} {window}")[0] == 1
@@ -140,7 +164,8 @@ def test_lost_ledger_comes_back_from_the_data(system: System):
     assert code == 0
     assert facts["ledger"][DAG]["complete"] + facts["ledger"][DAG].get("no_games", 0) >= len(days)
     done = (
-        "SELECT day FROM ops.outcomes WHERE dag_id = %s AND run_id = 'rebuilt' AND outcome IN ('complete', 'no_games')"
+        "SELECT day FROM ops.outcomes WHERE dag_id = %s AND run_id = 'rebuilt' AND outcome IN"
+        " ('complete', 'no_games')"
     )
     assert days <= {day for (day,) in system.ops(done, DAG)}
     assert nba(system, f"repair --ledger {DAG}")[1] == facts
@@ -149,8 +174,14 @@ def test_lost_ledger_comes_back_from_the_data(system: System):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("gaps no_such_dag -s 2024-10-22 -e 2024-10-23", "airflow nba gaps: 'no_such_dag' is not the DAG of a source"),
-        (f"gaps {DAG} -s 2024-10-22 -e 2099-01-01", "airflow nba gaps: 2099-01-01 is not over yet in US/Eastern"),
+        (
+            "gaps no_such_dag -s 2024-10-22 -e 2024-10-23",
+            "airflow nba gaps: 'no_such_dag' is not the DAG of a source",
+        ),
+        (
+            f"gaps {DAG} -s 2024-10-22 -e 2099-01-01",
+            "airflow nba gaps: 2099-01-01 is not over yet in US/Eastern",
+        ),
         ("errors never", "airflow nba errors: 'never' is no number of hours"),
         ("repair", "airflow nba repair: say what to repair: --ledger [DAG] or --mails"),
     ],

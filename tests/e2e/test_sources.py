@@ -1,4 +1,5 @@
-"""Every source on real processes: a week of each, credits that run out, and a pool that somebody raised."""
+"""Every source on real processes: a week of each, credits that run out, and a pool that somebody
+raised."""
 
 from __future__ import annotations
 
@@ -47,7 +48,10 @@ def test_a_week_of_every_source_has_the_same_games_in_every_table(system: System
     asked = len(system.requests())
     for dag in DAGS:
         code, answer = system.backfill(f"{dag} -s 2024-02-05 -e 2024-02-08")
-        assert (code, {found["outcome"] for found in answer["dates"].values()}) == (0, {"complete"}), dag
+        assert (code, {found["outcome"] for found in answer["dates"].values()}) == (
+            0,
+            {"complete"},
+        ), dag
 
     games = {
         table: system.rows(
@@ -57,13 +61,21 @@ def test_a_week_of_every_source_has_the_same_games_in_every_table(system: System
         for table in TABLES
     }
     assert all(found == games["nbacom_schedule"] for found in games.values())
-    made = [r for r in system.requests()[asked:] if "Season=2023-24" in r["query"] and "schedule" in r["path"]]
+    made = [
+        r
+        for r in system.requests()[asked:]
+        if "Season=2023-24" in r["query"] and "schedule" in r["path"]
+    ]
     assert len(made) <= 1  # one a season, none if another test has loaded it
-    assert not [r for r in system.requests()[asked:] if r["path"] == "/v1/games"]  # the schedule knows
+    assert not [
+        r for r in system.requests()[asked:] if r["path"] == "/v1/games"
+    ]  # the schedule knows
     assert not [r for r in system.requests()[asked:] if r["limited"]]
 
 
-def test_a_backfill_that_the_credits_do_not_cover_waits_without_a_worker_and_says_until_when(system: System):
+def test_a_backfill_that_the_credits_do_not_cover_waits_without_a_worker_and_says_until_when(
+    system: System,
+):
     used = max(r["credits_used"] for r in system.requests() if r["source"] == "the_odds_api")
     connection = system.api("GET", "connections/the_odds_api")
     kept = {"connection_id": "the_odds_api", "conn_type": "http"}
@@ -74,13 +86,17 @@ def test_a_backfill_that_the_credits_do_not_cover_waits_without_a_worker_and_say
     try:
         assert system.backfill("odds_api_props -s 2024-03-10 -e 2024-03-11 --detach")[0] == 0
         waiting = (
-            "SELECT count(*) FROM task_instance t JOIN dag_run r USING (dag_id, run_id) WHERE t.state = 'deferred'"
+            "SELECT count(*) FROM task_instance t JOIN dag_run r USING (dag_id, run_id) WHERE"
+            " t.state = 'deferred'"
         )
-        waiting += " AND r.partition_key IN ('2024-03-10', '2024-03-11') AND dag_id = 'odds_api_props'"
+        waiting += (
+            " AND r.partition_key IN ('2024-03-10', '2024-03-11') AND dag_id = 'odds_api_props'"
+        )
         system.until(lambda: system.metadata(waiting)[0][0] >= 2)
 
         said = system.ops(
-            "SELECT outcome, message FROM ops.outcomes WHERE outcome = 'quota_wait' AND day >= '2024-03-10'"
+            "SELECT outcome, message FROM ops.outcomes WHERE outcome = 'quota_wait' AND day >="
+            " '2024-03-10'"
         )
         assert {outcome for outcome, _ in said} == {"quota_wait"}
         assert all("may be used now; more can be free at" in message for _, message in said)
@@ -89,16 +105,25 @@ def test_a_backfill_that_the_credits_do_not_cover_waits_without_a_worker_and_say
         system.until(lambda: system.api("GET", "pools/the_odds_api")["occupied_slots"] == 0)
     finally:
         system.api("PATCH", "connections/the_odds_api", {**before, "extra": connection["extra"]})
-        (backfill,) = system.metadata("SELECT max(id) FROM backfill WHERE dag_id = 'odds_api_props'")
+        (backfill,) = system.metadata(
+            "SELECT max(id) FROM backfill WHERE dag_id = 'odds_api_props'"
+        )
         system.api("PUT", f"backfills/{backfill[0]}/cancel")
 
 
 def test_raising_a_pools_slots_breaks_no_limit(system: System):
     """With as many workers as dates, so that the slots are what bounds the requests under way."""
-    pool = {"name": "balldontlie", "slots": 100, "description": "raised by hand", "include_deferred": False}
+    pool = {
+        "name": "balldontlie",
+        "slots": 100,
+        "description": "raised by hand",
+        "include_deferred": False,
+    }
     system.api("PATCH", "pools/balldontlie", pool)
 
-    code, answer = system.backfill("bdl_box_scores -s 2023-12-01 -e 2023-12-20 --max-active-runs 20")
+    code, answer = system.backfill(
+        "bdl_box_scores -s 2023-12-01 -e 2023-12-20 --max-active-runs 20"
+    )
 
     assert code == 0, answer
     assert system.worst_minute("balldontlie") <= 60
@@ -107,13 +132,18 @@ def test_raising_a_pools_slots_breaks_no_limit(system: System):
 
 
 def test_no_key_is_told_in_logs_tables_files_or_mails(system: System):
-    """After all that the tests above did: dates of every source, waits, and a task that failed by its key."""
+    """After all that the tests above did: dates of every source, waits, and a task that failed by
+    its key."""
     system.faults([{"source": "the_odds_api", "kind": "bad_key", "times": None}])
     assert system.backfill("odds_api_props -s 2024-02-12 -e 2024-02-12")[0] == 1
     system.until(lambda: "bad_key" in str(system.mails("odds_api_props")[-1]))
     found = json.loads((system.home.airflow / "connections.json").read_text())
     keyfile = json.loads(found["bigdataball"]["extra"])["keyfile_dict"]
-    secrets = [found["the_odds_api"]["password"], keyfile["private_key"].splitlines()[1], system.sendgrid.key]
+    secrets = [
+        found["the_odds_api"]["password"],
+        keyfile["private_key"].splitlines()[1],
+        system.sendgrid.key,
+    ]
 
     places = {
         "logs": list(stored_in(system.home.logs)),
@@ -125,5 +155,9 @@ def test_no_key_is_told_in_logs_tables_files_or_mails(system: System):
         with psycopg.connect(postgres.url(system.home.postgres, database)) as connection:
             places[database] = list(recorded_in(connection, schema))
 
-    assert all(len("".join(told)) > 1000 for told in places.values()), {k: len(v) for k, v in places.items()}
-    assert {place: secrets_in(told, secrets) for place, told in places.items()} == {place: [] for place in places}
+    assert all(len("".join(told)) > 1000 for told in places.values()), {
+        k: len(v) for k, v in places.items()
+    }
+    assert {place: secrets_in(told, secrets) for place, told in places.items()} == {
+        place: [] for place in places
+    }

@@ -25,7 +25,9 @@ TASKS = 3 * 3 * SECONDS_PER_TASK
 
 
 def source(*hosts: Host, **endpoint: object) -> Source:
-    return Source(dag_id="bdl", hosts=hosts or (MINUTE,), endpoints=(replace(ENDPOINT, **endpoint),))
+    return Source(
+        dag_id="bdl", hosts=hosts or (MINUTE,), endpoints=(replace(ENDPOINT, **endpoint),)
+    )
 
 
 def asked(scheduled: tuple[date, ...] = (), **endpoint: object) -> int:
@@ -33,7 +35,9 @@ def asked(scheduled: tuple[date, ...] = (), **endpoint: object) -> int:
 
 
 def test_one_request_a_date_also_where_there_are_no_games() -> None:
-    assert plan(source(), GAMES, scheduled=()) == Plan(requests=3, credits=0, minutes=max(3.0, TASKS) / 60)
+    assert plan(source(), GAMES, scheduled=()) == Plan(
+        requests=3, credits=0, minutes=max(3.0, TASKS) / 60
+    )
 
 
 def test_requests_per_game_are_as_many_as_the_games() -> None:
@@ -81,14 +85,19 @@ def test_the_narrowest_of_windows_latency_and_tasks_gives_the_minutes(
 @pytest.mark.parametrize(
     ("credits", "days"),
     [
-        (Credits(monthly=500, live_reserve=100), 13),  # 180 at 400 / 30 a day are used up on the 14th
+        (
+            Credits(monthly=500, live_reserve=100),
+            13,
+        ),  # 180 at 400 / 30 a day are used up on the 14th
         (Credits(monthly=500, live_reserve=100, spread=False), 0),
         (Credits(monthly=200, live_reserve=100, spread=False), 30),
     ],
 )
 def test_credits_that_are_not_there_today_are_waited_for(credits: Credits, days: int) -> None:
     get = Get(path="/odds", cost=lambda params: 10)
-    found = plan(source(replace(MINUTE, credits=credits), request=get, per_game=True), GAMES, scheduled=())
+    found = plan(
+        source(replace(MINUTE, credits=credits), request=get, per_game=True), GAMES, scheduled=()
+    )
     assert found.credits == 180
     assert found.minutes == pytest.approx(days * 24 * 60 + 18 / 60)
 
@@ -96,4 +105,6 @@ def test_credits_that_are_not_there_today_are_waited_for(credits: Credits, days:
 def test_backfill_that_gets_no_credits_at_all_never_ends() -> None:
     get = Get(path="/odds", cost=lambda params: 10)
     host = replace(MINUTE, credits=Credits(monthly=100, live_reserve=100))
-    assert plan(source(host, request=get), GAMES, scheduled=()) == Plan(requests=3, credits=30, minutes=None)
+    assert plan(source(host, request=get), GAMES, scheduled=()) == Plan(
+        requests=3, credits=30, minutes=None
+    )

@@ -1,4 +1,5 @@
-"""A scripted upstream, a gate that keeps count, and a client between them that never really sleeps."""
+"""A scripted upstream, a gate that keeps count, and a client between them that never really
+sleeps."""
 
 from __future__ import annotations
 
@@ -41,7 +42,14 @@ def slept() -> list[float]:
 def client(scripted: Scripted, gate: CountingGate, slept: list[float]) -> Iterator[Client]:
     """Closed before the server is, which waits for its connections to end."""
     bounds = Bounds(connect=0.5, read=0.25, total=0.5, body=10_000)
-    with Client(gate, policy=Policy(), bounds=bounds, sleep=slept.append, random=lambda: 1.0, now=lambda: NOW) as made:
+    with Client(
+        gate,
+        policy=Policy(),
+        bounds=bounds,
+        sleep=slept.append,
+        random=lambda: 1.0,
+        now=lambda: NOW,
+    ) as made:
         yield made
 
 

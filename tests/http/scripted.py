@@ -26,7 +26,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Also for requests in absolute form, which is how a proxy of plain HTTP is asked."""
         with self.server.lock:
-            self.server.seen.append(Seen(path=self.path, headers={k.lower(): v for k, v in self.headers.items()}))
+            self.server.seen.append(
+                Seen(path=self.path, headers={k.lower(): v for k, v in self.headers.items()})
+            )
             step = self.server.steps.pop(0) if self.server.steps else unscripted
         step(self)
 

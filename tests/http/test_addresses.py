@@ -6,7 +6,11 @@ import pytest
 
 from include.http.addresses import Address, LocalHealth, Rotation, addresses
 
-PROXIES = ("http://user-1:pw@gate.test:7000", "http://user-2:pw@gate.test:7000", "http://user-3:pw@gate.test:7000")
+PROXIES = (
+    "http://user-1:pw@gate.test:7000",
+    "http://user-2:pw@gate.test:7000",
+    "http://user-3:pw@gate.test:7000",
+)
 
 
 class Clock:

@@ -13,7 +13,9 @@ NOW = datetime(2025, 3, 10, 12, 0, tzinfo=UTC)
 PAGE = b"<!DOCTYPE html>\n<HTML><HEAD><TITLE>Access Denied</TITLE>"
 
 
-def judged(status: int, body: bytes = b"", accept: Accept = "json", **headers: str) -> Verdict | None:
+def judged(
+    status: int, body: bytes = b"", accept: Accept = "json", **headers: str
+) -> Verdict | None:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return classify(status=status, headers=named, body=body, accept=accept, now=NOW)
 
@@ -28,7 +30,9 @@ def odds(code: str) -> bytes:
 
 
 def google(reason: str) -> bytes:
-    return json.dumps({"error": {"code": 403, "errors": [{"domain": "usageLimits", "reason": reason}]}}).encode()
+    return json.dumps(
+        {"error": {"code": 403, "errors": [{"domain": "usageLimits", "reason": reason}]}}
+    ).encode()
 
 
 @pytest.mark.parametrize(
@@ -48,7 +52,10 @@ def test_401_of_the_odds_api_means_what_its_error_code_says(code: str, wanted: s
 def test_401_without_a_code_names_key_and_tier() -> None:
     assert judged(401, b"Unauthorized", content_type="text/plain") == Verdict(
         error_class=ErrorClass.BAD_KEY,
-        reason="key refused, or its tier lacks this endpoint: check the connection's key and the account's plan",
+        reason=(
+            "key refused, or its tier lacks this endpoint: check the connection's key and the"
+            " account's plan"
+        ),
     )
 
 
@@ -89,9 +96,13 @@ def test_refusal_is_classed_by_its_status(status: int, body: bytes, wanted: str)
     assert judged_class(status, body) == wanted
 
 
-@pytest.mark.parametrize("page", [PAGE, b"\n  <html>", b"\xef\xbb\xbf<html>", b"<?xml version='1.0'?><Error/>"])
+@pytest.mark.parametrize(
+    "page", [PAGE, b"\n  <html>", b"\xef\xbb\xbf<html>", b"<?xml version='1.0'?><Error/>"]
+)
 @pytest.mark.parametrize("accept", ["json", "csv"])
-def test_page_with_status_200_is_blocked_and_never_an_empty_day(page: bytes, accept: Accept) -> None:
+def test_page_with_status_200_is_blocked_and_never_an_empty_day(
+    page: bytes, accept: Accept
+) -> None:
     assert judged_class(200, page, accept) == "blocked"
 
 
@@ -119,7 +130,9 @@ def test_success_counts_only_with_a_whole_body_of_the_accepted_form(
     assert judged_class(200, body, accept, content_type=content_type) == wanted
 
 
-@pytest.mark.parametrize("body", [b"[]", b'"x"', b'{"error": []}', b'{"error": {"errors": [1]}}', b'{"error": "x"}'])
+@pytest.mark.parametrize(
+    "body", [b"[]", b'"x"', b'{"error": []}', b'{"error": {"errors": [1]}}', b'{"error": "x"}']
+)
 def test_error_body_of_any_shape_is_survived(body: bytes) -> None:
     assert judged_class(401, body) == "bad_key"
 
@@ -134,10 +147,18 @@ def test_error_body_of_any_shape_is_survived(body: bytes) -> None:
         ({"retry-after": "-3"}, None),
         ({"retry-after": "Mon, 10 Mar 2025 12:00:30 GMT"}, 30.0),
         ({"retry-after": "Mon, 10 Mar 2025 11:00:00 GMT"}, 0.0),
-        ({"retry-after": "Mon, 10 Mar 2025 09:00:30 GMT", "date": "Mon, 10 Mar 2025 09:00:00 GMT"}, 30.0),
+        (
+            {
+                "retry-after": "Mon, 10 Mar 2025 09:00:30 GMT",
+                "date": "Mon, 10 Mar 2025 09:00:00 GMT",
+            },
+            30.0,
+        ),
     ],
 )
-def test_retry_after_is_seconds_by_the_upstreams_own_clock(headers: dict[str, Any], wanted: float | None) -> None:
+def test_retry_after_is_seconds_by_the_upstreams_own_clock(
+    headers: dict[str, Any], wanted: float | None
+) -> None:
     assert retry_after(headers, NOW) == wanted
     verdict = judged(429, **{name.replace("-", "_"): value for name, value in headers.items()})
     assert verdict is not None

@@ -50,7 +50,9 @@ def problem_of(client: Client, upstream: Upstream, get: Get = EVENTS) -> Problem
 def test_answer_is_the_body_with_a_url_that_may_be_stored(
     client: Client, upstream: Upstream, scripted: Scripted, gate: CountingGate
 ) -> None:
-    scripted.steps = [reply(200, b'{"data": []}', Content_Type="application/json", ETag="e1", Set_Cookie="c=1")]
+    scripted.steps = [
+        reply(200, b'{"data": []}', Content_Type="application/json", ETag="e1", Set_Cookie="c=1")
+    ]
     answer = client.get(upstream, EVENTS, {"day": "2025-01-15"})
     kept = {name: value for name, value in answer.headers.items() if name != "date"}
     assert replace(answer, headers=kept) == Answer(
@@ -77,7 +79,12 @@ def test_answer_is_the_body_with_a_url_that_may_be_stored(
         ([reply(422, b'{"error_code": "INVALID_MARKET"}')], "internal", 1, 422),
         ([reply(200, b"null")], "schema_drift", 1, 200),
         ([reply(200, b"[" + b"1," * 6_000 + b"1]")], "schema_drift", 1, 200),
-        ([reply(200, gzip.compress(b"[" + b" " * 1_000_000 + b"]"), Content_Encoding="gzip")], "schema_drift", 1, 200),
+        (
+            [reply(200, gzip.compress(b"[" + b" " * 1_000_000 + b"]"), Content_Encoding="gzip")],
+            "schema_drift",
+            1,
+            200,
+        ),
         ([reply(200, b"no gzip", Content_Encoding="gzip")] * 4, "upstream_down", 4, 200),
         ([reply(403, PAGE)] * 4, "blocked", 4, 403),
         ([reply(200, PAGE)] * 4, "blocked", 4, 200),
@@ -110,24 +117,34 @@ def test_failure_has_its_class_and_costs_no_more_than_four_requests(
     assert sum(event.startswith(("release", "refused")) for event in gate.events) == requests
 
 
-def test_endless_body_is_left_when_it_is_too_large(client: Client, upstream: Upstream, scripted: Scripted) -> None:
+def test_endless_body_is_left_when_it_is_too_large(
+    client: Client, upstream: Upstream, scripted: Scripted
+) -> None:
     scripted.steps = [flood]
-    assert problem_of(client, upstream).message == (
-        "odds: the body is larger than 10000 bytes, which no day of this data is"
+    assert (
+        problem_of(client, upstream).message
+        == "odds: the body is larger than 10000 bytes, which no day of this data is"
     )
     assert scripted.flooded < FLOOD
 
 
-def test_compressed_body_is_unpacked(client: Client, upstream: Upstream, scripted: Scripted) -> None:
+def test_compressed_body_is_unpacked(
+    client: Client, upstream: Upstream, scripted: Scripted
+) -> None:
     scripted.steps = [reply(200, gzip.compress(b'{"data": []}'), Content_Encoding="gzip")]
     assert client.get(upstream, EVENTS, {"day": "2025-01-15"}).body == b'{"data": []}'
 
 
-def test_problem_says_what_a_repair_needs(client: Client, upstream: Upstream, scripted: Scripted) -> None:
+def test_problem_says_what_a_repair_needs(
+    client: Client, upstream: Upstream, scripted: Scripted
+) -> None:
     scripted.steps = [reply(401, b"\n Unauthorized: " + KEY.encode() + b" \nsecond line")]
     assert problem_of(client, upstream) == Problem(
         error_class=ErrorClass.BAD_KEY,
-        message="odds: key refused, or its tier lacks this endpoint: check the connection's key and the account's plan",
+        message=(
+            "odds: key refused, or its tier lacks this endpoint: check the connection's key and the"
+            " account's plan"
+        ),
         source="odds",
         endpoint="events",
         day=DAY,
@@ -138,12 +155,16 @@ def test_problem_says_what_a_repair_needs(client: Client, upstream: Upstream, sc
     )
 
 
-def test_long_first_line_is_cut_at_200_characters(client: Client, upstream: Upstream, scripted: Scripted) -> None:
+def test_long_first_line_is_cut_at_200_characters(
+    client: Client, upstream: Upstream, scripted: Scripted
+) -> None:
     scripted.steps = [reply(400, b"x" * 190 + KEY.encode() + b"y" * 100)]
     assert problem_of(client, upstream).body_line == "x" * 190 + "***" + "y" * 7
 
 
-@pytest.mark.parametrize("failure", [reply(500), reply(200, PAGE), reply(200, b'{"a'), cut, drop, hang])
+@pytest.mark.parametrize(
+    "failure", [reply(500), reply(200, PAGE), reply(200, b'{"a'), cut, drop, hang]
+)
 def test_passing_failure_is_asked_again_and_healed(
     client: Client, upstream: Upstream, scripted: Scripted, slept: list[float], failure: Step
 ) -> None:
@@ -152,7 +173,9 @@ def test_passing_failure_is_asked_again_and_healed(
     assert (answer.body, answer.requests_made, slept) == (b"[1]", 2, [1.0])
 
 
-def test_pauses_double_with_jitter(scripted: Scripted, upstream: Upstream, gate: CountingGate) -> None:
+def test_pauses_double_with_jitter(
+    scripted: Scripted, upstream: Upstream, gate: CountingGate
+) -> None:
     slept: list[float] = []
     luck = iter([0.0, 0.5, 1.0, 0.0])
     scripted.steps = [reply(503)] * 4
@@ -161,7 +184,9 @@ def test_pauses_double_with_jitter(scripted: Scripted, upstream: Upstream, gate:
     assert slept == [0.5, 1.5, 4.0]
 
 
-def test_retry_after_is_waited_for(client: Client, upstream: Upstream, scripted: Scripted, slept: list[float]) -> None:
+def test_retry_after_is_waited_for(
+    client: Client, upstream: Upstream, scripted: Scripted, slept: list[float]
+) -> None:
     scripted.steps = [reply(503, b"", Retry_After="7"), reply()]
     client.get(upstream, EVENTS, {"day": "2025-01-15"})
     assert slept == [7.0]
@@ -190,7 +215,11 @@ def test_long_retry_after_is_left_to_the_caller(
 ) -> None:
     scripted.steps = [reply(429, b"", Retry_After="3600"), reply()]
     problem = problem_of(client, upstream)
-    assert (problem.error_class, problem.retry_at, problem.attempt) == ("rate_limited", NOW + timedelta(hours=1), 1)
+    assert (problem.error_class, problem.retry_at, problem.attempt) == (
+        "rate_limited",
+        NOW + timedelta(hours=1),
+        1,
+    )
     assert gate.events == ["admit odds", "refused odds", "slow down odds 3600"]
 
 
@@ -220,7 +249,10 @@ def test_refused_connection_gives_its_admission_back(
     problem = problem_of(client, replace(upstream, base_url=f"http://127.0.0.1:{closed_port}"))
     assert (problem.error_class, problem.message) == (
         "upstream_down",
-        "odds: connection lost (ConnectionRefusedError: [Errno 111] Connection refused): rerun the date later",
+        (
+            "odds: connection lost (ConnectionRefusedError: [Errno 111] Connection refused): rerun"
+            " the date later"
+        ),
     )
     assert gate.events == ["admit odds", "give back odds"] * 4
 
@@ -230,10 +262,16 @@ def test_nonsense_host_is_our_own_mistake(
     client: Client, upstream: Upstream, gate: CountingGate, base_url: str
 ) -> None:
     problem = problem_of(client, replace(upstream, base_url=base_url))
-    assert (problem.error_class, problem.attempt, gate.events) == ("internal", 1, ["admit odds", "give back odds"])
+    assert (problem.error_class, problem.attempt, gate.events) == (
+        "internal",
+        1,
+        ["admit odds", "give back odds"],
+    )
 
 
-def test_connection_is_kept_between_requests(client: Client, upstream: Upstream, scripted: Scripted) -> None:
+def test_connection_is_kept_between_requests(
+    client: Client, upstream: Upstream, scripted: Scripted
+) -> None:
     opened = []
     scripted.process_request_thread, serve = (
         lambda *args: (opened.append(args), serve(*args)),
@@ -257,12 +295,18 @@ def test_netrc_does_not_replace_our_key(
     netrc.write_text("machine 127.0.0.1 login me password other\n")
     monkeypatch.setenv("NETRC", str(netrc))
     scripted.steps = [reply()]
-    client.get(replace(upstream, auth=HeaderKey(name="Authorization")), EVENTS, {"day": "2025-01-15"})
+    client.get(
+        replace(upstream, auth=HeaderKey(name="Authorization")), EVENTS, {"day": "2025-01-15"}
+    )
     assert scripted.seen[0].headers["authorization"] == KEY
 
 
 def test_proxy_of_the_environment_is_not_asked_for_this_machine(
-    client: Client, upstream: Upstream, scripted: Scripted, monkeypatch: pytest.MonkeyPatch, closed_port: int
+    client: Client,
+    upstream: Upstream,
+    scripted: Scripted,
+    monkeypatch: pytest.MonkeyPatch,
+    closed_port: int,
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{closed_port}")
@@ -271,7 +315,8 @@ def test_proxy_of_the_environment_is_not_asked_for_this_machine(
     assert client.get(upstream, EVENTS, {"day": "2025-01-15"}).status == 200
 
 
-# Proxies. The scripted server plays the proxies too: http://upstream.test is only ever asked for through it.
+# Proxies. The scripted server plays the proxies too: http://upstream.test is only ever asked for
+# through it.
 
 USERS = ("session-one-1", "session-two-2")
 PASSWORD = "pr0xy/p@ss"
@@ -325,7 +370,10 @@ def test_one_proxy_that_is_blocked_three_times_rests_and_nothing_more_is_sent(
     )
     assert first.message.startswith(f"nba through proxy {name}: an HTML page")
     assert second.value.until == NOW + timedelta(minutes=5)
-    assert str(second.value) == f"nba: the only proxy rests after failures until {second.value.until:%F %T} UTC"
+    assert (
+        str(second.value)
+        == f"nba: the only proxy rests after failures until {second.value.until:%F %T} UTC"
+    )
     assert len(scripted.seen) == 3
 
 
@@ -430,7 +478,12 @@ def ledger() -> Ledger:
 @pytest.fixture
 def paying(scripted: Scripted, gate: CountingGate, ledger: Ledger) -> Iterator[Client]:
     with Client(
-        gate, meter=ledger, bounds=Bounds(read=0.25), policy=Policy(requests=2), sleep=lambda s: None, now=lambda: NOW
+        gate,
+        meter=ledger,
+        bounds=Bounds(read=0.25),
+        policy=Policy(requests=2),
+        sleep=lambda s: None,
+        now=lambda: NOW,
     ) as made:
         yield made
 
@@ -490,13 +543,17 @@ def test_credits_of_what_was_never_sent_are_refunded(
     assert ledger.events == ["reserve odds 10", "refund"] * 3
 
 
-def test_free_request_asks_no_ledger(paying: Client, upstream: Upstream, scripted: Scripted, ledger: Ledger) -> None:
+def test_free_request_asks_no_ledger(
+    paying: Client, upstream: Upstream, scripted: Scripted, ledger: Ledger
+) -> None:
     scripted.steps = [reply()]
     paying.get(upstream, EVENTS, {"day": "2025-01-15"})
     assert ledger.events == []
 
 
-OUT_OF_CREDITS = reply(401, b'{"error_code": "OUT_OF_USAGE_CREDITS"}', x_requests_last="0", x_requests_used="500")
+OUT_OF_CREDITS = reply(
+    401, b'{"error_code": "OUT_OF_USAGE_CREDITS"}', x_requests_last="0", x_requests_used="500"
+)
 REFUSED = ["reserve odds 10", "settle 0 used 500 remaining None", "exhausted odds"]
 
 
@@ -507,8 +564,11 @@ def test_refusal_for_want_of_credits_is_told_to_the_ledger_and_names_the_repair(
     problem = problem_of(paying, upstream, PAID)
     assert (problem.error_class, problem.message) == (
         "quota_exhausted",
-        "odds: OUT_OF_USAGE_CREDITS: the month's credits are used up: wait for the reset on the 1st; or, after buying"
-        ' a larger plan, raise {"credits": {"monthly": ..., "live_reserve": ...}} in the connection\'s extra',
+        (
+            "odds: OUT_OF_USAGE_CREDITS: the month's credits are used up: wait for the reset on"
+            ' the 1st; or, after buying a larger plan, raise {"credits": {"monthly": ...,'
+            ' "live_reserve": ...}} in the connection\'s extra'
+        ),
     )
     assert ledger.events == REFUSED
 

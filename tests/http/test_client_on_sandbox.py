@@ -38,8 +38,12 @@ def upstream(sandbox: Sandbox) -> Upstream:
 
 @pytest.fixture
 def limited(ops_db: str) -> Iterator[Client]:
-    limiter = Limiter(lambda: psycopg.connect(ops_db), {"balldontlie": (Window(limit=100, seconds=1.0),)})
-    with Client(limiter, policy=Policy(backoff=0.01, slow_down=0.05, max_wait=5.0), bounds=Bounds(read=0.5)) as client:
+    limiter = Limiter(
+        lambda: psycopg.connect(ops_db), {"balldontlie": (Window(limit=100, seconds=1.0),)}
+    )
+    with Client(
+        limiter, policy=Policy(backoff=0.01, slow_down=0.05, max_wait=5.0), bounds=Bounds(read=0.5)
+    ) as client:
         yield client
     limiter.close()
 
@@ -72,15 +76,21 @@ def test_fault_of_the_sandbox_has_its_class_and_its_number_of_requests(
     assert (caught.value.error_class, requests(sandbox) - before) == (error_class, sent)
 
 
-def test_429_pauses_the_limiter_and_is_healed(sandbox: Sandbox, upstream: Upstream, limited: Client) -> None:
+def test_429_pauses_the_limiter_and_is_healed(
+    sandbox: Sandbox, upstream: Upstream, limited: Client
+) -> None:
     before = requests(sandbox)
     sandbox.faults([{"source": "balldontlie", "kind": "429", "times": 1}])
     answer = limited.get(upstream, BOX_SCORES, DAY)
     assert (answer.status, answer.requests_made, requests(sandbox) - before) == (200, 2, 2)
 
 
-def test_full_limiter_defers_without_a_request(sandbox: Sandbox, upstream: Upstream, ops_db: str) -> None:
-    limiter = Limiter(lambda: psycopg.connect(ops_db), {"hourly": (Window(limit=1, seconds=3600.0),)})
+def test_full_limiter_defers_without_a_request(
+    sandbox: Sandbox, upstream: Upstream, ops_db: str
+) -> None:
+    limiter = Limiter(
+        lambda: psycopg.connect(ops_db), {"hourly": (Window(limit=1, seconds=3600.0),)}
+    )
     before = requests(sandbox)
     with Client(limiter, policy=Policy(max_wait=0.0)) as client:
         client.get(replace(upstream, name="hourly"), BOX_SCORES, DAY)

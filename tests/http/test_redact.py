@@ -45,7 +45,10 @@ def test_short_placeholder_does_not_eat_the_text() -> None:
         ("http://u:p@ss@host/IND@OKC.csv", "http://***@host/IND@OKC.csv"),
         ("https://host/IND@OKC.csv", "https://host/IND@OKC.csv"),
         ("Authorization: 0123-abc", "Authorization: ***"),
-        ("{'Proxy-Authorization': 'Basic dTpw', 'Accept': '*/*'}", "{'Proxy-Authorization': ***, 'Accept': '*/*'}"),
+        (
+            "{'Proxy-Authorization': 'Basic dTpw', 'Accept': '*/*'}",
+            "{'Proxy-Authorization': ***, 'Accept': '*/*'}",
+        ),
         ("('Authorization', 'abc')", "('Authorization', ***)"),
         ("sent Bearer ya29.abcdefgh", "sent Bearer ***"),
         ("Basic authentication required", "Basic authentication required"),
@@ -58,7 +61,10 @@ def test_what_looks_like_a_secret_goes_without_being_known(text: str, shown: str
 
 def test_url_loses_userinfo_key_and_fragment() -> None:
     url = "https://u:p@api.test/v4/events?date=2025-01-01&apiKey=abc&markets=h2h#x"
-    assert Redactor().url(url) == "https://***@api.test/v4/events?date=2025-01-01&apiKey=***&markets=h2h"
+    assert (
+        Redactor().url(url)
+        == "https://***@api.test/v4/events?date=2025-01-01&apiKey=***&markets=h2h"
+    )
 
 
 @pytest.mark.parametrize(
@@ -70,7 +76,10 @@ def test_url_loses_userinfo_key_and_fragment() -> None:
             "http://session-7:p%40ss@host:1",
             ["session-7:p%40ss", "p%40ss", "session-7:p@ss", "p@ss", "session-7", "session-7"],
         ),
-        ("http://session-7:a/b@host", ["session-7:a/b", "a/b", "session-7:a/b", "a/b", "session-7", "session-7"]),
+        (
+            "http://session-7:a/b@host",
+            ["session-7:a/b", "a/b", "session-7:a/b", "a/b", "session-7", "session-7"],
+        ),
     ],
 )
 def test_proxy_names_its_secret_parts(proxy: str, secrets: list[str]) -> None:
@@ -82,11 +91,20 @@ def test_log_record_is_redacted_with_its_arguments_and_traceback() -> None:
         raise ValueError("cannot reach http://u:p@host/?apiKey=abc")
     except ValueError as error:
         record = logging.LogRecord(
-            "x", logging.ERROR, __file__, 1, "failed: %s", (SECRET,), (ValueError, error, error.__traceback__)
+            "x",
+            logging.ERROR,
+            __file__,
+            1,
+            "failed: %s",
+            (SECRET,),
+            (ValueError, error, error.__traceback__),
         )
     assert RedactingFilter(Redactor([SECRET])).filter(record) is True
     lines = logging.Formatter("%(message)s").format(record).splitlines()
-    assert (lines[0], lines[-1]) == ("failed: ***", "ValueError: cannot reach http://***@host/?apiKey=***")
+    assert (lines[0], lines[-1]) == (
+        "failed: ***",
+        "ValueError: cannot reach http://***@host/?apiKey=***",
+    )
     assert record.exc_info is None
 
 

@@ -11,10 +11,16 @@ VALUES = {"day": "2025-01-15", "sport": "a/b c"}
 
 
 def test_query_key_goes_last_and_is_not_shown() -> None:
-    upstream = Upstream(name="odds", base_url="https://api.test/", key="k/123", auth=QueryKey(name="apiKey"))
+    upstream = Upstream(
+        name="odds", base_url="https://api.test/", key="k/123", auth=QueryKey(name="apiKey")
+    )
     request = prepare(upstream, GET, VALUES)
     shown = "https://api.test/v1/a%2Fb%20c/odds?date=2025-01-15&markets=a%2Cb&dates%5B%5D=2025-01-15&apiKey="
-    assert (request.url, request.shown_url, request.headers) == (f"{shown}k%2F123", f"{shown}***", {})
+    assert (request.url, request.shown_url, request.headers) == (
+        f"{shown}k%2F123",
+        f"{shown}***",
+        {},
+    )
 
 
 def test_header_key_goes_bare_beside_the_sources_headers() -> None:
@@ -35,19 +41,33 @@ def test_header_key_goes_bare_beside_the_sources_headers() -> None:
 def test_service_account_signs_with_the_token_of_the_moment() -> None:
     tokens = iter(["ya29.first", "ya29.second"])
     upstream = Upstream(
-        name="drive", base_url="https://x.test", auth=ServiceAccount(scopes=("s",)), token=lambda: next(tokens)
+        name="drive",
+        base_url="https://x.test",
+        auth=ServiceAccount(scopes=("s",)),
+        token=lambda: next(tokens),
     )
     signed = [prepare(upstream, Get(path="/files"), {}).headers["Authorization"] for _ in range(2)]
     assert signed == ["Bearer ya29.first", "Bearer ya29.second"]
 
 
 def test_cost_is_reckoned_from_the_filled_parameters() -> None:
-    get = Get(path="/odds", params={"markets": "{markets}"}, cost=lambda params: 10 * len(params["markets"].split(",")))
-    assert prepare(Upstream(name="odds", base_url="https://x.test"), get, {"markets": "a,b,c"}).cost == 30
+    get = Get(
+        path="/odds",
+        params={"markets": "{markets}"},
+        cost=lambda params: 10 * len(params["markets"].split(",")),
+    )
+    assert (
+        prepare(Upstream(name="odds", base_url="https://x.test"), get, {"markets": "a,b,c"}).cost
+        == 30
+    )
 
 
 def test_braces_in_a_value_are_not_filled_again() -> None:
-    request = prepare(Upstream(name="x", base_url="https://x.test"), Get(path="/", params={"q": "{q}"}), {"q": "{day}"})
+    request = prepare(
+        Upstream(name="x", base_url="https://x.test"),
+        Get(path="/", params={"q": "{q}"}),
+        {"q": "{day}"},
+    )
     assert request.url == "https://x.test/?q=%7Bday%7D"
 
 
@@ -67,10 +87,15 @@ def test_braces_in_a_value_are_not_filled_again() -> None:
             "connection odds has no key: put it into the connection's password",
         ),
         (
-            Upstream(name="odds", base_url="https://x.test", key="abcd\n", auth=HeaderKey(name="X")),
+            Upstream(
+                name="odds", base_url="https://x.test", key="abcd\n", auth=HeaderKey(name="X")
+            ),
             Get(path="/"),
             ErrorClass.BAD_KEY,
-            "connection odds has a key with a space, line break or non-ASCII letter: paste it again",
+            (
+                "connection odds has a key with a space, line break or non-ASCII letter: paste it"
+                " again"
+            ),
         ),
         (
             Upstream(name="drive", base_url="https://x.test", auth=ServiceAccount(scopes=())),

@@ -51,7 +51,8 @@ def source_of(endpoint: Endpoint) -> Source:
 
 def games_of(body: bytes, day: date) -> list[Game]:
     return [
-        Game(day=day, away=game[:3], home=game[4:], state=GameState.FINAL) for game in json.loads(body).get("games", [])
+        Game(day=day, away=game[:3], home=game[4:], state=GameState.FINAL)
+        for game in json.loads(body).get("games", [])
     ]
 
 
@@ -76,7 +77,15 @@ class Walk:
             "main": Upstream(name="main", base_url=self.scripted.url),
             "cdn": Upstream(name="cdn", base_url=f"{self.scripted.url}/cdn"),
         }
-        return fetch(endpoint, source_of(endpoint), DAY, expected, self.client, upstreams, lambda item: item in have)
+        return fetch(
+            endpoint,
+            source_of(endpoint),
+            DAY,
+            expected,
+            self.client,
+            upstreams,
+            lambda item: item in have,
+        )
 
     def problem(self, endpoint: Endpoint, expected: Iterable[Game] | None = None) -> Problem:
         with pytest.raises(Problem) as caught:
@@ -104,8 +113,12 @@ def test_endpoint_of_one_request_is_one_body(walk: Walk, scripted: Scripted) -> 
     ]
 
 
-def test_truth_is_asked_first_and_its_games_become_the_items(walk: Walk, scripted: Scripted) -> None:
-    endpoint = replace(ONE, request=PER_GAME, items=per_game, truth=Truth(request=PAGED, games=games_of))
+def test_truth_is_asked_first_and_its_games_become_the_items(
+    walk: Walk, scripted: Scripted
+) -> None:
+    endpoint = replace(
+        ONE, request=PER_GAME, items=per_game, truth=Truth(request=PAGED, games=games_of)
+    )
     scripted.steps = [
         reply(body=page("BOS@NYK", next_cursor=7)),
         reply(body=page("LAL@DEN", next_cursor="8")),
@@ -131,7 +144,9 @@ def test_truth_is_asked_first_and_its_games_become_the_items(walk: Walk, scripte
 
 
 def test_truth_is_not_asked_when_the_schedule_knows(walk: Walk, scripted: Scripted) -> None:
-    endpoint = replace(ONE, request=PER_GAME, items=per_game, truth=Truth(request=PAGED, games=games_of))
+    endpoint = replace(
+        ONE, request=PER_GAME, items=per_game, truth=Truth(request=PAGED, games=games_of)
+    )
     scripted.steps = [reply()]
     expected = [Game(day=DAY, away="BOS", home="NYK", state=GameState.FINAL)]
     assert [got.item for got in walk(endpoint, iter(expected))] == ["BOS@NYK"]
@@ -139,7 +154,9 @@ def test_truth_is_not_asked_when_the_schedule_knows(walk: Walk, scripted: Script
     assert scripted.paths() == ["/game/BOS%40NYK.json"]
 
 
-def test_without_truth_the_items_learn_that_nothing_is_known(walk: Walk, scripted: Scripted) -> None:
+def test_without_truth_the_items_learn_that_nothing_is_known(
+    walk: Walk, scripted: Scripted
+) -> None:
     seen: list[Listing] = []
     scripted.steps = [reply(body=page("x"))]
     endpoint = replace(ONE, listing=PAGED, items=lambda listing: seen.append(listing) or [])
@@ -147,13 +164,16 @@ def test_without_truth_the_items_learn_that_nothing_is_known(walk: Walk, scripte
     assert seen == [Listing(day=DAY, expected=None, bodies=(page("x"),))]
 
 
-def test_listing_pages_are_given_to_the_items_and_may_live_on_another_host(walk: Walk, scripted: Scripted) -> None:
+def test_listing_pages_are_given_to_the_items_and_may_live_on_another_host(
+    walk: Walk, scripted: Scripted
+) -> None:
     endpoint = replace(
         ONE,
         listing=replace(PAGED, connection="cdn"),
         request=replace(PER_GAME, accept="csv"),
         items=lambda listing: [
-            Item(name=f"[{DAY}]-{n}.csv", values={"game": str(len(body))}) for n, body in enumerate(listing.bodies)
+            Item(name=f"[{DAY}]-{n}.csv", values={"game": str(len(body))})
+            for n, body in enumerate(listing.bodies)
         ],
     )
     scripted.steps = [
@@ -178,9 +198,14 @@ def test_listing_pages_are_given_to_the_items_and_may_live_on_another_host(walk:
 
 def test_item_that_is_there_is_not_asked_for_again(walk: Walk, scripted: Scripted) -> None:
     endpoint = replace(ONE, request=PER_GAME, items=per_game)
-    expected = [Game(day=DAY, away=away, home="NYK", state=GameState.FINAL) for away in ("BOS", "LAL", "DEN")]
+    expected = [
+        Game(day=DAY, away=away, home="NYK", state=GameState.FINAL)
+        for away in ("BOS", "LAL", "DEN")
+    ]
     scripted.steps = [reply()]
-    assert [got.item for got in walk(endpoint, expected, have=["BOS@NYK", "DEN@NYK"])] == ["LAL@NYK"]
+    assert [got.item for got in walk(endpoint, expected, have=["BOS@NYK", "DEN@NYK"])] == [
+        "LAL@NYK"
+    ]
 
 
 def test_item_with_pages_is_asked_for_again_since_its_later_pages_may_be_missing(
@@ -191,7 +216,9 @@ def test_item_with_pages_is_asked_for_again_since_its_later_pages_may_be_missing
 
 
 def test_next_body_is_asked_for_only_when_it_is_wanted(walk: Walk, scripted: Scripted) -> None:
-    endpoint = replace(ONE, request=PER_GAME, items=lambda _: [Item(name=n, values={"game": n}) for n in "abc"])
+    endpoint = replace(
+        ONE, request=PER_GAME, items=lambda _: [Item(name=n, values={"game": n}) for n in "abc"]
+    )
     scripted.steps = [reply()] * 3
     bodies = walk(endpoint)
     assert scripted.paths() == []
@@ -199,7 +226,9 @@ def test_next_body_is_asked_for_only_when_it_is_wanted(walk: Walk, scripted: Scr
     assert scripted.paths() == ["/game/a.json"]
 
 
-@pytest.mark.parametrize("last", [b"[]", b'{"meta": 5}', b'{"meta": {"next": [1]}}', b'{"meta": {"next": true}}'])
+@pytest.mark.parametrize(
+    "last", [b"[]", b'{"meta": 5}', b'{"meta": {"next": [1]}}', b'{"meta": {"next": true}}']
+)
 def test_cursor_of_another_shape_is_drift(walk: Walk, scripted: Scripted, last: bytes) -> None:
     scripted.steps = [reply(body=last)]
     problem = walk.problem(replace(ONE, request=PAGED))
@@ -212,8 +241,12 @@ def test_cursor_of_another_shape_is_drift(walk: Walk, scripted: Scripted, last: 
     )
 
 
-@pytest.mark.parametrize("last", [b"{}", b'{"meta": null}', b'{"meta": {}}', b'{"meta": {"next": ""}}'])
-def test_missing_null_or_empty_cursor_ends_the_pages(walk: Walk, scripted: Scripted, last: bytes) -> None:
+@pytest.mark.parametrize(
+    "last", [b"{}", b'{"meta": null}', b'{"meta": {}}', b'{"meta": {"next": ""}}']
+)
+def test_missing_null_or_empty_cursor_ends_the_pages(
+    walk: Walk, scripted: Scripted, last: bytes
+) -> None:
     scripted.steps = [reply(body=page(next_cursor=0)), reply(body=last)]
     assert [got.item for got in walk(replace(ONE, request=PAGED))] == ["all", "all-2"]
 
@@ -230,8 +263,9 @@ def test_repeated_cursor_is_drift_and_no_endless_loop(walk: Walk, scripted: Scri
 
 def test_pages_end_at_a_hundred(walk: Walk, scripted: Scripted) -> None:
     scripted.steps = [reply(body=page(next_cursor=n)) for n in range(1, 200)]
-    assert walk.problem(replace(ONE, request=PAGED)).message == (
-        "meta.next goes on after 100 pages: correct its Cursor"
+    assert (
+        walk.problem(replace(ONE, request=PAGED)).message
+        == "meta.next goes on after 100 pages: correct its Cursor"
     )
     assert len(scripted.seen) == 100
 
@@ -250,7 +284,10 @@ def test_problem_of_the_wire_names_dag_endpoint_and_day(walk: Walk, scripted: Sc
     scripted.steps = [reply(404)]
     assert walk.problem(ONE) == Problem(
         error_class=ErrorClass.NOT_FOUND,
-        message="main: the upstream does not have it: check the connection's host, or rerun the date later",
+        message=(
+            "main: the upstream does not have it: check the connection's host, or rerun the date"
+            " later"
+        ),
         source="a_dag",
         endpoint="box_scores",
         day=DAY,
@@ -261,17 +298,27 @@ def test_problem_of_the_wire_names_dag_endpoint_and_day(walk: Walk, scripted: Sc
     )
 
 
-def test_problem_of_the_specs_own_function_names_dag_endpoint_and_day(walk: Walk, scripted: Scripted) -> None:
+def test_problem_of_the_specs_own_function_names_dag_endpoint_and_day(
+    walk: Walk, scripted: Scripted
+) -> None:
     def drifted(body: bytes, day: date) -> list[Game]:
         raise Problem(error_class=ErrorClass.SCHEMA_DRIFT, message="no games in it")
 
     scripted.steps = [reply()]
-    assert walk.problem(replace(ONE, truth=Truth(request=Get(path="/games"), games=drifted))) == Problem(
-        error_class=ErrorClass.SCHEMA_DRIFT, message="no games in it", source="a_dag", endpoint="box_scores", day=DAY
+    assert walk.problem(
+        replace(ONE, truth=Truth(request=Get(path="/games"), games=drifted))
+    ) == Problem(
+        error_class=ErrorClass.SCHEMA_DRIFT,
+        message="no games in it",
+        source="a_dag",
+        endpoint="box_scores",
+        day=DAY,
     )
 
 
-def test_connection_that_the_source_does_not_name_is_our_own_mistake(walk: Walk, scripted: Scripted) -> None:
+def test_connection_that_the_source_does_not_name_is_our_own_mistake(
+    walk: Walk, scripted: Scripted
+) -> None:
     problem = walk.problem(replace(ONE, request=Get(path="/", connection="elsewhere")))
     assert (problem.error_class, problem.message) == (
         "internal",

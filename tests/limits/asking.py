@@ -1,4 +1,5 @@
-"""A worker of the sandbox trial: asks one upstream as fast as the limiter lets it, until it is told to stop."""
+"""A worker of the sandbox trial: asks one upstream as fast as the limiter lets it, until it is told
+to stop."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ SCOPES = ("https://www.googleapis.com/auth/drive.readonly",)
 
 
 def main() -> None:
-    """The order is JSON in argv: url of the database, the upstream, its path, params and windows; ends with stdin."""
+    """The order is JSON in argv: url of the database, the upstream, its path, params and windows;
+    ends with stdin."""
     order = json.loads(sys.argv[1])
     auth = {
         "header": HeaderKey(name=order["key_name"]),

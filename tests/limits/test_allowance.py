@@ -10,7 +10,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from include.limits.allowance import Month, more_at, next_month, room, room_of_a_month, room_today, total
+from include.limits.allowance import (
+    Month,
+    more_at,
+    next_month,
+    room,
+    room_of_a_month,
+    room_today,
+    total,
+)
 from include.sources.spec import Credits
 
 JANUARY = date(2026, 1, 1)
@@ -120,31 +128,42 @@ months = st.builds(
     st.integers(0, 27),
 )
 allowances = st.builds(
-    lambda monthly, reserve: Credits(monthly=monthly, live_reserve=reserve), st.integers(1, 20_000), st.integers(0, 600)
+    lambda monthly, reserve: Credits(monthly=monthly, live_reserve=reserve),
+    st.integers(1, 20_000),
+    st.integers(0, 600),
 )
 
 
 def days_from(month: Month) -> list[date]:
     assert month.backfill_since is not None
     last = month.month.replace(day=monthrange(month.month.year, month.month.month)[1])
-    return [month.backfill_since + timedelta(days=n) for n in range((last - month.backfill_since).days + 1)]
+    return [
+        month.backfill_since + timedelta(days=n)
+        for n in range((last - month.backfill_since).days + 1)
+    ]
 
 
 @given(months, allowances)
-def test_shares_grow_by_the_day_and_the_last_day_has_all_that_is_left(month: Month, credits: Credits) -> None:
+def test_shares_grow_by_the_day_and_the_last_day_has_all_that_is_left(
+    month: Month, credits: Credits
+) -> None:
     shares = [room_today(month, credits, day) for day in days_from(month)]
     assert shares == sorted(shares)
     assert shares[-1] == room(month, credits, "backfill")
 
 
 @given(months, allowances)
-def test_a_backfill_that_takes_every_share_takes_what_it_has_to_the_credit(month: Month, credits: Credits) -> None:
+def test_a_backfill_that_takes_every_share_takes_what_it_has_to_the_credit(
+    month: Month, credits: Credits
+) -> None:
     left = room(month, credits, "backfill")
     taken = 0
     for day in days_from(month):
         share = room_today(month, credits, day)
         taken += share
-        month = replace(month, billed=month.billed + share, spent_backfill=month.spent_backfill + share)
+        month = replace(
+            month, billed=month.billed + share, spent_backfill=month.spent_backfill + share
+        )
     assert taken == left
 
 
@@ -164,7 +183,9 @@ def test_the_moment_that_is_named_is_the_first_day_on_which_it_fits(
 
 def test_live_runs_wait_for_the_next_month() -> None:
     full = Month(month=date(2026, 12, 1), billed=495)
-    assert more_at(full, CREDITS, "live", 10, date(2026, 12, 31)) == datetime(2027, 1, 1, tzinfo=UTC)
+    assert more_at(full, CREDITS, "live", 10, date(2026, 12, 31)) == datetime(
+        2027, 1, 1, tzinfo=UTC
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-"""The credit ledger against an upstream that keeps its own bill: never more than the allowance, and equal at rest."""
+"""The credit ledger against an upstream that keeps its own bill: never more than the allowance, and
+equal at rest."""
 
 from __future__ import annotations
 
@@ -66,12 +67,17 @@ MakeMeter = Callable[..., Meter]
 
 @pytest.fixture
 def meter(ops_db: str, db: psycopg.Connection[Any], clock: Clock) -> Iterator[MakeMeter]:
-    """``meter("backfill", spread=..., monthly=...)``: another process's meter of 500 credits, 100 of them for live."""
+    """``meter("backfill", spread=..., monthly=...)``: another process's meter of 500 credits, 100
+    of them for live."""
     made: list[Meter] = []
 
     def make(purpose: Purpose, *, spread: bool = False, monthly: int = 500) -> Meter:
         credits = Credits(monthly=monthly, live_reserve=100)
-        made.append(Meter(lambda: connect(ops_db), {ODDS: credits}, purpose=purpose, spread=spread, now=clock))
+        made.append(
+            Meter(
+                lambda: connect(ops_db), {ODDS: credits}, purpose=purpose, spread=spread, now=clock
+            )
+        )
         return made[-1]
 
     yield make
@@ -94,7 +100,9 @@ def spend(meter: Meter, cost: int, *, used: int | None = None) -> None:
 
 def entries(db: psycopg.Connection[Any]) -> list[tuple[str, str, int]]:
     """(kind, purpose, amount) of every booking, oldest first."""
-    return db.execute("SELECT kind, purpose, amount FROM ops.credit_entries ORDER BY entry_id").fetchall()
+    return db.execute(
+        "SELECT kind, purpose, amount FROM ops.credit_entries ORDER BY entry_id"
+    ).fetchall()
 
 
 def open_reservations(db: psycopg.Connection[Any]) -> int:
@@ -127,7 +135,9 @@ def test_a_request_is_reserved_at_its_most_and_settled_at_its_cost(
     assert entries(db) == [("reserve", "backfill", 30), ("settle", "backfill", -10)]
 
 
-def test_a_request_that_was_not_sent_costs_nothing(meter: MakeMeter, db: psycopg.Connection[Any]) -> None:
+def test_a_request_that_was_not_sent_costs_nothing(
+    meter: MakeMeter, db: psycopg.Connection[Any]
+) -> None:
     meter("live").reserve(ODDS, 30).refund()
     assert balance(db, ODDS, NOON.date()).committed == 0
     assert entries(db) == [("reserve", "live", 30), ("refund", "live", -30)]
@@ -179,7 +189,9 @@ def test_backfills_stop_at_the_reserve_and_live_runs_at_the_allowance(meter: Mak
     assert refused(live, 10) == (datetime(2026, 2, 1, tzinfo=UTC), 5)
 
 
-def test_what_does_not_fit_today_waits_for_the_day_on_which_it_does(meter: MakeMeter, clock: Clock) -> None:
+def test_what_does_not_fit_today_waits_for_the_day_on_which_it_does(
+    meter: MakeMeter, clock: Clock
+) -> None:
     backfill = meter("backfill", spread=True)
     assert refused(backfill, 50) == (datetime(2026, 1, 17, tzinfo=UTC), 24)
     spend(backfill, 20, used=20)
@@ -200,15 +212,20 @@ def test_a_request_that_fits_into_no_month_is_a_problem_that_says_so(
         meter(purpose).reserve(ODDS, cost)
     assert failed.value == Problem(
         error_class=ErrorClass.QUOTA_EXHAUSTED,
-        message=f"one request can cost {cost} credits of the_odds_api, and {purpose} runs have {most} in a whole month:"
-        " ask for fewer markets or regions at a time; or, after buying a larger plan, raise"
-        ' {"credits": {"monthly": ..., "live_reserve": ...}} in the connection\'s extra',
+        message=(
+            f"one request can cost {cost} credits of the_odds_api, and {purpose} runs have {most}"
+            " in a whole month: ask for fewer markets or regions at a time; or, after buying a"
+            ' larger plan, raise {"credits": {"monthly": ..., "live_reserve": ...}} in the'
+            " connection's extra"
+        ),
         source=ODDS,
     )
     assert entries(db) == []
 
 
-def test_who_just_misses_what_is_under_way_comes_back_in_a_minute(meter: MakeMeter, clock: Clock) -> None:
+def test_who_just_misses_what_is_under_way_comes_back_in_a_minute(
+    meter: MakeMeter, clock: Clock
+) -> None:
     live = meter("live")
     under_way = live.reserve(ODDS, 495)
     assert refused(live, 10) == (NOON + timedelta(minutes=1), 5)
@@ -218,7 +235,9 @@ def test_who_just_misses_what_is_under_way_comes_back_in_a_minute(meter: MakeMet
     assert refused(live, 10) == (datetime(2026, 2, 1, tzinfo=UTC), 0)
 
 
-def test_nobody_comes_back_soon_for_what_a_dead_process_reserved(meter: MakeMeter, clock: Clock) -> None:
+def test_nobody_comes_back_soon_for_what_a_dead_process_reserved(
+    meter: MakeMeter, clock: Clock
+) -> None:
     live = meter("live")
     live.reserve(ODDS, 495)
     clock.now = NOON + HOLD + timedelta(seconds=1)
@@ -228,8 +247,8 @@ def test_nobody_comes_back_soon_for_what_a_dead_process_reserved(meter: MakeMete
 def test_the_wait_says_what_is_left_and_survives_pickling() -> None:
     wait = QuotaWait(ODDS, datetime(2026, 2, 1, tzinfo=UTC), 30, 7)
     assert str(pickle.loads(pickle.dumps(wait))) == str(wait)
-    assert str(wait) == (
-        "the_odds_api: the request needs up to 30 credits and 7 may be used now;"
+    assert (
+        str(wait) == "the_odds_api: the request needs up to 30 credits and 7 may be used now;"
         " more can be free at 2026-02-01 00:00 UTC; after buying a larger plan, raise"
         ' {"credits": {"monthly": ..., "live_reserve": ...}} in the connection\'s extra'
     )
@@ -249,7 +268,9 @@ def test_a_new_month_is_a_new_allowance_and_the_old_one_is_kept(
     assert balance(db, ODDS, date(2026, 2, 1)).committed == 10
 
 
-def test_nothing_is_reserved_so_late_that_the_reset_could_come_first(meter: MakeMeter, clock: Clock) -> None:
+def test_nothing_is_reserved_so_late_that_the_reset_could_come_first(
+    meter: MakeMeter, clock: Clock
+) -> None:
     live = meter("live")
     reset = datetime(2026, 2, 1, tzinfo=UTC)
     clock.now = reset - HOLD - timedelta(seconds=1)
@@ -288,9 +309,10 @@ def test_on_the_first_a_refusal_may_be_last_months_and_means_a_wait_of_an_hour(
 def test_the_wait_for_a_reset_says_so_and_survives_pickling() -> None:
     wait = QuotaWait(ODDS, datetime(2026, 2, 1, 1, tzinfo=UTC))
     assert str(pickle.loads(pickle.dumps(wait))) == str(wait)
-    assert str(wait) == (
-        "the_odds_api: the upstream still counts last month's credits, it seems: it resets them on the 1st,"
-        " at an hour that is not documented; asked again at 2026-02-01 01:00 UTC"
+    assert (
+        str(wait)
+        == "the_odds_api: the upstream still counts last month's credits, it seems: it resets them"
+        " on the 1st, at an hour that is not documented; asked again at 2026-02-01 01:00 UTC"
     )
 
 
@@ -304,7 +326,9 @@ def test_from_the_second_on_a_refusal_is_this_months(meter: MakeMeter, clock: Cl
 # The upstream is right.
 
 
-def test_what_somebody_else_used_of_the_key_is_booked_and_counts(meter: MakeMeter, db: psycopg.Connection[Any]) -> None:
+def test_what_somebody_else_used_of_the_key_is_booked_and_counts(
+    meter: MakeMeter, db: psycopg.Connection[Any]
+) -> None:
     backfill = meter("backfill")
     spend(backfill, 10, used=310)
     assert entries(db)[-1] == ("adjust", "backfill", 300)
@@ -318,7 +342,9 @@ def test_a_plan_that_was_raised_counts_at_once(meter: MakeMeter) -> None:
     spend(meter("backfill", monthly=20_000), 19_000)
 
 
-def test_a_month_that_the_upstream_calls_used_up_is_used_up_for_all(meter: MakeMeter, clock: Clock) -> None:
+def test_a_month_that_the_upstream_calls_used_up_is_used_up_for_all(
+    meter: MakeMeter, clock: Clock
+) -> None:
     live, backfill = meter("live"), meter("backfill", spread=True)
     live.exhausted(ODDS)
     end = datetime(2026, 2, 1, tzinfo=UTC)
@@ -380,7 +406,9 @@ def test_an_unanswered_live_request_that_was_not_billed_leaves_the_reserve_as_it
     assert refused(backfill, 400)[1] == 399
 
 
-def test_an_unanswered_request_of_a_backfill_counts_for_its_days_share(meter: MakeMeter, clock: Clock) -> None:
+def test_an_unanswered_request_of_a_backfill_counts_for_its_days_share(
+    meter: MakeMeter, clock: Clock
+) -> None:
     backfill = meter("backfill", spread=True)
     backfill.reserve(ODDS, 10).settle(cost=10, used=None)
     clock.now = NOON + HOLD + timedelta(seconds=1)
@@ -400,7 +428,9 @@ def test_a_process_that_wakes_up_after_it_was_called_dead_is_billed_by_its_answe
     assert sum(amount for _, _, amount in entries(db)) == 15
 
 
-def test_answers_that_overtake_each_other_leave_the_later_bill(meter: MakeMeter, db: psycopg.Connection[Any]) -> None:
+def test_answers_that_overtake_each_other_leave_the_later_bill(
+    meter: MakeMeter, db: psycopg.Connection[Any]
+) -> None:
     live = meter("live")
     first, second, third = (live.reserve(ODDS, 10) for _ in range(3))
     second.settle(cost=10, used=30, remaining=470)  # the upstream had billed all three by then
@@ -461,7 +491,9 @@ class World:
         assert sent.used is not None
         self.under_way.remove(sent)
         if with_totals:
-            sent.reservation.settle(cost=sent.cost, used=sent.used, remaining=SMALL.monthly - sent.used)
+            sent.reservation.settle(
+                cost=sent.cost, used=sent.used, remaining=SMALL.monthly - sent.used
+            )
         else:
             sent.reservation.settle(cost=sent.reservation.amount, used=None)
 
@@ -477,22 +509,28 @@ class World:
     def creep(self, minutes: int) -> None:
         self.clock.pass_(minutes=minutes)
         # The client bounds a request: after HOLD it has ended one way or the other.
-        self.under_way = [s for s in self.under_way if s.reservation.reserved_at + HOLD > self.clock.now]
+        self.under_way = [
+            s for s in self.under_way if s.reservation.reserved_at + HOLD > self.clock.now
+        ]
 
     leap = creep
 
     def check(self) -> None:
         for month, billed in self.bill.items():
-            # What is under way can be in both: in the upstream's total and among the open reservations.
+            # What is under way can be in both: in the upstream's total and among the open
+            # reservations.
             assert billed <= balance(self.db, ODDS, month).committed
             assert billed <= SMALL.monthly
             assert self.by_backfills[month] <= SMALL.monthly - SMALL.live_reserve
 
     def come_to_rest(self) -> int:
-        """What the ledger holds after all has ended and one more answer came, of a request that cost nothing."""
+        """What the ledger holds after all has ended and one more answer came, of a request that
+        cost nothing."""
         self.under_way.clear()
         self.leap(6)
-        if (today := self.clock.now.date()).day == 1 or next_month(today) - today == timedelta(days=1):
+        if (today := self.clock.now.date()).day == 1 or next_month(today) - today == timedelta(
+            days=1
+        ):
             self.leap(24 * 60)
         if (today := self.clock.now.date()).day == 1:
             self.leap(24 * 60)
@@ -501,12 +539,18 @@ class World:
             reservation = self.meters["live"].reserve(ODDS, 1)
         except QuotaWait:
             return self.bill[month]
-        reservation.settle(cost=0, used=self.bill[month], remaining=SMALL.monthly - self.bill[month])
+        reservation.settle(
+            cost=0, used=self.bill[month], remaining=SMALL.monthly - self.bill[month]
+        )
         return balance(self.db, ODDS, month).committed
 
 
 OFTEN = {"reserve": 8, "arrive": 3, "answer": 6, "refund": 1, "die": 1, "creep": 2, "leap": 1}
-STARTS = (NOON, datetime(2026, 1, 30, 23, 50, tzinfo=UTC), datetime(2026, 2, 28, 23, 50, tzinfo=UTC))
+STARTS = (
+    NOON,
+    datetime(2026, 1, 30, 23, 50, tzinfo=UTC),
+    datetime(2026, 2, 28, 23, 50, tzinfo=UTC),
+)
 
 
 def do(world: World, chance: Random) -> tuple[Any, ...]:
@@ -515,7 +559,10 @@ def do(world: World, chance: Random) -> tuple[Any, ...]:
     arguments: tuple[Any, ...] = ()
     match kind:
         case "reserve":
-            purpose, most = chance.choice(["live", "backfill", "backfill"]), chance.choice([1, 5, 10, 40])
+            purpose, most = (
+                chance.choice(["live", "backfill", "backfill"]),
+                chance.choice([1, 5, 10, 40]),
+            )
             arguments = (purpose, most, int(most * chance.choice([0, 0.5, 1, 1])))
         case "creep":
             arguments = (chance.choice([1, 2]),)
@@ -531,7 +578,8 @@ def do(world: World, chance: Random) -> tuple[Any, ...]:
     return (kind, *arguments)
 
 
-# Drawn by chance rather than by the strategies of hypothesis, whose many small cases rarely use up an allowance.
+# Drawn by chance rather than by the strategies of hypothesis, whose many small cases rarely use up
+# an allowance.
 @given(st.randoms(use_true_random=True))
 @settings(max_examples=100, deadline=None)
 def test_whatever_happens_the_bill_stays_within_the_allowance_and_the_ledger_ends_equal_to_it(
@@ -544,15 +592,21 @@ def test_whatever_happens_the_bill_stays_within_the_allowance_and_the_ledger_end
         clock, spread = Clock(chance.choice(STARTS)), chance.random() < 0.3
         meters: dict[Purpose, Meter] = {
             "live": Meter(lambda: db, {ODDS: SMALL}, purpose="live", now=clock),
-            "backfill": Meter(lambda: db, {ODDS: SMALL}, purpose="backfill", spread=spread, now=clock),
+            "backfill": Meter(
+                lambda: db, {ODDS: SMALL}, purpose="backfill", spread=spread, now=clock
+            ),
         }
         world = World(db, clock, meters)
         for _ in range(60):
             note(f"{clock.now} {do(world, chance)}")
             world.check()
         assert world.come_to_rest() == world.bill[month_of(clock.now.date())]
-        assert all(asked < until <= start_of(next_month(asked.date())) for asked, until in world.waits)
-        booked = db.execute("SELECT month, sum(amount)::int FROM ops.credit_entries GROUP BY month").fetchall()
+        assert all(
+            asked < until <= start_of(next_month(asked.date())) for asked, until in world.waits
+        )
+        booked = db.execute(
+            "SELECT month, sum(amount)::int FROM ops.credit_entries GROUP BY month"
+        ).fetchall()
         assert all(total == balance(db, ODDS, month).committed for month, total in booked)
 
 
@@ -601,7 +655,8 @@ def bill(db: psycopg.Connection[Any]) -> Callable[[], int]:
 
 
 def start(url: str, *, now: datetime = NOON, dies_at: int = 0) -> subprocess.Popen[str]:
-    """A backfill that asks until nothing is left, or hangs after sending its request number ``dies_at``."""
+    """A backfill that asks until nothing is left, or hangs after sending its request number
+    ``dies_at``."""
     return subprocess.Popen(
         [sys.executable, "-c", WORKER, url, now.isoformat(), str(dies_at)],
         cwd=ROOT,

@@ -1,4 +1,5 @@
-"""The proxies' health as several processes see it, on a real Postgres whose recorded times are moved."""
+"""The proxies' health as several processes see it, on a real Postgres whose recorded times are
+moved."""
 
 from __future__ import annotations
 
@@ -66,7 +67,8 @@ def age(db: Db, by: timedelta = REST) -> None:
 def known(db: Db) -> list[tuple[str, int, bool]]:
     """(name, failures, is resting) of the addresses that are not well."""
     return db.execute(
-        "SELECT name, failures, coalesce(rests_until > clock_timestamp(), false) FROM ops.address_health ORDER BY name"
+        "SELECT name, failures, coalesce(rests_until > clock_timestamp(), false) FROM"
+        " ops.address_health ORDER BY name"
     ).fetchall()
 
 
@@ -111,7 +113,9 @@ def test_a_success_ends_a_row_of_failures_for_everybody(make: Make, db: Db) -> N
     assert (claims(one, two), known(db)) == ([True, True], [(NAME, 2, False)])
 
 
-def test_after_the_rest_one_probe_is_granted_whose_success_frees_the_address(make: Make, db: Db) -> None:
+def test_after_the_rest_one_probe_is_granted_whose_success_frees_the_address(
+    make: Make, db: Db
+) -> None:
     one, two = make(), make()
     rested(one)
     age(db)
@@ -166,7 +170,9 @@ def test_what_was_no_probe_gives_none_back(make: Make, db: Db) -> None:
     assert claims(well, weak, late, other) == [False] * 4
 
 
-def test_a_success_that_was_under_way_leaves_what_others_met_meanwhile_to_the_next(make: Make, db: Db) -> None:
+def test_a_success_that_was_under_way_leaves_what_others_met_meanwhile_to_the_next(
+    make: Make, db: Db
+) -> None:
     one, two = make(), make()
     assert claims(one) == [True]
     two.failed(NAME)
@@ -190,7 +196,9 @@ STEPS = st.lists(
 
 @settings(max_examples=60, deadline=None)
 @given(steps=STEPS)
-def test_two_processes_know_what_one_would(ops_db: str, steps: list[tuple[int, str, str, int]]) -> None:
+def test_two_processes_know_what_one_would(
+    ops_db: str, steps: list[tuple[int, str, str, int]]
+) -> None:
     now = [NOON]
     local = LocalHealth(lambda: now[0])
     shared = [SharedHealth(lambda: connect(ops_db), now=lambda: now[0]) for _ in range(2)]
@@ -216,8 +224,8 @@ def test_two_processes_know_what_one_would(ops_db: str, steps: list[tuple[int, s
 def locked_out(db: Db) -> int:
     """How many sessions wait for a lock on what is known."""
     rows = db.execute(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        " AND query LIKE '%address_health%'"
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND"
+        " wait_event_type = 'Lock' AND query LIKE '%address_health%'"
     ).fetchall()
     return rows[0][0]
 
@@ -229,7 +237,10 @@ def test_of_eight_that_find_the_rest_over_at_the_same_moment_one_probes_unless_i
     rested(make())
     age(db)
     processes, found = [make() for _ in range(8)], deque[bool]()
-    threads = [threading.Thread(target=lambda each=each: found.append(each.claim(NAME))) for each in processes]
+    threads = [
+        threading.Thread(target=lambda each=each: found.append(each.claim(NAME)))
+        for each in processes
+    ]
     with connect(ops_db) as holder:
         holder.execute("SELECT FROM ops.address_health FOR UPDATE")
         for thread in threads:
@@ -254,7 +265,8 @@ sys.stdin.read()
 
 
 def start(ops_db: str, *steps: str) -> subprocess.Popen[str]:
-    """A process that takes the steps, says what each returned, and stays until its standard input is closed."""
+    """A process that takes the steps, says what each returned, and stays until its standard input
+    is closed."""
     return subprocess.Popen(
         [sys.executable, "-c", WORKER, ops_db, NAME, *steps],
         cwd=ROOT,
@@ -265,7 +277,9 @@ def start(ops_db: str, *steps: str) -> subprocess.Popen[str]:
 
 
 def test_what_a_process_knew_is_known_when_it_is_gone(ops_db: str, make: Make, db: Db) -> None:
-    said, _ = (process := start(ops_db, "claim", "failed", "failed", "failed", "claim")).communicate(timeout=60)
+    said, _ = (
+        process := start(ops_db, "claim", "failed", "failed", "failed", "claim")
+    ).communicate(timeout=60)
     assert (said, process.returncode) == ("True None None None False\n", 0)
     assert claims(make()) == [False]
 
@@ -336,7 +350,9 @@ def counted(ops_db: str, db: Db) -> Iterator[SharedHealth]:
     health.close()
 
 
-def test_a_request_through_an_address_that_is_well_takes_one_look_and_no_write(counted: SharedHealth) -> None:
+def test_a_request_through_an_address_that_is_well_takes_one_look_and_no_write(
+    counted: SharedHealth,
+) -> None:
     for _ in range(3):
         assert counted.claim(NAME) is True
         counted.succeeded(NAME)
@@ -345,7 +361,9 @@ def test_a_request_through_an_address_that_is_well_takes_one_look_and_no_write(c
     assert Counting.sent == ["SELECT"] * 4
 
 
-def test_an_address_that_rests_takes_one_look_and_a_probe_two_writes(counted: SharedHealth, db: Db) -> None:
+def test_an_address_that_rests_takes_one_look_and_a_probe_two_writes(
+    counted: SharedHealth, db: Db
+) -> None:
     rested(counted)
     assert Counting.sent == ["INSERT"] * 3
     Counting.sent.clear()
@@ -372,7 +390,12 @@ class Lost(Exception):
     ],
 )
 def test_what_is_written_again_because_its_answer_was_lost_counts_once(
-    ops_db: str, db: Db, monkeypatch: pytest.MonkeyPatch, lost: str, before: list[str], after: list[Any]
+    ops_db: str,
+    db: Db,
+    monkeypatch: pytest.MonkeyPatch,
+    lost: str,
+    before: list[str],
+    after: list[Any],
 ) -> None:
     monkeypatch.setattr(session, "_PAUSE", 0.0)
     writes, armed = ("INSERT", "UPDATE", "DELETE"), []
@@ -437,13 +460,17 @@ def test_a_database_that_was_not_migrated_says_how_to(postgres_dir: Path) -> Non
         health.claim(NAME)
     health.close()
     assert failed.value.error_class is ErrorClass.STORAGE
-    assert failed.value.message.endswith(": bring its tables up to date: python -m include.ops migrate")
+    assert failed.value.message.endswith(
+        ": bring its tables up to date: python -m include.ops migrate"
+    )
 
 
 # What an operator is told.
 
 
-def test_a_limiter_is_shown_with_the_rest_of_its_address_until_that_is_over(ops_db: str, make: Make, db: Db) -> None:
+def test_a_limiter_is_shown_with_the_rest_of_its_address_until_that_is_over(
+    ops_db: str, make: Make, db: Db
+) -> None:
     windows, health = (Window(limit=100, seconds=60.0),), make()
     names = [NAME, "nba_cdn@well"]
     limiter = Limiter(lambda: connect(ops_db), dict.fromkeys(names, windows))

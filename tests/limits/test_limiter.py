@@ -1,4 +1,5 @@
-"""The limiter's rules, one by one, on a real Postgres whose recorded times are moved instead of waited for."""
+"""The limiter's rules, one by one, on a real Postgres whose recorded times are moved instead of
+waited for."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ Make = Callable[..., Limiter]
 
 @pytest.fixture
 def make(ops_db: str, db: psycopg.Connection[Any]) -> Iterator[Make]:
-    """``make(Window, ..., sleep=)``: another process's limiter for the name ``up``, which never really sleeps."""
+    """``make(Window, ..., sleep=)``: another process's limiter for the name ``up``, which never
+    really sleeps."""
     made: list[Limiter] = []
 
     def limiter(*windows: Window, sleep: Callable[[float], None] = lambda seconds: None) -> Limiter:
@@ -53,15 +55,22 @@ def per_minute(limit: int) -> Window:
 def age(db: psycopg.Connection[Any], seconds: float) -> None:
     """Let ``seconds`` pass for the limiter: everything it remembers becomes so much older."""
     by = timedelta(seconds=seconds)
-    db.execute("UPDATE ops.limiters SET next_at = next_at - %s, paused_until = paused_until - %s", (by, by))
+    db.execute(
+        "UPDATE ops.limiters SET next_at = next_at - %s, paused_until = paused_until - %s", (by, by)
+    )
     db.execute("UPDATE ops.limiters SET known_since = known_since - %s", (by,))
     db.execute("UPDATE ops.limiter_windows SET declared_at = declared_at - %s", (by,))
-    db.execute("UPDATE ops.limiter_requests SET admitted_at = admitted_at - %s, done_at = done_at - %s", (by, by))
+    db.execute(
+        "UPDATE ops.limiter_requests SET admitted_at = admitted_at - %s, done_at = done_at - %s",
+        (by, by),
+    )
 
 
 def requests(db: psycopg.Connection[Any]) -> list[tuple[datetime, datetime]]:
     """(admitted_at, done_at) of every request that is remembered, oldest first."""
-    return db.execute("SELECT admitted_at, done_at FROM ops.limiter_requests ORDER BY admitted_at").fetchall()
+    return db.execute(
+        "SELECT admitted_at, done_at FROM ops.limiter_requests ORDER BY admitted_at"
+    ).fetchall()
 
 
 def moment_of_next(limiter: Limiter) -> datetime:
@@ -86,7 +95,7 @@ def test_a_place_is_free_again_one_window_after_its_response_headers_arrived(
     limiter.admit("up", max_wait=0).release()
     age(db, 49)
     first.release()
-    ((_, second_done), (_, first_done)) = sorted(requests(db), key=lambda times: times[1])
+    (_, second_done), (_, first_done) = sorted(requests(db), key=lambda times: times[1])
     assert moment_of_next(limiter) == second_done + 60.065 * SECOND
     age(db, 12)
     limiter.admit("up", max_wait=0).release()
@@ -103,7 +112,9 @@ def test_a_request_that_was_never_released_counts_as_done_after_the_hold(
     assert (done - admitted, moment_of_next(limiter)) == (HOLD * SECOND, done + 60.065 * SECOND)
 
 
-def test_while_all_places_are_under_way_nothing_is_booked(make: Make, db: psycopg.Connection[Any]) -> None:
+def test_while_all_places_are_under_way_nothing_is_booked(
+    make: Make, db: psycopg.Connection[Any]
+) -> None:
     slept: list[float] = []
     limiter = make(per_minute(2), sleep=slept.append)
     limiter.admit("up", max_wait=0)
@@ -113,7 +124,9 @@ def test_while_all_places_are_under_way_nothing_is_booked(make: Make, db: psycop
     assert requests(db) == before
 
 
-def test_a_request_under_way_is_waited_for_until_it_is_released(make: Make, db: psycopg.Connection[Any]) -> None:
+def test_a_request_under_way_is_waited_for_until_it_is_released(
+    make: Make, db: psycopg.Connection[Any]
+) -> None:
     holder = make(per_minute(1))
     held = holder.admit("up", max_wait=0)
     age(db, 61)
@@ -125,7 +138,8 @@ def test_a_request_under_way_is_waited_for_until_it_is_released(make: Make, db: 
 
     looks = count(1)
     waiting = make(per_minute(1), sleep=release_at_the_third_look)
-    # 1 s per window in reality: the hold of the first request is not over, its release alone makes room.
+    # 1 s per window in reality: the hold of the first request is not over, its release alone makes
+    # room.
     db.execute("UPDATE ops.limiter_requests SET done_at = done_at + interval '60 s'")
     admission = waiting.admit("up", max_wait=60.0)
     assert (next(looks), admission.name) == (5, "up")
@@ -139,10 +153,15 @@ def test_a_refusal_to_wait_books_nothing(make: Make, db: psycopg.Connection[Any]
         limiter.admit("up", max_wait=9.0)
     assert requests(db) == before
     assert refused.value.until == before[0][0] + 10 * SECOND
-    assert str(refused.value) == f"the limiter of up is full until {refused.value.until:%Y-%m-%d %H:%M:%S} UTC"
+    assert (
+        str(refused.value)
+        == f"the limiter of up is full until {refused.value.until:%Y-%m-%d %H:%M:%S} UTC"
+    )
 
 
-def test_a_request_given_back_leaves_its_place_to_others(make: Make, db: psycopg.Connection[Any]) -> None:
+def test_a_request_given_back_leaves_its_place_to_others(
+    make: Make, db: psycopg.Connection[Any]
+) -> None:
     limiter = make(per_minute(1))
     limiter.admit("up", max_wait=0).give_back()
     age(db, 60)
@@ -193,7 +212,9 @@ def test_a_larger_limit_counts_when_nobody_has_declared_the_smaller_for_a_window
     assert db.execute("SELECT max_requests FROM ops.limiter_windows").fetchall() == [(60,)]
 
 
-def test_a_window_that_only_others_declare_binds_too(make: Make, db: psycopg.Connection[Any]) -> None:
+def test_a_window_that_only_others_declare_binds_too(
+    make: Make, db: psycopg.Connection[Any]
+) -> None:
     old, new = make(per_minute(1)), make(Window(limit=10, seconds=1.0))
     old.admit("up", max_wait=0).release()
     age(db, 30)
@@ -203,7 +224,9 @@ def test_a_window_that_only_others_declare_binds_too(make: Make, db: psycopg.Con
     assert db.execute("SELECT seconds FROM ops.limiter_windows").fetchall() == [(1.0,)]
 
 
-def test_a_longer_window_waits_until_it_is_known_what_happened_in_it(make: Make, db: psycopg.Connection[Any]) -> None:
+def test_a_longer_window_waits_until_it_is_known_what_happened_in_it(
+    make: Make, db: psycopg.Connection[Any]
+) -> None:
     old, new = make(Window(limit=10, seconds=1.0)), make(per_minute(60))
     old.admit("up", max_wait=0).release()
     age(db, 5)
@@ -222,12 +245,16 @@ def pause(limiter: Limiter, db: psycopg.Connection[Any], seconds: float = 0.0) -
     return length
 
 
-def test_repeated_refusals_double_the_pause_up_to_a_minute(make: Make, db: psycopg.Connection[Any]) -> None:
+def test_repeated_refusals_double_the_pause_up_to_a_minute(
+    make: Make, db: psycopg.Connection[Any]
+) -> None:
     limiter = make(per_minute(60))
     assert [pause(limiter, db) for _ in range(8)] == [2, 4, 8, 16, 32, 60, 60, 60]
 
 
-def test_a_success_after_the_pause_takes_one_doubling_back(make: Make, db: psycopg.Connection[Any]) -> None:
+def test_a_success_after_the_pause_takes_one_doubling_back(
+    make: Make, db: psycopg.Connection[Any]
+) -> None:
     limiter = make(per_minute(60))
     assert [pause(limiter, db) for _ in range(3)] == [2, 4, 8]
     limiter.admit("up", max_wait=0).release()
@@ -236,7 +263,9 @@ def test_a_success_after_the_pause_takes_one_doubling_back(make: Make, db: psyco
     assert pause(limiter, db) == 4
 
 
-def test_a_success_of_a_request_from_before_the_pause_says_nothing(make: Make, db: psycopg.Connection[Any]) -> None:
+def test_a_success_of_a_request_from_before_the_pause_says_nothing(
+    make: Make, db: psycopg.Connection[Any]
+) -> None:
     limiter = make(per_minute(60))
     under_way = limiter.admit("up", max_wait=0)
     age(db, 2)
@@ -259,12 +288,16 @@ def test_refusals_of_requests_that_were_under_way_together_are_one_strike(
     assert pause(limiter, db) == 4
 
 
-def test_what_the_upstream_asks_for_counts_when_it_is_longer(make: Make, db: psycopg.Connection[Any]) -> None:
+def test_what_the_upstream_asks_for_counts_when_it_is_longer(
+    make: Make, db: psycopg.Connection[Any]
+) -> None:
     limiter = make(per_minute(60))
     assert [pause(limiter, db, 30.0), pause(limiter, db, 1.0)] == [30, 4]
 
 
-def test_a_pause_takes_back_the_moments_that_others_wait_for(make: Make, db: psycopg.Connection[Any]) -> None:
+def test_a_pause_takes_back_the_moments_that_others_wait_for(
+    make: Make, db: psycopg.Connection[Any]
+) -> None:
     refused, first_sleep = make(per_minute(6)), count()
 
     def refused_meanwhile(seconds: float) -> None:
@@ -279,7 +312,9 @@ def test_a_pause_takes_back_the_moments_that_others_wait_for(make: Make, db: psy
     assert (must_wait.value.until, len(requests(db))) == (paused_until, 1)
 
 
-def test_a_process_that_was_stopped_past_its_moment_asks_again(make: Make, db: psycopg.Connection[Any]) -> None:
+def test_a_process_that_was_stopped_past_its_moment_asks_again(
+    make: Make, db: psycopg.Connection[Any]
+) -> None:
     first_sleep = count()
 
     def stopped(seconds: float) -> None:
@@ -289,19 +324,27 @@ def test_a_process_that_was_stopped_past_its_moment_asks_again(make: Make, db: p
     other = make(per_minute(6)).admit("up", max_wait=0)
     admission = make(per_minute(6), sleep=stopped).admit("up", max_wait=60.0)
     assert next(first_sleep) == 2
-    assert [admitted for admitted, _ in requests(db)] == [other.moment - 13 * SECOND, admission.moment]
+    assert [admitted for admitted, _ in requests(db)] == [
+        other.moment - 13 * SECOND,
+        admission.moment,
+    ]
 
 
 def test_a_lost_connection_is_replaced(make: Make, db: psycopg.Connection[Any]) -> None:
     limiter = make(per_minute(60))
     admission = limiter.admit("up", max_wait=0)
-    killed = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname ="
+    killed = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND"
+        " datname ="
+    )
     db.execute(f"{killed} current_database()")
     admission.release()
     db.execute(f"{killed} current_database()")
     age(db, 2)
     limiter.admit("up", max_wait=0)
-    assert db.execute("SELECT released FROM ops.limiter_requests ORDER BY request_id").fetchall() == [(True,), (False,)]
+    assert db.execute(
+        "SELECT released FROM ops.limiter_requests ORDER BY request_id"
+    ).fetchall() == [(True,), (False,)]
 
 
 def test_without_a_database_nobody_is_admitted() -> None:
@@ -311,14 +354,19 @@ def test_without_a_database_nobody_is_admitted() -> None:
         raise Problem(error_class=ErrorClass.STORAGE, message="ops_db is away")
 
     limiter = Limiter(
-        unreachable, {"up": (per_minute(60),)}, sleep=lambda _: None, monotonic=lambda: float(next(seconds))
+        unreachable,
+        {"up": (per_minute(60),)},
+        sleep=lambda _: None,
+        monotonic=lambda: float(next(seconds)),
     )
     with pytest.raises(Problem) as failed:
         limiter.admit("up", max_wait=60.0)
     assert failed.value == Problem(error_class=ErrorClass.STORAGE, message="ops_db is away")
 
 
-def test_a_forked_process_uses_a_connection_of_its_own(make: Make, db: psycopg.Connection[Any]) -> None:
+def test_a_forked_process_uses_a_connection_of_its_own(
+    make: Make, db: psycopg.Connection[Any]
+) -> None:
     limiter = make(per_minute(60))
     limiter.admit("up", max_wait=0).release()
     child = os.fork()
@@ -341,4 +389,6 @@ def test_a_database_that_was_not_migrated_says_how_to(postgres_dir: Any) -> None
         limiter.admit("up", max_wait=0)
     limiter.close()
     assert failed.value.error_class is ErrorClass.STORAGE
-    assert failed.value.message.endswith(": bring its tables up to date: python -m include.ops migrate")
+    assert failed.value.message.endswith(
+        ": bring its tables up to date: python -m include.ops migrate"
+    )

@@ -1,4 +1,5 @@
-"""A backfill of 2,000 credits on a plan of 500, 100 of them for live runs: the sandbox bills, the ledger follows."""
+"""A backfill of 2,000 credits on a plan of 500, 100 of them for live runs: the sandbox bills, the
+ledger follows."""
 
 from __future__ import annotations
 
@@ -46,7 +47,9 @@ with buying(database, base, now=lambda: MAY, hold=1.0) as buy:
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
-    with running(tmp_path, monthly_credits=500, now=MARCH.isoformat(), limits={"the_odds_api": []}) as server:
+    with running(
+        tmp_path, monthly_credits=500, now=MARCH.isoformat(), limits={"the_odds_api": []}
+    ) as server:
         yield server
 
 
@@ -54,10 +57,15 @@ def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
 def buying(
     database: str, base: str, *, now: Callable[[], datetime], hold: float = 300.0
 ) -> Iterator[Callable[[dict[str, str]], None]]:
-    """Buys one event's odds at a time, for a backfill that may use its share of the month at once."""
-    upstream = Upstream(name="the_odds_api", base_url=base, key="sandbox-key", auth=QueryKey(name="apiKey"))
+    """Buys one event's odds at a time, for a backfill that may use its share of the month at
+    once."""
+    upstream = Upstream(
+        name="the_odds_api", base_url=base, key="sandbox-key", auth=QueryKey(name="apiKey")
+    )
     allowances = {"the_odds_api": PLAN}
-    meter = Meter(lambda: connect(database), allowances, purpose="backfill", spread=False, now=now, hold=hold)
+    meter = Meter(
+        lambda: connect(database), allowances, purpose="backfill", spread=False, now=now, hold=hold
+    )
     with Client(OpenGate(), meter=meter) as client:
         yield lambda values: client.get(upstream, ODDS, values) and None
     meter.close()
@@ -65,11 +73,17 @@ def buying(
 
 @pytest.fixture(scope="module")
 def event(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What an event's odds are asked with; its list is bought elsewhere, so that the bills here begin with nothing."""
+    """What an event's odds are asked with; its list is bought elsewhere, so that the bills here
+    begin with nothing."""
     listing = Get(path=f"{SPORT}/events", params={"date": "2025-01-15T12:00:00Z"})
-    with running(tmp_path_factory.mktemp("other"), now=MARCH.isoformat()) as other, Client(OpenGate()) as client:
+    with (
+        running(tmp_path_factory.mktemp("other"), now=MARCH.isoformat()) as other,
+        Client(OpenGate()) as client,
+    ):
         base = other.base("the_odds_api")
-        upstream = Upstream(name="events", base_url=base, key="sandbox-key", auth=QueryKey(name="apiKey"))
+        upstream = Upstream(
+            name="events", base_url=base, key="sandbox-key", auth=QueryKey(name="apiKey")
+        )
         body = client.get(upstream, listing, {}).body
     found = Listing(day=datetime(2025, 1, 15, tzinfo=UTC).date(), expected=None, bodies=(body,))
     return dict(odds_api.before_tip_off(5)(found)[0].values)
@@ -85,10 +99,15 @@ def test_400_are_spent_then_it_waits_and_goes_on_in_the_new_month(
     sandbox: Sandbox, ops_db: str, event: dict[str, str]
 ) -> None:
     now = MARCH
-    with connect(ops_db) as db, buying(ops_db, sandbox.base("the_odds_api"), now=lambda: now) as buy:
+    with (
+        connect(ops_db) as db,
+        buying(ops_db, sandbox.base("the_odds_api"), now=lambda: now) as buy,
+    ):
         for bought in range(1, 41):  # of 200, which would be 2,000 credits
             buy(event)
-            assert month(db, now).billed == sandbox.bill()["used"] == 10 * bought  # after every step
+            assert (
+                month(db, now).billed == sandbox.bill()["used"] == 10 * bought
+            )  # after every step
         with pytest.raises(QuotaWait) as waits:
             buy(event)
         assert month(db, now).committed == sandbox.bill()["used"] == 400
@@ -107,7 +126,9 @@ def test_a_process_killed_between_answer_and_settling_is_billed_all_the_same(
     sandbox.clock(MAY)
     command = [sys.executable, "-c", KILLED, ops_db, base, event["event_id"], event["snapshot"]]
     before = sandbox.bill()["used"]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, failpoints.AT: "before settle"}, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, failpoints.AT: "before settle"}, check=False
+    )
     assert done.returncode == -signal.SIGKILL
     assert sandbox.bill()["used"] == before + 10
     with connect(ops_db) as db:

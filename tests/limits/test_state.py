@@ -28,13 +28,21 @@ def db(ops_db: str) -> Iterator[psycopg.Connection[Any]]:
 
 @pytest.fixture
 def limiter(ops_db: str) -> Iterator[Limiter]:
-    limiter = Limiter(lambda: connect(ops_db), dict.fromkeys(NAMES, WINDOWS), hold=45.0, sleep=lambda seconds: None)
+    limiter = Limiter(
+        lambda: connect(ops_db),
+        dict.fromkeys(NAMES, WINDOWS),
+        hold=45.0,
+        sleep=lambda seconds: None,
+    )
     yield limiter
     limiter.close()
 
 
 def uses(minute: int, hour: int) -> tuple[WindowUse, ...]:
-    return (WindowUse(limit=60, seconds=60.0, used=minute), WindowUse(limit=1000, seconds=3600.0, used=hour))
+    return (
+        WindowUse(limit=60, seconds=60.0, used=minute),
+        WindowUse(limit=1000, seconds=3600.0, used=hour),
+    )
 
 
 def test_limiter_that_was_never_asked_is_empty(db: psycopg.Connection[Any]) -> None:
@@ -50,7 +58,9 @@ def test_requests_count_in_every_window_that_they_are_young_enough_for(
     assert limiter_states(db, "up", WINDOWS) == [LimiterState(name="up", windows=uses(1, 2))]
 
 
-def test_each_proxy_has_its_own_line_and_other_hosts_have_none(db: psycopg.Connection[Any], limiter: Limiter) -> None:
+def test_each_proxy_has_its_own_line_and_other_hosts_have_none(
+    db: psycopg.Connection[Any], limiter: Limiter
+) -> None:
     for name in NAMES:
         limiter.admit(name, max_wait=5.0).release()
     assert limiter_states(db, "up", WINDOWS) == [
@@ -67,4 +77,6 @@ def test_pause_is_told_until_it_is_over_and_refusals_until_they_are_made_up_for(
         LimiterState(name="up", windows=uses(0, 0), paused_until=until, strikes=1)
     ]
     db.execute("UPDATE ops.limiters SET paused_until = clock_timestamp()")
-    assert limiter_states(db, "up", WINDOWS) == [LimiterState(name="up", windows=uses(0, 0), strikes=1)]
+    assert limiter_states(db, "up", WINDOWS) == [
+        LimiterState(name="up", windows=uses(0, 0), strikes=1)
+    ]

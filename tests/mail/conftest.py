@@ -1,4 +1,5 @@
-"""Reports to render, send and judge: one builder with sound defaults, so that a test names only what matters to it."""
+"""Reports to render, send and judge: one builder with sound defaults, so that a test names only
+what matters to it."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ MakeReport = Callable[..., Report]
 
 @pytest.fixture(scope="session")
 def make_report() -> MakeReport:
-    """``make_report([results], **fields)``: a finished backfill of bdl_box_scores over the results' dates."""
+    """``make_report([results], **fields)``: a finished backfill of bdl_box_scores over the results'
+    dates."""
 
     def make(dates: list[DateResult], **fields: Any) -> Report:
         days = [result.day for result in dates] or [date(2024, 10, 22)]
@@ -39,9 +41,12 @@ def make_report() -> MakeReport:
 
 @pytest.fixture(scope="session")
 def mixed(make_report: MakeReport) -> Report:
-    """Ten dates: five complete, one without games, two failed alike, one partial, one lost; with a plan."""
+    """Ten dates: five complete, one without games, two failed alike, one partial, one lost; with a
+    plan."""
     at = datetime(2026, 10, 1, 10, 30, tzinfo=UTC)
-    log_url = "https://airflow.example.com/dags/bdl_box_scores/runs/2024-10-25/tasks/scrape?try_number=1"
+    log_url = (
+        "https://airflow.example.com/dags/bdl_box_scores/runs/2024-10-25/tasks/scrape?try_number=1"
+    )
     good = [
         DateResult(day=date(2024, 10, day), outcome="complete", endpoint="box_scores", rows=200)
         for day in (22, 23, 24, 29, 30)
@@ -52,8 +57,10 @@ def mixed(make_report: MakeReport) -> Report:
             outcome="failed",
             endpoint="box_scores",
             error_class="blocked",
-            message=f"a page for 2024-10-{day} (<title>Denied</title>):\nthe address is blocked,"
-            " wait an hour or add another",
+            message=(
+                f"a page for 2024-10-{day} (<title>Denied</title>):\nthe address is blocked,"
+                " wait an hour or add another"
+            ),
             log_url=log_url,
             first_at=at,
             last_at=at.replace(minute=31 + day - 25),
@@ -89,7 +96,10 @@ def mixed(make_report: MakeReport) -> Report:
         planned_minutes=125,
         cost=0.034,
         bytes=48_200_000,
-        rerun_command="airflow dags backfill bdl_box_scores -s 2024-10-22 -e 2024-10-31 --rerun-failed-tasks -y",
+        rerun_command=(
+            "airflow dags backfill bdl_box_scores -s 2024-10-22 -e 2024-10-31"
+            " --rerun-failed-tasks -y"
+        ),
         ui_url="https://airflow.example.com/dags/bdl_box_scores",
         code_version="3f9c1e2",
     )

@@ -1,4 +1,5 @@
-"""From runs and the ledger's rows to how each date stands: nothing that was not heard of is called well."""
+"""From runs and the ledger's rows to how each date stands: nothing that was not heard of is called
+well."""
 
 from __future__ import annotations
 
@@ -20,7 +21,9 @@ BEGAN = datetime(2025, 1, 16, 12, tzinfo=UTC)
 SILENT = "ended without a word: cancelled, or its worker was lost"
 
 
-def row(outcome: str, *, endpoint: str = "box_scores", day: date = DAY, task: str = "audit", **more: Any) -> OutcomeRow:
+def row(
+    outcome: str, *, endpoint: str = "box_scores", day: date = DAY, task: str = "audit", **more: Any
+) -> OutcomeRow:
     return OutcomeRow(
         dag_id="bdl",
         endpoint=endpoint,
@@ -37,11 +40,17 @@ def row(outcome: str, *, endpoint: str = "box_scores", day: date = DAY, task: st
 
 def batch_run(state: str = "success", *, day: date = DAY, started: bool = True) -> BatchRun:
     return BatchRun(
-        run_id=f"backfill__{day}", day=day, state=state, started_at=BEGAN if started else None, ended_at=BEGAN
+        run_id=f"backfill__{day}",
+        day=day,
+        state=state,
+        started_at=BEGAN if started else None,
+        ended_at=BEGAN,
     )
 
 
-def results(runs: Sequence[BatchRun], rows: Sequence[OutcomeRow], *, cancelled: bool = False) -> list[Any]:
+def results(
+    runs: Sequence[BatchRun], rows: Sequence[OutcomeRow], *, cancelled: bool = False
+) -> list[Any]:
     """(day, endpoint, outcome, message) of each result."""
     found = date_results(runs, latest(rows), cancelled=cancelled)
     return [(r.day, r.endpoint, r.outcome, r.message) for r in found]
@@ -51,9 +60,16 @@ def results(runs: Sequence[BatchRun], rows: Sequence[OutcomeRow], *, cancelled: 
 
 
 def test_result_carries_what_the_last_row_says() -> None:
-    facts = {"error_class": "incomplete", "fingerprint": "0" * 12, "message": "9 of 11 games", "log_url": "http://log"}
+    facts = {
+        "error_class": "incomplete",
+        "fingerprint": "0" * 12,
+        "message": "9 of 11 games",
+        "log_url": "http://log",
+    }
     counts = {"games_found": 9, "games_expected": 11, "missing": ("GSW@UTA", "MIA@BOS"), "rows": 0}
-    (found,) = date_results([batch_run("failed")], latest([row("partial", **facts, **counts)]), cancelled=False)
+    (found,) = date_results(
+        [batch_run("failed")], latest([row("partial", **facts, **counts)]), cancelled=False
+    )
     assert found == DateResult(
         day=DAY,
         outcome="partial",
@@ -74,7 +90,10 @@ def test_newest_row_of_each_endpoint_counts() -> None:
         row("fetched", endpoint="plays", task="scrape"),
         row("no_games", endpoint="plays"),
     ]
-    assert results([batch_run()], rows) == [(DAY, "box_scores", "complete", ""), (DAY, "plays", "no_games", "")]
+    assert results([batch_run()], rows) == [
+        (DAY, "box_scores", "complete", ""),
+        (DAY, "plays", "no_games", ""),
+    ]
 
 
 @pytest.mark.parametrize(("outcome", "task"), [("fetched", "scrape"), ("loaded", "load")])
@@ -100,12 +119,18 @@ def test_run_that_failed_in_the_endpoint_that_said_nothing_is_lost() -> None:
 
 def test_run_whose_end_nobody_noted_is_believed_its_audit() -> None:
     """A scheduler that was killed has not marked the run's end."""
-    assert results([batch_run("running")], [row("complete")]) == [(DAY, "box_scores", "complete", "")]
+    assert results([batch_run("running")], [row("complete")]) == [
+        (DAY, "box_scores", "complete", "")
+    ]
 
 
 def test_cancelled_backfill_tells_dates_that_never_ran_from_those_that_were_stopped() -> None:
     later, last = DAY + timedelta(days=1), DAY + timedelta(days=2)
-    runs = [batch_run(), batch_run("failed", day=later), batch_run("failed", day=last, started=False)]
+    runs = [
+        batch_run(),
+        batch_run("failed", day=later),
+        batch_run("failed", day=last, started=False),
+    ]
     assert results(runs, [row("complete")], cancelled=True) == [
         (DAY, "box_scores", "complete", ""),
         (later, "", "lost", SILENT),
@@ -115,7 +140,10 @@ def test_cancelled_backfill_tells_dates_that_never_ran_from_those_that_were_stop
 
 def test_rerun_command_spans_the_bad_dates_and_is_empty_without_any() -> None:
     days = [date(2025, 1, 15), date(2025, 1, 3), date(2025, 1, 4)]
-    assert rerun_command("bdl", days) == "airflow dags backfill bdl -s 2025-01-03 -e 2025-01-15 --rerun-failed-tasks -y"
+    assert (
+        rerun_command("bdl", days)
+        == "airflow dags backfill bdl -s 2025-01-03 -e 2025-01-15 --rerun-failed-tasks -y"
+    )
     assert rerun_command("bdl", []) == ""
 
 
@@ -136,10 +164,17 @@ LOST = "it was cancelled, or its worker was lost"
         ("success", [row("no_games", message="no games on this date")], ("no_games", "")),
         ("success", [row("no_games"), row("complete", endpoint="plays")], ("complete", "")),
         ("failed", [row("partial", message="9 of 11 games")], ("partial", "9 of 11 games")),
-        ("failed", [row("complete"), row("failed", endpoint="plays", message="blocked")], ("failed", "blocked")),
         (
             "failed",
-            [row("unverified", message="no schedule"), row("failed", endpoint="plays", message="blocked")],
+            [row("complete"), row("failed", endpoint="plays", message="blocked")],
+            ("failed", "blocked"),
+        ),
+        (
+            "failed",
+            [
+                row("unverified", message="no schedule"),
+                row("failed", endpoint="plays", message="blocked"),
+            ],
             ("failed", "blocked"),
         ),
         (
@@ -188,6 +223,9 @@ def test_verdict_groups_the_dates_that_failed_alike_and_says_how_to_heal_them() 
         "2 complete, 3 failed, 1 partial",
         "  failed: 2025-01-16..2025-01-17, 2025-01-19: a page instead of JSON for 2025-01-16",
         "  partial: 2025-01-20: 9 of 11 games",
-        "Run them again: airflow dags backfill bdl -s 2025-01-16 -e 2025-01-20 --rerun-failed-tasks",
+        (
+            "Run them again: airflow dags backfill bdl -s 2025-01-16 -e 2025-01-20"
+            " --rerun-failed-tasks"
+        ),
         "Summary mail: /srv/outbox/1.eml",
     ]

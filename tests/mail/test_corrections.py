@@ -1,4 +1,5 @@
-"""The mail's list of what the upstream has corrected: each change in words, and none lost where there are many."""
+"""The mail's list of what the upstream has corrected: each change in words, and none lost where
+there are many."""
 
 from __future__ import annotations
 
@@ -18,9 +19,13 @@ DAY = date(2024, 10, 22)
 ASSIST = "GSW@UTA, Stephen Curry, GSW, player_id 115: ast 6 -> 7"
 
 
-def correction(days: int = 0, *changes: str, total: int = 0, endpoint: str = "box_scores") -> Correction:
+def correction(
+    days: int = 0, *changes: str, total: int = 0, endpoint: str = "box_scores"
+) -> Correction:
     lines = changes or (ASSIST,)
-    return Correction(day=DAY + timedelta(days), endpoint=endpoint, changes=lines, total=total or len(lines))
+    return Correction(
+        day=DAY + timedelta(days), endpoint=endpoint, changes=lines, total=total or len(lines)
+    )
 
 
 def section(rendered: Rendered) -> str:
@@ -38,7 +43,9 @@ def words(html: str) -> str:
 @pytest.fixture
 def complete(make_report: MakeReport) -> Report:
     """Two complete dates, of which nothing was corrected."""
-    return make_report([DateResult(day=DAY + timedelta(n), outcome="complete", rows=200) for n in range(2)])
+    return make_report(
+        [DateResult(day=DAY + timedelta(n), outcome="complete", rows=200) for n in range(2)]
+    )
 
 
 def test_mail_without_corrections_does_not_speak_of_them(complete: Report) -> None:
@@ -70,15 +77,24 @@ def test_each_change_is_a_line_below_its_date(complete: Report) -> None:
 
 
 def test_endpoints_are_named_where_there_are_several(complete: Report) -> None:
-    rendered = render(replace(complete, corrections=[correction(), correction(endpoint="play_by_play")]))
+    rendered = render(
+        replace(complete, corrections=[correction(), correction(endpoint="play_by_play")])
+    )
     lines = section(rendered).splitlines()
-    assert [line for line in lines if line.startswith("2024")] == ["2024-10-22, box_scores", "2024-10-22, play_by_play"]
+    assert [line for line in lines if line.startswith("2024")] == [
+        "2024-10-22, box_scores",
+        "2024-10-22, play_by_play",
+    ]
     assert lines[0] == "CORRECTED UPSTREAM: 2 CHANGES ON 1 DATE"
-    assert f"2024-10-22 box_scores {ASSIST} 2024-10-22 play_by_play {ASSIST}" in words(rendered.html)
+    assert f"2024-10-22 box_scores {ASSIST} 2024-10-22 play_by_play {ASSIST}" in words(
+        rendered.html
+    )
 
 
 def test_change_that_is_not_named_is_counted(complete: Report) -> None:
-    rendered = render(replace(complete, corrections=[correction(0, ASSIST, total=4), correction(1)]))
+    rendered = render(
+        replace(complete, corrections=[correction(0, ASSIST, total=4), correction(1)])
+    )
     rest = "3 more changes not shown one by one; see the logs of their load tasks. Dates:"
     assert section(rendered).splitlines()[-2:] == [rest, "   2024-10-22"]
     assert words(rendered.html).endswith(f"{rest} 2024-10-22")
@@ -93,11 +109,20 @@ def test_markup_in_a_value_is_text_and_long_lines_wrap(complete: Report) -> None
     assert [line for line in rendered.text.splitlines() if len(line) > COLUMNS] == []
 
 
-def test_three_thousand_dates_of_two_hundred_corrections_fit_and_none_is_lost(make_report: MakeReport) -> None:
+def test_three_thousand_dates_of_two_hundred_corrections_fit_and_none_is_lost(
+    make_report: MakeReport,
+) -> None:
     days = [DAY + timedelta(2 * n) for n in range(3000)]
-    changes = tuple(f"GSW@UTA, {'Stephen Curry ' * 8}, player_id {n}: fg_pct 0.4 -> 0.5" for n in range(200))
-    corrections = [Correction(day=day, endpoint="box_scores", changes=changes, total=250) for day in days]
-    failed = [DateResult(day=d, outcome="failed", fingerprint=f"{d}", message="x" * 400) for d in days[:1500]]
+    changes = tuple(
+        f"GSW@UTA, {'Stephen Curry ' * 8}, player_id {n}: fg_pct 0.4 -> 0.5" for n in range(200)
+    )
+    corrections = [
+        Correction(day=day, endpoint="box_scores", changes=changes, total=250) for day in days
+    ]
+    failed = [
+        DateResult(day=d, outcome="failed", fingerprint=f"{d}", message="x" * 400)
+        for d in days[:1500]
+    ]
     complete = [DateResult(day=day, outcome="complete") for day in days[1500:]]
     rendered = render(make_report([*failed, *complete], corrections=corrections))
 

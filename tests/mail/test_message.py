@@ -29,7 +29,10 @@ def test_headers_are_complete(mixed: Report) -> None:
         ("Reply-To", "oncall@example.com"),
         (
             "Subject",
-            "[2 failed, 1 incomplete, 1 not run] bdl_box_scores 2024-10-22..2024-10-31: 6 of 10 dates complete",
+            (
+                "[2 failed, 1 incomplete, 1 not run] bdl_box_scores 2024-10-22..2024-10-31: 6 of 10"
+                " dates complete"
+            ),
         ),
         ("In-Reply-To", "<batch-41@example.com>"),
         ("References", "<batch-41@example.com>"),
@@ -52,7 +55,10 @@ def test_parts_are_the_rendered_text_then_html(mixed: Report) -> None:
         ("text/plain", "utf-8"),
         ("text/html", "utf-8"),
     ]
-    assert [part.get_content().strip() for part in parts] == [content.text.strip(), content.html.strip()]
+    assert [part.get_content().strip() for part in parts] == [
+        content.text.strip(),
+        content.html.strip(),
+    ]
 
 
 def test_the_same_report_gives_the_same_bytes(mixed: Report) -> None:
@@ -70,7 +76,9 @@ def test_what_was_stored_comes_back_as_it_was(mixed: Report) -> None:
 
 
 def test_stored_messages_are_pure_ascii_with_crlf(make_report: MakeReport) -> None:
-    result = DateResult(day=date(2024, 10, 22), outcome="failed", message="Dončić “did not play” 🏀")
+    result = DateResult(
+        day=date(2024, 10, 22), outcome="failed", message="Dončić “did not play” 🏀"
+    )
     data = stored(message_for(make_report([result]), ENVELOPE))
     assert data.isascii()
     assert data.count(b"\n") == data.count(b"\r\n")
@@ -79,7 +87,10 @@ def test_stored_messages_are_pure_ascii_with_crlf(make_report: MakeReport) -> No
 def test_three_thousand_failures_stay_below_one_hundred_kilobytes(make_report: MakeReport) -> None:
     results = [
         DateResult(
-            day=date(2010, 1, 1) + timedelta(days=2 * n), outcome="failed", fingerprint=f"{n}", message="é “<b>” " * 99
+            day=date(2010, 1, 1) + timedelta(days=2 * n),
+            outcome="failed",
+            fingerprint=f"{n}",
+            message="é “<b>” " * 99,
         )
         for n in range(3000)
     ]
@@ -105,7 +116,11 @@ def test_a_halt_is_another_mail_than_the_summary(make_report: MakeReport) -> Non
     at = datetime(2026, 10, 1, 10, 30, 5, tzinfo=UTC)
     ids = [
         message_id(make_report([], state=state, ended_at=ended_at), "example.com")
-        for state, ended_at in (("halted", at), ("halted", at + timedelta(hours=1)), ("finished", at))
+        for state, ended_at in (
+            ("halted", at),
+            ("halted", at + timedelta(hours=1)),
+            ("finished", at),
+        )
     ]
     assert ids == [
         "<batch-42-halted-20261001T103005@example.com>",
@@ -115,7 +130,9 @@ def test_a_halt_is_another_mail_than_the_summary(make_report: MakeReport) -> Non
 
 
 def test_a_mail_to_nobody_is_refused(mixed: Report) -> None:
-    with pytest.raises(ValueError, match=r"^batch 42: the summary has no recipient; set them in connection `mail`$"):
+    with pytest.raises(
+        ValueError, match=r"^batch 42: the summary has no recipient; set them in connection `mail`$"
+    ):
         message_for(mixed, replace(ENVELOPE, recipients=[]))
 
 
@@ -124,4 +141,6 @@ def test_headers_cannot_be_smuggled_in(make_report: MakeReport) -> None:
     assert message["Bcc"] is None
     assert message["Subject"] == "[Nothing ran] x Bcc: evil@example.com 2024-10-22: no dates ran"
     with pytest.raises(ValueError, match="linefeed or carriage return"):
-        message_for(make_report([]), replace(ENVELOPE, sender="a@example.com\nBcc: evil@example.com"))
+        message_for(
+            make_report([]), replace(ENVELOPE, sender="a@example.com\nBcc: evil@example.com")
+        )

@@ -158,10 +158,22 @@ class Visible(HTMLParser):
         return " ".join(self.words)
 
 
+RUN_URL = (
+    "https://airflow.example.com/dags/bdl_box_scores/runs/2024-10-25/tasks/scrape?try_number=1"
+)
+
+
 def failed(n: int, **fields: object) -> DateResult:
     """Every other date, so that nothing folds."""
-    known = {"outcome": "failed", "endpoint": "box_scores", "error_class": "hang", "message": "no answer in 30 s"}
-    return DateResult(day=START + timedelta(days=2 * n), first_at=AT, last_at=AT, **(known | fields))  # type: ignore[arg-type]
+    known = {
+        "outcome": "failed",
+        "endpoint": "box_scores",
+        "error_class": "hang",
+        "message": "no answer in 30 s",
+    }
+    return DateResult(
+        day=START + timedelta(days=2 * n), first_at=AT, last_at=AT, **(known | fields)
+    )  # type: ignore[arg-type]
 
 
 def days_named(text: str) -> set[date]:
@@ -170,7 +182,9 @@ def days_named(text: str) -> set[date]:
     for month, spans in re.findall(r"(\d{4}-\d\d): ((?:\d+(?:\.\.\d+)?(?:,\s+)?)+)", text):
         for span in re.split(r",\s+", spans.strip().rstrip(",")):
             first, last = (span.split("..") * 2)[:2]
-            days |= {date.fromisoformat(f"{month}-{day:02}") for day in range(int(first), int(last) + 1)}
+            days |= {
+                date.fromisoformat(f"{month}-{day:02}") for day in range(int(first), int(last) + 1)
+            }
     return days | {date.fromisoformat(day) for day in re.findall(r"\d{4}-\d\d-\d\d", text)}
 
 
@@ -183,7 +197,9 @@ def test_text_of_a_clean_rerun(make_report: MakeReport) -> None:
         DateResult(day=date(2024, 10, 22), outcome="complete"),
         DateResult(day=date(2024, 10, 23), outcome="no_games"),
     ]
-    assert render(make_report(dates, kind="rerun", recovered=[date(2024, 10, 22)])).text == CLEAN_TEXT
+    assert (
+        render(make_report(dates, kind="rerun", recovered=[date(2024, 10, 22)])).text == CLEAN_TEXT
+    )
 
 
 @pytest.mark.parametrize(
@@ -199,9 +215,19 @@ def test_text_of_a_clean_rerun(make_report: MakeReport) -> None:
         ),
         (["complete", "failed"], {}, "[1 failed] {}: 1 of 2 dates complete", "1 of 2 dates failed"),
         (["failed"] * 2, {}, "[2 failed] {}: 0 of 2 dates complete", "All 2 dates failed"),
-        (["complete", "partial"], {}, "[1 incomplete] {}: 1 of 2 dates complete", "1 of 2 dates is incomplete"),
+        (
+            ["complete", "partial"],
+            {},
+            "[1 incomplete] {}: 1 of 2 dates complete",
+            "1 of 2 dates is incomplete",
+        ),
         (["unverified"], {}, "[1 unverified] {}: 0 of 1 date complete", "The date is unverified"),
-        (["complete", "lost", "not_yet"], {}, "[2 not run] {}: 1 of 3 dates complete", "2 of 3 dates did not run"),
+        (
+            ["complete", "lost", "not_yet"],
+            {},
+            "[2 not run] {}: 1 of 3 dates complete",
+            "2 of 3 dates did not run",
+        ),
         (
             ["failed", "partial", "complete"],
             {},
@@ -226,7 +252,10 @@ def test_text_of_a_clean_rerun(make_report: MakeReport) -> None:
 def test_subject_and_headline_say_how_it_went(
     make_report: MakeReport, outcomes: list[str], fields: dict[str, object], wanted: str, line: str
 ) -> None:
-    dates = [DateResult(day=START + timedelta(days=n), outcome=outcome) for n, outcome in enumerate(outcomes)]
+    dates = [
+        DateResult(day=START + timedelta(days=n), outcome=outcome)
+        for n, outcome in enumerate(outcomes)
+    ]
     report = make_report(dates, first_day=START, last_day=date(2010, 1, 9), **fields)
     assert subject(report) == wanted.format("bdl_box_scores 2010-01-01..2010-01-09")
     assert headline(report) == line
@@ -239,7 +268,12 @@ def test_html_says_what_the_text_says(mixed: Report) -> None:
     labels = {"missing", "Says:", "Seen:", "Log:", "Dates:", "DATES", "BATCH", "FIGURES", "Airflow"}
     for line in rendered.text.splitlines():
         for word in line.split():
-            if word in labels or set(word) == {"-"} or re.fullmatch(r"\d\.", word) or line.isupper():
+            if (
+                word in labels
+                or set(word) == {"-"}
+                or re.fullmatch(r"\d\.", word)
+                or line.isupper()
+            ):
                 continue
             assert word.strip(",:") in everything, line
 
@@ -248,7 +282,7 @@ def test_html_loads_nothing_and_links_only_to_the_web(mixed: Report) -> None:
     shown = Visible(render(mixed).html)
     assert shown.addresses == {
         "https://airflow.example.com/dags/bdl_box_scores": "href",
-        "https://airflow.example.com/dags/bdl_box_scores/runs/2024-10-25/tasks/scrape?try_number=1": "href",
+        RUN_URL: "href",
     }
     assert not {"img", "script", "link", "iframe", "object"} & set(shown.tags)
     assert "url(" not in render(mixed).html
@@ -292,12 +326,16 @@ def test_the_same_report_gives_the_same_characters_in_any_order_of_its_dates(mix
 
 
 def test_lines_of_the_text_are_no_longer_than_78_columns(make_report: MakeReport) -> None:
-    report = make_report([failed(n, message="word " * n, error_class=f"class_{n}") for n in range(30)])
+    report = make_report(
+        [failed(n, message="word " * n, error_class=f"class_{n}") for n in range(30)]
+    )
     long = [line for line in render(report).text.splitlines() if len(line) > COLUMNS]
     assert long == []
 
 
-def test_three_thousand_equal_failures_are_one_small_group_that_names_every_date(make_report: MakeReport) -> None:
+def test_three_thousand_equal_failures_are_one_small_group_that_names_every_date(
+    make_report: MakeReport,
+) -> None:
     report = make_report([failed(n) for n in range(3000)], rerun_command="airflow dags backfill x")
     rendered = render(report)
     assert len(rendered.html) + len(rendered.text) < 60_000
@@ -308,12 +346,27 @@ def test_three_thousand_equal_failures_are_one_small_group_that_names_every_date
 
 
 @pytest.mark.parametrize("text", ["x" * 50_000, "<" * 500, "“é” 🏀 " * 200])
-def test_three_thousand_different_failures_fit_and_say_what_was_left_out(make_report: MakeReport, text: str) -> None:
+def test_three_thousand_different_failures_fit_and_say_what_was_left_out(
+    make_report: MakeReport, text: str
+) -> None:
     def one(n: int) -> DateResult:
         missing = ["LAL@GSW"] * 40
         if n % 2:
-            return failed(n, outcome="partial", fingerprint=f"{n}", games_found=3, games_expected=9, missing=missing)
-        return failed(n, fingerprint=f"{n}", message=text, error_class="hang", log_url=f"https://x/{n}?" + "y" * 900)
+            return failed(
+                n,
+                outcome="partial",
+                fingerprint=f"{n}",
+                games_found=3,
+                games_expected=9,
+                missing=missing,
+            )
+        return failed(
+            n,
+            fingerprint=f"{n}",
+            message=text,
+            error_class="hang",
+            log_url=f"https://x/{n}?" + "y" * 900,
+        )
 
     report = make_report([one(n) for n in range(3000)], rerun_command="airflow dags backfill x")
     rendered = render(report)
@@ -322,15 +375,23 @@ def test_three_thousand_different_failures_fit_and_say_what_was_left_out(make_re
     words = " ".join(rendered.text.split())
     assert days <= days_named(words)
     assert days <= days_named(rendered.html)
-    left_out = re.search(r"([\d,]+) more errors not shown one by one\. Dates by class: hang ([\d,]+)", words)
+    left_out = re.search(
+        r"([\d,]+) more errors not shown one by one\. Dates by class: hang ([\d,]+)", words
+    )
     assert left_out is not None
     shown = len(re.findall(r"^\d+\. (?:hang|incomplete|partial)", rendered.text, re.MULTILINE))
     assert int(left_out[1].replace(",", "")) + shown == 3000
-    more = re.search(r"([\d,]+) more dates not shown one by one, ([\d,]+) of ([\d,]+) games found", words)
+    more = re.search(
+        r"([\d,]+) more dates not shown one by one, ([\d,]+) of ([\d,]+) games found", words
+    )
     assert more is not None
     dates, found, expected = (int(group.replace(",", "")) for group in more.groups())
     assert (found, expected) == (3 * dates, 9 * dates)
-    assert dates + len(re.findall(r"^\d{4}-\d\d-\d\d, 3 of 9 games, missing", rendered.text, re.MULTILINE)) == 1500
+    assert (
+        dates
+        + len(re.findall(r"^\d{4}-\d\d-\d\d, 3 of 9 games, missing", rendered.text, re.MULTILINE))
+        == 1500
+    )
 
 
 def test_three_thousand_dates_need_little_memory(make_report: MakeReport) -> None:
@@ -347,17 +408,28 @@ def test_three_thousand_dates_need_little_memory(make_report: MakeReport) -> Non
 
 def test_more_missing_games_than_a_date_can_have_are_counted(make_report: MakeReport) -> None:
     result = DateResult(
-        day=START, outcome="partial", games_found=0, games_expected=20, missing=[f"G{n}" for n in range(20)]
+        day=START,
+        outcome="partial",
+        games_found=0,
+        games_expected=20,
+        missing=[f"G{n}" for n in range(20)],
     )
     named = ", ".join(f"G{n}" for n in range(16))
     lines = " ".join(render(make_report([result])).text.split())
     assert f"2010-01-01, 0 of 20 games, missing {named} and 4 more" in lines
 
 
-def test_endpoints_are_named_where_the_incomplete_dates_have_several(make_report: MakeReport) -> None:
+def test_endpoints_are_named_where_the_incomplete_dates_have_several(
+    make_report: MakeReport,
+) -> None:
     def partial(endpoint: str) -> DateResult:
         return DateResult(
-            day=START, outcome="partial", endpoint=endpoint, games_found=1, games_expected=2, missing=["LAL@GSW"]
+            day=START,
+            outcome="partial",
+            endpoint=endpoint,
+            games_found=1,
+            games_expected=2,
+            missing=["LAL@GSW"],
         )
 
     lines = render(make_report([partial("player_props"), partial("game_lines")])).text.splitlines()
@@ -371,7 +443,10 @@ def test_a_date_that_failed_in_one_endpoint_and_did_not_run_in_another_is_in_bot
     make_report: MakeReport,
 ) -> None:
     report = make_report(
-        [DateResult(day=START, outcome="cancelled", endpoint="game_lines"), failed(0, endpoint="player_props")],
+        [
+            DateResult(day=START, outcome="cancelled", endpoint="game_lines"),
+            failed(0, endpoint="player_props"),
+        ],
         state="cancelled",
     )
     lines = render(report).text.splitlines()
@@ -383,8 +458,13 @@ def test_a_date_that_failed_in_one_endpoint_and_did_not_run_in_another_is_in_bot
     ]
 
 
-def test_a_halt_says_that_the_summary_follows_and_compares_nothing_with_the_plan(make_report: MakeReport) -> None:
+def test_a_halt_says_that_the_summary_follows_and_compares_nothing_with_the_plan(
+    make_report: MakeReport,
+) -> None:
     report = make_report([failed(0)], state="halted", planned_minutes=10.0)
     text = render(report).text
     assert "Duration      2 h 14 min       10 min\n" in text
-    assert text.endswith("Sent at once because the circuit breaker opened; the summary follows when the\nbatch ends.\n")
+    assert text.endswith(
+        "Sent at once because the circuit breaker opened; the summary follows when the\nbatch"
+        " ends.\n"
+    )

@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.errors import ErrorClass, Problem
-from include.mail.report import GREEN, SEVERITY, DateResult, Group, Report, groups, incomplete, totals
+from include.mail.report import (
+    GREEN,
+    SEVERITY,
+    DateResult,
+    Group,
+    Report,
+    groups,
+    incomplete,
+    totals,
+)
 from include.partition import days_between
 
 MakeReport = Callable[..., Report]
@@ -45,8 +54,14 @@ def test_every_result_that_is_not_green_is_in_exactly_one_group(
         if result.outcome in GREEN:
             assert homes == []
         elif result.outcome in ("failed", "partial", "unverified", "something new"):
-            homes = [g for g in homes if (g.error_class, g.endpoint) == (result.error_class, result.endpoint)]
-            assert result.group in [(g.outcome, g.error_class, g.endpoint, g.fingerprint) for g in homes]
+            homes = [
+                g
+                for g in homes
+                if (g.error_class, g.endpoint) == (result.error_class, result.endpoint)
+            ]
+            assert result.group in [
+                (g.outcome, g.error_class, g.endpoint, g.fingerprint) for g in homes
+            ]
             assert len({g.fingerprint for g in homes}) == len(homes) == 1
         else:
             assert len(homes) == 1
@@ -59,12 +74,16 @@ def test_counts_add_up(make_report: MakeReport, results: list[DateResult]) -> No
 
     assert sum(totals(report).values()) == len({r.day for r in results})
     assert [g.count for g in grouped] == [len(days_of(g)) for g in grouped]
-    failures = [r for r in results if r.outcome in ("failed", "partial", "unverified", "something new")]
+    failures = [
+        r for r in results if r.outcome in ("failed", "partial", "unverified", "something new")
+    ]
     assert sum(g.count for g in grouped if not g.not_run) == len(failures)
     assert {day for g in grouped for day in days_of(g)} == {r.day for r in results if not r.green}
 
 
-def test_groups_fold_dates_and_keep_first_and_last_time_and_the_earliest_sample(make_report: MakeReport) -> None:
+def test_groups_fold_dates_and_keep_first_and_last_time_and_the_earliest_sample(
+    make_report: MakeReport,
+) -> None:
     at = datetime(2026, 10, 1, 10, tzinfo=UTC)
 
     def failed(day: int, minutes: int) -> DateResult:
@@ -82,7 +101,11 @@ def test_groups_fold_dates_and_keep_first_and_last_time_and_the_earliest_sample(
     cancelled = [DateResult(day=date(2024, 12, day), outcome="cancelled") for day in (1, 2)]
     report = make_report([failed(4, 0), failed(3, 40), failed(9, 20), *cancelled])
 
-    problem = Problem(error_class=ErrorClass.HANG, endpoint="box_scores", message="no answer for 2024-11-03 in 30 s")
+    problem = Problem(
+        error_class=ErrorClass.HANG,
+        endpoint="box_scores",
+        message="no answer for 2024-11-03 in 30 s",
+    )
     assert groups(report) == [
         Group(
             outcome="failed",
@@ -143,13 +166,18 @@ def test_incomplete_lists_partial_dates_that_know_their_games(make_report: MakeR
 
 def test_two_results_of_one_date_and_endpoint_are_refused(make_report: MakeReport) -> None:
     twice = DateResult(day=date(2024, 11, 3), outcome="complete", endpoint="box_scores")
-    with pytest.raises(ValueError, match=r"^batch 42: box_scores 2024-11-03 is reported twice; give the last attempt$"):
+    with pytest.raises(
+        ValueError,
+        match=r"^batch 42: box_scores 2024-11-03 is reported twice; give the last attempt$",
+    ):
         make_report([twice, twice])
 
 
 def test_times_without_zone_are_refused(make_report: MakeReport) -> None:
     naive = datetime(2026, 10, 1, 10)  # noqa: DTZ001
-    with pytest.raises(ValueError, match=r"^box_scores 2024-11-03: 2026-10-01 10:00:00 has no time zone$"):
+    with pytest.raises(
+        ValueError, match=r"^box_scores 2024-11-03: 2026-10-01 10:00:00 has no time zone$"
+    ):
         DateResult(day=date(2024, 11, 3), outcome="failed", endpoint="box_scores", first_at=naive)
     with pytest.raises(ValueError, match=r"^batch 42: 2026-10-01 10:00:00 has no time zone$"):
         make_report([], ended_at=naive)

@@ -35,7 +35,10 @@ def read_back(lines: list[str]) -> list[date]:
     for line in lines:
         month, colon, spans = line.partition(": ")
         for span in (spans if colon else line).split(", "):
-            ends = [date.fromisoformat(f"{month}-{int(end):02}" if colon else end) for end in span.split("..")]
+            ends = [
+                date.fromisoformat(f"{month}-{int(end):02}" if colon else end)
+                for end in span.split("..")
+            ]
             days += days_between(ends[0], ends[-1])
     return days
 
@@ -63,27 +66,37 @@ def test_durations_have_two_units_at_most(seconds: float, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("part", "whole", "words"),
-    [(2999, 3000, "99.9 %"), (3000, 3000, "100.0 %"), (1, 3000, "<0.1 %"), (0, 3000, "0.0 %"), (0, 0, "")],
+    [
+        (2999, 3000, "99.9 %"),
+        (3000, 3000, "100.0 %"),
+        (1, 3000, "<0.1 %"),
+        (0, 3000, "0.0 %"),
+        (0, 0, ""),
+    ],
 )
 def test_shares_are_never_rounded_to_all_or_nothing(part: int, whole: int, words: str) -> None:
     assert say.share(part, whole) == words
 
 
 @pytest.mark.parametrize(
-    ("dollars", "words"), [(0, "$0.00"), (0.0004, "$0.0004"), (0.034, "$0.034"), (0.5, "$0.50"), (1234.5, "$1,234.50")]
+    ("dollars", "words"),
+    [(0, "$0.00"), (0.0004, "$0.0004"), (0.034, "$0.034"), (0.5, "$0.50"), (1234.5, "$1,234.50")],
 )
 def test_small_money_is_not_rounded_to_nothing(dollars: float, words: str) -> None:
     assert say.money(dollars) == words
 
 
 @pytest.mark.parametrize(
-    ("actual", "planned", "words"), [(107, 100, "+7 %"), (95, 100, "-5 %"), (100.4, 100, "as planned"), (5, 0, "")]
+    ("actual", "planned", "words"),
+    [(107, 100, "+7 %"), (95, 100, "-5 %"), (100.4, 100, "as planned"), (5, 0, "")],
 )
 def test_deviation_is_in_whole_percent(actual: float, planned: float, words: str) -> None:
     assert say.deviation(actual, planned) == words
 
 
-@pytest.mark.parametrize(("count", "words"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (48_200_000, "48.2 MB")])
+@pytest.mark.parametrize(
+    ("count", "words"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (48_200_000, "48.2 MB")]
+)
 def test_sizes_are_decimal(count: int, words: str) -> None:
     assert say.size(count) == words
 
@@ -91,7 +104,9 @@ def test_sizes_are_decimal(count: int, words: str) -> None:
 def test_periods_name_the_date_once_and_are_in_utc() -> None:
     start = datetime(2026, 10, 1, 10, 2, tzinfo=UTC)
     assert say.period(start, start + timedelta(minutes=43)) == "2026-10-01 10:02 to 10:45 UTC"
-    assert say.period(start, start + timedelta(days=1)) == "2026-10-01 10:02 to 2026-10-02 10:02 UTC"
+    assert (
+        say.period(start, start + timedelta(days=1)) == "2026-10-01 10:02 to 2026-10-02 10:02 UTC"
+    )
     assert say.period(start, start + timedelta(seconds=3)) == "2026-10-01 10:02 UTC"
     assert say.period(None, start) == "2026-10-01 10:02 UTC"
     assert say.period(None, None) == ""
@@ -103,4 +118,7 @@ def test_clipping_says_how_much_is_missing() -> None:
 
 
 def test_messages_become_one_printable_line() -> None:
-    assert say.clean("two\r\n lines\x00 and \u202eright to left \ud800") == "two lines? and ?right to left ?"
+    assert (
+        say.clean("two\r\n lines\x00 and \u202eright to left \ud800")
+        == "two lines? and ?right to left ?"
+    )

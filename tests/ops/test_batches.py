@@ -1,4 +1,5 @@
-"""Batches: one generation at a time, closed by one caller, reported once; also when the scheduler says things twice."""
+"""Batches: one generation at a time, closed by one caller, reported once; also when the scheduler
+says things twice."""
 
 from __future__ import annotations
 
@@ -47,7 +48,8 @@ def at_once(ops_db: str, callers: int, call: Callable[[psycopg.Connection[Any]],
 
 
 def seen(ops_db: str, batch_id: str) -> list[tuple[str, date, str, bool, bool]]:
-    """(run_id, day, state, has started, has ended) of the batch's runs as another session sees them."""
+    """(run_id, day, state, has started, has ended) of the batch's runs as another session sees
+    them."""
     with connect(ops_db) as connection:
         return [
             (run.run_id, run.day, run.state, run.started_at is not None, run.ended_at is not None)
@@ -71,7 +73,9 @@ def test_the_first_batch_of_a_backfill_is_the_backfill(db: psycopg.Connection[An
     assert before <= batch.opened_at <= datetime.now(UTC)
 
 
-def test_eight_callers_at_once_get_one_and_the_same_batch(ops_db: str, db: psycopg.Connection[Any]) -> None:
+def test_eight_callers_at_once_get_one_and_the_same_batch(
+    ops_db: str, db: psycopg.Connection[Any]
+) -> None:
     found = at_once(ops_db, 8, lambda connection: batches.current(connection, DAG, 42))
     assert found == [batches.current(db, DAG, 42)] * 8
     assert db.execute("SELECT count(*) FROM ops.batches").fetchone() == (1,)
@@ -82,7 +86,9 @@ def test_eight_callers_at_once_open_one_generation_after_the_first_was_closed(
 ) -> None:
     batches.close(db, batches.current(db, DAG, 42).batch_id)
     found = at_once(ops_db, 8, lambda connection: batches.current(connection, DAG, 42))
-    assert {(batch.batch_id, batch.kind, batch.generation) for batch in found} == {(f"{DAG}:42:1", "rerun", 1)}
+    assert {(batch.batch_id, batch.kind, batch.generation) for batch in found} == {
+        (f"{DAG}:42:1", "rerun", 1)
+    }
     assert db.execute("SELECT generation FROM ops.batches ORDER BY 1").fetchall() == [(0,), (1,)]
 
 
@@ -92,7 +98,9 @@ def test_backfills_of_one_dag_have_a_batch_each(db: psycopg.Connection[Any]) -> 
     assert batches.unfinished(db) == [first, second]
 
 
-def test_a_batch_is_closed_by_exactly_one_of_eight_callers(ops_db: str, db: psycopg.Connection[Any]) -> None:
+def test_a_batch_is_closed_by_exactly_one_of_eight_callers(
+    ops_db: str, db: psycopg.Connection[Any]
+) -> None:
     batch = batches.current(db, DAG, 42)
     closed = at_once(ops_db, 8, lambda connection: batches.close(connection, batch.batch_id))
     assert sorted(closed) == [False] * 7 + [True]
@@ -108,15 +116,21 @@ def test_closing_again_does_not_change_how_it_was_closed(db: psycopg.Connection[
     assert (first.cancelled, first.closed_at is not None) == (True, True)
 
 
-def test_a_batch_that_is_not_there_is_none_and_cannot_be_closed(db: psycopg.Connection[Any]) -> None:
+def test_a_batch_that_is_not_there_is_none_and_cannot_be_closed(
+    db: psycopg.Connection[Any],
+) -> None:
     assert (batches.get(db, "nothing"), batches.close(db, "nothing")) == (None, False)
 
 
-def test_runs_are_registered_once_and_read_by_date(ops_db: str, db: psycopg.Connection[Any]) -> None:
+def test_runs_are_registered_once_and_read_by_date(
+    ops_db: str, db: psycopg.Connection[Any]
+) -> None:
     batch_id = batches.current(db, DAG, 42).batch_id
     batches.register(db, batch_id, dict(reversed(DAYS.items())))
     batches.mark(db, batch_id, "backfill__2025-01-16", "running")
-    batches.register(db, batch_id, {**DAYS, "backfill__2025-01-18": date(2025, 1, 18)}, state="running")
+    batches.register(
+        db, batch_id, {**DAYS, "backfill__2025-01-18": date(2025, 1, 18)}, state="running"
+    )
     assert seen(ops_db, batch_id) == [
         ("backfill__2025-01-15", date(2025, 1, 15), "queued", False, False),
         ("backfill__2025-01-16", date(2025, 1, 16), "running", True, False),
@@ -126,7 +140,9 @@ def test_runs_are_registered_once_and_read_by_date(ops_db: str, db: psycopg.Conn
 
 
 @pytest.mark.parametrize("state", ["success", "failed"])
-def test_a_run_starts_and_ends_once_however_often_it_is_told(db: psycopg.Connection[Any], state: str) -> None:
+def test_a_run_starts_and_ends_once_however_often_it_is_told(
+    db: psycopg.Connection[Any], state: str
+) -> None:
     batch_id = batches.current(db, DAG, 42).batch_id
     batches.register(db, batch_id, {"one": date(2025, 1, 15)})
     batches.mark(db, batch_id, "one", "running")
@@ -137,7 +153,11 @@ def test_a_run_starts_and_ends_once_however_often_it_is_told(db: psycopg.Connect
     assert first.started_at is not None
     assert first.ended_at is not None
     assert first == BatchRun(
-        run_id="one", day=date(2025, 1, 15), state=state, started_at=first.started_at, ended_at=first.ended_at
+        run_id="one",
+        day=date(2025, 1, 15),
+        state=state,
+        started_at=first.started_at,
+        ended_at=first.ended_at,
     )
     assert first.started_at < first.ended_at
 
@@ -168,7 +188,9 @@ def test_an_end_that_is_told_twice_opens_no_rerun(db: psycopg.Connection[Any]) -
     assert batches.unfinished(db) == []
 
 
-def test_a_cleared_run_that_starts_again_opens_a_rerun_whose_end_belongs_to_it(db: psycopg.Connection[Any]) -> None:
+def test_a_cleared_run_that_starts_again_opens_a_rerun_whose_end_belongs_to_it(
+    db: psycopg.Connection[Any],
+) -> None:
     ended(db)
     rerun = batches.current(db, DAG, 42)
     batches.register(db, rerun.batch_id, {"one": date(2025, 1, 15)})
@@ -177,7 +199,9 @@ def test_a_cleared_run_that_starts_again_opens_a_rerun_whose_end_belongs_to_it(d
     assert (rerun.kind, rerun.generation) == ("rerun", 1)
 
 
-def test_the_end_of_a_run_that_the_closed_batch_does_not_know_opens_a_rerun(db: psycopg.Connection[Any]) -> None:
+def test_the_end_of_a_run_that_the_closed_batch_does_not_know_opens_a_rerun(
+    db: psycopg.Connection[Any],
+) -> None:
     ended(db)
     assert batches.current(db, DAG, 42, ended_run="another").generation == 1
 
@@ -194,10 +218,15 @@ def test_a_closed_batch_is_due_until_it_is_reported(db: psycopg.Connection[Any])
     assert batches.due(db) == closed[1:]
 
 
-def test_the_report_and_what_it_wrote_are_committed_together(ops_db: str, db: psycopg.Connection[Any]) -> None:
+def test_the_report_and_what_it_wrote_are_committed_together(
+    ops_db: str, db: psycopg.Connection[Any]
+) -> None:
     batch = batches.current(db, DAG, 42)
     batches.close(db, batch.batch_id)
-    db.execute("INSERT INTO ops.outbox (mail_id, message_id, subject, content) VALUES ('m', '<m@x>', 's', 'c')")
+    db.execute(
+        "INSERT INTO ops.outbox (mail_id, message_id, subject, content) VALUES ('m', '<m@x>', 's',"
+        " 'c')"
+    )
     with connect(ops_db) as other:
         assert other.execute("SELECT count(*) FROM ops.outbox").fetchone() == (0,)
     batches.reported(db, batch.batch_id)
@@ -238,7 +267,9 @@ def test_only_a_batch_without_runs_is_thrown_away(db: psycopg.Connection[Any]) -
     assert [batch.batch_id for batch in batches.unfinished(db)] == [full]
 
 
-def test_of_eight_that_adopt_a_backfill_at_once_one_makes_its_batch(ops_db: str, db: psycopg.Connection[Any]) -> None:
+def test_of_eight_that_adopt_a_backfill_at_once_one_makes_its_batch(
+    ops_db: str, db: psycopg.Connection[Any]
+) -> None:
     first, second, _ = DAYS
     runs = [(first, DAYS[first], "failed", False), (second, DAYS[second], "success", True)]
     found = at_once(ops_db, 8, lambda connection: batches.adopt(connection, DAG, 9, runs))
@@ -259,7 +290,9 @@ def test_backfill_that_has_a_batch_is_not_adopted(ops_db: str, db: psycopg.Conne
     assert [run[2] for run in seen(ops_db, batch)] == ["queued"]
 
 
-def test_moments_of_the_first_batch_and_of_the_newest_that_has_a_run(db: psycopg.Connection[Any]) -> None:
+def test_moments_of_the_first_batch_and_of_the_newest_that_has_a_run(
+    db: psycopg.Connection[Any],
+) -> None:
     first, second, _ = DAYS
     assert (batches.first_opened(db), batches.newest_opened(db, DAG, list(DAYS))) == (None, None)
     opened = []

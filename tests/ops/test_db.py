@@ -1,4 +1,5 @@
-"""Connecting to the operations database: URL forms, session settings, and errors that help and betray nothing."""
+"""Connecting to the operations database: URL forms, session settings, and errors that help and
+betray nothing."""
 
 from __future__ import annotations
 
@@ -78,7 +79,9 @@ def test_a_database_that_is_away_is_named_without_its_password(url: str) -> None
     assert failed.value.__suppress_context__
 
 
-@pytest.mark.parametrize("url", [f"mysql://user:{SECRET}@h/db", f"user:{SECRET}@h/db", f"password={SECRET} {SECRET}"])
+@pytest.mark.parametrize(
+    "url", [f"mysql://user:{SECRET}@h/db", f"user:{SECRET}@h/db", f"password={SECRET} {SECRET}"]
+)
 def test_a_url_that_is_none_is_not_quoted(url: str) -> None:
     with pytest.raises(Problem) as failed:
         connect(url)
@@ -94,9 +97,16 @@ def test_the_servers_words_are_kept_on_one_line_without_the_secret() -> None:
 
 
 @pytest.mark.parametrize(
-    "statement", ["SELECT * FROM ops.nothing_like_it", "SELECT ops.nothing_like_it()", "CREATE TABLE nowhere.x ()"]
+    "statement",
+    [
+        "SELECT * FROM ops.nothing_like_it",
+        "SELECT ops.nothing_like_it()",
+        "CREATE TABLE nowhere.x ()",
+    ],
 )
 def test_missing_tables_call_for_the_migration(ops_db: str, statement: str) -> None:
     with connect(ops_db) as connection, pytest.raises(psycopg.Error) as failed:
         connection.execute(statement)
-    assert unreachable(failed.value).message.endswith(": bring its tables up to date: python -m include.ops migrate")
+    assert unreachable(failed.value).message.endswith(
+        ": bring its tables up to date: python -m include.ops migrate"
+    )

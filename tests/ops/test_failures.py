@@ -1,4 +1,5 @@
-"""Failures of the last hours: one group per DAG and cause, every date in one, also runs that died without a word."""
+"""Failures of the last hours: one group per DAG and cause, every date in one, also runs that died
+without a word."""
 
 from __future__ import annotations
 
@@ -74,17 +75,26 @@ def test_failures_of_one_cause_are_one_group_with_all_dates_and_the_newest_sampl
     ]
 
 
-def test_groups_differ_by_dag_and_fingerprint_and_the_largest_comes_first(db: psycopg.Connection[Any]) -> None:
+def test_groups_differ_by_dag_and_fingerprint_and_the_largest_comes_first(
+    db: psycopg.Connection[Any],
+) -> None:
     failed(db, 0, HOUR, dag_id="other")
-    failed(db, 0, HOUR, task="audit", outcome="partial", error_class="incomplete", fingerprint="1" * 12)
+    failed(
+        db, 0, HOUR, task="audit", outcome="partial", error_class="incomplete", fingerprint="1" * 12
+    )
     for after in range(2):
         failed(db, after, 2 * HOUR)
     found = [(g.dag_id, g.error_class, g.fingerprint, g.failures) for g in failures(db, 24 * HOUR)]
     assert found[0] == (DAG, "blocked", "0" * 12, 2)
-    assert sorted(found[1:]) == [(DAG, "incomplete", "1" * 12, 1), ("other", "blocked", "0" * 12, 1)]
+    assert sorted(found[1:]) == [
+        (DAG, "incomplete", "1" * 12, 1),
+        ("other", "blocked", "0" * 12, 1),
+    ]
 
 
-def test_what_is_older_what_went_well_and_what_waits_is_no_failure(db: psycopg.Connection[Any]) -> None:
+def test_what_is_older_what_went_well_and_what_waits_is_no_failure(
+    db: psycopg.Connection[Any],
+) -> None:
     failed(db, 0, 25 * HOUR)
     failed(db, 1, HOUR, outcome="complete", error_class="", fingerprint="")
     failed(db, 2, HOUR, outcome="quota_wait", error_class="", fingerprint="")
@@ -95,7 +105,9 @@ def test_what_is_older_what_went_well_and_what_waits_is_no_failure(db: psycopg.C
 def batch_with(db: psycopg.Connection[Any], *afters: int) -> str:
     """A backfill whose runs have started."""
     batch = batches.current(db, DAG, 7)
-    batches.register(db, batch.batch_id, {f"backfill__{n}": DAY + timedelta(days=n) for n in afters})
+    batches.register(
+        db, batch.batch_id, {f"backfill__{n}": DAY + timedelta(days=n) for n in afters}
+    )
     for after in afters:
         batches.mark(db, batch.batch_id, f"backfill__{after}", "running")
     return batch.batch_id
@@ -109,7 +121,9 @@ def test_run_that_failed_without_a_word_is_lost(db: psycopg.Connection[Any]) -> 
 
     found = failures(db, HOUR)
 
-    assert [(g.error_class, g.days) for g in found if g.error_class != LOST] == [("blocked", [DAY + timedelta(days=1)])]
+    assert [(g.error_class, g.days) for g in found if g.error_class != LOST] == [
+        ("blocked", [DAY + timedelta(days=1)])
+    ]
     ended = next(run for run in batches.runs(db, batch_id) if run.run_id == "backfill__0")
     assert [group for group in found if group.error_class == LOST] == [
         FailureGroup(
@@ -127,7 +141,9 @@ def test_run_that_failed_without_a_word_is_lost(db: psycopg.Connection[Any]) -> 
     ]
 
 
-def test_rerun_that_died_is_lost_although_the_first_run_had_said_why(db: psycopg.Connection[Any]) -> None:
+def test_rerun_that_died_is_lost_although_the_first_run_had_said_why(
+    db: psycopg.Connection[Any],
+) -> None:
     failed(db, 0, 2 * HOUR)
     batches.mark(db, batch_with(db, 0), "backfill__0", "failed")
     assert [(g.error_class, g.days) for g in failures(db, HOUR)] == [(LOST, [DAY])]

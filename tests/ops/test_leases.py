@@ -31,7 +31,8 @@ import sys
 from datetime import date
 from include.ops.leases import lease
 from include.partition import Partition
-with lease(sys.argv[1], Partition(dag_id="bdl_box_scores", endpoint="box_scores", day=date(2025, 1, 15)), {holder}):
+at = Partition(dag_id="bdl_box_scores", endpoint="box_scores", day=date(2025, 1, 15))
+with lease(sys.argv[1], at, {holder}):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -42,7 +43,11 @@ def another_process(url: str, holder: str = "") -> Iterator[subprocess.Popen[str
     """A process that holds the lease of DATE until it is killed or its standard input is closed."""
     code = HOLDER.format(holder=f"holder={holder!r}" if holder else "")
     with subprocess.Popen(
-        [sys.executable, "-c", code, url], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code, url],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         try:
             assert process.stdout is not None
@@ -77,15 +82,21 @@ def test_a_lease_that_stays_taken_names_its_holder(ops_db: str) -> None:
         pytest.fail("two hold one lease")
     assert refused.value == Problem(
         error_class=ErrorClass.INTERNAL,
-        message="another run has been at work on bdl_box_scores box_scores 2025-01-15 for 0 s"
-        " (lease manual__2025-01-15 on worker-3): let it end, then clear this task",
+        message=(
+            "another run has been at work on bdl_box_scores box_scores 2025-01-15 for 0 s"
+            " (lease manual__2025-01-15 on worker-3): let it end, then clear this task"
+        ),
         endpoint="box_scores",
         day=date(2025, 1, 15),
     )
 
 
 def test_a_holder_without_a_name_is_named_by_its_process(ops_db: str) -> None:
-    with another_process(ops_db) as holder, pytest.raises(Problem) as refused, lease(ops_db, DATE, patience=0.0):
+    with (
+        another_process(ops_db) as holder,
+        pytest.raises(Problem) as refused,
+        lease(ops_db, DATE, patience=0.0),
+    ):
         pytest.fail("two hold one lease")
     assert f"(lease pid {holder.pid} on " in refused.value.message
 
@@ -136,7 +147,10 @@ def test_dates_of_one_group_share_one_lease(ops_db: str) -> None:
             lease(ops_db, OTHERS[0], group="2024-25", patience=0.0),
         ):
             pytest.fail("two hold one lease")
-        with lease(ops_db, OTHERS[0], group="2025-26", patience=0.0), lease(ops_db, DATE, patience=0.0):
+        with (
+            lease(ops_db, OTHERS[0], group="2025-26", patience=0.0),
+            lease(ops_db, DATE, patience=0.0),
+        ):
             pass
 
 
@@ -155,11 +169,14 @@ def end_sessions(url: str) -> None:
         )
 
 
-def test_a_lease_that_was_lost_on_the_way_does_not_fail_the_work(ops_db: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_lease_that_was_lost_on_the_way_does_not_fail_the_work(
+    ops_db: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with lease(ops_db, DATE):
         end_sessions(ops_db)
     assert [record.getMessage() for record in caplog.records] == [
-        "the lease of bdl_box_scores box_scores 2025-01-15 was lost on the way (was the database restarted?)"
+        "the lease of bdl_box_scores box_scores 2025-01-15 was lost on the way (was the database"
+        " restarted?)"
     ]
 
 
@@ -189,7 +206,8 @@ def test_losing_the_database_while_waiting_is_a_storage_problem(ops_db: str) -> 
         until_waiting(ops_db)
         with connect(ops_db) as connection:
             connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'lease twin'"
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name ="
+                " 'lease twin'"
             )
         thread.join(timeout=30.0)
     assert [type(failure) for failure in failures] == [Problem]

@@ -29,8 +29,8 @@ def structure(url: str) -> list[tuple[str, str, str]]:
     """(table, column, type) of everything in the schema ops."""
     with connect(url) as connection:
         return connection.execute(
-            "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'ops'"
-            " ORDER BY table_name, ordinal_position"
+            "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE"
+            " table_schema = 'ops' ORDER BY table_name, ordinal_position"
         ).fetchall()
 
 
@@ -65,7 +65,9 @@ def test_migrating_again_changes_nothing(empty: str) -> None:
 
 
 def run(*arguments: str, url: str | None = None) -> subprocess.Popen[str]:
-    environment = {name: value for name, value in os.environ.items() if name != "AIRFLOW_CONN_OPS_DB"}
+    environment = {
+        name: value for name, value in os.environ.items() if name != "AIRFLOW_CONN_OPS_DB"
+    }
     if url is not None:
         environment["AIRFLOW_CONN_OPS_DB"] = url
     return subprocess.Popen(
@@ -104,7 +106,9 @@ def test_the_command_says_which_database_it_misses() -> None:
 
 
 def test_the_command_says_in_one_line_that_the_database_is_away() -> None:
-    said, complained = (process := run("migrate", "postgresql://u:sesame@127.0.0.1:1/db")).communicate(timeout=60)
+    said, complained = (
+        process := run("migrate", "postgresql://u:sesame@127.0.0.1:1/db")
+    ).communicate(timeout=60)
     assert (process.returncode, said, complained.count("\n")) == (1, "", 1)
     assert complained.startswith("storage: the operations database (ops_db) failed: ")
     assert "sesame" not in complained
@@ -118,4 +122,6 @@ def test_every_revision_follows_the_one_before() -> None:
     config.set_main_option("script_location", str(VERSIONS.parent))
     config.set_main_option("path_separator", "os")
     chain = [step.revision for step in ScriptDirectory.from_config(config).walk_revisions()]
-    assert chain == sorted((path.name.split("_")[0] for path in VERSIONS.glob("[0-9]*.py")), reverse=True)
+    assert chain == sorted(
+        (path.name.split("_")[0] for path in VERSIONS.glob("[0-9]*.py")), reverse=True
+    )

@@ -1,4 +1,5 @@
-"""The outbox: a mail is handed to one sender at a time, again if that sender dies, and never after it was sent."""
+"""The outbox: a mail is handed to one sender at a time, again if that sender dies, and never after
+it was sent."""
 
 from __future__ import annotations
 
@@ -17,7 +18,10 @@ from include.ops.db import connect
 from include.ops.outbox import CLAIM, Mail
 
 MAIL = Mail(
-    mail_id="batch:42", message_id="<42@nba>", subject="NBA backfill: 7 of 8 dates", content=b"Subject: \xc3\xa9\r\n\0"
+    mail_id="batch:42",
+    message_id="<42@nba>",
+    subject="NBA backfill: 7 of 8 dates",
+    content=b"Subject: \xc3\xa9\r\n\0",
 )
 OTHER = replace(MAIL, mail_id="batch:43", message_id="<43@nba>")
 
@@ -46,13 +50,17 @@ def resting(db: psycopg.Connection[Any], mail_id: str, seconds: float) -> Iterat
     """What the block does lets the mail rest for exactly ``seconds``, by the server's clock."""
     began = db.execute("SELECT clock_timestamp()").fetchone()
     yield
-    row = db.execute("SELECT next_try_at, clock_timestamp() FROM ops.outbox WHERE mail_id = %s", (mail_id,)).fetchone()
+    row = db.execute(
+        "SELECT next_try_at, clock_timestamp() FROM ops.outbox WHERE mail_id = %s", (mail_id,)
+    ).fetchone()
     assert began is not None
     assert row is not None
     assert began[0] <= row[0] - timedelta(seconds=seconds) <= row[1]
 
 
-def test_a_mail_stands_or_falls_with_the_callers_transaction(ops_db: str, db: psycopg.Connection[Any]) -> None:
+def test_a_mail_stands_or_falls_with_the_callers_transaction(
+    ops_db: str, db: psycopg.Connection[Any]
+) -> None:
     outbox.put(db, MAIL)
     with connect(ops_db) as other:
         assert outbox.claim(other) is None
@@ -79,7 +87,9 @@ def test_mails_are_claimed_in_the_order_in_which_they_were_put(db: psycopg.Conne
     ]
 
 
-def test_eight_claimers_at_once_never_get_one_mail_twice(ops_db: str, db: psycopg.Connection[Any]) -> None:
+def test_eight_claimers_at_once_never_get_one_mail_twice(
+    ops_db: str, db: psycopg.Connection[Any]
+) -> None:
     put(db, *(replace(MAIL, mail_id=f"m{n:02}", message_id=f"<{n}@nba>") for n in range(40)))
     together, claimed = threading.Barrier(8), list[str]()
 
@@ -137,7 +147,9 @@ def test_a_mail_that_is_refused_for_good_is_kept_as_failed(db: psycopg.Connectio
     assert outbox.receipt_of(db, MAIL.mail_id) == ("failed", "", "401: the key is not valid")
 
 
-def test_an_error_of_an_earlier_try_is_forgotten_when_the_mail_is_sent(db: psycopg.Connection[Any]) -> None:
+def test_an_error_of_an_earlier_try_is_forgotten_when_the_mail_is_sent(
+    db: psycopg.Connection[Any],
+) -> None:
     put(db, MAIL)
     mail = outbox.claim(db)
     assert mail is not None
@@ -162,7 +174,9 @@ def test_a_slow_sender_that_gives_up_does_not_undo_what_its_successor_sent(
     assert outbox.receipt_of(db, MAIL.mail_id) == ("sent", "accepted", "")
 
 
-def test_a_slow_sender_that_gives_up_does_not_shorten_its_successors_claim(db: psycopg.Connection[Any]) -> None:
+def test_a_slow_sender_that_gives_up_does_not_shorten_its_successors_claim(
+    db: psycopg.Connection[Any],
+) -> None:
     put(db, MAIL)
     slow = outbox.claim(db)
     assert slow is not None
@@ -178,7 +192,9 @@ def test_two_mails_of_one_message_id_are_refused(db: psycopg.Connection[Any]) ->
         outbox.put(db, replace(OTHER, message_id=MAIL.message_id))
 
 
-def test_mails_that_were_given_up_are_due_again_on_demand_and_no_others(db: psycopg.Connection[Any]) -> None:
+def test_mails_that_were_given_up_are_due_again_on_demand_and_no_others(
+    db: psycopg.Connection[Any],
+) -> None:
     put(db, MAIL, OTHER)
     given_up, waiting = outbox.claim(db), outbox.claim(db)
     assert given_up is not None

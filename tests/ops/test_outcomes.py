@@ -59,13 +59,17 @@ def read(ops_db: str, *run_ids: str, dag_id: str = "bdl_box_scores") -> list[Out
         return of_runs(connection, dag_id, run_ids)
 
 
-def test_a_recorded_outcome_is_read_back_whole_by_others(ops_db: str, db: psycopg.Connection[Any]) -> None:
+def test_a_recorded_outcome_is_read_back_whole_by_others(
+    ops_db: str, db: psycopg.Connection[Any]
+) -> None:
     record(db, SCRAPED)
     record(db, FAILED)
     assert read(ops_db, "backfill__2025-01-15") == [SCRAPED, FAILED]
 
 
-def test_recording_a_try_again_replaces_it_in_its_place(ops_db: str, db: psycopg.Connection[Any]) -> None:
+def test_recording_a_try_again_replaces_it_in_its_place(
+    ops_db: str, db: psycopg.Connection[Any]
+) -> None:
     not_yet = replace(SCRAPED, outcome="not_yet", games_expected=6, missing=("BOS@MIA",))
     for row in (not_yet, FAILED, SCRAPED):
         record(db, row)
@@ -84,7 +88,9 @@ def test_recording_a_try_again_replaces_it_in_its_place(ops_db: str, db: psycopg
     ],
     ids=lambda other: next(iter(other)),
 )
-def test_another_try_is_another_row(ops_db: str, db: psycopg.Connection[Any], other: dict[str, Any]) -> None:
+def test_another_try_is_another_row(
+    ops_db: str, db: psycopg.Connection[Any], other: dict[str, Any]
+) -> None:
     second = replace(SCRAPED, **other)
     record(db, SCRAPED)
     record(db, second)
@@ -94,7 +100,9 @@ def test_another_try_is_another_row(ops_db: str, db: psycopg.Connection[Any], ot
     assert found == [SCRAPED, second]
 
 
-def test_only_the_runs_that_are_asked_for_are_read(ops_db: str, db: psycopg.Connection[Any]) -> None:
+def test_only_the_runs_that_are_asked_for_are_read(
+    ops_db: str, db: psycopg.Connection[Any]
+) -> None:
     rows = [replace(SCRAPED, run_id=run_id) for run_id in ("c", "a", "b")]
     for row in rows:
         record(db, row)

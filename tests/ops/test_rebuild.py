@@ -1,4 +1,5 @@
-"""Outcomes that were lost come back from manifests and warehouse; what is known stays as it was written."""
+"""Outcomes that were lost come back from manifests and warehouse; what is known stays as it was
+written."""
 
 from __future__ import annotations
 
@@ -60,16 +61,23 @@ def again(db: psycopg.Connection[Any], kept: Kept) -> list[tuple[date, str, str]
 def rebuilt(ops_db: str) -> list[OutcomeRow]:
     """What another session sees."""
     with connect(ops_db) as connection:
-        return [replace(row, missing=tuple(row.missing)) for row in of_runs(connection, "kept", [RUN_ID])]
+        return [
+            replace(row, missing=tuple(row.missing))
+            for row in of_runs(connection, "kept", [RUN_ID])
+        ]
 
 
-def test_done_date_is_recorded_as_its_audit_had(ops_db: str, db: psycopg.Connection[Any], kept: Kept) -> None:
+def test_done_date_is_recorded_as_its_audit_had(
+    ops_db: str, db: psycopg.Connection[Any], kept: Kept
+) -> None:
     kept.done({"GSW@UTA": 2, "MIA@BOS": 3})
     assert again(db, kept) == [(DAY, "scores", "complete")]
     assert rebuilt(ops_db) == [COMPLETE]
 
 
-def test_rebuilding_twice_leaves_the_same_rows(ops_db: str, db: psycopg.Connection[Any], kept: Kept) -> None:
+def test_rebuilding_twice_leaves_the_same_rows(
+    ops_db: str, db: psycopg.Connection[Any], kept: Kept
+) -> None:
     kept.done({"GSW@UTA": 2})
     kept.done({}, NEXT)
     first = (again(db, kept), rebuilt(ops_db))
@@ -85,7 +93,9 @@ def test_rebuilt_date_is_judged_again(ops_db: str, db: psycopg.Connection[Any], 
     assert [row.outcome for row in rebuilt(ops_db)] == ["complete"]
 
 
-def test_partial_date_keeps_what_is_missing_and_its_class(ops_db: str, db: psycopg.Connection[Any], kept: Kept) -> None:
+def test_partial_date_keeps_what_is_missing_and_its_class(
+    ops_db: str, db: psycopg.Connection[Any], kept: Kept
+) -> None:
     message = "1 of 2 games: missing MIA@BOS"
     missing = {"games_expected": 2, "games_found": 1, "missing": ("MIA@BOS",)}
     kept.fetched({"GSW@UTA": 2}, outcome="partial", message=message, **missing)
@@ -105,9 +115,13 @@ def test_partial_date_keeps_what_is_missing_and_its_class(ops_db: str, db: psyco
     ]
 
 
-def test_date_that_the_ledger_knows_is_left_alone(ops_db: str, db: psycopg.Connection[Any], kept: Kept) -> None:
+def test_date_that_the_ledger_knows_is_left_alone(
+    ops_db: str, db: psycopg.Connection[Any], kept: Kept
+) -> None:
     kept.done({"GSW@UTA": 2})
-    written = replace(COMPLETE, run_id="backfill__2025-01-15", outcome="failed", error_class="blocked")
+    written = replace(
+        COMPLETE, run_id="backfill__2025-01-15", outcome="failed", error_class="blocked"
+    )
     record(db, written)
     assert again(db, kept) == [(DAY, "scores", KNOWN)]
     assert rebuilt(ops_db) == []
@@ -136,7 +150,9 @@ def test_damaged_date_does_not_keep_the_others_from_coming_back(
     ]
 
 
-def test_pass_that_was_stopped_goes_on_where_it_was(ops_db: str, db: psycopg.Connection[Any], kept: Kept) -> None:
+def test_pass_that_was_stopped_goes_on_where_it_was(
+    ops_db: str, db: psycopg.Connection[Any], kept: Kept
+) -> None:
     for day in (DAY, NEXT):
         kept.done({"GSW@UTA": 2}, day)
     passing = rebuild(db, SOURCE, kept.store, kept.warehouse)

@@ -1,4 +1,5 @@
-"""What is under way, what was not sent, and how dates stand, read back from rows that the other modules wrote."""
+"""What is under way, what was not sent, and how dates stand, read back from rows that the other
+modules wrote."""
 
 from __future__ import annotations
 
@@ -12,7 +13,14 @@ import pytest
 from include.ops import batches, outbox
 from include.ops.db import connect
 from include.ops.outcomes import OutcomeRow, record
-from include.ops.status import OpenBatch, OutcomeCount, UnsentMail, open_batches, outcome_counts, unsent_mails
+from include.ops.status import (
+    OpenBatch,
+    OutcomeCount,
+    UnsentMail,
+    open_batches,
+    outcome_counts,
+    unsent_mails,
+)
 
 DAG = "bdl_box_scores"
 DAY = date(2025, 1, 15)
@@ -28,7 +36,9 @@ def db(ops_db: str) -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
-def shown(batch: batches.Batch, *, ended: int, failed: int, closed: datetime | None = None) -> OpenBatch:
+def shown(
+    batch: batches.Batch, *, ended: int, failed: int, closed: datetime | None = None
+) -> OpenBatch:
     return OpenBatch(
         batch_id=batch.batch_id,
         dag_id=DAG,
@@ -43,7 +53,9 @@ def shown(batch: batches.Batch, *, ended: int, failed: int, closed: datetime | N
     )
 
 
-def test_batch_shows_its_window_and_how_far_it_is_until_it_is_reported(db: psycopg.Connection[Any]) -> None:
+def test_batch_shows_its_window_and_how_far_it_is_until_it_is_reported(
+    db: psycopg.Connection[Any],
+) -> None:
     batch = batches.current(db, DAG, 7)
     batches.register(db, batch.batch_id, RUNS)
     batches.mark(db, batch.batch_id, "backfill__0", "running")
@@ -71,7 +83,12 @@ def test_batches_are_told_oldest_first_also_one_without_runs(db: psycopg.Connect
 
 def test_mail_is_told_with_its_last_error_until_it_is_sent(db: psycopg.Connection[Any]) -> None:
     for name in ("refused", "late", "new"):
-        outbox.put(db, outbox.Mail(mail_id=name, message_id=f"<{name}@nba>", subject=f"[{name}]", content=b"x"))
+        outbox.put(
+            db,
+            outbox.Mail(
+                mail_id=name, message_id=f"<{name}@nba>", subject=f"[{name}]", content=b"x"
+            ),
+        )
         db.commit()
     refused, late = outbox.claim(db), outbox.claim(db)
     assert refused

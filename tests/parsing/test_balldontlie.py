@@ -16,7 +16,22 @@ from include.parsing.balldontlie import BOX_SCORES, games, listed_games, rows
 from include.sources.spec import GameState
 
 JAN_15, JAN_9 = date(2024, 1, 15), date(2026, 1, 9)
-COUNTED = ["fgm", "fga", "fg3m", "fg3a", "ftm", "fta", "oreb", "dreb", "reb", "ast", "stl", "blk", "turnover", "pf"]
+COUNTED = [
+    "fgm",
+    "fga",
+    "fg3m",
+    "fg3a",
+    "ftm",
+    "fta",
+    "oreb",
+    "dreb",
+    "reb",
+    "ast",
+    "stl",
+    "blk",
+    "turnover",
+    "pf",
+]
 
 
 def player(number: int, points: int, minutes: str = "20") -> dict[str, Any]:
@@ -27,7 +42,8 @@ def player(number: int, points: int, minutes: str = "20") -> dict[str, Any]:
 
 
 def one_game(**changes: Any) -> dict[str, Any]:
-    """A final game of invented players, five a side, 10:15, in the shape without id and datetime."""
+    """A final game of invented players, five a side, 10:15, in the shape without id and
+    datetime."""
     game = {
         "date": "2024-01-15",
         "season": 2023,
@@ -57,7 +73,9 @@ def drift(call: Any) -> str:
 def test_every_listed_player_of_the_old_shape_is_a_row(recorded: Path) -> None:
     got = list(rows((recorded / "balldontlie/box_scores_2024-01-15.json").read_bytes(), JAN_15))
     assert (len(got), sum(row["did_not_play"] for row in got)) == (384, 155)
-    assert {frozenset(row) for row in got} == {frozenset(column.name for column in BOX_SCORES.columns)}
+    assert {frozenset(row) for row in got} == {
+        frozenset(column.name for column in BOX_SCORES.columns)
+    }
     assert len({tuple(row[name] for name in BOX_SCORES.key) for row in got}) == 384
     assert {row["tip_off"] for row in got} == {row["plus_minus"] for row in got} == {None}
     assert got[0]["game_id"] == "20240115-HOU-PHI"
@@ -130,27 +148,36 @@ def test_row_holds_what_the_body_says() -> None:
             "fg_pct": 1.0,
             "fg3_pct": None,
             "ft_pct": None,
-            **dict.fromkeys(["position", "height", "weight", "jersey_number", "college", "country"]),
+            **dict.fromkeys(
+                ["position", "height", "weight", "jersey_number", "college", "country"]
+            ),
             **dict.fromkeys(["draft_year", "draft_round", "draft_number"]),
         }
     ]
 
 
 @pytest.mark.parametrize(
-    ("written", "minutes"), [("00", 0), ("05", 5), ("5", 5), ("41", 41), ("28:31", 28), ("", 0), (None, 0)]
+    ("written", "minutes"),
+    [("00", 0), ("05", 5), ("5", 5), ("41", 41), ("28:31", 28), ("", 0), (None, 0)],
 )
-def test_minutes_are_whole_numbers_however_they_are_written(written: str | None, minutes: int) -> None:
+def test_minutes_are_whole_numbers_however_they_are_written(
+    written: str | None, minutes: int
+) -> None:
     game = one_game()
     game["home_team"]["players"] = [{**player(1, 0), "min": written}]
     game["visitor_team"]["players"] = []
-    assert [(row["minutes"], row["did_not_play"]) for row in rows(body(game), JAN_15)] == [(minutes, minutes == 0)]
+    assert [(row["minutes"], row["did_not_play"]) for row in rows(body(game), JAN_15)] == [
+        (minutes, minutes == 0)
+    ]
 
 
 def test_player_with_a_foul_in_no_whole_minute_did_play() -> None:
     game = one_game()
     game["home_team"]["players"] = [{**player(1, 0, "00"), "pf": 1}]
     game["visitor_team"]["players"] = []
-    assert [(row["minutes"], row["did_not_play"]) for row in rows(body(game), JAN_15)] == [(0, False)]
+    assert [(row["minutes"], row["did_not_play"]) for row in rows(body(game), JAN_15)] == [
+        (0, False)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -170,9 +197,13 @@ def test_status_and_period_make_the_state(status: str, period: int, state: GameS
 
 
 def test_unplayed_game_of_a_200_is_not_data() -> None:
-    unplayed = one_game(status="2024-01-16T00:30:00Z", period=0, home_team_score=0, visitor_team_score=0)
+    unplayed = one_game(
+        status="2024-01-16T00:30:00Z", period=0, home_team_score=0, visitor_team_score=0
+    )
     unplayed["home_team"]["players"] = unplayed["visitor_team"]["players"] = []
-    assert [(game.state, game.rows) for game in games(body(unplayed), JAN_15)] == [(GameState.UNPLAYED, 0)]
+    assert [(game.state, game.rows) for game in games(body(unplayed), JAN_15)] == [
+        (GameState.UNPLAYED, 0)
+    ]
     assert list(rows(body(unplayed), JAN_15)) == []
 
 
@@ -186,7 +217,9 @@ def test_final_game_whose_players_are_not_there_yet_is_still_live() -> None:
 def test_four_players_with_minutes_are_too_few() -> None:
     game = one_game()
     game["home_team"]["players"][0]["min"] = "00"
-    assert [found.problem for found in games(body(game), JAN_15)] == ["UTA has 4 players with minutes"]
+    assert [found.problem for found in games(body(game), JAN_15)] == [
+        "UTA has 4 players with minutes"
+    ]
 
 
 def test_points_that_do_not_add_up_are_a_problem() -> None:
@@ -217,9 +250,15 @@ def without(path: str) -> dict[str, Any]:
         ("home_team", "data[0].home_team is missing, wanted an object"),
         ("home_team.abbreviation", "data[0].home_team.abbreviation is missing, wanted text"),
         ("visitor_team.players", "data[0].visitor_team.players is missing, wanted a list"),
-        ("home_team.players.4.pts", "data[0].home_team.players[4].pts is missing, wanted a whole number"),
+        (
+            "home_team.players.4.pts",
+            "data[0].home_team.players[4].pts is missing, wanted a whole number",
+        ),
         ("home_team.players.4.min", "data[0].home_team.players[4].min is missing, wanted text"),
-        ("home_team.players.4.player.id", "data[0].home_team.players[4].player.id is missing, wanted a whole number"),
+        (
+            "home_team.players.4.player.id",
+            "data[0].home_team.players[4].player.id is missing, wanted a whole number",
+        ),
     ],
 )
 def test_missing_field_is_drift_that_names_its_path(path: str, said: str) -> None:
@@ -237,7 +276,10 @@ def test_missing_field_is_drift_that_names_its_path(path: str, said: str) -> Non
         (body(one_game(period="4")), "data[0].period is str, wanted a whole number"),
         (body(one_game(postseason=0)), "data[0].postseason is int, wanted true or false"),
         (body(one_game(datetime="soon")), "data[0].datetime is no ISO time"),
-        (body(one_game(date="2024-01-16")), "data[0].date is 2024-01-16, but 2024-01-15 was asked for"),
+        (
+            body(one_game(date="2024-01-16")),
+            "data[0].date is 2024-01-16, but 2024-01-15 was asked for",
+        ),
         (
             body(one_game(home_team={"abbreviation": "SEA", "players": []})),
             "data[0].home_team.abbreviation 'SEA' is no team that we know",

@@ -20,7 +20,12 @@ from include.parsing.bigdataball import PLAY_BY_PLAY, games, items, rows
 from include.sources.spec import GameState, Item, Listing
 
 DAY = date(2024, 1, 15)
-FILE = Path(__file__).resolve().parents[1] / "fixtures" / "bigdataball_play_by_play" / "play_by_play.2024-01-15.csv"
+FILE = (
+    Path(__file__).resolve().parents[1]
+    / "fixtures"
+    / "bigdataball_play_by_play"
+    / "play_by_play.2024-01-15.csv"
+)
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +33,9 @@ def body() -> bytes:
     return FILE.read_bytes()
 
 
-def edited(body: bytes, change: Callable[[list[dict[str, str]]], None], more: Iterable[str] = ()) -> bytes:
+def edited(
+    body: bytes, change: Callable[[list[dict[str, str]]], None], more: Iterable[str] = ()
+) -> bytes:
     """The file with its plays changed in place and more columns at the end."""
     reader = csv.DictReader(io.StringIO(body.decode()))
     plays = list(reader)
@@ -93,12 +100,16 @@ def test_table_has_the_44_columns_of_the_file_and_three_of_ours(body: bytes) -> 
     renamed = {"date": "game_date", "player": "player_name"}
     ours = {"home_tricode", "away_tricode", "player_key"}
     assert len(header) == 44
-    assert {column.name for column in PLAY_BY_PLAY.columns} == {renamed.get(name, name) for name in header} | ours
+    assert {column.name for column in PLAY_BY_PLAY.columns} == {
+        renamed.get(name, name) for name in header
+    } | ours
 
 
 def test_play_holds_what_the_file_says(body: bytes) -> None:
     got = list(rows(body, DAY))
-    assert {frozenset(row) for row in got} == {frozenset(column.name for column in PLAY_BY_PLAY.columns)}
+    assert {frozenset(row) for row in got} == {
+        frozenset(column.name for column in PLAY_BY_PLAY.columns)
+    }
     assert [row["play_id"] for row in got] == list(range(1, 9))
     assert got[2] == {
         **dict.fromkeys(column.name for column in PLAY_BY_PLAY.columns),
@@ -196,8 +207,12 @@ def test_last_play_ends_its_period_only_at_zero(body: bytes, clock: str, state: 
 
 
 @pytest.mark.parametrize("periods", [4, 5, 6])
-def test_sandbox_file_cut_after_any_play_of_its_last_periods_is_final_only_as_a_whole(periods: int) -> None:
-    game = next(game for game in League().season(2023) if score(game, League().seed).periods == periods)
+def test_sandbox_file_cut_after_any_play_of_its_last_periods_is_final_only_as_a_whole(
+    periods: int,
+) -> None:
+    game = next(
+        game for game in League().season(2023) if score(game, League().seed).periods == periods
+    )
     header, *plays = game_csv(game, League().seed).encode().splitlines(keepends=True)
     column = header.split(b",").index(b"period")
     before = sum(int(play.split(b",")[column]) < 4 for play in plays)
@@ -226,7 +241,9 @@ def changed(body: bytes, line: int, column: str, value: str) -> bytes:
         (4, "game_id", "22300998", "game_id is not one number for the whole file"),
     ],
 )
-def test_wrong_value_is_drift_that_names_its_line(body: bytes, line: int, column: str, value: str, said: str) -> None:
+def test_wrong_value_is_drift_that_names_its_line(
+    body: bytes, line: int, column: str, value: str, said: str
+) -> None:
     assert drift(rows(changed(body, line, column, value), DAY)) == said
 
 
@@ -236,5 +253,8 @@ def test_file_of_another_shape_is_drift(body: bytes) -> None:
     assert drift(rows(header.replace(b"points", b"pts") + plays[0], DAY)) == "header lacks points"
     assert drift(rows(header + plays[0][:80], DAY)) == "line 2 has not as many values as the header"
     assert drift(rows(b"\xff\xfe", DAY)) == "body is no CSV (UnicodeDecodeError)"
-    assert drift(rows(header + plays[0], DAY)) == "team does not tell who is at home, by the lineups a1-a5 and h1-h5"
+    assert (
+        drift(rows(header + plays[0], DAY))
+        == "team does not tell who is at home, by the lineups a1-a5 and h1-h5"
+    )
     assert drift(rows(b"<html>Sign in</html>", DAY)).startswith("header lacks a1, a2,")

@@ -35,7 +35,16 @@ from include.sources.spec import Game, GameState, Item, Listing, Table
 
 DAY = date(2024, 1, 15)
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "nbacom_box_scores"
-_TEXTS = {"SEASON_ID", "PLAYER_NAME", "TEAM_ABBREVIATION", "TEAM_NAME", "GAME_ID", "GAME_DATE", "MATCHUP", "WL"}
+_TEXTS = {
+    "SEASON_ID",
+    "PLAYER_NAME",
+    "TEAM_ABBREVIATION",
+    "TEAM_NAME",
+    "GAME_ID",
+    "GAME_DATE",
+    "MATCHUP",
+    "WL",
+}
 
 
 def read(folder: Path, name: str) -> bytes:
@@ -60,7 +69,9 @@ def schedule(recorded: Path) -> bytes:
 
 def log(lines: list[dict[str, str]]) -> bytes:
     rows = [[_typed(header, value) for header, value in line.items()] for line in lines]
-    return json.dumps({"resultSets": [{"name": "LeagueGameLog", "headers": list(lines[0]), "rowSet": rows}]}).encode()
+    return json.dumps(
+        {"resultSets": [{"name": "LeagueGameLog", "headers": list(lines[0]), "rowSet": rows}]}
+    ).encode()
 
 
 def _typed(header: str, value: str) -> str | float | None:
@@ -108,11 +119,23 @@ def test_season_of_a_date_has_the_name_of_nba_com(day: date, name: str) -> None:
 def test_table_has_the_32_columns_of_the_game_log_and_three_of_ours() -> None:
     names = {column.name for column in PLAYER_BOX_SCORES.columns}
     assert len(PLAYER_BOX_SCORES.columns) == len(names) == 35
-    assert names >= {"home_tricode", "away_tricode", "player_key", "season_id", "video_available", "plus_minus"}
+    assert names >= {
+        "home_tricode",
+        "away_tricode",
+        "player_key",
+        "season_id",
+        "video_available",
+        "plus_minus",
+    }
 
 
-def test_eleven_recorded_dates_have_1744_rows_of_sound_games(logs_by_day: dict[date, bytes]) -> None:
-    got = {day: shape(PLAYER_BOX_SCORES, box_score_rows(body, day)) for day, body in logs_by_day.items()}
+def test_eleven_recorded_dates_have_1744_rows_of_sound_games(
+    logs_by_day: dict[date, bytes],
+) -> None:
+    got = {
+        day: shape(PLAYER_BOX_SCORES, box_score_rows(body, day))
+        for day, body in logs_by_day.items()
+    }
     games = [game for day, body in logs_by_day.items() for game in box_score_games(body, day)]
     assert sum(map(len, got.values())) == sum(game.rows for game in games) == 1744
     assert len(got) == 11
@@ -122,12 +145,21 @@ def test_eleven_recorded_dates_have_1744_rows_of_sound_games(logs_by_day: dict[d
 def test_recorded_json_body_has_157_rows_of_eight_games(recorded: Path) -> None:
     day, body = date(2025, 3, 15), read(recorded, "nba_com/leaguegamelog_players_2025-03-15.json")
     games = list(box_score_games(body, day))
-    assert len(shape(PLAYER_BOX_SCORES, box_score_rows(body, day))) == sum(game.rows for game in games) == 157
+    assert (
+        len(shape(PLAYER_BOX_SCORES, box_score_rows(body, day)))
+        == sum(game.rows for game in games)
+        == 157
+    )
     assert [(game.state, game.problem) for game in games] == [(GameState.FINAL, "")] * 8
 
 
-def test_player_keys_equal_those_of_ball_dont_lie(recorded: Path, logs_by_day: dict[date, bytes]) -> None:
-    ours = [(r["home_tricode"], r["away_tricode"], r["player_key"]) for r in box_score_rows(logs_by_day[DAY], DAY)]
+def test_player_keys_equal_those_of_ball_dont_lie(
+    recorded: Path, logs_by_day: dict[date, bytes]
+) -> None:
+    ours = [
+        (r["home_tricode"], r["away_tricode"], r["player_key"])
+        for r in box_score_rows(logs_by_day[DAY], DAY)
+    ]
     body = read(recorded, "balldontlie/box_scores_2024-01-15.json")
     theirs = [
         (r["home_tricode"], r["away_tricode"], r["player_key"])
@@ -138,14 +170,18 @@ def test_player_keys_equal_those_of_ball_dont_lie(recorded: Path, logs_by_day: d
     assert sorted(ours) == sorted(theirs)
 
 
-def test_games_of_a_recorded_date_equal_those_of_ball_dont_lie(recorded: Path, logs_by_day: dict[date, bytes]) -> None:
+def test_games_of_a_recorded_date_equal_those_of_ball_dont_lie(
+    recorded: Path, logs_by_day: dict[date, bytes]
+) -> None:
     body = read(recorded, "balldontlie/box_scores_2024-01-15.json")
     assert set(box_score_games(logs_by_day[DAY], DAY)) == set(balldontlie.games(body, DAY))
 
 
 def line(name: str, team: str, **changes: Any) -> dict[str, Any]:
     """A row of an invented player who scored 3 for UTA or 2 for GSW."""
-    counted = dict.fromkeys(["FGM", "FGA", "FG3M", "FG3A", "FTM", "FTA", "OREB", "DREB", "REB", "AST", "STL", "BLK"], 0)
+    counted = dict.fromkeys(
+        ["FGM", "FGA", "FG3M", "FG3A", "FTM", "FTA", "OREB", "DREB", "REB", "AST", "STL", "BLK"], 0
+    )
     return {
         "SEASON_ID": "22023",
         "PLAYER_ID": sum(map(ord, name + team)),
@@ -173,13 +209,19 @@ def line(name: str, team: str, **changes: Any) -> dict[str, Any]:
 
 
 def one_game(**changes: Any) -> list[dict[str, Any]]:
-    return [line(f"{letter} Example Jr.", team, **changes) for team in ("UTA", "GSW") for letter in "ABCDE"]
+    return [
+        line(f"{letter} Example Jr.", team, **changes)
+        for team in ("UTA", "GSW")
+        for letter in "ABCDE"
+    ]
 
 
 def wrapped(lines: list[dict[str, Any]], headers: list[str] | None = None) -> bytes:
     headers = headers or list(lines[0])
     rows = [[one[header] for header in headers] for one in lines]
-    return json.dumps({"resultSets": [{"name": "LeagueGameLog", "headers": headers, "rowSet": rows}]}).encode()
+    return json.dumps(
+        {"resultSets": [{"name": "LeagueGameLog", "headers": headers, "rowSet": rows}]}
+    ).encode()
 
 
 def test_game_log_is_read_by_header_not_by_position() -> None:
@@ -202,11 +244,15 @@ def test_neutral_site_game_with_one_matchup_on_both_rows_is_one_game(matchup: st
 
 
 def test_game_whose_rows_disagree_on_the_sides_is_one_game() -> None:
-    lines = [{**one, "MATCHUP": one["MATCHUP"].replace("GSW @ UTA", "GSW vs. UTA")} for one in one_game()]
-    assert [(str(game), game.rows) for game in box_score_games(wrapped(lines), DAY)] == [("GSW@UTA", 10)]
-    assert {(row["away_tricode"], row["home_tricode"]) for row in box_score_rows(wrapped(lines), DAY)} == {
-        ("GSW", "UTA")
-    }
+    lines = [
+        {**one, "MATCHUP": one["MATCHUP"].replace("GSW @ UTA", "GSW vs. UTA")} for one in one_game()
+    ]
+    assert [(str(game), game.rows) for game in box_score_games(wrapped(lines), DAY)] == [
+        ("GSW@UTA", 10)
+    ]
+    assert {
+        (row["away_tricode"], row["home_tricode"]) for row in box_score_rows(wrapped(lines), DAY)
+    } == {("GSW", "UTA")}
 
 
 def test_game_without_a_winner_yet_is_live() -> None:
@@ -224,7 +270,10 @@ def test_game_without_a_winner_yet_is_live() -> None:
         ([*one_game(), line("F", "GSW", PTS=5)], "points 15:15 disagree with who won (UTA)"),
         ([*one_game(), line("F", "IND")], "rows of GSW, IND, UTA"),
         (
-            [{**one, "WL": "LW"[one["WL"] == "L"]} for one in [*one_game(), line("F", "GSW", PTS=5)]],
+            [
+                {**one, "WL": "LW"[one["WL"] == "L"]}
+                for one in [*one_game(), line("F", "GSW", PTS=5)]
+            ],
             "points 15:15 disagree with who won (GSW)",
         ),
     ],
@@ -254,8 +303,14 @@ def without_header(name: str) -> bytes:
         (b'{"resultSets":[]}', "resultSets holds no LeagueGameLog"),
         (without_header("PTS"), "resultSets[0].headers lacks PTS"),
         (wrapped(one_game(PTS="3")), "resultSets[0].rowSet[0].PTS is str, wanted a whole number"),
-        (wrapped(one_game(PTS=None)), "resultSets[0].rowSet[0].PTS is NoneType, wanted a whole number"),
-        (wrapped(one_game(FT_PCT=float("nan"))), "resultSets[0].rowSet[0].FT_PCT is no finite number"),
+        (
+            wrapped(one_game(PTS=None)),
+            "resultSets[0].rowSet[0].PTS is NoneType, wanted a whole number",
+        ),
+        (
+            wrapped(one_game(FT_PCT=float("nan"))),
+            "resultSets[0].rowSet[0].FT_PCT is no finite number",
+        ),
         (
             wrapped(one_game(GAME_DATE="2024-01-16")),
             "resultSets[0].rowSet[0].GAME_DATE is 2024-01-16, but 2024-01-15 was asked for",
@@ -270,8 +325,17 @@ def test_game_log_of_another_shape_is_drift(body: bytes, said: str) -> None:
     assert drift(box_score_rows(body, DAY)) == said
 
 
-def scheduled(season_type: str, state: GameState = GameState.FINAL, game_id: str = "0022300999") -> Game:
-    return Game(day=DAY, away="GSW", home="UTA", state=state, game_id=game_id, extra={"season_type": season_type})
+def scheduled(
+    season_type: str, state: GameState = GameState.FINAL, game_id: str = "0022300999"
+) -> Game:
+    return Game(
+        day=DAY,
+        away="GSW",
+        home="UTA",
+        state=state,
+        game_id=game_id,
+        extra={"season_type": season_type},
+    )
 
 
 @pytest.mark.parametrize(
@@ -292,7 +356,9 @@ def test_season_types_follow_the_schedule_or_the_month(
     day: date, expected: list[Game] | None, types: list[str]
 ) -> None:
     items = box_score_items(Listing(day=day, expected=expected))
-    assert [item.values for item in items] == [{"season": season(day), "season_type": kind} for kind in types]
+    assert [item.values for item in items] == [
+        {"season": season(day), "season_type": kind} for kind in types
+    ]
 
 
 # --- play by play
@@ -312,7 +378,12 @@ def test_recorded_play_by_play_is_one_sound_game(
     got = shape(PLAY_BY_PLAY, play_by_play_rows(body, day))
     (found,) = play_by_play_games(body, day)
     assert len(got) == found.rows == actions
-    assert (str(found), found.game_id, found.state, found.problem) == (game, game_id, GameState.FINAL, "")
+    assert (str(found), found.game_id, found.state, found.problem) == (
+        game,
+        game_id,
+        GameState.FINAL,
+        "",
+    )
     assert {(row["away_tricode"], row["home_tricode"], row["game_date"]) for row in got} == {
         (found.away, found.home, day)
     }
@@ -385,16 +456,26 @@ def test_lost_action_shows_in_the_points(small_game: dict[str, Any]) -> None:
 def test_game_without_points_is_no_data(small_game: dict[str, Any]) -> None:
     body = copy.deepcopy(small_game)
     body["game"]["actions"] = body["game"]["actions"][:1]
-    assert list(play_by_play_games(encoded(body), DAY)) == list(play_by_play_rows(encoded(body), DAY)) == []
+    assert (
+        list(play_by_play_games(encoded(body), DAY))
+        == list(play_by_play_rows(encoded(body), DAY))
+        == []
+    )
 
 
 def test_play_by_play_of_another_shape_is_drift(small_game: dict[str, Any]) -> None:
     assert drift(play_by_play_rows(b"{}", DAY)) == "game is missing, wanted an object"
     body = copy.deepcopy(small_game)
     del body["game"]["actions"][2]["clock"]
-    assert drift(play_by_play_rows(encoded(body), DAY)) == "game.actions[2].clock is missing, wanted text"
+    assert (
+        drift(play_by_play_rows(encoded(body), DAY))
+        == "game.actions[2].clock is missing, wanted text"
+    )
     body["game"]["actions"][0]["scoreHome"] = "none"
-    assert drift(play_by_play_rows(encoded(body), DAY)) == "game.actions[0] has a score that is no number"
+    assert (
+        drift(play_by_play_rows(encoded(body), DAY))
+        == "game.actions[0] has a score that is no number"
+    )
 
 
 def test_one_request_per_game_of_the_schedule_that_is_not_postponed() -> None:
@@ -412,7 +493,9 @@ def test_one_request_per_game_of_the_schedule_that_is_not_postponed() -> None:
 
 def test_without_a_schedule_the_game_log_names_the_games() -> None:
     listing = Listing(day=DAY, expected=None, bodies=[wrapped(one_game())])
-    assert play_by_play_items(listing) == [Item(name="0022300999", values={"game_id": "0022300999"})]
+    assert play_by_play_items(listing) == [
+        Item(name="0022300999", values={"game_id": "0022300999"})
+    ]
 
 
 # --- schedule
@@ -441,13 +524,16 @@ def test_recorded_season_has_1400_games_of_which_1321_count(schedule: bytes) -> 
     assert {row["game_date"] for row in rows if row["season_type"] == "IST"} == {date(2024, 12, 17)}
     # The date in the schedule is the US/Eastern one of tip-off.
     assert all(
-        timedelta(hours=4) < row["tip_off"] - datetime.combine(row["game_date"], datetime.min.time(), UTC)
+        timedelta(hours=4)
+        < row["tip_off"] - datetime.combine(row["game_date"], datetime.min.time(), UTC)
         for row in rows
     )
 
 
 @pytest.mark.parametrize(("day", "count"), [(date(2024, 12, 24), 0), (date(2024, 12, 25), 5)])
-def test_christmas_has_five_games_and_its_eve_has_none(schedule: bytes, day: date, count: int) -> None:
+def test_christmas_has_five_games_and_its_eve_has_none(
+    schedule: bytes, day: date, count: int
+) -> None:
     assert len(list(schedule_rows(schedule, day))) == count
     assert [game.state for game in schedule_games(schedule, day)] == [GameState.FINAL] * count
 
@@ -467,8 +553,13 @@ def entry(game_id: str = "0022300999", **changes: Any) -> dict[str, Any]:
     }
 
 
-def a_season(*games: dict[str, Any], year: str = "2023-24", day: str = "01/15/2024 00:00:00") -> bytes:
-    dates = [{"gameDate": "01/14/2024 00:00:00", "games": [entry("0022300001")]}, {"gameDate": day, "games": games}]
+def a_season(
+    *games: dict[str, Any], year: str = "2023-24", day: str = "01/15/2024 00:00:00"
+) -> bytes:
+    dates = [
+        {"gameDate": "01/14/2024 00:00:00", "games": [entry("0022300001")]},
+        {"gameDate": day, "games": games},
+    ]
     return encoded({"leagueSchedule": {"seasonYear": year, "gameDates": dates}})
 
 
@@ -510,7 +601,10 @@ def test_schedule_row_holds_what_the_body_says() -> None:
         (entry("0042300001"), GameState.FINAL),
         (entry("0052300001"), GameState.FINAL),
         (entry("0062300001"), GameState.FINAL),
-        (entry("0042300001", homeTeam={"teamId": 0, "teamTricode": None, "score": 0}), GameState.LISTED),
+        (
+            entry("0042300001", homeTeam={"teamId": 0, "teamTricode": None, "score": 0}),
+            GameState.LISTED,
+        ),
     ],
 )
 def test_state_of_a_scheduled_game(game: dict[str, Any], state: GameState) -> None:
@@ -527,11 +621,17 @@ def test_undecided_team_has_a_name_and_does_not_count() -> None:
     ("body", "said"),
     [
         (b"{}", "leagueSchedule is missing, wanted an object"),
-        (a_season(year="2025-26"), "leagueSchedule.seasonYear is 2025-26, but 2024-01-15 is of 2023-24"),
+        (
+            a_season(year="2025-26"),
+            "leagueSchedule.seasonYear is 2025-26, but 2024-01-15 is of 2023-24",
+        ),
         (a_season(day="2024-01-15"), "leagueSchedule.gameDates[1].gameDate is no MM/DD/YYYY"),
         (
             a_season(entry("22300999")),
-            "leagueSchedule.gameDates[1].games[0].gameId is no NBA.com game id: 00, 1 to 6, seven digits",
+            (
+                "leagueSchedule.gameDates[1].games[0].gameId is no NBA.com game id: 00, 1 to 6,"
+                " seven digits"
+            ),
         ),
         (
             a_season(entry(homeTeam=None)),

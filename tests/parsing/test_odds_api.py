@@ -61,14 +61,26 @@ def game(away: str, home: str, state: GameState = GameState.FINAL) -> Game:
 # --- events
 
 
-@pytest.mark.parametrize(("day", "count"), [(date(2024, 1, 24), 3), (date(2024, 1, 25), 7), (date(2024, 1, 26), 0)])
-def test_recorded_snapshot_of_4_am_utc_holds_two_dates(recorded: Path, day: date, count: int) -> None:
-    assert len(list(event_games(read(recorded, "historical_events_2024-01-25T0400Z.json"), day))) == count
+@pytest.mark.parametrize(
+    ("day", "count"), [(date(2024, 1, 24), 3), (date(2024, 1, 25), 7), (date(2024, 1, 26), 0)]
+)
+def test_recorded_snapshot_of_4_am_utc_holds_two_dates(
+    recorded: Path, day: date, count: int
+) -> None:
+    assert (
+        len(list(event_games(read(recorded, "historical_events_2024-01-25T0400Z.json"), day)))
+        == count
+    )
 
 
-def test_recorded_events_of_eleven_dates_are_those_of_ball_dont_lie_but_for_one_postponed_game(recorded: Path) -> None:
+def test_recorded_events_of_eleven_dates_are_those_of_ball_dont_lie_but_for_one_postponed_game(
+    recorded: Path,
+) -> None:
     listing = json.loads((recorded / "balldontlie/games_2024-01-10_2024-01-20.json").read_bytes())
-    played = {(g["date"], g["visitor_team"]["abbreviation"], g["home_team"]["abbreviation"]) for g in listing}
+    played = {
+        (g["date"], g["visitor_team"]["abbreviation"], g["home_team"]["abbreviation"])
+        for g in listing
+    }
     offered = {
         (str(game.day), game.away, game.home)
         for day in sorted({date.fromisoformat(g["date"]) for g in listing})
@@ -79,7 +91,10 @@ def test_recorded_events_of_eleven_dates_are_those_of_ball_dont_lie_but_for_one_
 
 
 def test_events_of_other_dates_and_of_no_nba_team_are_left_out() -> None:
-    assert list(map(str, event_games(fixture("listing.2024-01-16.json"), DAY))) == ["GSW@LAC", "DEN@UTA"]
+    assert list(map(str, event_games(fixture("listing.2024-01-16.json"), DAY))) == [
+        "GSW@LAC",
+        "DEN@UTA",
+    ]
     (first, _) = event_games(fixture("listing.2024-01-16.json"), DAY)
     assert (first.state, first.game_id) == (GameState.LISTED, "0b")
     assert first.extra == {"commence_time": "2024-01-17T00:40:00+00:00"}
@@ -102,7 +117,9 @@ def test_every_event_of_the_date_is_asked_for_before_its_own_tip_off() -> None:
 
 def test_event_that_the_schedule_does_not_expect_costs_nothing() -> None:
     assert before_tip_off(10)(listing([game("GSW", "LAC")])) == [WARRIORS]
-    assert before_tip_off(10)(listing([game("GSW", "LAC"), game("DEN", "UTA", GameState.POSTPONED)])) == [WARRIORS]
+    assert before_tip_off(10)(
+        listing([game("GSW", "LAC"), game("DEN", "UTA", GameState.POSTPONED)])
+    ) == [WARRIORS]
     assert before_tip_off(10)(listing([])) == []
 
 
@@ -122,7 +139,9 @@ def test_two_pages_with_one_event_make_one_request() -> None:
         ("00:42:00", 60, "23:40:00"),
     ],
 )
-def test_snapshot_is_on_the_grid_and_before_tip_off(commence: str, minutes: int, snapshot: str) -> None:
+def test_snapshot_is_on_the_grid_and_before_tip_off(
+    commence: str, minutes: int, snapshot: str
+) -> None:
     found = snapshot_before(datetime.fromisoformat(f"2024-01-17T{commence}+00:00"), minutes)
     assert f"{found:%H:%M:%S}" == snapshot
 
@@ -149,16 +168,23 @@ def test_date_without_player_markets_is_refused_before_it_costs() -> None:
 
 
 def billed(path: str, params: dict[str, str]) -> int:
-    """What the sandbox bills for its answer about 2024-01-16, two hours before the first tip-off."""
+    """What the sandbox bills for its answer about 2024-01-16, two hours before the first
+    tip-off."""
     query = {"date": "2024-01-16T22:00:00Z", **params}
-    call = Call(path=f"/v4/historical/sports/basketball_nba/{path}", query=list(query.items()), now=NOW)
+    call = Call(
+        path=f"/v4/historical/sports/basketball_nba/{path}", query=list(query.items()), now=NOW
+    )
     answer = OddsApi().answer(call, League())
     assert answer.status == 200
     return OddsApi().cost(call, answer)
 
 
 def an_event() -> str:
-    call = Call(path="/v4/historical/sports/basketball_nba/events", query=[("date", "2024-01-16T22:00:00Z")], now=NOW)
+    call = Call(
+        path="/v4/historical/sports/basketball_nba/events",
+        query=[("date", "2024-01-16T22:00:00Z")],
+        now=NOW,
+    )
     (first, *_) = event_games(OddsApi().answer(call, League()).body, DAY)
     return f"events/{first.game_id}/odds"
 
@@ -176,8 +202,13 @@ def an_event() -> str:
     ],
 )
 @pytest.mark.parametrize("markets", [1, 2, 3])
-def test_what_odds_cost_is_what_the_sandbox_bills(params: dict[str, str], cost: int, markets: int) -> None:
-    props = {**params, "markets": ",".join(("player_points", "player_assists", "player_rebounds")[:markets])}
+def test_what_odds_cost_is_what_the_sandbox_bills(
+    params: dict[str, str], cost: int, markets: int
+) -> None:
+    props = {
+        **params,
+        "markets": ",".join(("player_points", "player_assists", "player_rebounds")[:markets]),
+    }
     lines = {**params, "markets": ",".join(("h2h", "spreads", "totals")[:markets])}
     assert (odds_cost(props), billed(an_event(), props)) == (cost * markets, cost * markets)
     assert (odds_cost(lines), billed("odds", lines)) == (cost * markets, cost * markets)
@@ -197,7 +228,9 @@ def test_parameters_that_are_left_out_count_as_one() -> None:
 
 
 @pytest.mark.parametrize(("name", "count"), [("4fd911e4", 56), ("d894c998", 94)])
-def test_recorded_event_odds_are_rows_of_a_running_game(recorded: Path, name: str, count: int) -> None:
+def test_recorded_event_odds_are_rows_of_a_running_game(
+    recorded: Path, name: str, count: int
+) -> None:
     day, body = date(2025, 3, 9), read(recorded, f"historical_event_odds_{name}.json")
     assert len(shape(PLAYER_PROPS, prop_rows(body, day))) == count
     (found,) = prop_games(body, day)
@@ -218,7 +251,11 @@ def test_prop_row_holds_what_the_body_says() -> None:
         "commence_time": datetime(2024, 1, 17, 0, 40, tzinfo=UTC),
         "minutes_before_tip": 9,
     }
-    points = {"market": "player_points", "line": 20.5, "last_update": datetime(2024, 1, 17, 0, 30, tzinfo=UTC)}
+    points = {
+        "market": "player_points",
+        "line": 20.5,
+        "last_update": datetime(2024, 1, 17, 0, 30, tzinfo=UTC),
+    }
     doubles = {"market": "player_double_double", "line": None, "last_update": None}
     assert shape(PLAYER_PROPS, prop_rows(fixture("player_props.2024-01-16.json"), DAY)) == [
         {**common, **points, "side": "Over", "price": 1.9},
@@ -229,12 +266,21 @@ def test_prop_row_holds_what_the_body_says() -> None:
 
 def test_game_with_lines_before_tip_off_is_sound() -> None:
     (found,) = prop_games(fixture("player_props.2024-01-16.json"), DAY)
-    assert (str(found), found.state, found.rows, found.problem) == ("GSW@LAC", GameState.LISTED, 3, "")
+    assert (str(found), found.state, found.rows, found.problem) == (
+        "GSW@LAC",
+        GameState.LISTED,
+        3,
+        "",
+    )
 
 
 def test_snapshot_of_the_moment_of_tip_off_is_too_late() -> None:
-    late = fixture("player_props.2024-01-16.json").replace(b'"2024-01-17T00:30:38Z"', b'"2024-01-17T00:40:00Z"')
-    assert [game.problem for game in prop_games(late, DAY)] == ["snapshot of 00:40:00Z is not before tip-off"]
+    late = fixture("player_props.2024-01-16.json").replace(
+        b'"2024-01-17T00:30:38Z"', b'"2024-01-17T00:40:00Z"'
+    )
+    assert [game.problem for game in prop_games(late, DAY)] == [
+        "snapshot of 00:40:00Z is not before tip-off"
+    ]
     assert {row["minutes_before_tip"] for row in prop_rows(late, DAY)} == {0}
 
 
@@ -253,11 +299,15 @@ def test_recorded_featured_odds_are_rows_of_the_dates_games(recorded: Path, day:
     assert Counter(row["game_id"] for row in rows) == {game.game_id: game.rows for game in games}
     assert {game.problem for game in games} == {""}
     assert {row["side"] for row in rows} == {"Home", "Away", "Over", "Under"}
-    assert set(games) == set(event_games(read(recorded, f"historical_events_{day}T1200Z.json"), day))
+    assert set(games) == set(
+        event_games(read(recorded, f"historical_events_{day}T1200Z.json"), day)
+    )
 
 
 def test_recorded_h2h_of_one_running_game_has_no_line(recorded: Path) -> None:
-    rows = shape(GAME_LINES, line_rows(read(recorded, "historical_odds_h2h.json"), date(2024, 1, 24)))
+    rows = shape(
+        GAME_LINES, line_rows(read(recorded, "historical_odds_h2h.json"), date(2024, 1, 24))
+    )
     assert [(row["bookmaker"], row["side"], row["line"], row["price"]) for row in rows] == [
         ("draftkings", "Away", None, 3.3),
         ("draftkings", "Home", None, 1.32),
@@ -281,7 +331,8 @@ def test_line_row_says_which_side_a_team_is() -> None:
 
 def test_game_that_nobody_offers_is_unsound() -> None:
     assert [
-        (str(found), found.rows, found.problem) for found in line_games(fixture("game_lines.2024-01-16.json"), DAY)
+        (str(found), found.rows, found.problem)
+        for found in line_games(fixture("game_lines.2024-01-16.json"), DAY)
     ] == [
         ("GSW@LAC", 6, ""),
         ("DEN@UTA", 0, "no bookmaker offers a line"),

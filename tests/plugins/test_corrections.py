@@ -1,4 +1,5 @@
-"""Corrections upstream from a load's report through the ledger to mail and command; and the flag that asks for them."""
+"""Corrections upstream from a load's report through the ledger to mail and command; and the flag
+that asks for them."""
 
 from __future__ import annotations
 
@@ -37,7 +38,9 @@ PTS = "GSW@UTA, Stephen Curry, GSW, player_id 115: pts 20 -> 22"
 
 @pytest.fixture
 def db(ops_db: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[psycopg.Connection[Any]]:
-    monkeypatch.setenv("AIRFLOW_CONN_OPS_DB", json.dumps({"conn_type": "generic", "extra": {"url": ops_db}}))
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_OPS_DB", json.dumps({"conn_type": "generic", "extra": {"url": ops_db}})
+    )
     with connect(ops_db) as connection:
         connection.execute("TRUNCATE ops.outcomes, ops.batches, ops.batch_runs")
         connection.commit()
@@ -87,11 +90,22 @@ def test_load_without_corrections_says_nothing_of_them(db: psycopg.Connection[An
 # --- what mail and command make of it
 
 
-def row(*changes: str, day: date = DAY, endpoint: str = "box_scores", total: int | None = None) -> OutcomeRow:
+def row(
+    *changes: str, day: date = DAY, endpoint: str = "box_scores", total: int | None = None
+) -> OutcomeRow:
     at = datetime(2026, 1, 1, tzinfo=UTC)
-    key = {"dag_id": DAG, "endpoint": endpoint, "day": day, "run_id": "r", "task": "load", "attempt": 1}
+    key = {
+        "dag_id": DAG,
+        "endpoint": endpoint,
+        "day": day,
+        "run_id": "r",
+        "task": "load",
+        "attempt": 1,
+    }
     count = len(changes) if total is None else total
-    return OutcomeRow(**key, outcome="loaded", started_at=at, ended_at=at, changes=changes, changes_total=count)
+    return OutcomeRow(
+        **key, outcome="loaded", started_at=at, ended_at=at, changes=changes, changes_total=count
+    )
 
 
 def test_corrections_are_gathered_per_date_and_endpoint() -> None:
@@ -131,8 +145,8 @@ def ran(db: psycopg.Connection[Any], number: int, drift: Drift | None) -> batche
         loading.corrected(drift)
     loading.loaded(Loaded(rows=384, bytes=1, changed=True))
     db.execute(
-        "INSERT INTO ops.outcomes (dag_id, endpoint, day, run_id, task, attempt, outcome, started_at)"
-        " VALUES (%s, 'box_scores', %s, %s, 'audit', %s, 'complete', now())",
+        "INSERT INTO ops.outcomes (dag_id, endpoint, day, run_id, task, attempt, outcome,"
+        " started_at) VALUES (%s, 'box_scores', %s, %s, 'audit', %s, 'complete', now())",
         (DAG, DAY, f"backfill__{DAY}", number),
     )
     batches.mark(db, batch.batch_id, f"backfill__{DAY}", "success")
@@ -142,7 +156,9 @@ def ran(db: psycopg.Connection[Any], number: int, drift: Drift | None) -> batche
     return found
 
 
-def test_mail_and_command_tell_the_corrections_of_their_own_runs_only(db: psycopg.Connection[Any]) -> None:
+def test_mail_and_command_tell_the_corrections_of_their_own_runs_only(
+    db: psycopg.Connection[Any],
+) -> None:
     opened, told = [], []
     for number, drift in enumerate((None, Drift(changes=(AST,), total=1), None)):
         batch = ran(db, number, drift)
@@ -152,7 +168,10 @@ def test_mail_and_command_tell_the_corrections_of_their_own_runs_only(db: psycop
 
     window = Window(first=DAY, last=DAY)
     runs = {DAY: Run(day=DAY, run_id=f"backfill__{DAY}", state="success", backfill_id=7)}
-    found = [verdict(DAG, window, runs, since=moment, mail_wanted=False).corrections for moment in opened[1:]]
+    found = [
+        verdict(DAG, window, runs, since=moment, mail_wanted=False).corrections
+        for moment in opened[1:]
+    ]
     assert [[(c.day, list(c.changes), c.total) for c in each] for each in found] == told[1:]
 
 
@@ -177,7 +196,12 @@ def test_verdict_names_twenty_corrections_and_counts_the_rest() -> None:
     ]
     assert verdict.all_done is True
     facts = json.loads(json.dumps(verdict.facts()))
-    assert facts["corrections"][0] == {"day": "2025-01-15", "endpoint": "box_scores", "changes": [AST], "total": 1}
+    assert facts["corrections"][0] == {
+        "day": "2025-01-15",
+        "endpoint": "box_scores",
+        "changes": [AST],
+        "total": 1,
+    }
     assert (len(facts["corrections"][1]["changes"]), facts["corrections"][1]["total"]) == (30, 250)
 
 
@@ -185,10 +209,19 @@ def test_verdict_names_twenty_corrections_and_counts_the_rest() -> None:
 
 
 def test_refetch_is_refused_where_nothing_is_started(capsys: pytest.CaptureFixture[str]) -> None:
-    args = Namespace(dag_id=DAG, start_date="2025-01-15", end_date="2025-01-15", conf=None, refetch=True, attach=True)
+    args = Namespace(
+        dag_id=DAG,
+        start_date="2025-01-15",
+        end_date="2025-01-15",
+        conf=None,
+        refetch=True,
+        attach=True,
+    )
     with pytest.raises(SystemExit) as ended:
         backfill(args)
     assert ended.value.code == 2
-    assert capsys.readouterr().err == (
-        "airflow dags backfill: --attach starts nothing, so nothing would be fetched again: leave --refetch out\n"
+    assert (
+        capsys.readouterr().err
+        == "airflow dags backfill: --attach starts nothing, so nothing would be fetched again:"
+        " leave --refetch out\n"
     )

@@ -1,4 +1,5 @@
-"""The DAGs as Airflow finds them in dags/: which there are, what they are made of, and that they serialize."""
+"""The DAGs as Airflow finds them in dags/: which there are, what they are made of, and that they
+serialize."""
 
 from __future__ import annotations
 
@@ -28,7 +29,9 @@ def daily(bag: DagBag, sources: dict[str, Source]) -> list[tuple[DAG, Source]]:
     return [(bag.dags[dag_id], source) for dag_id, source in sources.items()]
 
 
-def test_every_file_gives_the_dag_that_it_is_named_for_without_error_or_warning(bag: DagBag) -> None:
+def test_every_file_gives_the_dag_that_it_is_named_for_without_error_or_warning(
+    bag: DagBag,
+) -> None:
     assert bag.import_errors == {}
     assert bag.captured_warnings == {}
     assert len(FILES) >= 2, f"no DAG files in {ROOT / 'dags'}"
@@ -36,7 +39,10 @@ def test_every_file_gives_the_dag_that_it_is_named_for_without_error_or_warning(
 
 
 def test_docstring_of_the_file_is_the_page_of_the_dag(bag: DagBag) -> None:
-    docs = {dag_id: ast.get_docstring(ast.parse(path.read_text()), clean=False) for dag_id, path in FILES.items()}
+    docs = {
+        dag_id: ast.get_docstring(ast.parse(path.read_text()), clean=False)
+        for dag_id, path in FILES.items()
+    }
     assert {dag_id: dag.doc_md for dag_id, dag in bag.dags.items()} == docs
     assert all(docs.values())
 
@@ -71,21 +77,34 @@ def test_provisioned_pools_are_those_that_tasks_wait_for(bag: DagBag) -> None:
     assert waited_for <= set(hosts())
 
 
-def test_dates_are_caught_up_from_the_first_live_one_in_game_dates(daily: list[tuple[DAG, Source]]) -> None:
+def test_dates_are_caught_up_from_the_first_live_one_in_game_dates(
+    daily: list[tuple[DAG, Source]],
+) -> None:
     from nba_airflow.timetable import GameDateTimetable
 
     for dag, source in daily:
         assert type(dag.timetable) is GameDateTimetable
         assert dag.catchup is True
-        midnight_after = datetime.combine(source.live_since + timedelta(days=1), datetime.min.time(), UTC)
-        assert dag.start_date in (midnight_after + timedelta(hours=4), midnight_after + timedelta(hours=5))
+        midnight_after = datetime.combine(
+            source.live_since + timedelta(days=1), datetime.min.time(), UTC
+        )
+        assert dag.start_date in (
+            midnight_after + timedelta(hours=4),
+            midnight_after + timedelta(hours=5),
+        )
 
 
-def test_airflow_retries_lost_workers_only_and_passes_nothing_between_tasks(daily: list[tuple[DAG, Source]]) -> None:
+def test_airflow_retries_lost_workers_only_and_passes_nothing_between_tasks(
+    daily: list[tuple[DAG, Source]],
+) -> None:
     for dag, source in daily:
         for task in dag.tasks:
             assert (task.retries, task.retry_delay) == (2, timedelta(seconds=10))
-            assert (task.do_xcom_push, task.owner, task.template_fields) == (False, source.owner, ())
+            assert (task.do_xcom_push, task.owner, task.template_fields) == (
+                False,
+                source.owner,
+                (),
+            )
 
 
 def test_first_live_date_can_be_set_for_an_installation(
@@ -104,18 +123,26 @@ def test_dag_comes_back_from_its_serialized_form(bag: DagBag) -> None:
 
     for dag in bag.dags.values():
         again = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
-        assert (again.dag_id, type(again.timetable).__name__) == (dag.dag_id, type(dag.timetable).__name__)
+        assert (again.dag_id, type(again.timetable).__name__) == (
+            dag.dag_id,
+            type(dag.timetable).__name__,
+        )
         assert {task.task_id: (task.task_type, task.pool) for task in again.tasks} == {
             task.task_id: (task.task_type, task.pool) for task in dag.tasks
         }
 
 
-def test_parsing_again_serializes_the_same_so_that_airflow_makes_no_new_version(bag: DagBag) -> None:
+def test_parsing_again_serializes_the_same_so_that_airflow_makes_no_new_version(
+    bag: DagBag,
+) -> None:
     from airflow.dag_processing.dagbag import DagBag
     from airflow.serialization.serialized_objects import DagSerialization
 
     def written(dags: dict[str, DAG]) -> dict[str, str]:
-        return {dag_id: json.dumps(DagSerialization.to_dict(dag), sort_keys=True) for dag_id, dag in dags.items()}
+        return {
+            dag_id: json.dumps(DagSerialization.to_dict(dag), sort_keys=True)
+            for dag_id, dag in dags.items()
+        }
 
     assert written(DagBag(ROOT / "dags").dags) == written(bag.dags)
 

@@ -1,4 +1,5 @@
-"""What a summary says beyond its dates: the plan and the credits that are left. It goes out without them too."""
+"""What a summary says beyond its dates: the plan and the credits that are left. It goes out without
+them too."""
 
 from __future__ import annotations
 
@@ -27,22 +28,44 @@ HOSTS = ("balldontlie", "the_odds_api")
 
 
 @pytest.fixture
-def db(ops_db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[psycopg.Connection[Any]]:
+def db(
+    ops_db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[psycopg.Connection[Any]]:
     for name in HOSTS:
-        monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps({"conn_type": "http", "host": "http://x"}))
-    for name, url in (("raw_store", f"file://{tmp_path}/raw"), ("warehouse", f"duckdb://{tmp_path}/warehouse")):
-        monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps({"conn_type": "generic", "extra": {"url": url}}))
+        monkeypatch.setenv(
+            f"AIRFLOW_CONN_{name.upper()}", json.dumps({"conn_type": "http", "host": "http://x"})
+        )
+    for name, url in (
+        ("raw_store", f"file://{tmp_path}/raw"),
+        ("warehouse", f"duckdb://{tmp_path}/warehouse"),
+    ):
+        monkeypatch.setenv(
+            f"AIRFLOW_CONN_{name.upper()}",
+            json.dumps({"conn_type": "generic", "extra": {"url": url}}),
+        )
     with connect(ops_db) as connection:
         connection.execute("TRUNCATE ops.credit_months")
         yield connection
 
 
-def report(dag_id: str = "bdl_box_scores", *, games: Sequence[int | None] = (11, None, 8), **more: Any) -> Report:
+def report(
+    dag_id: str = "bdl_box_scores", *, games: Sequence[int | None] = (11, None, 8), **more: Any
+) -> Report:
     dates = [
-        DateResult(day=DAY + timedelta(days=n), outcome="complete" if count else "failed", games_expected=count)
+        DateResult(
+            day=DAY + timedelta(days=n),
+            outcome="complete" if count else "failed",
+            games_expected=count,
+        )
         for n, count in enumerate(games)
     ]
-    facts: dict[str, Any] = {"kind": "backfill", "state": "finished", "requests": 0, "credits_used": 0, **more}
+    facts: dict[str, Any] = {
+        "kind": "backfill",
+        "state": "finished",
+        "requests": 0,
+        "credits_used": 0,
+        **more,
+    }
     return Report(
         batch_id="1",
         dag_id=dag_id,
@@ -66,14 +89,19 @@ def test_free_source_has_a_plan_without_credits(db: psycopg.Connection[Any]) -> 
     assert found.planned_minutes == pytest.approx(6 / 60)
 
 
-def test_dates_that_the_schedule_knows_take_one_request_less(db: psycopg.Connection[Any], tmp_path: Path) -> None:
+def test_dates_that_the_schedule_knows_take_one_request_less(
+    db: psycopg.Connection[Any], tmp_path: Path
+) -> None:
     LocalWarehouse(tmp_path / "warehouse").replace(SCHEDULE, DAY, [])
     assert planned(with_figures(db, report())) == (5, None, None)
 
 
 def test_paid_source_tells_what_is_left_of_the_month(db: psycopg.Connection[Any]) -> None:
     month = month_of(datetime.now(UTC).date())
-    db.execute("INSERT INTO ops.credit_months (account, month, billed) VALUES ('the_odds_api', %s, 120)", (month,))
+    db.execute(
+        "INSERT INTO ops.credit_months (account, month, billed) VALUES ('the_odds_api', %s, 120)",
+        (month,),
+    )
     games = 11 + 10 + 8  # where nobody counted, the others' average
     found = with_figures(db, report("odds_api_props"))
     assert planned(found) == (3 + games + 2 * 3, 3 + 10 * games + 3 * 31, 380)
@@ -88,8 +116,14 @@ def test_only_backfills_and_catchup_have_a_plan(db: psycopg.Connection[Any], kin
 def test_dates_that_had_an_outcome_before_have_no_plan(db: psycopg.Connection[Any]) -> None:
     batch_id = batches.current(db, "bdl_box_scores", batches.CATCHUP).batch_id
     batches.register(db, batch_id, {"run": DAY})
-    insert = "INSERT INTO ops.outcomes (dag_id, run_id, day, endpoint, task, attempt, outcome, started_at, ended_at)"
-    insert += " VALUES ('bdl_box_scores', 'run', %s, 'box_scores', 'audit', %s, 'complete', now(), now() + %s)"
+    insert = (
+        "INSERT INTO ops.outcomes (dag_id, run_id, day, endpoint, task, attempt, outcome,"
+        " started_at, ended_at)"
+    )
+    insert += (
+        " VALUES ('bdl_box_scores', 'run', %s, 'box_scores', 'audit', %s, 'complete', now(), now()"
+        " + %s)"
+    )
     found = []
     for attempt, when in enumerate((timedelta(hours=1), -timedelta(hours=1))):
         db.execute(insert, (DAY, attempt, when))

@@ -1,4 +1,5 @@
-"""Connections over several starts with other ports, in Airflow's own table: what an operator has changed is his."""
+"""Connections over several starts with other ports, in Airflow's own table: what an operator has
+changed is his."""
 
 from __future__ import annotations
 
@@ -55,14 +56,17 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 @pytest.fixture
 def start(session: Session, home: Home) -> Start:
-    """``start(port)`` provisions as a start of the local installation does whose sandbox got that port.
+    """``start(port)`` provisions as a start of the local installation does whose sandbox got that
+    port.
 
     ``start(port, "mail")`` does so with one connection only: each costs a slow hash.
     """
     from nba_airflow.provision import connections
 
     def start(port: int, *only: str) -> list[str]:
-        path = write_connections(home, f"http://127.0.0.1:{port}", f"postgresql://postgres@/ops?host={home.postgres}")
+        path = write_connections(
+            home, f"http://127.0.0.1:{port}", f"postgresql://postgres@/ops?host={home.postgres}"
+        )
         every = json.loads(path.read_text())
         path.write_text(json.dumps({name: every[name] for name in only or every}))
         written = connections(path, session)
@@ -87,7 +91,10 @@ def found(session: Session, conn_id: str) -> Connection:
 
 def edit(session: Session, conn_id: str, **changes: Any) -> None:
     """Saves the UI's form, which sends back whatever it shows, with some fields changed."""
-    from airflow.api_fastapi.core_api.datamodels.connections import ConnectionBody, ConnectionResponse
+    from airflow.api_fastapi.core_api.datamodels.connections import (
+        ConnectionBody,
+        ConnectionResponse,
+    )
     from airflow.api_fastapi.core_api.services.public.connections import update_orm_from_pydantic
 
     connection = found(session, conn_id)
@@ -104,7 +111,9 @@ def provisioned_before_the_hash(session: Session, *conn_ids: str) -> None:
     session.commit()
 
 
-def test_connections_that_nobody_changed_follow_the_ports_of_every_start(session: Session, start: Start) -> None:
+def test_connections_that_nobody_changed_follow_the_ports_of_every_start(
+    session: Session, start: Start
+) -> None:
     for port in (8180, 8191, 8191):
         assert start(port) == ALL
         assert found(session, "the_odds_api").host == f"http://127.0.0.1:{port}/the_odds_api"
@@ -112,7 +121,9 @@ def test_connections_that_nobody_changed_follow_the_ports_of_every_start(session
         assert key_file["token_uri"] == f"http://127.0.0.1:{port}/bigdataball/token"
 
 
-def test_real_key_put_in_as_the_readme_says_survives_every_start(session: Session, start: Start) -> None:
+def test_real_key_put_in_as_the_readme_says_survives_every_start(
+    session: Session, start: Start
+) -> None:
     start(8180)
     edit(session, "the_odds_api", host="", password=REAL_KEY)
     for port in (8180, 8191):
@@ -135,7 +146,10 @@ def test_real_key_put_in_as_the_readme_says_survives_every_start(session: Sessio
         ("balldontlie", {"description": "our paid account"}),
         ("balldontlie", {"description": None}),
         ("the_odds_api", {"extra": '{"credits": {"monthly": 20000, "live_reserve": 2000}}'}),
-        ("bigdataball", {"extra": '{"keyfile_dict": {"client_email": "us@ours.iam.gserviceaccount.com"}}'}),
+        (
+            "bigdataball",
+            {"extra": '{"keyfile_dict": {"client_email": "us@ours.iam.gserviceaccount.com"}}'},
+        ),
         ("raw_store", {"extra": '{"url": "file:///srv/nba/raw"}'}),
         ("ops_db", {"extra": '{"url": "postgresql://ops@db.internal/ops"}'}),
         ("mail", {"host": "", "password": REAL_KEY}),
@@ -169,7 +183,9 @@ def test_deleted_connection_is_provisioned_again(session: Session, start: Start)
     assert start(8180, "mail") == ["mail"]
 
 
-def test_connection_that_was_there_before_the_first_start_is_the_operators(session: Session, start: Start) -> None:
+def test_connection_that_was_there_before_the_first_start_is_the_operators(
+    session: Session, start: Start
+) -> None:
     from airflow.models.connection import Connection
 
     session.add(Connection(conn_id="balldontlie", conn_type="http", password=REAL_KEY))
@@ -180,7 +196,9 @@ def test_connection_that_was_there_before_the_first_start_is_the_operators(sessi
 # What an older version provisioned, without a hash.
 
 
-def test_connections_of_an_older_version_still_follow_the_ports(session: Session, start: Start) -> None:
+def test_connections_of_an_older_version_still_follow_the_ports(
+    session: Session, start: Start
+) -> None:
     start(8180)
     provisioned_before_the_hash(session, *ALL)
     assert start(8191) == ALL
@@ -230,5 +248,10 @@ def test_description_holds_no_password(session: Session, start: Start) -> None:
     start(8180)
     for name in ALL:
         connection = found(session, name)
-        secrets = [connection.password, connection.extra_dejson.get("keyfile_dict", {}).get("private_key")]
-        assert [secret for secret in secrets if secret and secret in str(connection.description)] == []
+        secrets = [
+            connection.password,
+            connection.extra_dejson.get("keyfile_dict", {}).get("private_key"),
+        ]
+        assert [
+            secret for secret in secrets if secret and secret in str(connection.description)
+        ] == []

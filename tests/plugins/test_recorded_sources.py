@@ -1,4 +1,5 @@
-"""Recorded answers of every source through the whole line: scrape, load and audit of the specs in dags/."""
+"""Recorded answers of every source through the whole line: scrape, load and audit of the specs in
+dags/."""
 
 from __future__ import annotations
 
@@ -30,21 +31,33 @@ JANUARY = days_between(date(2024, 1, 10), date(2024, 1, 20))
 
 @pytest.fixture(scope="module")
 def sandbox(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    unlimited: dict[str, list[tuple[int, float]]] = {"balldontlie": [], "nba_stats": [], "nba_cdn": []}
+    unlimited: dict[str, list[tuple[int, float]]] = {
+        "balldontlie": [],
+        "nba_stats": [],
+        "nba_cdn": [],
+    }
     with running(tmp_path_factory.mktemp("sandbox"), recorded=recorded, limits=unlimited) as server:
         yield server
 
 
 @pytest.fixture
 def stores(tmp_path: Path) -> Stores:
-    return Stores(raw=LocalStore(tmp_path / "raw"), warehouse=LocalWarehouse(tmp_path / "warehouse"))
+    return Stores(
+        raw=LocalStore(tmp_path / "raw"), warehouse=LocalWarehouse(tmp_path / "warehouse")
+    )
 
 
 @pytest.fixture
 def wire(sandbox: Sandbox, sources: dict[str, Source]) -> Iterator[Wire]:
     hosts = {host.connection: host for source in sources.values() for host in source.hosts}
     upstreams = {
-        name: Upstream(name=name, base_url=sandbox.base(name), key="sandbox-key", auth=host.auth, headers=host.headers)
+        name: Upstream(
+            name=name,
+            base_url=sandbox.base(name),
+            key="sandbox-key",
+            auth=host.auth,
+            headers=host.headers,
+        )
         for name, host in hosts.items()
     }
     with Client(OpenGate(), policy=Policy(backoff=0.01)) as client:
@@ -53,7 +66,10 @@ def wire(sandbox: Sandbox, sources: dict[str, Source]) -> Iterator[Wire]:
 
 def run(source: Source, endpoint: str, day: date, stores: Stores, wire: Wire) -> tuple[str, int]:
     """The date's three steps: outcome and rows."""
-    spec, at = source.endpoint(endpoint), Partition(dag_id=source.dag_id, endpoint=endpoint, day=day)
+    spec, at = (
+        source.endpoint(endpoint),
+        Partition(dag_id=source.dag_id, endpoint=endpoint, day=day),
+    )
     scrape(source, spec, at, stores, wire)
     load(spec, at, stores)
     audited = audit(spec, at, stores)
@@ -61,10 +77,22 @@ def run(source: Source, endpoint: str, day: date, stores: Stores, wire: Wire) ->
 
 
 def expect(stores: Stores, day: date, games: Sequence[Game], ids: Sequence[str]) -> None:
-    """Makes these the schedule's games of the date: the schedule of these seasons was not recorded."""
-    facts = {"season_type": "Regular Season", "counts": True, "postponed": False, "source_file": "by hand"}
+    """Makes these the schedule's games of the date: the schedule of these seasons was not
+    recorded."""
+    facts = {
+        "season_type": "Regular Season",
+        "counts": True,
+        "postponed": False,
+        "source_file": "by hand",
+    }
     rows = [
-        {"game_date": day, "game_id": game_id, "away_tricode": game.away, "home_tricode": game.home, **facts}
+        {
+            "game_date": day,
+            "game_id": game_id,
+            "away_tricode": game.away,
+            "home_tricode": game.home,
+            **facts,
+        }
         for game, game_id in zip(games, ids, strict=True)
     ]
     stores.warehouse.replace(SCHEDULE, day, rows)
@@ -75,9 +103,12 @@ def test_eleven_dates_of_player_game_logs_load_1744_rows(
 ) -> None:
     listed = json.loads((recorded / "balldontlie" / "games_2024-01-10_2024-01-20.json").read_text())
     for day in JANUARY:
-        body = json.dumps({"data": [game for game in listed if game["date"] == str(day)], "meta": {}}).encode()
+        body = json.dumps(
+            {"data": [game for game in listed if game["date"] == str(day)], "meta": {}}
+        ).encode()
         games = sorted(balldontlie.listed_games(body, day))
-        # The two sources agree on the games of every date of the season, so one's list is the other's schedule.
+        # The two sources agree on the games of every date of the season, so one's list is the
+        # other's schedule.
         expect(stores, day, games, [f"00223{number:05}" for number, _ in enumerate(games)])
 
     found = [run(sources["nbacom_box_scores"], "box_scores", day, stores, wire) for day in JANUARY]
@@ -95,29 +126,42 @@ def test_recorded_play_by_play_loads_every_action(
     game_id: str,
     actions: int,
 ) -> None:
-    schedule = json.loads(gzip.decompress((recorded / "nba_com" / "scheduleleaguev2_2024-25.json.gz").read_bytes()))
+    schedule = json.loads(
+        gzip.decompress((recorded / "nba_com" / "scheduleleaguev2_2024-25.json.gz").read_bytes())
+    )
     (game,) = [
-        game for on in schedule["leagueSchedule"]["gameDates"] for game in on["games"] if game["gameId"] == game_id
+        game
+        for on in schedule["leagueSchedule"]["gameDates"]
+        for game in on["games"]
+        if game["gameId"] == game_id
     ]
     day = date.fromisoformat(game["gameDateEst"][:10])
     away, home = game["awayTeam"]["teamTricode"], game["homeTeam"]["teamTricode"]
     expect(stores, day, [Game(day=day, away=away, home=home, state=GameState.FINAL)], [game_id])
 
-    assert run(sources["nbacom_box_scores"], "play_by_play", day, stores, wire) == ("complete", actions)
+    assert run(sources["nbacom_box_scores"], "play_by_play", day, stores, wire) == (
+        "complete",
+        actions,
+    )
 
 
 @pytest.mark.slow
 def test_one_request_loads_the_schedule_of_a_whole_season(
     sources: dict[str, Source], stores: Stores, wire: Wire, recorded: Path, sandbox: Sandbox
 ) -> None:
-    body = json.loads(gzip.decompress((recorded / "nba_com" / "scheduleleaguev2_2024-25.json.gz").read_bytes()))
+    body = json.loads(
+        gzip.decompress((recorded / "nba_com" / "scheduleleaguev2_2024-25.json.gz").read_bytes())
+    )
     written = [on["gameDate"][:10] for on in body["leagueSchedule"]["gameDates"]]
-    days = sorted({datetime.strptime(text, "%m/%d/%Y").date() for text in written} | {date(2024, 12, 24)})  # noqa: DTZ007
+    dates = {datetime.strptime(text, "%m/%d/%Y").date() for text in written}  # noqa: DTZ007
+    days = sorted(dates | {date(2024, 12, 24)})
     before = len(sandbox.log())
 
     source = sources["nbacom_schedule"]
     endpoint = source.endpoint("schedule")
-    for day in days:  # without the audit, which would read the season's five megabytes once more for each
+    for (
+        day
+    ) in days:  # without the audit, which would read the season's five megabytes once more for each
         at = Partition(dag_id=source.dag_id, endpoint=endpoint.name, day=day)
         assert scrape(source, endpoint, at, stores, wire).manifest.done
         load(endpoint, at, stores)
@@ -125,8 +169,8 @@ def test_one_request_loads_the_schedule_of_a_whole_season(
     assert len(sandbox.log()) - before == 1
     with stores.warehouse.connect() as connection:
         counted = connection.execute(
-            "SELECT count(*), count(DISTINCT game_date), count(*) FILTER (counts),"
-            " count(DISTINCT game_date) FILTER (counts), count(*) FILTER (game_date = '2024-12-24'),"
-            " count(*) FILTER (game_date = '2024-12-25' AND counts) FROM raw.nbacom_schedule"
+            "SELECT count(*), count(DISTINCT game_date), count(*) FILTER (counts), count(DISTINCT"
+            " game_date) FILTER (counts), count(*) FILTER (game_date = '2024-12-24'), count(*)"
+            " FILTER (game_date = '2024-12-25' AND counts) FROM raw.nbacom_schedule"
         ).fetchone()
     assert counted == (1400, 231, 1321, 214, 0, 5)

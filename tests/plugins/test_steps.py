@@ -1,4 +1,5 @@
-"""The operators' steps on a real ledger and sandbox: what they record, when they wait, and that a cleared one heals."""
+"""The operators' steps on a real ledger and sandbox: what they record, when they wait, and that a
+cleared one heals."""
 
 from __future__ import annotations
 
@@ -31,20 +32,29 @@ STEPS = ("scrape", "load", "audit")
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     limits: dict[str, list[Any]] = {"balldontlie": []}
-    with running(tmp_path_factory.mktemp("sandbox"), limits=limits, keys=credentials.KEYS) as server:
+    with running(
+        tmp_path_factory.mktemp("sandbox"), limits=limits, keys=credentials.KEYS
+    ) as server:
         yield server
 
 
 @pytest.fixture(autouse=True)
-def connected(sandbox: Sandbox, ops_db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def connected(
+    sandbox: Sandbox, ops_db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
     """Airflow's connections of the sandbox and of empty stores."""
     found = credentials.connections(sandbox, ops_db)
-    for name, url in (("raw_store", f"file://{tmp_path}/raw"), ("warehouse", f"duckdb://{tmp_path}/warehouse")):
+    for name, url in (
+        ("raw_store", f"file://{tmp_path}/raw"),
+        ("warehouse", f"duckdb://{tmp_path}/warehouse"),
+    ):
         found[name] = {"conn_type": "generic", "extra": {"url": url}}
     for name, connection in found.items():
         monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(connection))
     with connect(ops_db) as db:
-        db.execute("TRUNCATE ops.outcomes, ops.limiters, ops.limiter_windows, ops.limiter_requests CASCADE")
+        db.execute(
+            "TRUNCATE ops.outcomes, ops.limiters, ops.limiter_windows, ops.limiter_requests CASCADE"
+        )
     yield
     sandbox.no_faults()
 
@@ -55,7 +65,13 @@ def run(source: Source, step: str, conf: dict[str, Any] | None = None, **resumed
 
     operator = dict(zip(STEPS, (ScrapeOperator, LoadOperator, AuditOperator), strict=True))[step]
     began = datetime.now(UTC)
-    dag_run = {"partition_key": str(DAY), "run_type": "backfill", "conf": conf, "run_id": "r", "start_date": began}
+    dag_run = {
+        "partition_key": str(DAY),
+        "run_type": "backfill",
+        "conf": conf,
+        "run_id": "r",
+        "start_date": began,
+    }
     ti = SimpleNamespace(task_id=f"box_scores.{step}", try_number=1, log_url="")
     made = operator(task_id=step, source=source, endpoint=source.endpoint("box_scores"))
     made.execute({"dag_run": SimpleNamespace(**dag_run), "ti": ti}, **resumed)  # type: ignore[typeddict-item]
@@ -74,17 +90,22 @@ def last_word(ops_db: str) -> tuple[str, str, str, str]:
     """(task, outcome, class, message) of the newest outcome."""
     with connect(ops_db) as connection:
         row = connection.execute(
-            "SELECT task, outcome, error_class, message FROM ops.outcomes ORDER BY ended_at DESC LIMIT 1"
+            "SELECT task, outcome, error_class, message FROM ops.outcomes ORDER BY ended_at DESC"
+            " LIMIT 1"
         ).fetchone()
     assert row
     return row
 
 
 def lacking(sandbox: Sandbox) -> None:
-    sandbox.faults([{"source": "balldontlie", "endpoint": "box_scores", "kind": "missing_game", "times": None}])
+    sandbox.faults(
+        [{"source": "balldontlie", "endpoint": "box_scores", "kind": "missing_game", "times": None}]
+    )
 
 
-def test_steps_one_after_another_make_the_date_complete(sources: dict[str, Source], ops_db: str) -> None:
+def test_steps_one_after_another_make_the_date_complete(
+    sources: dict[str, Source], ops_db: str
+) -> None:
     for step in STEPS:
         run(sources[DAG], step)
     assert last_word(ops_db)[:3] == ("audit", "complete", "")
@@ -107,7 +128,8 @@ def test_step_that_is_cleared_alone_fetches_a_date_that_is_not_whole(
 def test_audit_that_learnt_of_another_game_heals_when_it_alone_is_cleared(
     sources: dict[str, Source], tmp_path: Path, ops_db: str
 ) -> None:
-    """The manifest that the audit then leaves behind asks for a fetch; the schedule was wrong, and is right again."""
+    """The manifest that the audit then leaves behind asks for a fetch; the schedule was wrong, and
+    is right again."""
     from nba_airflow import connections
 
     for step in STEPS:
@@ -115,7 +137,11 @@ def test_audit_that_learnt_of_another_game_heals_when_it_alone_is_cleared(
     stores = connections.stores()
     manifest = raw.read_manifest(stores.raw, PARTITION)
     assert manifest
-    raw.write_manifest(stores.raw, PARTITION, replace(manifest, outcome="partial", message="one game more is expected"))
+    raw.write_manifest(
+        stores.raw,
+        PARTITION,
+        replace(manifest, outcome="partial", message="one game more is expected"),
+    )
     run(sources[DAG], "audit")
     assert last_word(ops_db)[:3] == ("audit", "complete", "")
 
@@ -142,7 +168,15 @@ def test_date_that_is_put_off_says_so_and_counts_what_it_has_asked(
     from airflow.sdk.exceptions import TaskDeferred
 
     sandbox.faults(
-        [{"source": "balldontlie", "endpoint": "box_scores", "kind": "429", "retry_after": 3600, "times": 1}]
+        [
+            {
+                "source": "balldontlie",
+                "endpoint": "box_scores",
+                "kind": "429",
+                "retry_after": 3600,
+                "times": 1,
+            }
+        ]
     )
     with pytest.raises(TaskDeferred) as caught:
         run(sources[DAG], "scrape")
@@ -151,12 +185,16 @@ def test_date_that_is_put_off_says_so_and_counts_what_it_has_asked(
     assert last_word(ops_db)[1] == "quota_wait"
 
     with connect(ops_db) as connection:
-        connection.execute("TRUNCATE ops.limiters, ops.limiter_requests CASCADE")  # the hour is over
+        connection.execute(
+            "TRUNCATE ops.limiters, ops.limiter_requests CASCADE"
+        )  # the hour is over
         connection.commit()
     run(sources[DAG], "scrape", **caught.value.kwargs)
 
     with connect(ops_db) as connection:
-        found = connection.execute("SELECT requests FROM ops.outcomes WHERE task = 'scrape'").fetchall()
+        found = connection.execute(
+            "SELECT requests FROM ops.outcomes WHERE task = 'scrape'"
+        ).fetchall()
     assert found == [(2 + 2,)]
 
 
@@ -167,7 +205,9 @@ def test_audit_alone_loads_what_was_fetched_and_never_loaded(
 
     for step in STEPS:
         run(sources[DAG], step)
-    sandbox.faults([{"source": "balldontlie", "endpoint": "box_scores", "day": str(DAY), "kind": "corrected"}])
+    sandbox.faults(
+        [{"source": "balldontlie", "endpoint": "box_scores", "day": str(DAY), "kind": "corrected"}]
+    )
     run(sources[DAG], "scrape", {"refetch": datetime.now(UTC).isoformat()})
 
     run(sources[DAG], "audit")
@@ -178,7 +218,9 @@ def test_audit_alone_loads_what_was_fetched_and_never_loaded(
     assert manifest
     assert {row["source_file"] for row in rows or ()} == {item.path for item in manifest.data()}
     with connect(ops_db) as connection:
-        told = connection.execute("SELECT changes_total FROM ops.outcomes WHERE task = 'audit'").fetchall()
+        told = connection.execute(
+            "SELECT changes_total FROM ops.outcomes WHERE task = 'audit'"
+        ).fetchall()
     assert told == [(1,)]
 
 
@@ -220,7 +262,9 @@ def test_bug_is_recorded_by_its_place_and_not_tried_again(
     assert "secret" not in said + message
 
 
-def test_lost_database_is_left_to_airflows_retries(sources: dict[str, Source], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lost_database_is_left_to_airflows_retries(
+    sources: dict[str, Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def gone(*args: Any, **options: Any) -> Any:
         raise psycopg.OperationalError("server closed the connection")
 
@@ -229,12 +273,16 @@ def test_lost_database_is_left_to_airflows_retries(sources: dict[str, Source], m
         run(sources[DAG], "scrape")
 
 
-def test_order_that_is_none_is_refused_and_recorded(sources: dict[str, Source], ops_db: str) -> None:
+def test_order_that_is_none_is_refused_and_recorded(
+    sources: dict[str, Source], ops_db: str
+) -> None:
     assert "refetch is 'yes'" in fails(sources[DAG], "scrape", {"refetch": "yes"})
     assert last_word(ops_db)[1:3] == ("failed", "internal")
 
 
-def test_refetch_asks_again_and_clearing_it_does_not(sources: dict[str, Source], sandbox: Sandbox) -> None:
+def test_refetch_asks_again_and_clearing_it_does_not(
+    sources: dict[str, Source], sandbox: Sandbox
+) -> None:
     for step in STEPS:
         run(sources[DAG], step)
     order = {"refetch": datetime.now(UTC).isoformat()}

@@ -21,11 +21,18 @@ FIRST = date(2025, 1, 15)
 
 
 @pytest.fixture
-def db(ops_db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[psycopg.Connection[Any]]:
+def db(
+    ops_db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[psycopg.Connection[Any]]:
     people = {"sender": "a@b.example", "recipients": ["c@d.example"]}
-    found = {"ops_db": {"extra": {"url": ops_db}}, "mail": {"host": f"file://{tmp_path}/outbox", "extra": people}}
+    found = {
+        "ops_db": {"extra": {"url": ops_db}},
+        "mail": {"host": f"file://{tmp_path}/outbox", "extra": people},
+    }
     for name, connection in found.items():
-        monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps({"conn_type": "generic", **connection}))
+        monkeypatch.setenv(
+            f"AIRFLOW_CONN_{name.upper()}", json.dumps({"conn_type": "generic", **connection})
+        )
     monkeypatch.setattr(policy, "POLICY", policy.Policy(group_wait=timedelta()))
     with connect(ops_db) as connection:
         connection.execute("TRUNCATE ops.batches, ops.outbox, ops.outcomes CASCADE")
@@ -36,7 +43,9 @@ def db(ops_db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 def batch_of(db: psycopg.Connection[Any], backfill: int, runs: int) -> str:
     """An open batch of so many runs."""
     batch_id = batches.current(db, DAG, backfill).batch_id
-    batches.register(db, batch_id, {f"run-{backfill}-{n:04}": FIRST + timedelta(days=n) for n in range(runs)})
+    batches.register(
+        db, batch_id, {f"run-{backfill}-{n:04}": FIRST + timedelta(days=n) for n in range(runs)}
+    )
     return batch_id
 
 
@@ -63,7 +72,9 @@ def mails(tmp_path: Path) -> int:
     return len(list((tmp_path / "outbox").glob("*.eml")))
 
 
-def test_batch_of_three_thousand_runs_is_asked_about_in_parts(db: psycopg.Connection[Any], tmp_path: Path) -> None:
+def test_batch_of_three_thousand_runs_is_asked_about_in_parts(
+    db: psycopg.Connection[Any], tmp_path: Path
+) -> None:
     batch_of(db, 1, 3000)
     books = Books()
     summarise(books)
@@ -86,7 +97,12 @@ def test_batch_whose_opener_died_before_its_first_run_is_thrown_away(
     batch_of(db, 1, 0)
     books = Books()
     summarise(books)
-    assert (books.asked, batches.unfinished(db), batches.due(db), mails(tmp_path)) == ([], [], [], 0)
+    assert (books.asked, batches.unfinished(db), batches.due(db), mails(tmp_path)) == (
+        [],
+        [],
+        [],
+        0,
+    )
 
 
 def test_batch_that_cannot_be_reported_holds_up_no_other_and_is_named(

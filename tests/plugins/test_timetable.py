@@ -34,7 +34,9 @@ def backfilled(timetable: GameDateTimetable, first: date, last: date) -> list[Da
     return list(timetable.iter_partition_dagrun_infos(**bounds))
 
 
-def following(timetable: GameDateTimetable, last: DagRunInfo | None, **limits: Any) -> DagRunInfo | None:
+def following(
+    timetable: GameDateTimetable, last: DagRunInfo | None, **limits: Any
+) -> DagRunInfo | None:
     """The scheduler's next run after the newest one that it knows."""
     from airflow.timetables.base import TimeRestriction
 
@@ -42,7 +44,9 @@ def following(timetable: GameDateTimetable, last: DagRunInfo | None, **limits: A
     return timetable.next_dagrun_info_v2(last_dagrun_info=last, restriction=restriction)
 
 
-def live_runs(timetable: GameDateTimetable, number: int, last: DagRunInfo | None = None) -> list[DagRunInfo]:
+def live_runs(
+    timetable: GameDateTimetable, number: int, last: DagRunInfo | None = None
+) -> list[DagRunInfo]:
     runs = []
     for _ in range(number):
         last = following(timetable, last)
@@ -67,9 +71,13 @@ def test_backfill_has_both_ends_and_every_date_once_across_daylight_saving(
     assert keys == [str(day) for day in days_between(first, last)]
 
 
-def test_live_runs_begin_at_the_start_and_work_on_the_date_before_their_midnight(timetable: GameDateTimetable) -> None:
+def test_live_runs_begin_at_the_start_and_work_on_the_date_before_their_midnight(
+    timetable: GameDateTimetable,
+) -> None:
     runs = live_runs(timetable, 14)
-    assert [run.partition_key for run in runs] == [str(date(2026, 10, 20) + timedelta(days=n)) for n in range(14)]
+    assert [run.partition_key for run in runs] == [
+        str(date(2026, 10, 20) + timedelta(days=n)) for n in range(14)
+    ]
     # The clocks go back on 2026-11-01.
     assert [(run.run_after.month, run.run_after.day, run.run_after.hour) for run in runs[-3:]] == [
         (11, 1, 4),
@@ -86,8 +94,12 @@ def test_backfill_from_before_the_start_does_not_move_the_live_schedule(
     assert following(timetable, last) == following(timetable, None) == live_runs(timetable, 1)[0]
 
 
-@pytest.mark.parametrize("day", [date(2026, 10, 20), date(2026, 10, 25), date(2026, 10, 31), date(2026, 11, 1)])
-def test_date_that_a_backfill_has_run_is_not_scheduled_again(timetable: GameDateTimetable, day: date) -> None:
+@pytest.mark.parametrize(
+    "day", [date(2026, 10, 20), date(2026, 10, 25), date(2026, 10, 31), date(2026, 11, 1)]
+)
+def test_date_that_a_backfill_has_run_is_not_scheduled_again(
+    timetable: GameDateTimetable, day: date
+) -> None:
     (filled,) = backfilled(timetable, day, day)
     live = next(run for run in live_runs(timetable, 20) if run.partition_key == str(day))
     assert filled.run_after != live.run_after
@@ -109,7 +121,11 @@ def test_timetable_comes_back_from_its_serialized_form(timetable: GameDateTimeta
         "run_offset": -1,
         "key_format": "%Y-%m-%d",
     }
-    assert [run.partition_key for run in live_runs(again, 3)] == ["2026-10-20", "2026-10-21", "2026-10-22"]
+    assert [run.partition_key for run in live_runs(again, 3)] == [
+        "2026-10-20",
+        "2026-10-21",
+        "2026-10-22",
+    ]
 
 
 def test_key_is_read_back_as_its_own_midnight(timetable: GameDateTimetable) -> None:

@@ -1,4 +1,5 @@
-"""The wire of a task: what it opens in the operations database, and that it is all closed at the end."""
+"""The wire of a task: what it opens in the operations database, and that it is all closed at the
+end."""
 
 from __future__ import annotations
 
@@ -24,7 +25,9 @@ DAG = "nbacom_schedule"
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with running(tmp_path_factory.mktemp("sandbox"), limits={"nba_stats": []}, proxies=PASSWORDS) as server:
+    with running(
+        tmp_path_factory.mktemp("sandbox"), limits={"nba_stats": []}, proxies=PASSWORDS
+    ) as server:
         yield server
 
 
@@ -43,13 +46,20 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[psycopg.Connection[Any]]:
 
 
 def asked_twice(
-    monkeypatch: pytest.MonkeyPatch, sources: dict[str, Source], sandbox: Sandbox, ops_db: str, proxies: list[str]
+    monkeypatch: pytest.MonkeyPatch,
+    sources: dict[str, Source],
+    sandbox: Sandbox,
+    ops_db: str,
+    proxies: list[str],
 ) -> list[str]:
-    """The addresses that two requests of one task came from, with these proxies in the connection."""
+    """The addresses that two requests of one task came from, with these proxies in the
+    connection."""
     extra = {"proxies": proxies, "windows": [[1000, 1]]}
     connection = {"conn_type": "http", "host": sandbox.base("nba_stats"), "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_NBA_STATS", json.dumps(connection))
-    monkeypatch.setenv("AIRFLOW_CONN_OPS_DB", json.dumps({"conn_type": "generic", "extra": {"url": ops_db}}))
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_OPS_DB", json.dumps({"conn_type": "generic", "extra": {"url": ops_db}})
+    )
     before = len(sandbox.log())
     get = sources[DAG].endpoint("schedule").request
     with wire(sources[DAG], "backfill") as lines:
@@ -72,7 +82,10 @@ def test_a_proxy_that_others_have_rested_is_left_alone(
         other.failed(blocked.name)
     other.close()
     assert asked_twice(monkeypatch, sources, sandbox, ops_db, proxies) == [TWO, TWO]
-    assert [connection.closed for connection in opened] == [True, True]  # the health's and the limiter's
+    assert [connection.closed for connection in opened] == [
+        True,
+        True,
+    ]  # the health's and the limiter's
 
 
 def test_without_proxies_nobody_asks_how_they_are(

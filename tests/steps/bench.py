@@ -1,4 +1,5 @@
-"""The specs of dags/ and the connections' upstreams on the real client, limiter, ledger and sandbox; nothing waits.
+"""The specs of dags/ and the connections' upstreams on the real client, limiter, ledger and
+sandbox; nothing waits.
 
 Whatever a date logs, raises, stores or records is searched for secrets before it is judged.
 """
@@ -36,7 +37,8 @@ from include.storage.local import LocalStore
 from include.warehouse.local import LocalWarehouse
 from tests.steps.leaks import everything_logged, recorded_in, secrets_in, stored_in, told_by
 
-# In the middle of a month: on its first day the credit ledger does not believe the upstream's totals.
+# In the middle of a month: on its first day the credit ledger does not believe the upstream's
+# totals.
 NOW = datetime(2026, 3, 15, 20, tzinfo=UTC)
 PLENTY = Credits(monthly=1_000_000, live_reserve=0)
 _OPEN = (Window(limit=1000, seconds=1.0),)
@@ -47,8 +49,9 @@ _PATIENCE = 10.0
 class Ended:
     """How a date ended: the outcome and class that were recorded, and what it asked and waited.
 
-    ``requests`` is what the sandbox logged, sign-ins apart; ``backoffs`` and ``paused`` are the seconds that the
-    client and the limiter would have slept. ``rows`` is None where nothing was loaded.
+    ``requests`` is what the sandbox logged, sign-ins apart; ``backoffs`` and ``paused`` are the
+    seconds that the client and the limiter would have slept. ``rows`` is None where nothing was
+    loaded.
     """
 
     outcome: str
@@ -65,7 +68,8 @@ class Ended:
 
 @dataclass(kw_only=True)
 class Bench:
-    """A module's sandbox and operations database, and the upstreams as sound connections describe them."""
+    """A module's sandbox and operations database, and the upstreams as sound connections describe
+    them."""
 
     sandbox: Sandbox
     ops_db: str
@@ -93,15 +97,17 @@ class Bench:
     ) -> Ended:
         """The steps of a date of ``(dag_id, endpoint)`` below ``folder``, as a task does them.
 
-        So many ``requests`` are waited for in the sandbox's log. ``endpoint``, ``upstreams`` (by connection) and
-        ``credits`` replace the sound ones; without ``fresh`` limits and credits are as the run before left them.
-        Lets through what defers a task.
+        So many ``requests`` are waited for in the sandbox's log. ``endpoint``, ``upstreams`` (by
+        connection) and ``credits`` replace the sound ones; without ``fresh`` limits and credits are
+        as the run before left them. Lets through what defers a task.
         """
         told: list[str] = []
         source, (dag_id, name) = self.sources[at[0]], at
         endpoint = endpoint or source.endpoint(name)
         partition = Partition(dag_id=dag_id, endpoint=name, day=day)
-        stores = Stores(raw=LocalStore(folder / "raw"), warehouse=LocalWarehouse(folder / "warehouse"))
+        stores = Stores(
+            raw=LocalStore(folder / "raw"), warehouse=LocalWarehouse(folder / "warehouse")
+        )
         if scheduled and self.schedule:
             shutil.copytree(self.schedule, folder / "warehouse", dirs_exist_ok=True)
         loaded = _files(folder / "warehouse")
@@ -110,7 +116,9 @@ class Bench:
         with connect(self.ops_db) as connection, everything_logged(told):
             if fresh:
                 _forget(connection)
-            with self._wire({**self.upstreams, **(upstreams or {})}, credits, read, health, skip, backoffs) as wire:
+            with self._wire(
+                {**self.upstreams, **(upstreams or {})}, credits, read, health, skip, backoffs
+            ) as wire:
                 report = _report(partition)
                 try:
                     scraped = scrape(source, endpoint, partition, stores, wire)
@@ -126,13 +134,16 @@ class Bench:
                     report.failed(caught)
                     told += told_by(caught)
             (recorded,) = connection.execute(
-                "SELECT outcome, error_class, message FROM ops.outcomes ORDER BY outcome_id DESC LIMIT 1"
+                "SELECT outcome, error_class, message FROM ops.outcomes ORDER BY outcome_id DESC"
+                " LIMIT 1"
             ).fetchall()
             told += recorded_in(connection, "ops")
         leaked = secrets_in([*told, *stored_in(folder)], self.secrets)
         assert leaked == [], leaked
         if problem:
-            with pytest.raises(Problem):  # nor does the load task, cleared alone, put half a date into the warehouse
+            with pytest.raises(
+                Problem
+            ):  # nor does the load task, cleared alone, put half a date into the warehouse
                 load(endpoint, partition, stores)
             assert (recorded[1], recorded[2]) == (problem.error_class, problem.message)
             assert _files(folder / "warehouse") == loaded
@@ -163,7 +174,9 @@ class Bench:
     ) -> Iterator[Wire]:
         rules = {a.name: _OPEN for name, u in upstreams.items() for a in addresses(name, u.proxies)}
         limiter = Limiter(lambda: connect(self.ops_db), rules, sleep=skip)
-        meter = Meter(lambda: connect(self.ops_db), {"the_odds_api": credits}, purpose="live", now=lambda: NOW)
+        meter = Meter(
+            lambda: connect(self.ops_db), {"the_odds_api": credits}, purpose="live", now=lambda: NOW
+        )
         client = Client(
             limiter,
             meter=meter,
@@ -176,18 +189,23 @@ class Bench:
             yield Wire(client=client, upstreams=upstreams)
 
     def _logged(self, requests: int) -> list[dict[str, Any]]:
-        """What the sandbox has logged since the run before: an answer that nobody waits for any more comes late."""
+        """What the sandbox has logged since the run before: an answer that nobody waits for any
+        more comes late."""
         deadline = time.monotonic() + _PATIENCE
         while True:
             log = self.sandbox.log()
             new = log[self._seen :]
-            if sum(not _signs_in(entry) for entry in new) >= requests or time.monotonic() > deadline:
+            if (
+                sum(not _signs_in(entry) for entry in new) >= requests
+                or time.monotonic() > deadline
+            ):
                 self._seen = len(log)
                 return new
 
 
 class _Skip:
-    """A sleep that lets time pass in the limiter's tables alone: all that they hold becomes so much older."""
+    """A sleep that lets time pass in the limiter's tables alone: all that they hold becomes so much
+    older."""
 
     def __init__(self, ops_db: str) -> None:
         self._ops_db = ops_db
@@ -202,7 +220,9 @@ class _Skip:
             self._connection = connect(self._ops_db)
             self._connection.autocommit = True
         for table, moments in _MOMENTS.items():
-            changes = ", ".join(f"{moment} = {moment} - make_interval(secs => %(by)s)" for moment in moments)
+            changes = ", ".join(
+                f"{moment} = {moment} - make_interval(secs => %(by)s)" for moment in moments
+            )
             self._connection.execute(f"UPDATE ops.{table} SET {changes}", {"by": seconds})
 
     def close(self) -> None:
@@ -227,7 +247,9 @@ def _report(partition: Partition) -> Any:
 
 def _forget(connection: psycopg.Connection[Any]) -> None:
     """Empties every table of ours, so that a pause or an empty account is no other case's."""
-    found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'ops'").fetchall()
+    found = connection.execute(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'ops'"
+    ).fetchall()
     tables = ", ".join(f"ops.{table}" for (table,) in found if table != "alembic_version")
     connection.execute(f"TRUNCATE {tables}")
     connection.commit()

@@ -1,4 +1,5 @@
-"""The sandbox on 2026-03-01 without limits of its own, and the real client and limiter in front of it."""
+"""The sandbox on 2026-03-01 without limits of its own, and the real client and limiter in front of
+it."""
 
 from __future__ import annotations
 
@@ -18,13 +19,17 @@ from tests.steps.one_date import SOURCE, stores_in, wired
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     unlimited: dict[str, list[Any]] = {"balldontlie": [], "nba_stats": [], "nba_cdn": []}
-    with running(tmp_path_factory.mktemp("sandbox"), limits=unlimited, now="2026-03-01T20:00:00Z") as server:
+    with running(
+        tmp_path_factory.mktemp("sandbox"), limits=unlimited, now="2026-03-01T20:00:00Z"
+    ) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def limiter(ops_db: str) -> Iterator[Limiter]:
-    limiter = Limiter(lambda: psycopg.connect(ops_db), {host.connection: host.windows for host in SOURCE.hosts})
+    limiter = Limiter(
+        lambda: psycopg.connect(ops_db), {host.connection: host.windows for host in SOURCE.hosts}
+    )
     yield limiter
     limiter.close()
 

@@ -1,4 +1,5 @@
-"""Keys, proxy users and a service account that can be told from all other text, and connections that hold them."""
+"""Keys, proxy users and a service account that can be told from all other text, and connections
+that hold them."""
 
 from __future__ import annotations
 
@@ -18,15 +19,24 @@ KEYS = {
     "bigdataball": "drive-key-that-nobody-may-see",
 }
 WRONG_KEY = "wrong/key+that=nobody&may-see"
-PASSWORDS = {"proxy-user-one": "one/password+that nobody may@see", "proxy-user-two": "two/password:that nobody may&see"}
+PASSWORDS = {
+    "proxy-user-one": "one/password+that nobody may@see",
+    "proxy-user-two": "two/password:that nobody may&see",
+}
 WRONG_PASSWORD = "wrong/password that nobody+may:see"
 ONE, TWO = PASSWORDS
 SCOPES = ("https://www.googleapis.com/auth/drive.readonly",)
 
 
 def _private_key() -> str:
-    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(*form).decode()
+    form = (
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return (
+        rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(*form).decode()
+    )
 
 
 PRIVATE_KEY = _private_key()
@@ -34,7 +44,11 @@ SECRETS = (
     *KEYS.values(),
     WRONG_KEY,
     *PASSWORDS,
-    *(f"{user}:{password}" for user in PASSWORDS for password in (*PASSWORDS.values(), WRONG_PASSWORD)),
+    *(
+        f"{user}:{password}"
+        for user in PASSWORDS
+        for password in (*PASSWORDS.values(), WRONG_PASSWORD)
+    ),
     *PASSWORDS.values(),
     WRONG_PASSWORD,
     *PRIVATE_KEY.splitlines()[1:-1],

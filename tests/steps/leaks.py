@@ -1,4 +1,5 @@
-"""The search for secrets in all that a run says: its logs, exceptions and files, and the rows of its tables."""
+"""The search for secrets in all that a run says: its logs, exceptions and files, and the rows of
+its tables."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ _SIGNED = re.compile(r"eyJ[\w-]{20,}\.[\w-]{20,}\.[\w-]{20,}")
 
 
 def forms(secret: str) -> set[str]:
-    """The secret as it is and as it looks in a URL, in a header, in JSON and in a Python literal."""
+    """The secret as it is and as it looks in a URL, in a header, in JSON and in a Python
+    literal."""
     raw = secret.encode()
     found = {secret, json.dumps(secret)[1:-1], repr(secret)[1:-1]}
     for encoded in (quote(secret), quote(secret, safe=""), quote_plus(secret)):
@@ -33,7 +35,8 @@ def forms(secret: str) -> set[str]:
 
 
 def secrets_in(texts: Iterable[str], secrets: Iterable[str]) -> list[str]:
-    """Which secrets are told in the texts, in whatever form; a signed assertion is one whoever made it."""
+    """Which secrets are told in the texts, in whatever form; a signed assertion is one whoever made
+    it."""
     told = "\n".join(texts)
     found = {secret for secret in secrets if any(form in told for form in forms(secret))}
     return sorted(found | {match[0] for match in _SIGNED.finditer(told)})
@@ -41,14 +44,17 @@ def secrets_in(texts: Iterable[str], secrets: Iterable[str]) -> list[str]:
 
 @contextmanager
 def everything_logged(told: list[str]) -> Iterator[None]:
-    """Collects every record of every logger, down to DEBUG, with its traceback and all that hangs on it."""
+    """Collects every record of every logger, down to DEBUG, with its traceback and all that hangs
+    on it."""
 
     class Collector(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             told.extend((plain.format(record), repr(record.__dict__)))
 
     plain, collector = logging.Formatter(), Collector()
-    logging.getLogger("google")  # google-auth keeps its records to itself unless somebody has set this one's level
+    logging.getLogger(
+        "google"
+    )  # google-auth keeps its records to itself unless somebody has set this one's level
     known = (logging.getLogger(), *logging.root.manager.loggerDict.values())
     loggers = [logger for logger in known if isinstance(logger, logging.Logger)]
     levels = [(logger, logger.level) for logger in loggers]
@@ -67,12 +73,15 @@ def everything_logged(told: list[str]) -> Iterator[None]:
 
 
 def told_by(error: BaseException) -> list[str]:
-    """What an exception and those it was raised from or during say, also the ones that a traceback leaves out."""
+    """What an exception and those it was raised from or during say, also the ones that a traceback
+    leaves out."""
     told = ["".join(traceback.format_exception(error))]
     chain: list[BaseException] = [error]
     for each in chain:
         told += [str(each), repr(each), repr(each.args), repr(getattr(each, "__dict__", {}))]
-        chain += [inner for inner in (each.__cause__, each.__context__) if inner and inner not in chain]
+        chain += [
+            inner for inner in (each.__cause__, each.__context__) if inner and inner not in chain
+        ]
     return told
 
 
@@ -89,6 +98,11 @@ def stored_in(folder: Path) -> Iterator[str]:
 
 def recorded_in(connection: psycopg.Connection[Any], schema: str) -> Iterator[str]:
     """Every row of every table of a schema, as text."""
-    tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", (schema,)).fetchall()
+    tables = connection.execute(
+        "SELECT tablename FROM pg_tables WHERE schemaname = %s", (schema,)
+    ).fetchall()
     for (table,) in tables:
-        yield from (row[0] for row in connection.execute(f'SELECT t::text FROM "{schema}"."{table}" t').fetchall())
+        yield from (
+            row[0]
+            for row in connection.execute(f'SELECT t::text FROM "{schema}"."{table}" t').fetchall()
+        )

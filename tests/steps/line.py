@@ -94,21 +94,38 @@ class Line:
     def listed(self) -> list[str]:
         """The games that the upstream lists for the date, in its order."""
         url = f"{self.sandbox.base('balldontlie')}/v1/games?dates[]={self.day}"
-        games = requests.get(url, headers={"Authorization": "sandbox-key"}, timeout=10).json()["data"]
-        return [f"{game['visitor_team']['abbreviation']}@{game['home_team']['abbreviation']}" for game in games]
+        games = requests.get(url, headers={"Authorization": "sandbox-key"}, timeout=10).json()[
+            "data"
+        ]
+        return [
+            f"{game['visitor_team']['abbreviation']}@{game['home_team']['abbreviation']}"
+            for game in games
+        ]
 
     def fault(self, kind: str, **more: Any) -> None:
         """Orders a fault for this date's requests."""
         self.sandbox.faults([{"source": "balldontlie", "kind": kind, "day": str(self.day), **more}])
 
     def schedule(self, games: Sequence[str], postponed: Sequence[str] = ()) -> None:
-        """Puts games (``GSW@UTA``) into the schedule table, as if it had been loaded for the date."""
+        """Puts games (``GSW@UTA``) into the schedule table, as if it had been loaded for the
+        date."""
         rows = []
         for number, game in enumerate([*games, *postponed]):
             away, home = game.split("@")
-            key = {"game_date": self.day, "game_id": f"00224{number:05}", "away_tricode": away, "home_tricode": home}
-            facts = {"season_type": "Regular Season", "counts": True, "postponed": game in postponed}
-            rows.append({**key, **facts, "source_file": "nbacom_schedule/season-000000000000.json.gz"})
+            key = {
+                "game_date": self.day,
+                "game_id": f"00224{number:05}",
+                "away_tricode": away,
+                "home_tricode": home,
+            }
+            facts = {
+                "season_type": "Regular Season",
+                "counts": True,
+                "postponed": game in postponed,
+            }
+            rows.append(
+                {**key, **facts, "source_file": "nbacom_schedule/season-000000000000.json.gz"}
+            )
         self.stores.warehouse.replace(SCHEDULE, self.day, rows)
 
 
@@ -120,5 +137,6 @@ def refused(call: Callable[[], object]) -> Problem:
 
 
 def said(manifest: raw.Manifest) -> tuple[str, str, tuple[str, ...]]:
-    """The manifest's judgement: outcome, where the expected games are from, and the missing ones."""
+    """The manifest's judgement: outcome, where the expected games are from, and the missing
+    ones."""
     return manifest.outcome, manifest.expected_from, manifest.missing

@@ -1,7 +1,8 @@
-"""Two sources to try a date's steps on, and a process of its own that takes one date through them and may be killed.
+"""Two sources to try a date's steps on, and a process of its own that takes one date through them
+and may be killed.
 
-``python -m tests.steps.one_date FOLDER URL DAY`` scrapes, loads and audits Ball Don't Lie's date below FOLDER; URL
-is the sandbox's.
+``python -m tests.steps.one_date FOLDER URL DAY`` scrapes, loads and audits Ball Don't Lie's date
+below FOLDER; URL is the sandbox's.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ BOX_SCORES = Endpoint(
 PLAY_BY_PLAY = Endpoint(
     name="play_by_play",
     table=nbacom.PLAY_BY_PLAY,
-    request=Get(path="/static/json/liveData/playbyplay/playbyplay_{game_id}.json", connection="nba_cdn"),
+    request=Get(
+        path="/static/json/liveData/playbyplay/playbyplay_{game_id}.json", connection="nba_cdn"
+    ),
     rows=nbacom.play_by_play_rows,
     games=nbacom.play_by_play_games,
     items=nbacom.play_by_play_items,
@@ -90,7 +93,9 @@ def wired(url: str, gate: Gate) -> Iterator[Wire]:
         )
         for host in SOURCE.hosts
     }
-    with Client(gate, policy=Policy(backoff=0.01, slow_down=0.05), bounds=Bounds(read=5.0)) as client:
+    with Client(
+        gate, policy=Policy(backoff=0.01, slow_down=0.05), bounds=Bounds(read=5.0)
+    ) as client:
         yield Wire(client=client, upstreams=upstreams)
 
 

@@ -1,4 +1,5 @@
-"""The specs in dags/ for tests that run them; with them comes Airflow, which reads where it lives only once."""
+"""The specs in dags/ for tests that run them; with them comes Airflow, which reads where it lives
+only once."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @contextmanager
 def specs_of_dags(home: Path) -> Iterator[dict[str, Source]]:
-    """By DAG id. Airflow's folders are those that it has in tests/plugins, since it is imported only once."""
+    """By DAG id. Airflow's folders are those that it has in tests/plugins, since it is imported
+    only once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW_HOME", str(home))
         patch.setenv("AIRFLOW__CORE__UNIT_TEST_MODE", "True")

@@ -1,4 +1,5 @@
-"""The schedule table as the truth, and the audit that counts the warehouse against it and against raw."""
+"""The schedule table as the truth, and the audit that counts the warehouse against it and against
+raw."""
 
 from __future__ import annotations
 
@@ -44,7 +45,9 @@ def test_game_that_the_schedule_has_postponed_is_not_waited_for(line: Line) -> N
     assert line.run()[0] == "complete"
 
 
-def test_audit_turns_red_when_the_schedule_learns_of_a_game_and_the_next_scrape_asks_again(line: Line) -> None:
+def test_audit_turns_red_when_the_schedule_learns_of_a_game_and_the_next_scrape_asks_again(
+    line: Line,
+) -> None:
     line.run()
     games = line.listed()
     line.schedule([*games, "AAA@BBB"])
@@ -103,7 +106,9 @@ def test_audit_and_load_name_a_raw_object_that_is_gone(line: Line) -> None:
     assert line.run()[0] == "complete"
 
 
-def test_endpoint_that_gives_fewer_rows_than_its_games_have_is_not_called_complete(line: Line) -> None:
+def test_endpoint_that_gives_fewer_rows_than_its_games_have_is_not_called_complete(
+    line: Line,
+) -> None:
     def short(body: bytes, day: date) -> list[Any]:
         return list(BOX_SCORES.rows(body, day))[2:]
 

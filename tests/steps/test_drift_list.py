@@ -1,4 +1,5 @@
-"""What a load tells of corrections upstream: told before the rows are replaced, never of a first load."""
+"""What a load tells of corrections upstream: told before the rows are replaced, never of a first
+load."""
 
 from __future__ import annotations
 
@@ -19,7 +20,12 @@ from tests.steps.one_date import partition
 def loaded(line: Line, endpoint: Endpoint | None = None) -> list[Drift]:
     """Loads the date, which is in raw already; what it told."""
     told: list[Drift] = []
-    load(endpoint or line.endpoint, partition(line.endpoint, line.day), line.stores, corrected=told.append)
+    load(
+        endpoint or line.endpoint,
+        partition(line.endpoint, line.day),
+        line.stores,
+        corrected=told.append,
+    )
     return told
 
 
@@ -32,7 +38,9 @@ def test_correction_of_one_value_is_told_as_that_value(line: Line) -> None:
     (drift,) = loaded(line)
 
     (new,) = [row for row in line.rows() if row["ast"] != before[row["player_id"]]["ast"]]
-    where = f"{new['away_tricode']}@{new['home_tricode']}, {new['player_name']}, {new['team_tricode']}"
+    where = (
+        f"{new['away_tricode']}@{new['home_tricode']}, {new['player_name']}, {new['team_tricode']}"
+    )
     change = f"{where}, player_id {new['player_id']}: ast {new['ast'] - 1} -> {new['ast']}"
     assert drift == Drift(changes=(change,), total=1)
     assert loaded(line) == []
@@ -65,11 +73,14 @@ def test_game_that_the_upstream_had_forgotten_is_rows_that_are_added(line: Line)
     (drift,) = loaded(line)
 
     assert drift.total == len(line.rows()) - before > 0
-    assert {(change.split(",")[0], change.split(": ")[1]) for change in drift.changes} == {(listed[0], "row added")}
+    assert {(change.split(",")[0], change.split(": ")[1]) for change in drift.changes} == {
+        (listed[0], "row added")
+    }
 
 
 def test_change_is_told_before_the_rows_are_replaced(line: Line) -> None:
-    """A process that is killed in between leaves the old rows, so that the next one finds the change again."""
+    """A process that is killed in between leaves the old rows, so that the next one finds the
+    change again."""
     line.run()
     before = line.part.read_bytes()
     line.fault("corrected", endpoint="box_scores")
@@ -86,7 +97,9 @@ def test_change_is_told_before_the_rows_are_replaced(line: Line) -> None:
 
 def test_newer_table_and_newer_reading_of_the_same_bodies_are_no_corrections(line: Line) -> None:
     line.run()
-    table = replace(line.endpoint.table, columns=(*line.endpoint.table.columns, Column("seen", "BOOLEAN")))
+    table = replace(
+        line.endpoint.table, columns=(*line.endpoint.table.columns, Column("seen", "BOOLEAN"))
+    )
 
     def rows(body: bytes, day: object) -> Sequence[Row]:
         return [{**row, "seen": True, "ast": 0} for row in line.endpoint.rows(body, DAY)]
@@ -104,7 +117,9 @@ def test_damaged_partition_is_replaced_and_the_log_says_that_nothing_can_be_comp
     with caplog.at_level(logging.WARNING, logger="include.steps.pipeline"):
         assert loaded(line) == []
     assert line.part.read_bytes() == sound
-    assert [record.getMessage().split(": ")[1] for record in caplog.records] == ["what changed upstream cannot be told"]
+    assert [record.getMessage().split(": ")[1] for record in caplog.records] == [
+        "what changed upstream cannot be told"
+    ]
 
 
 def test_rows_of_a_wrong_type_are_refused_before_they_are_compared(line: Line) -> None:
@@ -112,7 +127,8 @@ def test_rows_of_a_wrong_type_are_refused_before_they_are_compared(line: Line) -
     line.fault("corrected", endpoint="box_scores")
     line.scrape(refetch=True)
     wrong = replace(
-        line.endpoint, rows=lambda body, day: [{**r, "player_id": [1]} for r in line.endpoint.rows(body, day)]
+        line.endpoint,
+        rows=lambda body, day: [{**r, "player_id": [1]} for r in line.endpoint.rows(body, day)],
     )
     assert refused(lambda: loaded(line, wrong)).error_class is ErrorClass.SCHEMA_DRIFT
 
@@ -122,6 +138,9 @@ def test_refused_rows_leave_the_old_ones_after_what_was_told(line: Line) -> None
     before = line.part.read_bytes()
     line.fault("corrected", endpoint="box_scores")
     line.scrape(refetch=True)
-    wrong = replace(line.endpoint, rows=lambda body, day: [{**r, "ast": "7"} for r in line.endpoint.rows(body, day)])
+    wrong = replace(
+        line.endpoint,
+        rows=lambda body, day: [{**r, "ast": "7"} for r in line.endpoint.rows(body, day)],
+    )
     refused(lambda: loaded(line, wrong))
     assert line.part.read_bytes() == before

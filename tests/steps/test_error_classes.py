@@ -1,4 +1,5 @@
-"""Every class of error, provoked once per source where it can occur: its outcome, its requests, and nothing loaded.
+"""Every class of error, provoked once per source where it can occur: its outcome, its requests, and
+nothing loaded.
 
 That nothing was loaded, and no secret told, is looked at in ``Bench.run`` after every date.
 """
@@ -29,7 +30,16 @@ from include.partition import Partition
 from include.sources.spec import Credits, Endpoint, Get
 from tests.steps import credentials
 from tests.steps.bench import NOW, Bench, Ended
-from tests.steps.credentials import ONE, PRIVATE_KEY, SCOPES, TWO, WRONG_KEY, broken_proxy, key_file, proxy
+from tests.steps.credentials import (
+    ONE,
+    PRIVATE_KEY,
+    SCOPES,
+    TWO,
+    WRONG_KEY,
+    broken_proxy,
+    key_file,
+    proxy,
+)
 from tests.steps.specs import specs_of_dags
 
 DAY = date(2025, 1, 16)
@@ -76,7 +86,8 @@ PASSING = {
     "truncated_json": "upstream_down",
     "torn_body": "upstream_down",
 }
-# What does not pass by asking again: where, the fault, its class, and the requests of the date in all.
+# What does not pass by asking again: where, the fault, its class, and the requests of the date in
+# all.
 LASTING: tuple[tuple[tuple[str, str], str, dict[str, Any], str, int], ...] = (
     (BDL, "wrong_tier", {}, "bad_key", 1),  # 401 to both, so the message names both
     (BDL, "schema_drift", {}, "schema_drift", 1),
@@ -132,7 +143,9 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="module")
-def bench(sandbox: Sandbox, ops_db: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def bench(
+    sandbox: Sandbox, ops_db: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Bench]:
     """With Airflow's connections in the environment."""
     home = tmp_path_factory.mktemp("airflow")
     with specs_of_dags(home) as sources, pytest.MonkeyPatch.context() as patch:
@@ -190,7 +203,9 @@ def test_what_may_pass_is_asked_four_times_in_all(
     assert judged(ended) == ("failed", PASSING[kind], 4)
     by_turns = UPSTREAM[at].startswith("nba_")
     assert ended.by_address == ({ONE: 2, TWO: 2} if by_turns else {"127.0.0.1": 4})
-    if kind == "429":  # 10 + 20 + 40 s, or of two addresses 10 + 10: while the one waits, so does the other
+    if (
+        kind == "429"
+    ):  # 10 + 20 + 40 s, or of two addresses 10 + 10: while the one waits, so does the other
         assert ended.backoffs == (0.0, 0.0, 0.0)
         assert ended.paused > (15 if by_turns else 60)
     else:
@@ -198,7 +213,9 @@ def test_what_may_pass_is_asked_four_times_in_all(
         assert ended.paused < 1
 
 
-@pytest.mark.parametrize("kind", [kind for kind in PASSING if kind not in ("hang", "truncated_json")])
+@pytest.mark.parametrize(
+    "kind", [kind for kind in PASSING if kind not in ("hang", "truncated_json")]
+)
 @pytest.mark.parametrize(("at", "asked"), SECOND, ids=named)
 def test_so_is_the_second_request_of_the_date(
     bench: Bench, tmp_path: Path, at: tuple[str, str], asked: str, kind: str
@@ -225,11 +242,15 @@ def test_what_passes_costs_a_request_for_every_failure_and_the_date_is_loaded(
     failures = more.get("times", 1)
     strike(bench.sandbox, at, kind, endpoint=asked, **{"times": failures, **more})
 
-    ended = bench.run(at, DAY, tmp_path, requests=SOUND[at] + failures, read=2.0 if kind == "hang" else 10.0)
+    ended = bench.run(
+        at, DAY, tmp_path, requests=SOUND[at] + failures, read=2.0 if kind == "hang" else 10.0
+    )
 
     assert judged(ended) == ("complete", "", SOUND[at] + failures)
     assert len(ended.backoffs) == failures
-    if more.get("retry_after") and not UPSTREAM[at].startswith("nba_"):  # whose other address goes on at once
+    if more.get("retry_after") and not UPSTREAM[at].startswith(
+        "nba_"
+    ):  # whose other address goes on at once
         assert ended.paused > 40
 
 
@@ -238,7 +259,9 @@ def test_a_date_without_faults_makes_the_requests_that_were_planned_and_signs_in
     bench: Bench, tmp_path: Path, at: tuple[str, str]
 ) -> None:
     token = token_source("bigdataball", key_file(bench.sandbox), SCOPES)
-    ended = bench.run(at, DAY, tmp_path, requests=SOUND[at], upstreams=changed(bench, "bigdataball", token=token))
+    ended = bench.run(
+        at, DAY, tmp_path, requests=SOUND[at], upstreams=changed(bench, "bigdataball", token=token)
+    )
     assert judged(ended) == ("complete", "", SOUND[at])
     source = bench.sources[at[0]]
     alone = replace(source, endpoints=(source.endpoint(at[1]),))
@@ -279,8 +302,18 @@ HEALING: tuple[tuple[tuple[str, str], str, dict[str, Any], int], ...] = (
     (SCHEDULE, "late_game", {"day": str(DAY)}, 1),
     (LOGS, "missing_game", {}, 1),
     (PLAYS, "empty", {"times": 1}, 1),
-    (PROPS, "missing_game", {"endpoint": "events", "day": str(DAY)}, 2),  # the list, and that game's odds
-    (PROPS, "empty", {"endpoint": "event_odds", "times": 1}, 1),  # the list has all games: it is not bought again
+    (
+        PROPS,
+        "missing_game",
+        {"endpoint": "events", "day": str(DAY)},
+        2,
+    ),  # the list, and that game's odds
+    (
+        PROPS,
+        "empty",
+        {"endpoint": "event_odds", "times": 1},
+        1,
+    ),  # the list has all games: it is not bought again
     (LINES, "missing_game", {"endpoint": "odds", "day": str(DAY)}, 1),
     (DRIVE, "missing_game", {"endpoint": "list"}, 2),
 )
@@ -288,7 +321,12 @@ HEALING: tuple[tuple[tuple[str, str], str, dict[str, Any], int], ...] = (
 
 @pytest.mark.parametrize(("at", "kind", "more", "requests"), HEALING, ids=named)
 def test_partial_date_heals_with_a_rerun_that_asks_for_what_is_missing(
-    bench: Bench, tmp_path: Path, at: tuple[str, str], kind: str, more: dict[str, Any], requests: int
+    bench: Bench,
+    tmp_path: Path,
+    at: tuple[str, str],
+    kind: str,
+    more: dict[str, Any],
+    requests: int,
 ) -> None:
     strike(bench.sandbox, at, kind, **more)
     assert bench.run(at, DAY, tmp_path, requests=1).outcome == "partial"
@@ -297,27 +335,37 @@ def test_partial_date_heals_with_a_rerun_that_asks_for_what_is_missing(
 
 
 @pytest.mark.parametrize("at", [LOGS, DRIVE], ids=named)
-def test_without_the_schedule_a_date_is_unverified(bench: Bench, tmp_path: Path, at: tuple[str, str]) -> None:
+def test_without_the_schedule_a_date_is_unverified(
+    bench: Bench, tmp_path: Path, at: tuple[str, str]
+) -> None:
     ended = bench.run(at, DAY, tmp_path, requests=SOUND[at], scheduled=False)
     assert judged(ended) == ("unverified", "incomplete", SOUND[at])
-    assert ended.message == (
-        f"{GAMES} games found, but which were to be played is not known: load nbacom_schedule first"
+    assert (
+        ended.message
+        == f"{GAMES} games found, but which were to be played is not known: load nbacom_schedule"
+        " first"
     )
 
 
 @pytest.mark.parametrize("at", [BDL, PROPS, LINES], ids=named)
 @pytest.mark.parametrize(
-    ("key", "requests"), [(WRONG_KEY, 1), (f"{WRONG_KEY}\n", 0), (None, 0)], ids=["wrong", "torn", "no"]
+    ("key", "requests"),
+    [(WRONG_KEY, 1), (f"{WRONG_KEY}\n", 0), (None, 0)],
+    ids=["wrong", "torn", "no"],
 )
 def test_a_bad_key_is_refused_once_or_not_sent_at_all(
     bench: Bench, tmp_path: Path, at: tuple[str, str], key: str | None, requests: int
 ) -> None:
-    ended = bench.run(at, DAY, tmp_path, requests=requests, upstreams=changed(bench, UPSTREAM[at], key=key))
+    ended = bench.run(
+        at, DAY, tmp_path, requests=requests, upstreams=changed(bench, UPSTREAM[at], key=key)
+    )
     assert judged(ended) == ("failed", "bad_key", requests)
 
 
 @pytest.mark.parametrize("at", [at for at in SOUND if at != PLAYS], ids=named)
-def test_a_wrong_path_in_the_connection_is_not_found(bench: Bench, tmp_path: Path, at: tuple[str, str]) -> None:
+def test_a_wrong_path_in_the_connection_is_not_found(
+    bench: Bench, tmp_path: Path, at: tuple[str, str]
+) -> None:
     gone = changed(bench, UPSTREAM[at], base_url=f"{bench.sandbox.base(UPSTREAM[at])}/gone")
     ended = bench.run(at, DAY, tmp_path, requests=1, upstreams=gone)
     assert judged(ended) == ("failed", "not_found", 1)
@@ -334,9 +382,13 @@ WRONG: dict[tuple[str, str], tuple[Callable[[Endpoint], Endpoint], int]] = {
 
 
 @pytest.mark.parametrize("at", WRONG, ids=named)
-def test_a_request_that_the_upstream_calls_wrong_is_internal(bench: Bench, tmp_path: Path, at: tuple[str, str]) -> None:
+def test_a_request_that_the_upstream_calls_wrong_is_internal(
+    bench: Bench, tmp_path: Path, at: tuple[str, str]
+) -> None:
     wrong, requests = WRONG[at]
-    ended = bench.run(at, DAY, tmp_path, requests=requests, endpoint=wrong(bench.sources[at[0]].endpoint(at[1])))
+    ended = bench.run(
+        at, DAY, tmp_path, requests=requests, endpoint=wrong(bench.sources[at[0]].endpoint(at[1]))
+    )
     assert judged(ended) == ("failed", "internal", requests)
 
 
@@ -347,22 +399,31 @@ def test_three_401s_of_the_odds_api_are_told_apart(bench: Bench, tmp_path: Path)
         ended = bench.run(PROPS, DAY, tmp_path, requests=1)
         told[ended.error_class] = (ended.requests, ended.message)
     assert told == {
-        "bad_key": (1, "the_odds_api: INVALID_KEY: the key is not valid: put a valid one into the connection"),
+        "bad_key": (
+            1,
+            "the_odds_api: INVALID_KEY: the key is not valid: put a valid one into the connection",
+        ),
         "not_entitled": (
             1,
-            "the_odds_api: HISTORICAL_UNAVAILABLE_ON_FREE_USAGE_PLAN: the key's plan has no historical data:"
-            " historical endpoints need a paid plan",
+            (
+                "the_odds_api: HISTORICAL_UNAVAILABLE_ON_FREE_USAGE_PLAN: the key's plan has no"
+                " historical data: historical endpoints need a paid plan"
+            ),
         ),
         "quota_exhausted": (
             1,
-            "the_odds_api: OUT_OF_USAGE_CREDITS: the month's credits are used up: wait for the reset on the 1st; or,"
-            ' after buying a larger plan, raise {"credits": {"monthly": ..., "live_reserve": ...}} in the'
-            " connection's extra",
+            (
+                "the_odds_api: OUT_OF_USAGE_CREDITS: the month's credits are used up: wait for the"
+                ' reset on the 1st; or, after buying a larger plan, raise {"credits": {"monthly":'
+                ' ..., "live_reserve": ...}} in the connection\'s extra'
+            ),
         ),
     }
 
 
-def test_after_out_of_credits_the_other_dates_wait_without_asking(bench: Bench, tmp_path: Path) -> None:
+def test_after_out_of_credits_the_other_dates_wait_without_asking(
+    bench: Bench, tmp_path: Path
+) -> None:
     strike(bench.sandbox, PROPS, "out_of_credits")
     bench.run(PROPS, DAY, tmp_path, requests=1)
     before = len(bench.sandbox.log())
@@ -375,15 +436,18 @@ def test_after_out_of_credits_the_other_dates_wait_without_asking(bench: Bench, 
 def test_a_request_that_no_month_can_pay_is_not_sent(bench: Bench, tmp_path: Path) -> None:
     ended = bench.run(PROPS, DAY, tmp_path, requests=1, credits=Credits(monthly=9, live_reserve=0))
     assert judged(ended) == ("failed", "quota_exhausted", 1)
-    assert ended.message == (
-        "one request can cost 10 credits of the_odds_api, and live runs have 9 in a whole month:"
+    assert (
+        ended.message
+        == "one request can cost 10 credits of the_odds_api, and live runs have 9 in a whole month:"
         " ask for fewer markets or regions at a time; or, after buying a larger plan, raise"
         ' {"credits": {"monthly": ..., "live_reserve": ...}} in the connection\'s extra'
     )
 
 
 @pytest.mark.parametrize(("at", "cost"), [(PROPS, 20), (LINES, 60)], ids=named)
-def test_a_second_region_doubles_what_is_reserved(bench: Bench, tmp_path: Path, at: tuple[str, str], cost: int) -> None:
+def test_a_second_region_doubles_what_is_reserved(
+    bench: Bench, tmp_path: Path, at: tuple[str, str], cost: int
+) -> None:
     endpoint = bench.sources[at[0]].endpoint(at[1])
     both = replace(endpoint, request=with_params(endpoint.request, regions="us,eu"))
     short = Credits(monthly=cost - 1, live_reserve=0)
@@ -400,13 +464,20 @@ def test_a_second_region_doubles_what_is_reserved(bench: Bench, tmp_path: Path, 
     [
         (None, "has no service account: put its key file's JSON into the extra as keyfile_dict"),
         (PRIVATE_KEY, "holds a key file that is not a service account's JSON: paste it again"),
-        ({"private_key": PRIVATE_KEY}, "holds a key file that is not a service account's JSON: paste it again"),
+        (
+            {"private_key": PRIVATE_KEY},
+            "holds a key file that is not a service account's JSON: paste it again",
+        ),
     ],
     ids=["none", "no JSON", "not whole"],
 )
-def test_a_service_account_that_is_none_is_a_bad_key(bench: Bench, tmp_path: Path, key: Any, message: str) -> None:
+def test_a_service_account_that_is_none_is_a_bad_key(
+    bench: Bench, tmp_path: Path, key: Any, message: str
+) -> None:
     token = token_source("bigdataball", key, SCOPES)
-    ended = bench.run(DRIVE, DAY, tmp_path, requests=0, upstreams=changed(bench, "bigdataball", token=token))
+    ended = bench.run(
+        DRIVE, DAY, tmp_path, requests=0, upstreams=changed(bench, "bigdataball", token=token)
+    )
     assert judged(ended) == ("failed", "bad_key", 0)
     assert (ended.signed_in, ended.message) == (0, f"connection bigdataball {message}")
 
@@ -415,15 +486,22 @@ def test_a_service_account_that_is_none_is_a_bad_key(bench: Bench, tmp_path: Pat
     ("kind", "error_class", "signed_in"),
     [
         ("bad_key", "bad_key", 1),
-        *((kind, "upstream_down", 4) for kind in ("429", "500", "503", "hang", "block_page_200", "torn_body")),
+        *(
+            (kind, "upstream_down", 4)
+            for kind in ("429", "500", "503", "hang", "block_page_200", "torn_body")
+        ),
     ],
 )
 def test_a_refused_sign_in_is_no_bad_key_while_it_may_pass(
     bench: Bench, tmp_path: Path, kind: str, error_class: str, signed_in: int
 ) -> None:
     strike(bench.sandbox, DRIVE, kind, endpoint="token")
-    token = token_source("bigdataball", key_file(bench.sandbox), SCOPES, timeout=0.3 if kind == "hang" else 10.0)
-    ended = bench.run(DRIVE, DAY, tmp_path, requests=0, upstreams=changed(bench, "bigdataball", token=token))
+    token = token_source(
+        "bigdataball", key_file(bench.sandbox), SCOPES, timeout=0.3 if kind == "hang" else 10.0
+    )
+    ended = bench.run(
+        DRIVE, DAY, tmp_path, requests=0, upstreams=changed(bench, "bigdataball", token=token)
+    )
     assert (judged(ended), ended.signed_in) == (("failed", error_class, 0), signed_in)
     assert ended.backoffs == ((1.0, 2.0, 4.0) if signed_in == 4 else ())
 
@@ -431,14 +509,22 @@ def test_a_refused_sign_in_is_no_bad_key_while_it_may_pass(
 def test_a_sign_in_that_passes_lets_the_date_be_loaded(bench: Bench, tmp_path: Path) -> None:
     strike(bench.sandbox, DRIVE, "503", endpoint="token", times=3)
     token = token_source("bigdataball", key_file(bench.sandbox), SCOPES)
-    ended = bench.run(DRIVE, DAY, tmp_path, requests=SOUND[DRIVE], upstreams=changed(bench, "bigdataball", token=token))
+    ended = bench.run(
+        DRIVE,
+        DAY,
+        tmp_path,
+        requests=SOUND[DRIVE],
+        upstreams=changed(bench, "bigdataball", token=token),
+    )
     assert (judged(ended), ended.signed_in) == (("complete", "", SOUND[DRIVE]), 4)
 
 
 # Proxies.
 
 
-def test_of_two_proxies_the_blocked_one_rests_and_the_other_goes_on(bench: Bench, tmp_path: Path) -> None:
+def test_of_two_proxies_the_blocked_one_rests_and_the_other_goes_on(
+    bench: Bench, tmp_path: Path
+) -> None:
     strike(bench.sandbox, PLAYS, "block_page_403", address=ONE)
     health = LocalHealth(lambda: NOW)
     ended = bench.run(PLAYS, DAY, tmp_path, requests=GAMES + 3, health=health)
@@ -452,7 +538,9 @@ def test_what_one_task_met_at_a_proxy_the_next_one_knows(bench: Bench, tmp_path:
     with closing(SharedHealth(lambda: connect(bench.ops_db))) as health:
         first = bench.run(PLAYS, DAY, tmp_path / "first", requests=GAMES + 3, health=health)
     with closing(SharedHealth(lambda: connect(bench.ops_db))) as health:
-        second = bench.run(PLAYS, DAY, tmp_path / "second", requests=GAMES, fresh=False, health=health)
+        second = bench.run(
+            PLAYS, DAY, tmp_path / "second", requests=GAMES, fresh=False, health=health
+        )
     assert (judged(first), first.by_address) == (("complete", "", GAMES + 3), {ONE: 3, TWO: GAMES})
     assert (judged(second), second.by_address) == (("complete", "", GAMES), {TWO: GAMES})
 
@@ -475,15 +563,25 @@ def test_of_a_direct_address_the_shared_health_is_neither_asked_nor_told(
         read=0.3 if kind == "hang" else 10.0,
         health=SharedHealth(unwanted),
     )
-    assert (ended.error_class, ended.requests) == (PASSING.get(kind, ""), 4 if kind else SOUND[LOGS])
+    assert (ended.error_class, ended.requests) == (
+        PASSING.get(kind, ""),
+        4 if kind else SOUND[LOGS],
+    )
 
 
 @pytest.mark.parametrize("how", ["refuses", "is dead"])
-def test_of_two_proxies_a_broken_one_costs_no_request(bench: Bench, tmp_path: Path, how: str) -> None:
+def test_of_two_proxies_a_broken_one_costs_no_request(
+    bench: Bench, tmp_path: Path, how: str
+) -> None:
     proxies = (broken_proxy(bench.sandbox, how), proxy(bench.sandbox, TWO))
     health = LocalHealth(lambda: NOW)
     ended = bench.run(
-        PLAYS, DAY, tmp_path, requests=GAMES, upstreams=changed(bench, "nba_cdn", proxies=proxies), health=health
+        PLAYS,
+        DAY,
+        tmp_path,
+        requests=GAMES,
+        upstreams=changed(bench, "nba_cdn", proxies=proxies),
+        health=health,
     )
     assert judged(ended) == ("complete", "", GAMES)
     assert ended.by_address == {TWO: GAMES}
@@ -494,10 +592,16 @@ def test_of_two_proxies_a_broken_one_costs_no_request(bench: Bench, tmp_path: Pa
 @pytest.mark.parametrize(
     ("how", "why"),
     [
-        ("refuses", "the proxy refuses its credentials: check the proxies in the connection's extra"),
+        (
+            "refuses",
+            "the proxy refuses its credentials: check the proxies in the connection's extra",
+        ),
         (
             "is dead",
-            "the proxy fails (ConnectionRefusedError: [Errno 111] Connection refused): check the proxies in the extra",
+            (
+                "the proxy fails (ConnectionRefusedError: [Errno 111] Connection refused): check"
+                " the proxies in the extra"
+            ),
         ),
     ],
 )
@@ -511,25 +615,33 @@ def test_with_broken_proxies_only_the_upstream_is_down(
     assert ended.retry_at is not None
 
 
-@pytest.mark.parametrize(("proxies", "requests"), [((), 4), ((ONE,), 3)], ids=["none", "one, which then rests"])
+@pytest.mark.parametrize(
+    ("proxies", "requests"), [((), 4), ((ONE,), 3)], ids=["none", "one, which then rests"]
+)
 def test_a_block_is_met_with_no_or_one_proxy_too(
     bench: Bench, tmp_path: Path, proxies: tuple[str, ...], requests: int
 ) -> None:
     strike(bench.sandbox, LOGS, "block_page_200")
     found = tuple(proxy(bench.sandbox, user) for user in proxies)
-    ended = bench.run(LOGS, DAY, tmp_path, requests=requests, upstreams=changed(bench, "nba_stats", proxies=found))
+    ended = bench.run(
+        LOGS, DAY, tmp_path, requests=requests, upstreams=changed(bench, "nba_stats", proxies=found)
+    )
     assert judged(ended) == ("failed", "blocked", requests)
 
 
 def rested(health: LocalHealth, proxies: tuple[str, ...]) -> list[bool]:
-    return [health.rests_until(address.name) is not None for address in addresses("nba_cdn", proxies)]
+    return [
+        health.rests_until(address.name) is not None for address in addresses("nba_cdn", proxies)
+    ]
 
 
 # Storage.
 
 
 @pytest.mark.parametrize("at", SOUND, ids=named)
-def test_a_raw_folder_that_cannot_be_read_costs_no_request(bench: Bench, tmp_path: Path, at: tuple[str, str]) -> None:
+def test_a_raw_folder_that_cannot_be_read_costs_no_request(
+    bench: Bench, tmp_path: Path, at: tuple[str, str]
+) -> None:
     (tmp_path / "raw").write_text("a file where the folder should be")
     ended = bench.run(at, DAY, tmp_path, requests=0)
     assert judged(ended) == ("failed", "storage", 0)
@@ -577,38 +689,56 @@ def changed(bench: Bench, name: str, **changes: Any) -> dict[str, Upstream]:
 
 
 MESSAGES: dict[tuple[tuple[str, str], str, str], str] = {
-    (BDL, "429", "box_scores"): "balldontlie: too many requests: lower the limit in the source's file if this goes on",
+    (
+        BDL,
+        "429",
+        "box_scores",
+    ): "balldontlie: too many requests: lower the limit in the source's file if this goes on",
     (BDL, "500", "box_scores"): (
-        "balldontlie: the upstream fails with status 500: rerun the date when the upstream is well again"
+        "balldontlie: the upstream fails with status 500: rerun the date when the upstream is well"
+        " again"
     ),
-    (BDL, "hang", "box_scores"): (
-        "balldontlie: connected, but nothing came before the read time-out: rerun the date later"
-    ),
-    (BDL, "truncated_json", "box_scores"): (
-        "balldontlie: the JSON is torn: rerun the date when the upstream is well again"
-    ),
+    (
+        BDL,
+        "hang",
+        "box_scores",
+    ): "balldontlie: connected, but nothing came before the read time-out: rerun the date later",
+    (
+        BDL,
+        "truncated_json",
+        "box_scores",
+    ): "balldontlie: the JSON is torn: rerun the date when the upstream is well again",
     (PROPS, "block_page_200", "events"): (
-        "the_odds_api: an HTML page instead of data: this address is being blocked; wait, or use other proxies"
+        "the_odds_api: an HTML page instead of data: this address is being blocked; wait, or use"
+        " other proxies"
     ),
     (BDL, "wrong_tier", "box_scores"): (
-        "balldontlie: key refused, or its tier lacks this endpoint: check the connection's key and the account's plan"
+        "balldontlie: key refused, or its tier lacks this endpoint: check the connection's key and"
+        " the account's plan"
     ),
-    (DRIVE, "wrong_tier", "list"): (
-        "bigdataball: accessNotConfigured: the API is not enabled in the service account's project"
-    ),
-    (DRIVE, "out_of_credits", "list"): (
-        "bigdataball: downloadQuotaExceeded: the file's download quota is used up: wait a day"
-    ),
+    (
+        DRIVE,
+        "wrong_tier",
+        "list",
+    ): "bigdataball: accessNotConfigured: the API is not enabled in the service account's project",
+    (
+        DRIVE,
+        "out_of_credits",
+        "list",
+    ): "bigdataball: downloadQuotaExceeded: the file's download quota is used up: wait a day",
     (DRIVE, "missing_game", "download"): (
-        "bigdataball: the upstream does not have it: check the connection's host, or rerun the date later"
+        "bigdataball: the upstream does not have it: check the connection's host, or rerun the date"
+        " later"
     ),
     (DRIVE, "schema_drift", "download"): (
-        "header lacks points; the upstream changed its format: compare the raw object with the parser and adapt it,"
-        " then reprocess"
+        "header lacks points; the upstream changed its format: compare the raw object with the"
+        " parser and adapt it, then reprocess"
     ),
-    (SCHEDULE, "empty", "schedule"): (
-        "the schedule of 2024-25 has no dates at all: ask again, or wait until it is published"
-    ),
+    (
+        SCHEDULE,
+        "empty",
+        "schedule",
+    ): "the schedule of 2024-25 has no dates at all: ask again, or wait until it is published",
     (BDL, "empty", "box_scores"): "0 of 4 games: missing BOS@TOR, CLE@SAS, PHX@IND, UTA@MEM",
     (BDL, "late_game", "box_scores"): "3 of 4 games: missing PHX@IND (unplayed)",
 }
@@ -625,4 +755,6 @@ def test_the_message_names_the_thing_and_the_repair(
 
 def test_every_class_is_provoked() -> None:
     here = {"bad_key", "internal", "not_found", "rate_limited", "storage"}
-    assert here | set(PASSING.values()) | {line[3] for line in LASTING} == {str(each) for each in ErrorClass}
+    assert here | set(PASSING.values()) | {line[3] for line in LASTING} == {
+        str(each) for each in ErrorClass
+    }

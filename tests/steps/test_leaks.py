@@ -1,4 +1,5 @@
-"""The search for secrets finds one wherever it is told: without this, its finding nothing would mean nothing."""
+"""The search for secrets finds one wherever it is told: without this, its finding nothing would
+mean nothing."""
 
 from __future__ import annotations
 
@@ -29,13 +30,20 @@ def test_in_logs_of_every_level_and_in_what_hangs_on_a_record() -> None:
     told: list[str] = []
     with everything_logged(told):
         logging.getLogger("urllib3.connectionpool").debug("GET %s", SECRET)
-        google, extra = logging.getLogger("google.auth.transport.requests"), {"httpRequest": ASSERTION}
+        google, extra = (
+            logging.getLogger("google.auth.transport.requests"),
+            {"httpRequest": ASSERTION},
+        )
         google.debug("Making request...", extra=extra)
         try:
             raise ValueError(SECRET)
         except ValueError:
             logging.getLogger("include").exception("failed")
-    assert [secrets_in(told[n : n + 2], [SECRET]) for n in (0, 2, 4)] == [[SECRET], [ASSERTION], [SECRET]]
+    assert [secrets_in(told[n : n + 2], [SECRET]) for n in (0, 2, 4)] == [
+        [SECRET],
+        [ASSERTION],
+        [SECRET],
+    ]
 
 
 def test_in_an_exception_that_a_traceback_leaves_out() -> None:
@@ -50,7 +58,9 @@ def test_in_an_exception_that_a_traceback_leaves_out() -> None:
     assert secrets_in(told_by(caught.value), [SECRET]) == [SECRET]
 
 
-@pytest.mark.parametrize("name", ["body.json.gz", "part.parquet", "manifest.json", f"{SECRET.replace('/', '-')}.json"])
+@pytest.mark.parametrize(
+    "name", ["body.json.gz", "part.parquet", "manifest.json", f"{SECRET.replace('/', '-')}.json"]
+)
 def test_in_a_packed_file_and_in_its_name(tmp_path: Path, name: str) -> None:
     secret = name.removesuffix(".json") if "nobody" in name else SECRET
     if name.endswith(".parquet"):

@@ -1,4 +1,5 @@
-"""Recorded bodies of real dates, served by the sandbox: the numbers of rows are those of the bodies."""
+"""Recorded bodies of real dates, served by the sandbox: the numbers of rows are those of the
+bodies."""
 
 from __future__ import annotations
 
@@ -22,7 +23,9 @@ from tests.steps.one_date import stores_in, wired
 @pytest.fixture(scope="module")
 def recorded_sandbox(tmp_path_factory: pytest.TempPathFactory, recorded: Path) -> Iterator[Sandbox]:
     folder = tmp_path_factory.mktemp("recorded")
-    with running(folder, recorded=recorded, limits={"balldontlie": []}, now="2026-03-01T20:00:00Z") as server:
+    with running(
+        folder, recorded=recorded, limits={"balldontlie": []}, now="2026-03-01T20:00:00Z"
+    ) as server:
         yield server
 
 
@@ -43,8 +46,8 @@ def test_recorded_date_of_either_shape_gives_all_its_rows(
     line = replace(real, day=day)
     assert line.run() == ("complete", rows)
     query = (
-        "SELECT count(*), count(*) FILTER (did_not_play), count(DISTINCT game_id), typeof(any_value(minutes))"
-        " FROM raw.bdl_box_scores"
+        "SELECT count(*), count(*) FILTER (did_not_play), count(DISTINCT game_id),"
+        " typeof(any_value(minutes)) FROM raw.bdl_box_scores"
     )
     assert isinstance(line.stores.warehouse, LocalWarehouse)
     with line.stores.warehouse.connect() as connection:

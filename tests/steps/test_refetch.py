@@ -18,7 +18,12 @@ from tests.steps.one_date import BOX_SCORES, PLAY_BY_PLAY, partition
 PAID = replace(BOX_SCORES, request=replace(BOX_SCORES.request, cost=lambda params: 1))
 # As a season's schedule, of which no date has games.
 SEASON = replace(
-    BOX_SCORES, name="season", truth=None, is_schedule=True, games=lambda body, day: [], shared=lambda day: "2024-25"
+    BOX_SCORES,
+    name="season",
+    truth=None,
+    is_schedule=True,
+    games=lambda body, day: [],
+    shared=lambda day: "2024-25",
 )
 
 
@@ -35,7 +40,11 @@ def test_refetch_of_a_corrected_date_makes_a_second_object_and_new_rows(line: Li
     after = {(row["game_id"], row["player_id"]): row for row in line.rows()}
     assert line.objects() == ["all", "all", "games"]
     assert after.keys() == before.keys()
-    changed = [(before[key]["ast"], row["ast"]) for key, row in after.items() if row["ast"] != before[key]["ast"]]
+    changed = [
+        (before[key]["ast"], row["ast"])
+        for key, row in after.items()
+        if row["ast"] != before[key]["ast"]
+    ]
     assert [new - old for old, new in changed] == [1]
     assert {row["source_file"] for row in after.values()}.isdisjoint(old_file)
 
@@ -116,10 +125,16 @@ def test_body_of_a_season_is_fetched_anew_once_for_all_dates_of_an_order(line: L
 @pytest.fixture
 def plays(line: Line) -> Line:
     """Play by play of the date; which games it asks for comes from the schedule table."""
-    headers = {"User-Agent": "Mozilla/5.0", "Referer": "https://www.nba.com/", "Origin": "https://www.nba.com"}
+    headers = {
+        "User-Agent": "Mozilla/5.0",
+        "Referer": "https://www.nba.com/",
+        "Origin": "https://www.nba.com",
+    }
     url = f"{line.sandbox.base('nba_stats')}/stats/scheduleleaguev2?LeagueID=00&Season=2024-25"
     body = requests.get(url, headers={**headers, "Accept": "application/json"}, timeout=10).content
-    rows = [{**row, "source_file": "nbacom_schedule/all.json.gz"} for row in schedule_rows(body, DAY)]
+    rows = [
+        {**row, "source_file": "nbacom_schedule/all.json.gz"} for row in schedule_rows(body, DAY)
+    ]
     assert len(rows) > 3
     line.stores.warehouse.replace(SCHEDULE, DAY, rows)
     return replace(line, endpoint=PLAY_BY_PLAY)
@@ -181,7 +196,16 @@ def test_of_two_sound_bodies_of_a_game_neither_is_believed(plays: Line) -> None:
     at = partition(PLAY_BY_PLAY, DAY)
     first, *_ = raw.stored_objects(plays.stores.raw, at)
     corrected = raw.get_body(plays.stores.raw, first) + b"\n"
-    raw.put_body(plays.stores.raw, at, item=first.item, role="data", body=corrected, url="", status=200, suffix="json")
+    raw.put_body(
+        plays.stores.raw,
+        at,
+        item=first.item,
+        role="data",
+        body=corrected,
+        url="",
+        status=200,
+        suffix="json",
+    )
     plays.manifest_file.unlink()
     before = len(plays.asked())
 
@@ -196,7 +220,16 @@ def test_of_two_sound_bodies_of_a_game_the_manifests_counts(plays: Line) -> None
     at = partition(PLAY_BY_PLAY, DAY)
     first, *_ = raw.stored_objects(plays.stores.raw, at)
     corrected = raw.get_body(plays.stores.raw, first) + b"\n"
-    raw.put_body(plays.stores.raw, at, item=first.item, role="data", body=corrected, url="", status=200, suffix="json")
+    raw.put_body(
+        plays.stores.raw,
+        at,
+        item=first.item,
+        role="data",
+        body=corrected,
+        url="",
+        status=200,
+        suffix="json",
+    )
     raw.write_manifest(plays.stores.raw, at, replace(manifest, outcome="partial"))
 
     scraped = plays.scrape()
@@ -209,7 +242,8 @@ def test_stored_body_of_a_game_that_is_no_longer_due_is_not_part_of_the_date(pla
     games = [o.item for o in plays.scrape().manifest.objects]
     plays.manifest_file.unlink()
     rows = [
-        {**row, "postponed": row["game_id"] == games[0]} for row in plays.stores.warehouse.rows(SCHEDULE, DAY) or []
+        {**row, "postponed": row["game_id"] == games[0]}
+        for row in plays.stores.warehouse.rows(SCHEDULE, DAY) or []
     ]
     plays.stores.warehouse.replace(SCHEDULE, DAY, rows)
 

@@ -1,4 +1,5 @@
-"""A paid backfill that needs many days' credits: every day gets on with it, and no list is paid for twice."""
+"""A paid backfill that needs many days' credits: every day gets on with it, and no list is paid for
+twice."""
 
 from __future__ import annotations
 
@@ -40,7 +41,9 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Source]:
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
-    with running(tmp_path, limits={"the_odds_api": []}, now=BEGIN, keys=KEYS, monthly_credits=PLAN.monthly) as server:
+    with running(
+        tmp_path, limits={"the_odds_api": []}, now=BEGIN, keys=KEYS, monthly_credits=PLAN.monthly
+    ) as server:
         yield server
 
 
@@ -57,7 +60,12 @@ def test_backfill_of_many_allotments_buys_each_list_once_and_ends_as_planned(
     sandbox: Sandbox, source: Source, ops_db: str, tmp_path: Path
 ) -> None:
     stores = stores_in(tmp_path)
-    facts = {"season_type": "Regular Season", "counts": True, "postponed": False, "source_file": "x"}
+    facts = {
+        "season_type": "Regular Season",
+        "counts": True,
+        "postponed": False,
+        "source_file": "x",
+    }
     games = {day: LEAGUE.games_on(day) for day in DAYS}
     for day, of_day in games.items():
         rows = [
@@ -75,14 +83,19 @@ def test_backfill_of_many_allotments_buys_each_list_once_and_ends_as_planned(
     assert planned.credits < PLAN.monthly - PLAN.live_reserve
     host = source.hosts[0]
     upstream = Upstream(
-        name=host.connection, base_url=sandbox.base(host.connection), auth=host.auth, key=KEYS[host.connection]
+        name=host.connection,
+        base_url=sandbox.base(host.connection),
+        auth=host.auth,
+        key=KEYS[host.connection],
     )
     now = BEGIN
 
     def attempt(key: tuple[str, date]) -> datetime | None:
         """When the date goes on; None when it is whole."""
         account: Any = {host.connection: PLAN}
-        meter = Meter(lambda: connect(ops_db), account, purpose="backfill", spread=True, now=lambda: now)
+        meter = Meter(
+            lambda: connect(ops_db), account, purpose="backfill", spread=True, now=lambda: now
+        )
         at = Partition(dag_id=source.dag_id, endpoint=key[0], day=key[1])
         with closing(meter), Client(OpenGate(), meter=meter) as client:
             wire = Wire(client=client, upstreams={host.connection: upstream})

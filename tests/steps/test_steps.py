@@ -23,7 +23,11 @@ def test_date_is_fetched_loaded_and_counted(line: Line) -> None:
     scraped = line.scrape()
 
     manifest = scraped.manifest
-    assert (scraped.requests, scraped.credits, line.asked()[before:]) == (2, 0, ["/v1/games", "/v1/box_scores"])
+    assert (scraped.requests, scraped.credits, line.asked()[before:]) == (
+        2,
+        0,
+        ["/v1/games", "/v1/box_scores"],
+    )
     assert said(manifest) == ("complete", "listing", ())
     assert (manifest.games_expected, manifest.games_found) == (len(games), len(games))
     assert manifest.message == f"{len(games)} of {len(games)} games"
@@ -37,8 +41,13 @@ def test_date_is_fetched_loaded_and_counted(line: Line) -> None:
     loaded, audited = line.load(), line.audit()
 
     (data,) = manifest.data()
-    expected = [{**row, "source_file": data.path} for row in BOX_SCORES.rows(raw.get_body(line.stores.raw, data), DAY)]
-    assert line.rows() == sorted(expected, key=lambda row: [row[name] for name in BOX_SCORES.table.key])
+    expected = [
+        {**row, "source_file": data.path}
+        for row in BOX_SCORES.rows(raw.get_body(line.stores.raw, data), DAY)
+    ]
+    assert line.rows() == sorted(
+        expected, key=lambda row: [row[name] for name in BOX_SCORES.table.key]
+    )
     assert (loaded.rows, loaded.changed) == (len(expected), True)
     assert audited == Audited(manifest=manifest, rows=len(expected))
     assert {f"{row['away_tricode']}@{row['home_tricode']}" for row in expected} == set(games)
@@ -54,7 +63,12 @@ def test_date_without_games_is_an_empty_partition_and_no_failure(line: Line) -> 
 
 def test_rerun_of_a_whole_date_asks_nothing_and_changes_no_byte(line: Line) -> None:
     first = line.run()
-    before = len(line.asked()), line.part.read_bytes(), line.part.stat().st_mtime_ns, line.manifest_file.read_bytes()
+    before = (
+        len(line.asked()),
+        line.part.read_bytes(),
+        line.part.stat().st_mtime_ns,
+        line.manifest_file.read_bytes(),
+    )
     objects = line.objects()
 
     again = line.scrape()
@@ -79,7 +93,10 @@ def test_missing_game_is_partial_and_the_warehouse_is_not_touched(line: Line) ->
     missing, total = line.listed()[0], len(line.listed())
     message = f"{total - 1} of {total} games: missing {missing}"
     assert said(manifest) == ("partial", "listing", (missing,))
-    assert (incomplete(manifest).error_class, incomplete(manifest).message) == (ErrorClass.INCOMPLETE, message)
+    assert (incomplete(manifest).error_class, incomplete(manifest).message) == (
+        ErrorClass.INCOMPLETE,
+        message,
+    )
     problem = refused(line.load)
     assert (problem.error_class, problem.message) == (
         ErrorClass.STORAGE,
@@ -111,7 +128,10 @@ def test_unplayed_date_with_status_200_is_not_data(line: Line) -> None:
     manifest = line.scrape().manifest
     games = sorted(line.listed())
     assert said(manifest) == ("partial", "listing", tuple(f"{game} (unplayed)" for game in games))
-    assert (manifest.games_found, incomplete(manifest).error_class) == (0, ErrorClass.EMPTY_UNEXPECTED)
+    assert (manifest.games_found, incomplete(manifest).error_class) == (
+        0,
+        ErrorClass.EMPTY_UNEXPECTED,
+    )
 
 
 def test_postponed_game_is_not_waited_for(line: Line) -> None:
@@ -136,7 +156,9 @@ def test_played_game_that_is_not_listed_makes_the_date_unverified(line: Line) ->
     assert (manifest.outcome, manifest.games_expected) == ("unverified", 0)
     assert incomplete(manifest).error_class is ErrorClass.INCOMPLETE
     line.sandbox.no_faults()
-    assert manifest.message == f"0 of 0 games: not in the schedule: {', '.join(sorted(line.listed()))}"
+    assert (
+        manifest.message == f"0 of 0 games: not in the schedule: {', '.join(sorted(line.listed()))}"
+    )
     assert refused(line.load).error_class is ErrorClass.STORAGE
 
 

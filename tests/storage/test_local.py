@@ -25,7 +25,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], capture_output=True, check=False, text=True
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)],
+        capture_output=True,
+        check=False,
+        text=True,
     )
     if mounted.returncode:
         pytest.skip(f"no small file system can be mounted here: {mounted.stderr.strip()}")
@@ -35,7 +38,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def files(folder: Path) -> dict[str, bytes]:
     """Everything below the folder, hidden and temporary files too."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def test_object_is_written_once_and_then_left_alone(store: LocalStore) -> None:
@@ -50,7 +57,9 @@ def test_replaced_object_has_the_new_bytes_only(store: LocalStore) -> None:
     assert files(store.root) == {"a/_manifest.json": b"second"}
 
 
-def test_of_many_writers_of_one_object_exactly_one_wins_and_nothing_is_left_behind(store: LocalStore) -> None:
+def test_of_many_writers_of_one_object_exactly_one_wins_and_nothing_is_left_behind(
+    store: LocalStore,
+) -> None:
     start = threading.Barrier(8)
     won: list[bytes] = []
 
@@ -68,12 +77,21 @@ def test_of_many_writers_of_one_object_exactly_one_wins_and_nothing_is_left_behi
     assert files(store.root) == {"a/one": won[0]}
 
 
-def test_object_that_is_not_there_is_none_and_a_folder_without_objects_is_empty(store: LocalStore) -> None:
+def test_object_that_is_not_there_is_none_and_a_folder_without_objects_is_empty(
+    store: LocalStore,
+) -> None:
     store.create("a/b/one", b"1")
-    assert (store.read("a/b/two"), store.read("x/y"), store.names("x"), store.names("a")) == (None, None, [], [])
+    assert (store.read("a/b/two"), store.read("x/y"), store.names("x"), store.names("a")) == (
+        None,
+        None,
+        [],
+        [],
+    )
 
 
-def test_names_are_those_of_the_folder_itself_sorted_and_without_temporary_files(store: LocalStore) -> None:
+def test_names_are_those_of_the_folder_itself_sorted_and_without_temporary_files(
+    store: LocalStore,
+) -> None:
     for name in ("b", "a", "deeper/c"):
         store.create(f"day/{name}", b"1")
     (store.root / "day" / ".tmp-left-by-a-killed-process").write_bytes(b"half")
@@ -86,14 +104,19 @@ def test_file_that_others_may_read_is_readable_for_them(store: LocalStore) -> No
 
 
 @pytest.mark.parametrize("replace", [True, False])
-def test_full_disk_is_named_and_leaves_nothing_half_written(small_disk: Path, replace: bool) -> None:
+def test_full_disk_is_named_and_leaves_nothing_half_written(
+    small_disk: Path, replace: bool
+) -> None:
     write_atomically(small_disk / "day" / "old", b"old" * 100, replace=replace)
     path = small_disk / "day" / ("old" if replace else "new")
     with pytest.raises(Problem) as caught:
         write_atomically(path, os.urandom(200_000), replace=replace)
     assert (caught.value.error_class, caught.value.message) == (
         ErrorClass.STORAGE,
-        f"cannot write {path}: the disk is full: free some space, then rerun the date; nothing was half-written",
+        (
+            f"cannot write {path}: the disk is full: free some space, then rerun the date; nothing"
+            " was half-written"
+        ),
     )
     assert files(small_disk) == {"day/old": b"old" * 100}
 

@@ -1,4 +1,5 @@
-"""The raw layer: bodies as they came, once each, and manifests that say which of them are the date."""
+"""The raw layer: bodies as they came, once each, and manifests that say which of them are the
+date."""
 
 from __future__ import annotations
 
@@ -41,9 +42,13 @@ def store(tmp_path: Path) -> LocalStore:
     return LocalStore(tmp_path)
 
 
-def put(store: LocalStore, item: str = "all", body: bytes = BODY, suffix: str = "json") -> RawObject:
+def put(
+    store: LocalStore, item: str = "all", body: bytes = BODY, suffix: str = "json"
+) -> RawObject:
     url = "http://127.0.0.1/v1/box_scores?date=2025-01-15"
-    return put_body(store, PARTITION, item=item, role="data", body=body, url=url, status=200, suffix=suffix)
+    return put_body(
+        store, PARTITION, item=item, role="data", body=body, url=url, status=200, suffix=suffix
+    )
 
 
 def manifest(*objects: RawObject) -> Manifest:
@@ -65,7 +70,8 @@ def manifest(*objects: RawObject) -> Manifest:
 
 
 def damaged(store: LocalStore, item: RawObject) -> bool:
-    """Whether the body cannot be had; a wrong one would be worse. gzip's header has bytes that nobody reads."""
+    """Whether the body cannot be had; a wrong one would be worse. gzip's header has bytes that
+    nobody reads."""
     try:
         assert get_body(store, item) == BODY
     except Problem:
@@ -111,7 +117,9 @@ def test_other_body_is_a_second_object_beside_the_first(store: LocalStore) -> No
     assert (get_body(store, first), get_body(store, second)) == (BODY, BODY + b"\n")
 
 
-def test_compressed_bytes_depend_on_the_body_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compressed_bytes_depend_on_the_body_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one, other = LocalStore(tmp_path / "one"), LocalStore(tmp_path / "other")
     path = put(one).path
     monkeypatch.setattr(time, "time", lambda: 2_000_000_000.0)
@@ -121,7 +129,9 @@ def test_compressed_bytes_depend_on_the_body_only(tmp_path: Path, monkeypatch: p
 
 @settings(max_examples=60, deadline=None)
 @given(at=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
-def test_flipped_byte_is_found_or_harmless(tmp_path_factory: pytest.TempPathFactory, at: float, flip: int) -> None:
+def test_flipped_byte_is_found_or_harmless(
+    tmp_path_factory: pytest.TempPathFactory, at: float, flip: int
+) -> None:
     store = LocalStore(tmp_path_factory.mktemp("raw"))
     item = put(store)
     path = store.root / item.path
@@ -160,7 +170,11 @@ def test_object_that_is_gone_or_another_one_is_named_with_its_repair(store: Loca
 
 
 def test_stored_bodies_are_found_without_a_manifest(store: LocalStore) -> None:
-    stored = [put(store, "0022400561"), put(store, "0022400562"), put(store, "0022400561", BODY + b"\n")]
+    stored = [
+        put(store, "0022400561"),
+        put(store, "0022400562"),
+        put(store, "0022400561", BODY + b"\n"),
+    ]
     write_manifest(store, PARTITION, manifest(stored[0]))
     (store.root / FOLDER / "notes.txt").write_text("somebody's")
     assert stored_objects(store, PARTITION) == sorted(
@@ -174,7 +188,11 @@ def test_stored_body_that_is_damaged_is_named_with_its_repair(store: LocalStore)
     other = refused(lambda: stored_objects(store, PARTITION))
     (store.root / path).write_bytes(b"")
     empty = refused(lambda: stored_objects(store, PARTITION))
-    assert other == empty == f"raw store {store.url}: {path} has other bytes than its name says{REPAIR}"
+    assert (
+        other
+        == empty
+        == f"raw store {store.url}: {path} has other bytes than its name says{REPAIR}"
+    )
 
 
 def test_manifest_comes_back_as_it_was_written(store: LocalStore) -> None:
@@ -190,7 +208,9 @@ def test_manifest_gives_its_data_in_a_fixed_order_without_listings(store: LocalS
     assert manifest(b, listing, a).data() == [a, b]
 
 
-@pytest.mark.parametrize("text", ["", "{", "null", "[]", '"text"', "7", "{}", '{"objects": [3]}', '{"objects": null}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "null", "[]", '"text"', "7", "{}", '{"objects": [3]}', '{"objects": null}']
+)
 def test_torn_manifest_is_named_with_its_repair(store: LocalStore, text: str) -> None:
     write_manifest(store, PARTITION, manifest())
     (store.root / FOLDER / "_manifest.json").write_text(text)
@@ -201,7 +221,9 @@ def test_torn_manifest_is_named_with_its_repair(store: LocalStore, text: str) ->
 
 @pytest.mark.parametrize("outcome", ["partial", "unverified", "not_yet", "failed"])
 def test_only_complete_and_empty_dates_are_done(outcome: str) -> None:
-    assert [replace(manifest(), outcome=each).done for each in ("complete", "no_games", outcome)] == [True, True, False]
+    assert [
+        replace(manifest(), outcome=each).done for each in ("complete", "no_games", outcome)
+    ] == [True, True, False]
 
 
 @pytest.mark.parametrize(
@@ -214,14 +236,20 @@ def test_file_url_opens_a_folder(url: str, root: str) -> None:
     assert store.root == Path(root)
 
 
-@pytest.mark.parametrize(("url", "scheme"), [("", "no scheme"), ("/srv/raw", "no scheme"), ("ftp://host/x", "ftp")])
-def test_store_that_nobody_knows_is_refused_with_the_connection_to_correct(url: str, scheme: str) -> None:
+@pytest.mark.parametrize(
+    ("url", "scheme"), [("", "no scheme"), ("/srv/raw", "no scheme"), ("ftp://host/x", "ftp")]
+)
+def test_store_that_nobody_knows_is_refused_with_the_connection_to_correct(
+    url: str, scheme: str
+) -> None:
     assert refused(lambda: open_store(url)) == (
         f"connection raw_store names no store that this version knows ({scheme}): set it to file:///absolute/folder"
     )
 
 
-def test_partitions_are_walked_by_date_and_endpoint_and_a_dags_own_folders_are_left_out(store: LocalStore) -> None:
+def test_partitions_are_walked_by_date_and_endpoint_and_a_dags_own_folders_are_left_out(
+    store: LocalStore,
+) -> None:
     wanted = [
         replace(PARTITION, day=date(2024, 12, 31)),
         PARTITION,

@@ -28,7 +28,9 @@ def test_moment_of_an_order(order: Any, moment: datetime | None) -> None:
     assert refetch_moment(order, run_began=BEGAN) == moment
 
 
-@pytest.mark.parametrize("order", ["yes", "", "2026-01-31", "2026-01-31T12:00:00", 1, {"at": "noon"}, []])
+@pytest.mark.parametrize(
+    "order", ["yes", "", "2026-01-31", "2026-01-31T12:00:00", 1, {"at": "noon"}, []]
+)
 def test_anything_else_is_refused_by_name(order: Any) -> None:
     with pytest.raises(ValueError, match="write true, or a moment with its zone") as caught:
         refetch_moment(order, run_began=BEGAN)

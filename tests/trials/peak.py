@@ -32,7 +32,8 @@ _MB = 1_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """One endpoint's date below ``folder``; ``url`` is the sandbox's, ``key_file`` a service account's.
+    """One endpoint's date below ``folder``; ``url`` is the sandbox's, ``key_file`` a service
+    account's.
 
     ``traced``: count what Python allocates, exactly, instead of what the system gave the process.
     """
@@ -48,7 +49,8 @@ class Order:
 
 @dataclass(frozen=True, kw_only=True)
 class Peak:
-    """Rows, and the megabytes by which the process had grown at most: while it scraped, and until it had loaded."""
+    """Rows, and the megabytes by which the process had grown at most: while it scraped, and until
+    it had loaded."""
 
     rows: int
     scrape: float
@@ -58,13 +60,19 @@ class Peak:
 def peak_of(order: Order) -> Peak:
     """The date in a process of its own."""
     command = [sys.executable, "-m", "tests.trials.peak"]
-    done = subprocess.run(command, cwd=ROOT, input=pickle.dumps(order), capture_output=True, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, input=pickle.dumps(order), capture_output=True, check=False
+    )
     assert done.returncode == 0, done.stderr.decode()
     return Peak(**json.loads(done.stdout))
 
 
 def _measured(order: Order) -> Peak:
-    for name in ("google.auth.transport.requests", "google.oauth2.service_account", "pyarrow.parquet"):
+    for name in (
+        "google.auth.transport.requests",
+        "google.oauth2.service_account",
+        "pyarrow.parquet",
+    ):
         import_module(name)  # now, so that it does not count as the date's
 
     upstreams = {
@@ -97,7 +105,8 @@ def _traced() -> Callable[[], float]:
 
 
 def _resident() -> Callable[[], float]:
-    """Not getrusage's maximum: a new process inherits its parent's (seen on Linux 6), which can hide all growth."""
+    """Not getrusage's maximum: a new process inherits its parent's (seen on Linux 6), which can
+    hide all growth."""
     RESET.write_text("5")
     before = _status("VmRSS")
     return lambda: _status("VmHWM") - before

@@ -1,4 +1,5 @@
-"""What reporting a batch costs. ``python -m tests.trials.reporting`` prints it for 300 and for 3,000 dates."""
+"""What reporting a batch costs. ``python -m tests.trials.reporting`` prints it for 300 and for
+3,000 dates."""
 
 from __future__ import annotations
 
@@ -22,7 +23,12 @@ DAG = "bdl_box_scores"
 FIRST = date(2016, 10, 25)
 REASONS = (
     ("failed", "upstream_down", "balldontlie: the upstream fails with status 500", "aaaaaaaaaaaa"),
-    ("failed", "bad_key", "balldontlie: the key is refused, or its tier lacks this endpoint", "bbbbbbbbbbbb"),
+    (
+        "failed",
+        "bad_key",
+        "balldontlie: the key is refused, or its tier lacks this endpoint",
+        "bbbbbbbbbbbb",
+    ),
     ("partial", "incomplete", "9 of 11 games: missing GSW@UTA, LAL@BOS", "cccccccccccc"),
 )
 _GOOD = ("complete", "", "", "")
@@ -30,7 +36,8 @@ _GOOD = ("complete", "", "", "")
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """Of closing a batch and making its mail: statements, seconds, and MB of Python's memory at the peak."""
+    """Of closing a batch and making its mail: statements, seconds, and MB of Python's memory at the
+    peak."""
 
     statements: int
     seconds: float
@@ -46,15 +53,19 @@ class _Counting(psycopg.Cursor[Any]):
         return self
 
 
-def open_batch(db: psycopg.Connection[Any], backfill: int, dates: int, failing: int) -> batches.Batch:
-    """A batch of ``dates`` runs that have all ended, of which the first ``failing`` failed, for REASONS in turn."""
+def open_batch(
+    db: psycopg.Connection[Any], backfill: int, dates: int, failing: int
+) -> batches.Batch:
+    """A batch of ``dates`` runs that have all ended, of which the first ``failing`` failed, for
+    REASONS in turn."""
     batch = batches.current(db, DAG, backfill)
     days = {f"run-{backfill}-{n}": FIRST + timedelta(days=n) for n in range(dates)}
     batches.register(db, batch.batch_id, days)
     with db.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO ops.outcomes (dag_id, run_id, day, endpoint, task, attempt, outcome, error_class, message,"
-            " fingerprint, started_at) VALUES (%s, %s, %s, 'box_scores', 'audit', 1, %s, %s, %s, %s, now())",
+            "INSERT INTO ops.outcomes (dag_id, run_id, day, endpoint, task, attempt, outcome,"
+            " error_class, message, fingerprint, started_at) VALUES (%s, %s, %s, 'box_scores',"
+            " 'audit', 1, %s, %s, %s, %s, now())",
             [
                 (DAG, run_id, day, *(REASONS[n % 3] if n < failing else _GOOD))
                 for n, (run_id, day) in enumerate(days.items())
@@ -70,12 +81,15 @@ def open_batch(db: psycopg.Connection[Any], backfill: int, dates: int, failing: 
 
 
 def reported(db: psycopg.Connection[Any], batch: batches.Batch) -> tuple[Report, bytes, Cost]:
-    """Closes the batch; its report, its mail, and the cost. The mail is made twice: tracing memory takes time too."""
+    """Closes the batch; its report, its mail, and the cost. The mail is made twice: tracing memory
+    takes time too."""
     from include.mail.batch_report import report_of
 
     def mail() -> tuple[Report, bytes]:
         report = report_of(db, batch)
-        return report, stored(message_for(report, Envelope(sender="a@b.example", recipients=["c@d.example"])))
+        return report, stored(
+            message_for(report, Envelope(sender="a@b.example", recipients=["c@d.example"]))
+        )
 
     db.cursor_factory = _Counting
     sent, begun = _Counting.sent, time.perf_counter()
@@ -104,14 +118,17 @@ def main() -> None:
         migrate(url)
         with connect(url) as db:
             reported(db, open_batch(db, 1, 10, 5))  # imports and templates
-            costs = [reported(db, open_batch(db, n, dates, dates)) for n, dates in ((2, 300), (3, 3000))]
+            costs = [
+                reported(db, open_batch(db, n, dates, dates)) for n, dates in ((2, 300), (3, 3000))
+            ]
         for report, content, cost in costs:
             print(  # noqa: T201
                 f"closing and reporting {len(report.dates):,} failed dates: {cost.seconds:.2f} s,"
                 f" {cost.statements} statements, {cost.megabytes:.1f} MB at the peak,"
                 f" a mail of {len(content) / 1000:.0f} kB"
             )
-        print(f"ten times the dates take {costs[1][2].seconds / costs[0][2].seconds:.1f} times as long")  # noqa: T201
+        ratio = costs[1][2].seconds / costs[0][2].seconds
+        print(f"ten times the dates take {ratio:.1f} times as long")  # noqa: T201
     finally:
         postgres.stop(folder / "data")
         shutil.rmtree(folder)

@@ -21,8 +21,9 @@ from tests.steps.one_date import OpenGate, stores_in, wired
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# What a date of two bodies comes by: (point, the time it is reached): (requests of the rerun, is the date loaded).
-# Until its manifest is written the date is asked for again: its one body holds all games.
+# What a date of two bodies comes by: (point, the time it is reached): (requests of the rerun, is
+# the date loaded). Until its manifest is written the date is asked for again: its one body holds
+# all games.
 SPOTS = {
     ("before fetch", 1): (2, False),
     ("after fetch", 1): (2, False),
@@ -41,19 +42,26 @@ SPOTS = {
 
 
 def killed(folder: Path, sandbox: Sandbox, spot: str) -> int:
-    """The exit code of a process that takes the date through its steps and is killed at the spot."""
+    """The exit code of a process that takes the date through its steps and is killed at the
+    spot."""
     folder.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "tests.steps.one_date", str(folder), sandbox.url, str(DAY)]
-    return subprocess.run(command, cwd=ROOT, env={**os.environ, failpoints.AT: spot}, check=False).returncode
+    return subprocess.run(
+        command, cwd=ROOT, env={**os.environ, failpoints.AT: spot}, check=False
+    ).returncode
 
 
 @pytest.fixture(scope="module")
-def wrecks(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], tuple[Path, int]]:
+def wrecks(
+    sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> dict[tuple[str, int], tuple[Path, int]]:
     """Per spot the folder that a killed process left behind, and how it ended; two at a time."""
     base = tmp_path_factory.mktemp("wrecks")
     folders = {spot: base / f"{n}" for n, spot in enumerate(SPOTS)}
     with ThreadPoolExecutor(max_workers=2) as pool:
-        codes = pool.map(lambda spot: killed(folders[spot], sandbox, f"{spot[0]}:{spot[1]}"), folders)
+        codes = pool.map(
+            lambda spot: killed(folders[spot], sandbox, f"{spot[0]}:{spot[1]}"), folders
+        )
         return {spot: (folders[spot], code) for spot, code in zip(folders, codes, strict=True)}
 
 
@@ -91,7 +99,9 @@ def test_killed_date_is_right_after_a_rerun(
     assert [path.name for path in line.part.parent.parent.rglob("*.parquet")] == ["part.parquet"]
 
 
-def test_killed_reload_leaves_the_rows_that_were_there(line: Line, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_killed_reload_leaves_the_rows_that_were_there(
+    line: Line, sandbox: Sandbox, tmp_path: Path
+) -> None:
     line.run()
     whole = line.part.read_bytes()
     line.stores.warehouse.replace(line.endpoint.table, DAY, line.rows()[:5])
@@ -103,7 +113,9 @@ def test_killed_reload_leaves_the_rows_that_were_there(line: Line, sandbox: Sand
 
 
 def test_process_that_nobody_wants_dead_lives(sandbox: Sandbox, tmp_path: Path) -> None:
-    assert [killed(tmp_path / str(n), sandbox, spot) for n, spot in enumerate(("", "after load:2"))] == [0, 0]
+    assert [
+        killed(tmp_path / str(n), sandbox, spot) for n, spot in enumerate(("", "after load:2"))
+    ] == [0, 0]
 
 
 def points_in(*files: Path) -> set[str]:
@@ -120,9 +132,13 @@ def points_in(*files: Path) -> set[str]:
 
 
 def test_every_point_in_the_code_is_known() -> None:
-    assert points_in(*(ROOT / "include").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")) == set(failpoints.POINTS)
+    assert points_in(*(ROOT / "include").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")) == set(
+        failpoints.POINTS
+    )
 
 
 def test_every_point_of_a_dates_steps_is_tried() -> None:
-    steps = points_in(ROOT / "include" / "steps" / "pipeline.py", ROOT / "include" / "storage" / "local.py")
+    steps = points_in(
+        ROOT / "include" / "steps" / "pipeline.py", ROOT / "include" / "storage" / "local.py"
+    )
     assert steps == {point for point, _ in SPOTS}

@@ -1,4 +1,5 @@
-"""Every source's limit with the sandbox as judge: eight processes, two of them killed and started again on the way."""
+"""Every source's limit with the sandbox as judge: eight processes, two of them killed and started
+again on the way."""
 
 from __future__ import annotations
 
@@ -33,8 +34,18 @@ SOURCES = {
         "windows": [[34, 2.0]],
         "path": "/stats/leaguegamelog",
         "params": {
-            **{"Counter": "1000", "DateFrom": "2025-01-15", "DateTo": "2025-01-15", "Direction": "DESC"},
-            **{"LeagueID": "00", "PlayerOrTeam": "P", "Season": "2024-25", "SeasonType": "Regular Season"},
+            **{
+                "Counter": "1000",
+                "DateFrom": "2025-01-15",
+                "DateTo": "2025-01-15",
+                "Direction": "DESC",
+            },
+            **{
+                "LeagueID": "00",
+                "PlayerOrTeam": "P",
+                "Season": "2024-25",
+                "SeasonType": "Regular Season",
+            },
             "Sorter": "DATE",
         },
         "headers": dict(STATS.headers),
@@ -62,7 +73,9 @@ SOURCES = {
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_no_sliding_window_at_the_sandbox_is_exceeded(ops_db: str, tmp_path: Path, source: str) -> None:
+def test_no_sliding_window_at_the_sandbox_is_exceeded(
+    ops_db: str, tmp_path: Path, source: str
+) -> None:
     order = {"auth": "", "key_name": "", "headers": {}, "accept": "json", **SOURCES[source]}
     ((limit, seconds),) = order["windows"]
     share = limit * WINDOWS // PROCESSES + 1
@@ -70,7 +83,12 @@ def test_no_sliding_window_at_the_sandbox_is_exceeded(ops_db: str, tmp_path: Pat
     with running(tmp_path, **config) as sandbox:
         if order["auth"] == "service account":
             order["key_file"] = key_file(sandbox)
-        order |= {"name": source, "database": ops_db, "base": sandbox.base(source), "requests": share}
+        order |= {
+            "name": source,
+            "database": ops_db,
+            "base": sandbox.base(source),
+            "requests": share,
+        }
         command = [sys.executable, "-m", "tests.limits.asking", json.dumps(order)]
         workers = [subprocess.Popen(command, cwd=ROOT) for _ in range(PROCESSES)]
         while len(sandbox.log()) < limit:  # in the second window, with requests under way
@@ -84,7 +102,10 @@ def test_no_sliding_window_at_the_sandbox_is_exceeded(ops_db: str, tmp_path: Pat
 
     arrivals = [request["mono"] for request in log]
     allowed = limit * (arrivals[-1] - arrivals[0]) / seconds
-    said = f"{source}: {len(log)} requests, {len(log) / allowed:.1%} of what {limit} per {seconds:g} s allow\n"
+    said = (
+        f"{source}: {len(log)} requests, {len(log) / allowed:.1%} of what {limit} per {seconds:g} s"
+        " allow\n"
+    )
     sys.stderr.write(said)
     assert worst_window(arrivals, seconds) <= limit
     assert [request for request in log if request["limited"]] == []

@@ -1,4 +1,5 @@
-"""The limiter against a judge with a clock of its own: processes killed, stopped and held up on the way."""
+"""The limiter against a judge with a clock of its own: processes killed, stopped and held up on the
+way."""
 
 from __future__ import annotations
 
@@ -15,7 +16,10 @@ def test_both_ends_of_a_window_count() -> None:
 
 @given(st.lists(st.integers(0, 50)), st.integers(1, 20))
 def test_the_worst_window_starts_at_an_arrival(arrivals: list[int], seconds: int) -> None:
-    slowly = max((sum(start <= other <= start + seconds for other in arrivals) for start in arrivals), default=0)
+    slowly = max(
+        (sum(start <= other <= start + seconds for other in arrivals) for start in arrivals),
+        default=0,
+    )
     assert worst_window([float(moment) for moment in arrivals], float(seconds)) == slowly
 
 

@@ -1,4 +1,5 @@
-"""A date's peak of memory is bounded, and a scrape's does not grow with the number of games: one body at a time."""
+"""A date's peak of memory is bounded, and a scrape's does not grow with the number of games: one
+body at a time."""
 
 from __future__ import annotations
 
@@ -37,10 +38,23 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, S
         yield found
 
 
-def measured(source: Source, day: date, folder: Path, sandbox: Sandbox, *, traced: bool = False) -> Peak:
-    facts = {"game_date": day, "season_type": "Regular Season", "counts": True, "postponed": False, "source_file": "x"}
+def measured(
+    source: Source, day: date, folder: Path, sandbox: Sandbox, *, traced: bool = False
+) -> Peak:
+    facts = {
+        "game_date": day,
+        "season_type": "Regular Season",
+        "counts": True,
+        "postponed": False,
+        "source_file": "x",
+    }
     rows = [
-        {**facts, "game_id": g.nba_id, "away_tricode": g.away.tricode, "home_tricode": g.home.tricode}
+        {
+            **facts,
+            "game_id": g.nba_id,
+            "away_tricode": g.away.tricode,
+            "home_tricode": g.home.tricode,
+        }
         for g in LEAGUE.games_on(day)
     ]
     stores_in(folder).warehouse.replace(SCHEDULE, day, rows)
@@ -72,6 +86,9 @@ def test_the_fullest_date_is_scraped_and_loaded_in_150_megabytes(
 def test_fifteen_games_are_scraped_in_as_much_memory_as_three(
     sources: Mapping[str, Source], sandbox: Sandbox, tmp_path: Path, dag_id: str
 ) -> None:
-    few, many = (measured(sources[dag_id], day, tmp_path / str(day), sandbox, traced=True) for day in (FEW, MANY))
+    few, many = (
+        measured(sources[dag_id], day, tmp_path / str(day), sandbox, traced=True)
+        for day in (FEW, MANY)
+    )
     assert many.rows > 4 * few.rows
     assert many.scrape - few.scrape < 1  # MB; the bodies of twelve games more are 2 to 4

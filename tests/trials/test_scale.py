@@ -1,4 +1,5 @@
-"""What reporting takes: a fixed number of statements, little memory, and no date is left out. `make bench` times it."""
+"""What reporting takes: a fixed number of statements, little memory, and no date is left out. `make
+bench` times it."""
 
 from __future__ import annotations
 
@@ -19,7 +20,9 @@ def named_in(text: str) -> set[date]:
     for month, spans in re.findall(r"(\d{4}-\d\d): ((?:\d+(?:\.\.\d+)?(?:, )?)+)", text):
         for span in spans.rstrip(", ").split(", "):
             first, last = (span.split("..") * 2)[:2]
-            days |= {date.fromisoformat(f"{month}-{day:02}") for day in range(int(first), int(last) + 1)}
+            days |= {
+                date.fromisoformat(f"{month}-{day:02}") for day in range(int(first), int(last) + 1)
+            }
     return days | {date.fromisoformat(day) for day in re.findall(r"\d{4}-\d\d-\d\d", text)}
 
 
@@ -30,7 +33,9 @@ def test_three_thousand_dates_are_all_named_in_100_kilobytes(ops_db: str, failin
 
     assert len(report.dates) == 3000
     assert sum(group.count for group in groups(report)) == failing
-    assert {FIRST + timedelta(days=n) for n in range(failing)} <= named_in(" ".join(render(report).text.split()))
+    assert {FIRST + timedelta(days=n) for n in range(failing)} <= named_in(
+        " ".join(render(report).text.split())
+    )
     assert len(mail) < 100_000
     assert cost.megabytes < 200
 
@@ -50,7 +55,9 @@ def test_three_thousand_dates_with_two_hundred_corrections_each_fit_as_well(ops_
     assert cost.megabytes < 200
 
 
-def test_a_report_asks_the_ledger_as_often_for_three_thousand_dates_as_for_three(ops_db: str) -> None:
+def test_a_report_asks_the_ledger_as_often_for_three_thousand_dates_as_for_three(
+    ops_db: str,
+) -> None:
     with connect(ops_db) as db:
         _, _, few = reported(db, open_batch(db, 2, 3, 3))
         _, _, many = reported(db, open_batch(db, 3, 3000, 3000))
@@ -58,7 +65,9 @@ def test_a_report_asks_the_ledger_as_often_for_three_thousand_dates_as_for_three
     assert few.statements == many.statements <= 6
 
 
-def test_forty_dates_of_which_twelve_failed_for_three_reasons_are_three_groups_with_every_date(ops_db: str) -> None:
+def test_forty_dates_of_which_twelve_failed_for_three_reasons_are_three_groups_with_every_date(
+    ops_db: str,
+) -> None:
     report: Report
     with connect(ops_db) as db:
         report, _, _ = reported(db, open_batch(db, 4, 40, 12))
@@ -67,7 +76,10 @@ def test_forty_dates_of_which_twelve_failed_for_three_reasons_are_three_groups_w
 
     found = groups(report)
     named = [
-        first + timedelta(days=n) for g in found for first, last in g.ranges for n in range((last - first).days + 1)
+        first + timedelta(days=n)
+        for g in found
+        for first, last in g.ranges
+        for n in range((last - first).days + 1)
     ]
     assert [group.count for group in found] == [4, 4, 4]
     assert sorted(named) == [FIRST + timedelta(days=n) for n in range(12)]

@@ -1,4 +1,5 @@
-"""The local warehouse: typed, sorted, unique, the same bytes for the same rows, and swapped whole."""
+"""The local warehouse: typed, sorted, unique, the same bytes for the same rows, and swapped
+whole."""
 
 from __future__ import annotations
 
@@ -39,7 +40,12 @@ TIP_OFF = datetime(2025, 1, 16, 0, 30, tzinfo=UTC)
 
 
 def row(player: str = "a", number: int | None = 1, **values: Any) -> dict[str, Any]:
-    given = {"game_date": DAY, "player": player, "number": number, "source_file": "bdl/all-1.json.gz"}
+    given = {
+        "game_date": DAY,
+        "player": player,
+        "number": number,
+        "source_file": "bdl/all-1.json.gz",
+    }
     return {"share": 0.5, "home": True, "tip_off": TIP_OFF, **given, **values}
 
 
@@ -55,7 +61,9 @@ def refused(warehouse: LocalWarehouse, rows: Sequence[Row], table: Table = TABLE
     return caught.value.message
 
 
-def test_columns_have_the_types_and_the_order_of_the_table_also_without_a_value(warehouse: LocalWarehouse) -> None:
+def test_columns_have_the_types_and_the_order_of_the_table_also_without_a_value(
+    warehouse: LocalWarehouse,
+) -> None:
     empty = dict.fromkeys(("share", "home", "tip_off"))
     warehouse.replace(TABLE, DAY, [row(number=None, **empty)])
     assert pq.read_schema(warehouse.part(TABLE, DAY)) == pa.schema(
@@ -79,7 +87,9 @@ def test_rows_come_back_sorted_by_key_with_missing_numbers_first(warehouse: Loca
     assert loaded == Loaded(rows=4, bytes=warehouse.part(TABLE, DAY).stat().st_size, changed=True)
 
 
-def test_rows_in_any_order_give_the_same_bytes_and_a_rewrite_touches_nothing(tmp_path: Path) -> None:
+def test_rows_in_any_order_give_the_same_bytes_and_a_rewrite_touches_nothing(
+    tmp_path: Path,
+) -> None:
     rows = [row("a", 1), row("a", 2), row("b", 1, share=None)]
     written = set()
     for number, order in enumerate(permutations(rows)):
@@ -100,7 +110,11 @@ def test_replace_swaps_the_whole_partition_and_no_other(warehouse: LocalWarehous
     assert warehouse.rows(TABLE, DAY) == [row("c")]
     assert warehouse.rows(TABLE, other) == [row("x", game_date=other)]
     assert warehouse.days(TABLE) == [DAY, other]
-    files = sorted(str(path.relative_to(warehouse.root)) for path in warehouse.root.rglob("*") if path.is_file())
+    files = sorted(
+        str(path.relative_to(warehouse.root))
+        for path in warehouse.root.rglob("*")
+        if path.is_file()
+    )
     assert files == [f"raw/lines/game_date={day}/part.parquet" for day in (DAY, other)]
 
 
@@ -119,10 +133,12 @@ def test_two_rows_with_one_key_are_refused_with_both_files_and_leave_the_partiti
 ) -> None:
     warehouse.replace(TABLE, DAY, [row("a")])
     before = warehouse.part(TABLE, DAY).read_bytes()
-    message = refused(warehouse, [row("b", 3), row("c"), row("b", 3, source_file="bdl/all-2.json.gz")])
-    assert message == (
-        "raw.lines: two rows with the key player=b, number=3, from bdl/all-1.json.gz and bdl/all-2.json.gz;"
-        " nothing was loaded"
+    message = refused(
+        warehouse, [row("b", 3), row("c"), row("b", 3, source_file="bdl/all-2.json.gz")]
+    )
+    assert (
+        message == "raw.lines: two rows with the key player=b, number=3, from bdl/all-1.json.gz and"
+        " bdl/all-2.json.gz; nothing was loaded"
     )
     assert warehouse.part(TABLE, DAY).read_bytes() == before
 
@@ -154,7 +170,10 @@ def test_value_of_another_type_is_refused_with_table_column_and_value(
     warehouse: LocalWarehouse, column: str, value: Any, wanted: str
 ) -> None:
     message = refused(warehouse, [row("a"), {**row("b"), column: value}])
-    assert message == f"raw.lines.{column} should be {wanted}, but one is {value!r}; nothing was loaded"
+    assert (
+        message
+        == f"raw.lines.{column} should be {wanted}, but one is {value!r}; nothing was loaded"
+    )
     assert not warehouse.part(TABLE, DAY).exists()
 
 
@@ -172,7 +191,9 @@ def test_value_that_does_not_fit_is_refused_with_table_and_column(
     assert (message.startswith(start), message.endswith("; nothing was loaded")) == (True, True)
 
 
-def test_moment_of_another_zone_is_stored_as_the_same_moment_in_utc(warehouse: LocalWarehouse) -> None:
+def test_moment_of_another_zone_is_stored_as_the_same_moment_in_utc(
+    warehouse: LocalWarehouse,
+) -> None:
     eastern = TIP_OFF.astimezone(timezone(timedelta(hours=-5)))
     warehouse.replace(TABLE, DAY, [row(tip_off=eastern)])
     (found,) = warehouse.rows(TABLE, DAY, ["tip_off"]) or []
@@ -180,9 +201,15 @@ def test_moment_of_another_zone_is_stored_as_the_same_moment_in_utc(warehouse: L
 
 
 def test_row_of_another_date_is_refused(warehouse: LocalWarehouse) -> None:
-    strays = [row("b", game_date=date(2025, 1, 17)), row("c", game_date=date(2025, 1, 16)), row("d", game_date=None)]
-    assert refused(warehouse, [row("a"), *strays]) == (
-        "raw.lines: rows of 2025-01-16, 2025-01-17, None among those of 2025-01-15; nothing loaded"
+    strays = [
+        row("b", game_date=date(2025, 1, 17)),
+        row("c", game_date=date(2025, 1, 16)),
+        row("d", game_date=None),
+    ]
+    assert (
+        refused(warehouse, [row("a"), *strays])
+        == "raw.lines: rows of 2025-01-16, 2025-01-17, None among those of 2025-01-15; nothing"
+        " loaded"
     )
 
 
@@ -212,13 +239,18 @@ def test_views_show_every_date_of_every_table_and_an_older_date_without_a_newer_
     warehouse.replace(results, DAY, [row("z")])
     (warehouse.root / "raw" / "never_loaded").mkdir()
     with warehouse.connect() as connection:
-        assert connection.execute("SELECT game_date, player, rank FROM raw.lines ORDER BY ALL").fetchall() == [
+        assert connection.execute(
+            "SELECT game_date, player, rank FROM raw.lines ORDER BY ALL"
+        ).fetchall() == [
             (DAY, "a", None),
             (DAY, "b", None),
             (later, "a", 7),
         ]
         assert connection.execute("SELECT player FROM analytics.results").fetchall() == [("z",)]
-        views = "SELECT schema_name || '.' || view_name FROM duckdb_views() WHERE NOT internal ORDER BY ALL"
+        views = (
+            "SELECT schema_name || '.' || view_name FROM duckdb_views() WHERE NOT internal ORDER"
+            " BY ALL"
+        )
         assert connection.execute(views).fetchall() == [("analytics.results",), ("raw.lines",)]
 
 
@@ -240,10 +272,15 @@ for turn in range(1, 2001):
 """
 
 
-def test_reader_during_a_replace_sees_the_old_or_the_new_rows_never_a_mixture(warehouse: LocalWarehouse) -> None:
-    """DuckDB may refuse a file that changed between planning and reading, but never answers with half of each."""
+def test_reader_during_a_replace_sees_the_old_or_the_new_rows_never_a_mixture(
+    warehouse: LocalWarehouse,
+) -> None:
+    """DuckDB may refuse a file that changed between planning and reading, but never answers with
+    half of each."""
     warehouse.replace(TABLE, DAY, [row("old", n) for n in range(3)])
-    counts = "SELECT player, count(*), count(DISTINCT number), sum(number) FROM raw.lines GROUP BY ALL"
+    counts = (
+        "SELECT player, count(*), count(DISTINCT number), sum(number) FROM raw.lines GROUP BY ALL"
+    )
     old, new = ("old", 3, 3, 3), ("new", 2000, 2000, 2000 * 1999 // 2)
     seen = []
     with subprocess.Popen(
@@ -259,7 +296,9 @@ def test_reader_during_a_replace_sees_the_old_or_the_new_rows_never_a_mixture(wa
                 with warehouse.connect() as connection, suppress(duckdb.Error):
                     seen.extend(connection.execute(counts).fetchall())
                 rows = warehouse.rows(TABLE, DAY) or []
-                seen.append((rows[0]["player"], len(rows), len(rows), sum(each["number"] for each in rows)))
+                seen.append(
+                    (rows[0]["player"], len(rows), len(rows), sum(each["number"] for each in rows))
+                )
                 if seen.count(old) > 8 and seen.count(new) > 8:
                     break
         finally:
@@ -267,12 +306,17 @@ def test_reader_during_a_replace_sees_the_old_or_the_new_rows_never_a_mixture(wa
     assert set(seen) == {old, new}
 
 
-@pytest.mark.parametrize(("url", "scheme"), [("", "no scheme"), ("/srv/warehouse", "no scheme"), ("s3://b/p", "s3")])
-def test_warehouse_that_nobody_knows_is_refused_with_the_connection_to_correct(url: str, scheme: str) -> None:
+@pytest.mark.parametrize(
+    ("url", "scheme"), [("", "no scheme"), ("/srv/warehouse", "no scheme"), ("s3://b/p", "s3")]
+)
+def test_warehouse_that_nobody_knows_is_refused_with_the_connection_to_correct(
+    url: str, scheme: str
+) -> None:
     with pytest.raises(Problem) as caught:
         open_warehouse(url)
-    assert caught.value.message == (
-        f"connection warehouse names no warehouse that this version knows ({scheme}): set it to"
+    assert (
+        caught.value.message
+        == f"connection warehouse names no warehouse that this version knows ({scheme}): set it to"
         " duckdb:///absolute/folder"
     )
 

@@ -1,6 +1,12 @@
-"""NBA.com bodies: game logs into player box scores, live data into play by play, a season's schedule into its games."""
+"""NBA.com bodies: game logs into player box scores, live data into play by play, a season's
+schedule into its games."""
 
-from include.parsing.nbacom.box_scores import PLAYER_BOX_SCORES, box_score_games, box_score_items, box_score_rows
+from include.parsing.nbacom.box_scores import (
+    PLAYER_BOX_SCORES,
+    box_score_games,
+    box_score_items,
+    box_score_rows,
+)
 from include.parsing.nbacom.play_by_play import (
     PLAY_BY_PLAY,
     play_by_play_games,

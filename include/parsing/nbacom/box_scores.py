@@ -1,4 +1,5 @@
-"""``/stats/leaguegamelog`` of one date: a row per player who played, and the games that they make up."""
+"""``/stats/leaguegamelog`` of one date: a row per player who played, and the games that they make
+up."""
 
 from __future__ import annotations
 
@@ -35,25 +36,39 @@ _LOG_HEADERS = frozenset({"GAME_ID", "GAME_DATE", *(field.key for field in _LOG)
 
 PLAYER_BOX_SCORES = Table(
     name="nbacom_player_box_scores",
-    columns=(*GAME_COLUMNS, Column("player_key", "STRING", "folded name, equal across sources"), *columns_of(_LOG)),
+    columns=(
+        *GAME_COLUMNS,
+        Column("player_key", "STRING", "folded name, equal across sources"),
+        *columns_of(_LOG),
+    ),
     key=("game_id", "team_id", "player_id"),
 )
 
-_ITEM_NAMES = {"Regular Season": "regular_season", "IST": "cup_final", "PlayIn": "play_in", "Playoffs": "playoffs"}
+_ITEM_NAMES = {
+    "Regular Season": "regular_season",
+    "IST": "cup_final",
+    "PlayIn": "play_in",
+    "Playoffs": "playoffs",
+}
 
 
 def box_score_items(listing: Listing) -> list[Item]:
-    """One request per season type of the date's games; ``SeasonType`` must match, or the answer is an empty 200.
+    """One request per season type of the date's games; ``SeasonType`` must match, or the answer is
+    an empty 200.
 
-    Values: ``season`` (``2024-25``), ``season_type``. No games, no items. While the games are not known, every type
-    that the month can hold is asked for.
+    Values: ``season`` (``2024-25``), ``season_type``. No games, no items. While the games are not
+    known, every type that the month can hold is asked for.
     """
     types: set[str] | None = None
     if listing.expected is not None:
         due = [game for game in listing.expected if game.state is not GameState.POSTPONED]
         types = {game.extra.get("season_type", "") for game in due}
     if types is None or not types <= COUNTING:
-        types = {"Regular Season", "PlayIn", "Playoffs"} if 4 <= listing.day.month <= 10 else {"Regular Season"}
+        types = (
+            {"Regular Season", "PlayIn", "Playoffs"}
+            if 4 <= listing.day.month <= 10
+            else {"Regular Season"}
+        )
         types |= {"IST"} if listing.day.month == 12 else set()
     return [
         Item(name=name, values={"season": season(listing.day), "season_type": season_type})
@@ -79,7 +94,8 @@ def box_score_rows(body: bytes, day: date) -> Iterator[Row]:
 def box_score_games(body: bytes, day: date) -> Iterator[Game]:
     """The games of a game log. Live while a row has no win or loss yet.
 
-    A ``problem`` is a side with fewer than five players with minutes, or points that disagree with who won.
+    A ``problem`` is a side with fewer than five players with minutes, or points that disagree with
+    who won.
     """
     logged: dict[tuple[str, str, str], list[tuple[Json, str]]] = {}
     for row, at, away, home in _logged(body, day):
@@ -98,8 +114,8 @@ def box_score_games(body: bytes, day: date) -> Iterator[Game]:
 
 
 def _logged(body: bytes, day: date) -> Iterator[tuple[Json, str, str, str]]:
-    """(row by header, its path, away, home). At a neutral site both teams' rows carry one MATCHUP, so both sides of
-    a game are placed by its first row."""
+    """(row by header, its path, away, home). At a neutral site both teams' rows carry one MATCHUP,
+    so both sides of a game are placed by its first row."""
     sets = fields.records(fields.decoded(body), "resultSets")
     found = [(one, at) for one, at in sets if one.get("name") == "LeagueGameLog"]
     if not found:
@@ -143,10 +159,17 @@ def _unsound(rows: list[tuple[Json, str]], away: str, home: str) -> str:
             won.add(team)
     if set(played) != {away, home}:
         return f"rows of {', '.join(sorted(played))}"
-    few = [f"{team} has {number} players with minutes" for team, number in played.items() if number < FEWEST_PLAYERS]
+    few = [
+        f"{team} has {number} players with minutes"
+        for team, number in played.items()
+        if number < FEWEST_PLAYERS
+    ]
     if few:
         return "; ".join(few)
     winner = max((away, home), key=points.__getitem__)
     if won != {winner} or points[away] == points[home]:
-        return f"points {points[away]}:{points[home]} disagree with who won ({', '.join(sorted(won)) or 'nobody'})"
+        return (
+            f"points {points[away]}:{points[home]} disagree with who won"
+            f" ({', '.join(sorted(won)) or 'nobody'})"
+        )
     return ""

@@ -24,9 +24,17 @@ _ACTION = fields_of(
     ("STRING", False, "description shotResult side area areaDetail"),
     ("INTEGER", False, "isFieldGoal xLegacy yLegacy"),
     ("DOUBLE", False, "x y shotDistance"),
-    ("INTEGER", False, "pointsTotal reboundTotal reboundOffensiveTotal reboundDefensiveTotal turnoverTotal"),
+    (
+        "INTEGER",
+        False,
+        "pointsTotal reboundTotal reboundOffensiveTotal reboundDefensiveTotal turnoverTotal",
+    ),
     ("INTEGER", False, "foulPersonalTotal foulTechnicalTotal shotActionNumber officialId"),
-    ("STRING", False, "assistPlayerNameInitial blockPlayerName stealPlayerName foulDrawnPlayerName"),
+    (
+        "STRING",
+        False,
+        "assistPlayerNameInitial blockPlayerName stealPlayerName foulDrawnPlayerName",
+    ),
     ("INTEGER", False, "assistTotal assistPersonId blockPersonId stealPersonId foulDrawnPersonId"),
     ("STRING", False, "jumpBallWonPlayerName jumpBallLostPlayerName jumpBallRecoveredName"),
     ("INTEGER", False, "jumpBallWonPersonId jumpBallLostPersonId"),
@@ -50,7 +58,8 @@ _WORTH = {"2pt": 2, "3pt": 3, "freethrow": 1}
 
 
 def play_by_play_items(listing: Listing) -> list[Item]:
-    """One request per game: of the schedule where it is known, else of the game logs that were listed first.
+    """One request per game: of the schedule where it is known, else of the game logs that were
+    listed first.
 
     Values: ``game_id``. Postponed games have no play by play; a day without games has no items.
     """
@@ -59,7 +68,11 @@ def play_by_play_items(listing: Listing) -> list[Item]:
     else:
         games = [game for body in listing.bodies for game in box_score_games(body, listing.day)]
     ids = {game.game_id for game in games if game.state is not GameState.POSTPONED}
-    return [Item(name=game_id, values={"game_id": game_id}) for game_id in sorted(ids) if GAME_ID.fullmatch(game_id)]
+    return [
+        Item(name=game_id, values={"game_id": game_id})
+        for game_id in sorted(ids)
+        if GAME_ID.fullmatch(game_id)
+    ]
 
 
 def play_by_play_rows(body: bytes, day: date) -> Iterator[Row]:
@@ -85,20 +98,27 @@ def play_by_play_rows(body: bytes, day: date) -> Iterator[Row]:
 
 
 def play_by_play_games(body: bytes, day: date) -> Iterator[Game]:
-    """The body's one game: final once it has the action game/end; a ``problem`` where its shots miss the score."""
+    """The body's one game: final once it has the action game/end; a ``problem`` where its shots
+    miss the score."""
     game_id, actions = _actions(body)
     sides = _scoring_sides(actions)
     if sides is None:
         return
     away, home = sides
-    ended = any((action["actionType"], action.get("subType")) == ("game", "end") for action, _ in actions)
+    ended = any(
+        (action["actionType"], action.get("subType")) == ("game", "end") for action, _ in actions
+    )
     made: Counter[str] = Counter()
     for action, _ in actions:
         if action.get("shotResult") == "Made":
             made[action.get("teamTricode", "")] += _WORTH.get(action["actionType"], 0)
     score = _score(*actions[-1])
     shots = (made[away], made[home])
-    problem = "" if shots == score else f"shots make {shots[0]}:{shots[1]}, the score is {score[0]}:{score[1]}"
+    problem = (
+        ""
+        if shots == score
+        else f"shots make {shots[0]}:{shots[1]}, the score is {score[0]}:{score[1]}"
+    )
     yield Game(
         day=day,
         away=away,

@@ -1,4 +1,5 @@
-"""A season's schedule (``/stats/scheduleleaguev2``, cdn ``scheduleLeagueV2.json``): the games of one date in it."""
+"""A season's schedule (``/stats/scheduleleaguev2``, cdn ``scheduleLeagueV2.json``): the games of
+one date in it."""
 
 from __future__ import annotations
 
@@ -22,7 +23,11 @@ from include.parsing.nbacom.seasons import (
 from include.sources.spec import Column, Game, GameState, Row, Table
 
 _SCHEDULED = fields_of(
-    ("STRING", False, "gameCode gameStatusText gameLabel gameSubLabel gameSubtype seriesText seriesGameNumber"),
+    (
+        "STRING",
+        False,
+        "gameCode gameStatusText gameLabel gameSubLabel gameSubtype seriesText seriesGameNumber",
+    ),
     ("STRING", False, "arenaName arenaCity arenaState"),
     ("INTEGER", False, "weekNumber"),
     ("BOOLEAN", False, "isNeutral"),
@@ -33,8 +38,16 @@ SCHEDULE = Table(
     columns=(
         *GAME_COLUMNS,
         Column("season", "STRING", "2024-25"),
-        Column("season_type", "STRING", "SeasonType of stats.nba.com, from the game id; IST is the Cup final"),
-        Column("counts", "BOOLEAN", "regular season, play-in, playoffs and Cup final, once both teams are known"),
+        Column(
+            "season_type",
+            "STRING",
+            "SeasonType of stats.nba.com, from the game id; IST is the Cup final",
+        ),
+        Column(
+            "counts",
+            "BOOLEAN",
+            "regular season, play-in, playoffs and Cup final, once both teams are known",
+        ),
         Column("postponed", "BOOLEAN"),
         Column("status", "INTEGER", "1 to be played, 2 running, 3 final"),
         Column("tip_off", "TIMESTAMP", "UTC"),
@@ -51,15 +64,20 @@ _SCHEDULE_DAY = re.compile(r"(\d\d)/(\d\d)/(\d{4})\b", re.ASCII)
 
 
 def schedule_rows(body: bytes, day: date) -> Iterator[Row]:
-    """The date's games of a whole season's body, preseason and All-Star included (``counts`` tells them apart).
+    """The date's games of a whole season's body, preseason and All-Star included (``counts`` tells
+    them apart).
 
-    Raises Problem(SCHEMA_DRIFT) for another season's body and Problem(EMPTY_UNEXPECTED) for a season without games.
+    Raises Problem(SCHEMA_DRIFT) for another season's body and Problem(EMPTY_UNEXPECTED) for a
+    season without games.
     """
     for game, at in _scheduled(body, day):
         home, away = (fields.child(game, side, at) for side in ("homeTeam", "awayTeam"))
         game_id = fields.text(game, "gameId", at)
         season_type = _season_type(game_id, f"{at}.gameId")
-        home_tricode, away_tricode = _tricode(home, f"{at}.homeTeam"), _tricode(away, f"{at}.awayTeam")
+        home_tricode, away_tricode = (
+            _tricode(home, f"{at}.homeTeam"),
+            _tricode(away, f"{at}.awayTeam"),
+        )
         utc = fields.text_or_none(game, "gameDateTimeUTC", at)
         yield {
             "game_date": day,
@@ -81,7 +99,8 @@ def schedule_rows(body: bytes, day: date) -> Iterator[Row]:
 
 
 def schedule_games(body: bytes, day: date) -> Iterator[Game]:
-    """The date's games with the state that the schedule gives them; those that do not count are only LISTED."""
+    """The date's games with the state that the schedule gives them; those that do not count are
+    only LISTED."""
     states = {1: GameState.UNPLAYED, 2: GameState.LIVE, 3: GameState.FINAL}
     for row in schedule_rows(body, day):
         if not row["counts"]:
@@ -97,7 +116,10 @@ def schedule_games(body: bytes, day: date) -> Iterator[Game]:
             state=state,
             game_id=row["game_id"],
             rows=1,
-            extra={"season_type": row["season_type"], "tip_off": row["tip_off"].isoformat() if row["tip_off"] else ""},
+            extra={
+                "season_type": row["season_type"],
+                "tip_off": row["tip_off"].isoformat() if row["tip_off"] else "",
+            },
         )
 
 
@@ -105,13 +127,17 @@ def _scheduled(body: bytes, day: date) -> Iterator[tuple[Json, str]]:
     schedule = fields.child(fields.decoded(body), "leagueSchedule")
     said = fields.text(schedule, "seasonYear", "leagueSchedule")
     if said != season(day):
-        # The cdn has the current season only; its games must not make another season's date look empty.
+        # The cdn has the current season only; its games must not make another season's date look
+        # empty.
         raise fields.wrong("leagueSchedule.seasonYear", f"is {said}, but {day} is of {season(day)}")
     dates = fields.records(schedule, "gameDates", "leagueSchedule")
     if not dates:
         raise Problem(
             error_class=ErrorClass.EMPTY_UNEXPECTED,
-            message=f"the schedule of {said} has no dates at all: ask again, or wait until it is published",
+            message=(
+                f"the schedule of {said} has no dates at all: ask again, or wait until it is"
+                " published"
+            ),
         )
     for entry, at in dates:
         written = _SCHEDULE_DAY.match(fields.text(entry, "gameDate", at))
@@ -134,4 +160,6 @@ def _tricode(team: Json, at: str) -> str:
 
 def _is_postponed(game: Json, at: str) -> bool:
     status = (fields.text_or_none(game, "gameStatusText", at) or "").upper()
-    return fields.text_or_none(game, "postponedStatus", at) in ("Y", "P") or status.startswith(("PPD", "POSTPONED"))
+    return fields.text_or_none(game, "postponedStatus", at) in ("Y", "P") or status.startswith(
+        ("PPD", "POSTPONED")
+    )

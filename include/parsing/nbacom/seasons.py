@@ -1,4 +1,5 @@
-"""NBA.com's vocabulary: game ids, season types, the season of a date, and the columns that every table starts with."""
+"""NBA.com's vocabulary: game ids, season types, the season of a date, and the columns that every
+table starts with."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ from datetime import date
 from include.parsing.fields import Field
 from include.sources.spec import Column, ColumnType
 
-# SeasonType of stats.nba.com by the third digit of a game id. "IST" is the Cup final alone: the Cup's other games are
-# regular season (seen 2024-12).
+# SeasonType of stats.nba.com by the third digit of a game id. "IST" is the Cup final alone: the
+# Cup's other games are regular season (seen 2024-12).
 SEASON_TYPES = {
     "1": "Pre Season",
     "2": "Regular Season",
@@ -26,8 +27,11 @@ GAME_ID = re.compile(r"00[1-6]\d{7}", re.ASCII)
 
 
 def season(day: date) -> str:
-    """The season of a date as NBA.com writes it: ``2024-25`` from August to July (2019-20: to October)."""
-    starts = day.year if day.month >= 8 and not date(2020, 8, 1) <= day <= _BUBBLE_END else day.year - 1
+    """The season of a date as NBA.com writes it: ``2024-25`` from August to July (2019-20: to
+    October)."""
+    starts = (
+        day.year if day.month >= 8 and not date(2020, 8, 1) <= day <= _BUBBLE_END else day.year - 1
+    )
     return f"{starts}-{(starts + 1) % 100:02}"
 
 
@@ -46,7 +50,8 @@ def columns_of(of: Sequence[Field]) -> tuple[Column, ...]:
 def fields_of(*groups: tuple[ColumnType, bool, str]) -> tuple[Field, ...]:
     """Fields from groups of (column type, required, words).
 
-    ``FG_PCT`` is column fg_pct, ``subType`` is sub_type, ``personId=player_id`` names its column itself.
+    ``FG_PCT`` is column fg_pct, ``subType`` is sub_type, ``personId=player_id`` names its column
+    itself.
     """
     return tuple(
         Field(key, Column(name or _snake(key), kind), required)

@@ -1,4 +1,5 @@
-"""What the commands of `airflow nba` share: one line and exit code 2 on an error, text or JSON, progress on stderr."""
+"""What the commands of `airflow nba` share: one line and exit code 2 on an error, text or JSON,
+progress on stderr."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a command found. ``facts`` is its --json object (dates and times as ISO text), ``code`` its exit code."""
+    """What a command found. ``facts`` is its --json object (dates and times as ISO text), ``code``
+    its exit code."""
 
     lines: Sequence[Line]
     facts: Mapping[str, Any]
@@ -93,14 +95,28 @@ def source_of(dag_id: str) -> Source:
 
 
 def tracked(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
-    """Passes the items on; says on stderr how many have been: a bar on a terminal, elsewhere now and then a line."""
+    """Passes the items on; says on stderr how many have been: a bar on a terminal, elsewhere now
+    and then a line."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     said = time.monotonic()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
         task = bar.add_task(what, total=total)
         for done, item in enumerate(items, start=1):
             yield item
@@ -112,7 +128,10 @@ def tracked(items: Iterable[T], what: str, total: int | None = None) -> Iterator
 
 def ranges(days: Iterable[date]) -> str:
     """``2025-01-03..2025-01-05, 2025-01-09``."""
-    return ", ".join(str(first) if first == last else f"{first}..{last}" for first, last in day_ranges(list(days)))
+    return ", ".join(
+        str(first) if first == last else f"{first}..{last}"
+        for first, last in day_ranges(list(days))
+    )
 
 
 def clock(moment: datetime) -> str:
@@ -133,7 +152,8 @@ def plain(value: Any) -> Any:
 
 @contextmanager
 def _stdout_kept_for_the_answer() -> Iterator[None]:
-    """Airflow 3.3.2 logs to stdout, also while it reads a connection, through loggers that hold the stream."""
+    """Airflow 3.3.2 logs to stdout, also while it reads a connection, through loggers that hold the
+    stream."""
     sys.stdout.flush()
     kept = os.dup(1)
     os.dup2(2, 1)
@@ -153,4 +173,6 @@ def _show(found: Answer, *, as_json: bool) -> None:
 
     console = Console(highlight=False)
     for line in found.lines:
-        console.print(line.text, style=line.style or None, markup=False, emoji=False, soft_wrap=True)
+        console.print(
+            line.text, style=line.style or None, markup=False, emoji=False, soft_wrap=True
+        )

@@ -12,14 +12,15 @@ from typing import Any
 from include.errors import Problem
 from include.mail.wording import counted
 from include.storage.refetch import refetch_moment
-from nba_airflow.metadata import runs as metadata
 from nba_airflow.cli.window import Refused, Window, parse_window
+from nba_airflow.metadata import runs as metadata
 
 DETACHED = 130  # as for any command that Ctrl-C ended
 
 
 def backfill(args: Namespace) -> None:
-    """Entry of `airflow dags backfill`. Exits 0 (every date done), 1 (some are not), 2 (refused) or 130 (detached)."""
+    """Entry of `airflow dags backfill`. Exits 0 (every date done), 1 (some are not), 2 (refused) or
+    130 (detached)."""
     try:
         code = _run(args)
     except (Refused, Problem) as error:
@@ -37,7 +38,9 @@ def _run(args: Namespace) -> int:
     conf = _conf(args.conf)
     if args.refetch:
         if args.attach:
-            raise Refused("--attach starts nothing, so nothing would be fetched again: leave --refetch out")
+            raise Refused(
+                "--attach starts nothing, so nothing would be fetched again: leave --refetch out"
+            )
         conf = {**(conf or {}), "refetch": True}
     if conf and "refetch" in conf:
         try:
@@ -52,8 +55,8 @@ def _run(args: Namespace) -> int:
         if active and not args.attach:
             raise Refused(
                 f"{args.dag_id} has a running backfill (id {active.id},"
-                f" {active.from_date:%Y-%m-%d}..{active.to_date:%Y-%m-%d}): wait, cancel it in the UI, or follow it"
-                " with --attach"
+                f" {active.from_date:%Y-%m-%d}..{active.to_date:%Y-%m-%d}): wait, cancel it in the"
+                " UI, or follow it with --attach"
             )
         before = metadata.runs_of(args.dag_id, window, session)
     plan = _Plan(args, window, before, refetch=bool(conf and conf.get("refetch")))
@@ -65,11 +68,15 @@ def _run(args: Namespace) -> int:
     lacking = [] if args.attach else _start(args, window, plan, conf)
     if lacking:
         days = ", ".join(map(str, lacking))
-        console.print(f"Airflow made no run for {days}; the other dates are running", soft_wrap=True)
+        console.print(
+            f"Airflow made no run for {days}; the other dates are running", soft_wrap=True
+        )
     if args.detach:
         console.print(f"Started. Follow it: {_command(args, window)} --attach", soft_wrap=True)
         return _answer(args, {"plan": plan.facts(), "detached": True}, 0)
-    return _follow(args, window, plan, console, since=None if args.attach else began, lacking=lacking)
+    return _follow(
+        args, window, plan, console, since=None if args.attach else began, lacking=lacking
+    )
 
 
 def _conf(text: str | None) -> Mapping[str, Any] | None:
@@ -78,7 +85,9 @@ def _conf(text: str | None) -> Mapping[str, Any] | None:
     try:
         conf = json.loads(text)
     except ValueError as error:
-        raise Refused(f'--conf is not JSON ({error}): write it like \'{{"note": "trial"}}\'') from None
+        raise Refused(
+            f'--conf is not JSON ({error}): write it like \'{{"note": "trial"}}\''
+        ) from None
     if not isinstance(conf, dict):
         raise Refused('--conf must be a JSON object, like \'{"note": "trial"}\'')
     return conf
@@ -87,13 +96,17 @@ def _conf(text: str | None) -> Mapping[str, Any] | None:
 class _Plan:
     """What the command is about to do with each date of the window."""
 
-    def __init__(self, args: Namespace, window: Window, runs: Mapping[date, metadata.Run], *, refetch: bool) -> None:
+    def __init__(
+        self, args: Namespace, window: Window, runs: Mapping[date, metadata.Run], *, refetch: bool
+    ) -> None:
         self.dag_id, self.window, self.runs = args.dag_id, window, runs
         self.new = [] if args.attach else [day for day in window.days if day not in runs]
         failed = [r for r in runs.values() if r.state == "failed"]
         ended = [r for r in runs.values() if r.finished]
         whole = args.reset_dagruns or args.refetch
-        self.cleared = [] if args.attach else ended if whole else failed if args.rerun_failed_tasks else []
+        self.cleared = (
+            [] if args.attach else ended if whole else failed if args.rerun_failed_tasks else []
+        )
         self.only_failed = not whole
         self.refetch = refetch
         self.left_red = [] if self.cleared or args.attach else failed
@@ -108,7 +121,10 @@ class _Plan:
         kept = len(self.runs) - len(self.cleared)
         total = counted(len(self.window.days), "date")
         lines = [f"{self.dag_id}: {self.window}, {total} (US/Eastern, both ends included)"]
-        lines.append(f"  {len(self.new)} new, {len(self.cleared)} to run again, {kept} that have a run are left alone")
+        lines.append(
+            f"  {len(self.new)} new, {len(self.cleared)} to run again, {kept} that have a run are"
+            " left alone"
+        )
         if self.refetch:
             asked = counted(len(self.new) + len(self.cleared), "date")
             lines.append(f"  refetch: the upstream is asked again for {asked}")
@@ -116,7 +132,8 @@ class _Plan:
             days = ", ".join(str(r.day) for r in sorted(self.left_red, key=lambda r: r.day)[:5])
             more = f" and {len(self.left_red) - 5} more" if len(self.left_red) > 5 else ""
             lines.append(
-                f"  of those, {len(self.left_red)} failed ({days}{more}): --rerun-failed-tasks runs them again"
+                f"  of those, {len(self.left_red)} failed ({days}{more}): --rerun-failed-tasks runs"
+                " them again"
             )
         return "\n".join(lines)
 
@@ -136,17 +153,26 @@ class _Plan:
 def _agreed(plan: _Plan) -> bool:
     if not sys.stdin.isatty():
         raise Refused(f"{len(plan.cleared)} finished dates would run again: confirm with -y")
-    return input(f"Run {len(plan.cleared)} finished dates again? [y/N] ").strip().lower() in ("y", "yes")
+    return input(f"Run {len(plan.cleared)} finished dates again? [y/N] ").strip().lower() in (
+        "y",
+        "yes",
+    )
 
 
-def _start(args: Namespace, window: Window, plan: _Plan, conf: Mapping[str, Any] | None) -> list[date]:
+def _start(
+    args: Namespace, window: Window, plan: _Plan, conf: Mapping[str, Any] | None
+) -> list[date]:
     """Creates and clears the plan's runs; the dates for which Airflow made none."""
     from airflow.utils.session import create_session
 
     lacking = []
     if plan.new:
         metadata.create(
-            args.dag_id, window, max_active_runs=args.max_active_runs, backwards=args.run_backwards, conf=conf
+            args.dag_id,
+            window,
+            max_active_runs=args.max_active_runs,
+            backwards=args.run_backwards,
+            conf=conf,
         )
         with create_session() as session:
             there = metadata.runs_of(args.dag_id, window, session)
@@ -154,13 +180,23 @@ def _start(args: Namespace, window: Window, plan: _Plan, conf: Mapping[str, Any]
     if plan.cleared:
         with create_session() as session:
             metadata.clear(
-                args.dag_id, [run.run_id for run in plan.cleared], session, only_failed=plan.only_failed, conf=conf
+                args.dag_id,
+                [run.run_id for run in plan.cleared],
+                session,
+                only_failed=plan.only_failed,
+                conf=conf,
             )
     return lacking
 
 
 def _follow(
-    args: Namespace, window: Window, plan: _Plan, console: Any, *, since: datetime | None, lacking: Collection[date]
+    args: Namespace,
+    window: Window,
+    plan: _Plan,
+    console: Any,
+    *,
+    since: datetime | None,
+    lacking: Collection[date],
 ) -> int:
     from airflow.utils.session import create_session
 

@@ -1,4 +1,5 @@
-"""Registers `airflow dags backfill` and `airflow nba`; imports nothing heavy, every `airflow` command pays for it."""
+"""Registers `airflow dags backfill` and `airflow nba`; imports nothing heavy, every `airflow`
+command pays for it."""
 
 from __future__ import annotations
 
@@ -6,37 +7,58 @@ from airflow.cli import cli_config
 from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand, lazy_load_command
 
 ARG_DAG_ID = Arg(("dag_id",), help="The DAG of a source, for example bdl_box_scores")
-ARG_START = Arg(("-s", "--start-date"), required=True, help="First US/Eastern game date, YYYY-MM-DD, included")
-ARG_END = Arg(("-e", "--end-date"), required=True, help="Last US/Eastern game date, YYYY-MM-DD, included")
+ARG_START = Arg(
+    ("-s", "--start-date"), required=True, help="First US/Eastern game date, YYYY-MM-DD, included"
+)
+ARG_END = Arg(
+    ("-e", "--end-date"), required=True, help="Last US/Eastern game date, YYYY-MM-DD, included"
+)
 ARG_DRY_RUN = Arg(("-n", "--dry-run"), action="store_true", help="Show the plan and change nothing")
 ARG_RERUN_FAILED = Arg(
     ("--rerun-failed-tasks",),
     action="store_true",
-    help="Also clear the failed tasks of the window's runs, so that they run again in their own runs",
+    help=(
+        "Also clear the failed tasks of the window's runs, so that they run again in their own runs"
+    ),
 )
-ARG_RESET = Arg(("--reset-dagruns",), action="store_true", help="Also clear every task of the window's finished runs")
+ARG_RESET = Arg(
+    ("--reset-dagruns",),
+    action="store_true",
+    help="Also clear every task of the window's finished runs",
+)
 ARG_BACKWARDS = Arg(("-B", "--run-backwards"), action="store_true", help="Newest date first")
 ARG_REFETCH = Arg(
     ("--refetch",),
     action="store_true",
-    help="Ask the upstream again for every date of the window, also finished ones (as --reset-dagruns), and say what"
-    " it has corrected since",
+    help=(
+        "Ask the upstream again for every date of the window, also finished ones (as"
+        " --reset-dagruns), and say what it has corrected since"
+    ),
 )
-ARG_CONF = Arg(("-c", "--conf"), help="JSON object, the conf of the runs that are created or cleared")
+ARG_CONF = Arg(
+    ("-c", "--conf"), help="JSON object, the conf of the runs that are created or cleared"
+)
 ARG_YES = Arg(("-y", "--yes"), action="store_true", help="Do not ask before clearing")
-ARG_MAX_ACTIVE = Arg(("--max-active-runs",), type=int, default=16, help="Dates at work at a time (default 16)")
+ARG_MAX_ACTIVE = Arg(
+    ("--max-active-runs",), type=int, default=16, help="Dates at work at a time (default 16)"
+)
 ARG_DETACH = Arg(("--detach",), action="store_true", help="Return once the backfill is created")
-ARG_ATTACH = Arg(("--attach",), action="store_true", help="Follow this DAG's running backfill; create nothing")
+ARG_ATTACH = Arg(
+    ("--attach",), action="store_true", help="Follow this DAG's running backfill; create nothing"
+)
 ARG_UNPAUSE = Arg(("--unpause",), action="store_true", help="Unpause the DAG first if it is paused")
-ARG_JSON = Arg(("--json",), action="store_true", help="Print one JSON object at the end instead of text")
+ARG_JSON = Arg(
+    ("--json",), action="store_true", help="Print one JSON object at the end instead of text"
+)
 
 BACKFILL = ActionCommand(
     name="backfill",
     help="Run a DAG over a range of game dates and follow it until the end",
     description=(
-        "Creates Airflow's own backfill for the dates of the window that have no run yet (both ends included, "
-        "US/Eastern game dates) and follows it. Ctrl-C stops following, not the backfill. Exit code 0: every date is "
-        "complete or has no games. 1: some date is not. 2: nothing was done, the message says why."
+        "Creates Airflow's own backfill for the dates of the window that have no run yet (both ends"
+        " included, US/Eastern game dates) and follows it. Ctrl-C stops following, not the"
+        " backfill. Exit code 0: every date is complete or has no games. 1: some date is not. 2:"
+        " nothing was done, the message says why."
     ),
     func=lazy_load_command("nba_airflow.cli.backfill.backfill"),
     args=(
@@ -59,10 +81,20 @@ BACKFILL = ActionCommand(
 )
 
 
-ARG_HOURS = Arg(("hours",), nargs="?", default="24", metavar="HOURS", help="How far to look back (default 24)")
-ARG_LEDGER = Arg(("--ledger",), action="store_true", help="Rebuild lost outcomes from raw manifests and warehouse")
-ARG_MAILS = Arg(("--mails",), action="store_true", help="Make the mails that were given up due again")
-ARG_DAG_ID_OR_ALL = Arg(("dag_id",), nargs="?", help="With --ledger: the DAG (default: every source's)")
+ARG_HOURS = Arg(
+    ("hours",), nargs="?", default="24", metavar="HOURS", help="How far to look back (default 24)"
+)
+ARG_LEDGER = Arg(
+    ("--ledger",),
+    action="store_true",
+    help="Rebuild lost outcomes from raw manifests and warehouse",
+)
+ARG_MAILS = Arg(
+    ("--mails",), action="store_true", help="Make the mails that were given up due again"
+)
+ARG_DAG_ID_OR_ALL = Arg(
+    ("dag_id",), nargs="?", help="With --ledger: the DAG (default: every source's)"
+)
 
 NBA = GroupCommand(
     name="nba",
@@ -70,7 +102,9 @@ NBA = GroupCommand(
     subcommands=(
         ActionCommand(
             name="status",
-            help="Batches under way, mails that were not sent, limits and credits, dates by outcome",
+            help=(
+                "Batches under way, mails that were not sent, limits and credits, dates by outcome"
+            ),
             func=lazy_load_command("nba_airflow.cli.status.status"),
             args=(ARG_JSON,),
         ),
@@ -83,7 +117,10 @@ NBA = GroupCommand(
         ActionCommand(
             name="gaps",
             help="Dates of a window that are not done, by schedule, raw store and warehouse",
-            description="Exit code 0: nothing is missing. 1: something is. 2: nothing was looked at, and why.",
+            description=(
+                "Exit code 0: nothing is missing. 1: something is. 2: nothing was looked at, and"
+                " why."
+            ),
             func=lazy_load_command("nba_airflow.cli.gaps.gaps"),
             args=(ARG_DAG_ID, ARG_START, ARG_END, ARG_JSON),
         ),
@@ -98,7 +135,8 @@ NBA = GroupCommand(
 
 
 def extend() -> None:
-    """Adds group `nba`, and `backfill` to the group `dags`: a second group of that name would break the whole CLI."""
+    """Adds group `nba`, and `backfill` to the group `dags`: a second group of that name would break
+    the whole CLI."""
     others = [command for command in cli_config.core_commands if command.name != NBA.name]
     if not any(isinstance(command, GroupCommand) and command.name == "dags" for command in others):
         raise LookupError("this Airflow has no `dags` command group")

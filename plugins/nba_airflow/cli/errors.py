@@ -34,14 +34,20 @@ def parse_hours(text: str) -> float:
     except ValueError:
         hours = 0.0
     if not 0 < hours <= MOST_HOURS:
-        raise Refused(f"{text!r} is no number of hours: write one above 0 and up to {MOST_HOURS}, for example 24")
+        raise Refused(
+            f"{text!r} is no number of hours: write one above 0 and up to {MOST_HOURS}, for"
+            " example 24"
+        )
     return hours
 
 
 def _lines(group: FailureGroup) -> Iterator[Line]:
     where = f"{group.dag_id} {group.endpoint}".strip()
     dates = f"{len(group.days)} {'date' if len(group.days) == 1 else 'dates'}"
-    yield Line(text=f"{group.failures} x {group.error_class}: {where}, {dates} [{group.fingerprint}]", style="bold")
+    yield Line(
+        text=f"{group.failures} x {group.error_class}: {where}, {dates} [{group.fingerprint}]",
+        style="bold",
+    )
     yield Line(text=f"  {ranges(group.days)}")
     yield Line(text=f"  {clock(group.first_at)} to {clock(group.last_at)}")
     yield Line(text=f"  {group.message}")

@@ -1,4 +1,5 @@
-"""Following a window until its last run ends: a bar on a terminal, a line every tenth date everywhere."""
+"""Following a window until its last run ends: a bar on a terminal, a line every tenth date
+everywhere."""
 
 from __future__ import annotations
 
@@ -45,7 +46,9 @@ def spoken(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def progress(runs: Mapping[date, Run], tracked: Sequence[date], *, ended_before: int, elapsed: float) -> Progress:
+def progress(
+    runs: Mapping[date, Run], tracked: Sequence[date], *, ended_before: int, elapsed: float
+) -> Progress:
     """Counts the tracked dates; the pace is that of the dates that ended since following began."""
     ended = [runs[day] for day in tracked if day in runs and runs[day].finished]
     fresh = len(ended) - ended_before

@@ -1,4 +1,5 @@
-"""`airflow nba gaps`: the dates of a window that are not done by their own data, whatever the ledger says."""
+"""`airflow nba gaps`: the dates of a window that are not done by their own data, whatever the
+ledger says."""
 
 from __future__ import annotations
 
@@ -23,7 +24,9 @@ def gaps(args: Namespace) -> Answer:
     window, source = parse_window(args.start_date, args.end_date, now), source_of(args.dag_id)
     stores = connections.stores()
     dates = due(source, window, now)
-    judged = tracked(find_gaps(source, dates, stores.raw, stores.warehouse), "dates of endpoints", len(dates))
+    judged = tracked(
+        find_gaps(source, dates, stores.raw, stores.warehouse), "dates of endpoints", len(dates)
+    )
     found = [gap for gap in judged if gap]
     days = sorted({gap.day for gap in found})
     commands = filling(source.dag_id, days)
@@ -39,7 +42,11 @@ def gaps(args: Namespace) -> Answer:
                 {"endpoint": g.endpoint, "outcome": g.outcome, "message": g.message, "days": g.days}
                 for g in folded(found)
             ],
-            "missing": [{"endpoint": g.endpoint, "day": g.day, "games": g.missing} for g in found if g.missing],
+            "missing": [
+                {"endpoint": g.endpoint, "day": g.day, "games": g.missing}
+                for g in found
+                if g.missing
+            ],
             "commands": commands,
         },
         code=1 if found else 0,
@@ -59,14 +66,25 @@ def due(source: Source, window: Window, now: datetime) -> list[tuple[str, date]]
 
 
 def _lines(
-    source: Source, window: Window, found: Sequence[Gap], days: Sequence[date], commands: Sequence[str]
+    source: Source,
+    window: Window,
+    found: Sequence[Gap],
+    days: Sequence[date],
+    commands: Sequence[str],
 ) -> Iterator[Line]:
     if not found:
-        yield Line(text=f"{source.dag_id}: {window}: no gaps in {len(window.days)} dates", style="green")
+        yield Line(
+            text=f"{source.dag_id}: {window}: no gaps in {len(window.days)} dates", style="green"
+        )
         return
-    yield Line(text=f"{source.dag_id}: {window}: {len(days)} of {len(window.days)} dates have gaps", style="bold red")
+    yield Line(
+        text=f"{source.dag_id}: {window}: {len(days)} of {len(window.days)} dates have gaps",
+        style="bold red",
+    )
     for group in folded(found):
-        yield Line(text=f"  {group.endpoint} {group.outcome}: {ranges(group.days)}: {group.message}")
+        yield Line(
+            text=f"  {group.endpoint} {group.outcome}: {ranges(group.days)}: {group.message}"
+        )
     yield Line(text="Fill them:")
     for each in commands:
         yield Line(text=f"  {each}")

@@ -1,4 +1,5 @@
-"""`airflow nba repair`: puts right what lies in the operations tables; never touches data, never asks an upstream."""
+"""`airflow nba repair`: puts right what lies in the operations tables; never touches data, never
+asks an upstream."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from nba_airflow.cli.window import Refused
 
 @command("repair")
 def repair(args: Namespace) -> Answer:
-    """``--ledger`` rebuilds lost outcomes, of one DAG or of all; ``--mails`` makes given-up mails due again."""
+    """``--ledger`` rebuilds lost outcomes, of one DAG or of all; ``--mails`` makes given-up mails
+    due again."""
     if not (args.ledger or args.mails):
         raise Refused("say what to repair: --ledger [DAG] or --mails")
     if args.dag_id and not args.ledger:
@@ -25,7 +27,11 @@ def repair(args: Namespace) -> Answer:
         lines += [_line(dag_id, counted) for dag_id, counted in facts["ledger"].items()]
     if args.mails:
         facts["mails"] = _mails()
-        lines.append(Line(text=f"mails: {facts['mails']} due again, sent by the next run of backfill_summary"))
+        lines.append(
+            Line(
+                text=f"mails: {facts['mails']} due again, sent by the next run of backfill_summary"
+            )
+        )
     return Answer(lines=lines, facts=facts)
 
 
@@ -42,7 +48,8 @@ def _ledger(dag_id: str | None) -> dict[str, dict[str, int]]:
                 Counter(
                     outcome
                     for _, outcome in tracked(
-                        rebuild(connection, source, stores.raw, stores.warehouse), f"dates of {source.dag_id}"
+                        rebuild(connection, source, stores.raw, stores.warehouse),
+                        f"dates of {source.dag_id}",
                     )
                 )
             )
@@ -67,6 +74,8 @@ def _line(dag_id: str, counted: dict[str, int]) -> Line:
     }
     rebuilt = {outcome: n for outcome, n in counted.items() if outcome not in words}
     left = [f"{counted[key]} {text}" for key, text in words.items() if key in counted]
-    parts = [", ".join(f"{n} {outcome}" for outcome, n in sorted(rebuilt.items()))] if rebuilt else []
+    parts = (
+        [", ".join(f"{n} {outcome}" for outcome, n in sorted(rebuilt.items()))] if rebuilt else []
+    )
     head = f"{dag_id}: {sum(rebuilt.values())} rebuilt"
     return Line(text="; ".join([f"{head}{f' ({parts[0]})' if parts else ''}", *left]))

@@ -1,4 +1,5 @@
-"""`airflow nba status`: batches under way, mails that were not sent, every limit, and how the dates stand."""
+"""`airflow nba status`: batches under way, mails that were not sent, every limit, and how the dates
+stand."""
 
 from __future__ import annotations
 
@@ -11,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from include.errors import Problem
 from include.mail.report import GREEN
-from include.ops.status import OpenBatch, OutcomeCount, UnsentMail, open_batches, outcome_counts, unsent_mails
+from include.ops.status import (
+    OpenBatch,
+    OutcomeCount,
+    UnsentMail,
+    open_batches,
+    outcome_counts,
+    unsent_mails,
+)
 from nba_airflow import connections
 from nba_airflow.cli.answer import Answer, Line, clock, command, ops_db
 
@@ -31,7 +39,12 @@ def status(args: Namespace) -> Answer:
         found = [_connection(connection, host) for host in hosts().values()]
         counts = outcome_counts(connection)
     return Answer(
-        lines=[*_batch_lines(batches), *_mail_lines(mails), *_connection_lines(found), *_date_lines(counts)],
+        lines=[
+            *_batch_lines(batches),
+            *_mail_lines(mails),
+            *_connection_lines(found),
+            *_date_lines(counts),
+        ],
         facts={
             "batches": [asdict(batch) for batch in batches],
             "mails": [asdict(mail) for mail in mails],
@@ -44,26 +57,38 @@ def status(args: Namespace) -> Answer:
 def _connection(connection: psycopg.Connection[Any], host: Host) -> dict[str, Any]:
     from include.limits.state import limiter_states
 
-    facts: dict[str, Any] = {"connection": host.connection, "problem": "", "limiters": [], "credits": None}
+    facts: dict[str, Any] = {
+        "connection": host.connection,
+        "problem": "",
+        "limiters": [],
+        "credits": None,
+    }
     try:
         host = connections.tier(host)
     except Problem as problem:
         return {**facts, "problem": problem.message}
-    facts["limiters"] = [asdict(state) for state in limiter_states(connection, host.connection, host.windows)]
+    facts["limiters"] = [
+        asdict(state) for state in limiter_states(connection, host.connection, host.windows)
+    ]
     if host.credits:
         facts["credits"] = _credits(connection, host)
     return facts
 
 
 def _credits(connection: psycopg.Connection[Any], host: Host) -> dict[str, Any]:
-    """In credits of this UTC month: ``left`` is for live runs, ``left_for_backfills`` what those may use now."""
+    """In credits of this UTC month: ``left`` is for live runs, ``left_for_backfills`` what those
+    may use now."""
     from include.limits.allowance import room, room_today, total
     from include.limits.credits import balance
 
     assert host.credits
     today = datetime.now(UTC).date()
     month = balance(connection, host.connection, today)
-    backfills = room_today(month, host.credits, today) if host.credits.spread else room(month, host.credits, "backfill")
+    backfills = (
+        room_today(month, host.credits, today)
+        if host.credits.spread
+        else room(month, host.credits, "backfill")
+    )
     return {
         "month": month.month,
         "total": total(month, host.credits),
@@ -89,8 +114,10 @@ def _batch_lines(batches: Sequence[OpenBatch]) -> Iterator[Line]:
         state = "its mail is due" if batch.closed_at else f"since {clock(batch.opened_at)}"
         failed = f", {batch.failed} failed" if batch.failed else ""
         yield Line(
-            text=f"  {batch.dag_id} {batch.kind} {batch.first_day}..{batch.last_day}: {batch.ended} of {batch.runs}"
-            f" ended{failed}, {state}"
+            text=(
+                f"  {batch.dag_id} {batch.kind} {batch.first_day}..{batch.last_day}: {batch.ended}"
+                f" of {batch.runs} ended{failed}, {state}"
+            )
         )
     if not batches:
         yield Line(text="  none under way")
@@ -101,7 +128,10 @@ def _mail_lines(mails: Sequence[UnsentMail]) -> Iterator[Line]:
     for mail in mails:
         tries = f"{mail.attempts} {'try' if mail.attempts == 1 else 'tries'}"
         again = f"next at {clock(mail.next_try_at)}" if mail.state == "pending" else "given up"
-        yield Line(text=f"  {mail.subject} ({tries}, {again})", style="red" if mail.state == "failed" else "yellow")
+        yield Line(
+            text=f"  {mail.subject} ({tries}, {again})",
+            style="red" if mail.state == "failed" else "yellow",
+        )
         if mail.last_error:
             yield Line(text=f"    {mail.last_error}")
     if not mails:
@@ -116,26 +146,46 @@ def _connection_lines(found: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
         if each["problem"]:
             yield Line(text=f"  {each['connection']}: {each['problem']}", style="red")
         for state in each["limiters"]:
-            windows = ", ".join(f"{w['used']} of {w['limit']} requests / {w['seconds']:g} s" for w in state["windows"])
-            paused = f"; paused until {clock(state['paused_until'])}" if state["paused_until"] else ""
+            windows = ", ".join(
+                f"{w['used']} of {w['limit']} requests / {w['seconds']:g} s"
+                for w in state["windows"]
+            )
+            paused = (
+                f"; paused until {clock(state['paused_until'])}" if state["paused_until"] else ""
+            )
             strikes = f"; {state['strikes']} refusals to make up for" if state["strikes"] else ""
-            rests = f"; rests until {clock(state['rests_until'])} after failures" if state["rests_until"] else ""
+            rests = (
+                f"; rests until {clock(state['rests_until'])} after failures"
+                if state["rests_until"]
+                else ""
+            )
             yield Line(
-                text=f"  {state['name']}: {windows}{paused}{strikes}{rests}", style="yellow" if paused or rests else ""
+                text=f"  {state['name']}: {windows}{paused}{strikes}{rests}",
+                style="yellow" if paused or rests else "",
             )
         if credits := each["credits"]:
             yield Line(
-                text=f"    credits of {credits['month']:%Y-%m}: {credits['used']} of {credits['total']} used,"
-                f" {credits['reserved']} reserved, {credits['left']} left; backfills may use"
-                f" {credits['left_for_backfills']} now, {credits['live_reserve']} are kept for live runs",
+                text=(
+                    f"    credits of {credits['month']:%Y-%m}: {credits['used']} of"
+                    f" {credits['total']} used, {credits['reserved']} reserved, {credits['left']}"
+                    f" left; backfills may use {credits['left_for_backfills']} now,"
+                    f" {credits['live_reserve']} are kept for live runs"
+                ),
                 style="yellow" if not credits["left"] else "",
             )
 
 
 def _date_lines(counts: Sequence[OutcomeCount]) -> Iterator[Line]:
     yield Line(text="Dates by their newest outcome", style="bold")
-    for (dag_id, endpoint), members in groupby(counts, key=lambda each: (each.dag_id, each.endpoint)):
+    for (dag_id, endpoint), members in groupby(
+        counts, key=lambda each: (each.dag_id, each.endpoint)
+    ):
         outcomes = sorted(members, key=lambda each: (each.outcome not in GREEN, -each.dates))
-        yield Line(text=f"  {dag_id} {endpoint}: {', '.join(f'{each.dates} {each.outcome}' for each in outcomes)}")
+        yield Line(
+            text=(
+                f"  {dag_id} {endpoint}:"
+                f" {', '.join(f'{each.dates} {each.outcome}' for each in outcomes)}"
+            )
+        )
     if not counts:
         yield Line(text="  none yet (were the ledger's rows lost? airflow nba repair --ledger)")

@@ -1,4 +1,5 @@
-"""How a window ended: each date by the ledger's count, not by the colour of its run, and where the mail lies."""
+"""How a window ended: each date by the ledger's count, not by the colour of its run, and where the
+mail lies."""
 
 from __future__ import annotations
 
@@ -26,9 +27,11 @@ MAIL_PATIENCE = 90.0  # seconds; the summary's run takes about five after the la
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """``days`` is date -> (outcome, message) for every date of the window; ``mail`` says where the summary is.
+    """``days`` is date -> (outcome, message) for every date of the window; ``mail`` says where the
+    summary is.
 
-    ``corrections`` is what the runs found that the upstream has changed since the dates were loaded before.
+    ``corrections`` is what the runs found that the upstream has changed since the dates were loaded
+    before.
     """
 
     dag_id: str
@@ -42,7 +45,8 @@ class Verdict:
         return all(outcome in GREEN for outcome, _ in self.days.values())
 
     def text(self) -> str:
-        """Totals, then the dates that are not done grouped by what is wrong with them, then the way to heal them."""
+        """Totals, then the dates that are not done grouped by what is wrong with them, then the way
+        to heal them."""
         totals = Counter(outcome for outcome, _ in self.days.values())
         lines = [", ".join(f"{n} {outcome}" for outcome, n in sorted(totals.items()))]
         groups: dict[tuple[str, str], list[date]] = {}
@@ -55,7 +59,8 @@ class Verdict:
         if not self.all_done:
             bad = [day for day, (outcome, _) in self.days.items() if outcome not in GREEN]
             lines.append(
-                f"Run them again: airflow dags backfill {self.dag_id} -s {min(bad)} -e {max(bad)} --rerun-failed-tasks"
+                f"Run them again: airflow dags backfill {self.dag_id} -s {min(bad)} -e {max(bad)}"
+                " --rerun-failed-tasks"
             )
         lines.extend(self._corrected())
         if self.mail:
@@ -74,19 +79,38 @@ class Verdict:
         total = sum(one.total for one in self.corrections)
         if not total:
             return []
-        lines = [f"  {one.day} {one.endpoint}: {change}" for one in self.corrections for change in one.changes]
+        lines = [
+            f"  {one.day} {one.endpoint}: {change}"
+            for one in self.corrections
+            for change in one.changes
+        ]
         shown = lines[:NAMED_CHANGES]
-        more = [f"  and {total - len(shown)} more: see the logs of the load tasks"] if total > len(shown) else []
+        more = (
+            [f"  and {total - len(shown)} more: see the logs of the load tasks"]
+            if total > len(shown)
+            else []
+        )
         dates = len({one.day for one in self.corrections})
-        return [f"Corrected upstream: {counted(total, 'change')} on {counted(dates, 'date')}", *shown, *more]
+        return [
+            f"Corrected upstream: {counted(total, 'change')} on {counted(dates, 'date')}",
+            *shown,
+            *more,
+        ]
 
 
 def verdict(
-    dag_id: str, window: Window, runs: Mapping[date, Run], *, since: datetime | None, mail_wanted: bool
+    dag_id: str,
+    window: Window,
+    runs: Mapping[date, Run],
+    *,
+    since: datetime | None,
+    mail_wanted: bool,
 ) -> Verdict:
-    """Reads the ledger for the window's runs; waits for the mail of the batches they belong to, if one is due.
+    """Reads the ledger for the window's runs; waits for the mail of the batches they belong to, if
+    one is due.
 
-    Of corrections those count that were found ``since`` then (aware); None: since the runs' newest batch was opened.
+    Of corrections those count that were found ``since`` then (aware); None: since the runs' newest
+    batch was opened.
     """
     with connect(connections.ops_url()) as connection:
         run_ids = [run.run_id for run in runs.values()]
@@ -95,7 +119,9 @@ def verdict(
         by_day: dict[date, list[outcomes.OutcomeRow]] = {}
         for (day, _), row in outcomes.latest(rows).items():
             by_day.setdefault(day, []).append(row)
-        backfills = sorted({run.backfill_id for run in runs.values() if run.backfill_id is not None})
+        backfills = sorted(
+            {run.backfill_id for run in runs.values() if run.backfill_id is not None}
+        )
         days = {day: standing(runs.get(day), by_day.get(day, [])) for day in window.days}
         return Verdict(
             dag_id=dag_id,
@@ -112,7 +138,10 @@ def standing(run: Run | None, rows: list[outcomes.OutcomeRow]) -> tuple[str, str
     if bad := [_last_word(row) for row in rows if row.outcome not in GREEN]:
         return min(bad, key=lambda word: severity(word[0]))
     if run.state != "success" or not rows:
-        return "lost", f"the run is {run.state} without an outcome: it was cancelled, or its worker was lost"
+        return (
+            "lost",
+            f"the run is {run.state} without an outcome: it was cancelled, or its worker was lost",
+        )
     return max(rows, key=lambda row: row.outcome == "complete").outcome, ""
 
 
@@ -123,13 +152,14 @@ def _last_word(row: outcomes.OutcomeRow) -> tuple[str, str]:
 
 
 def _mail(connection: Any, dag_id: str, backfills: list[int]) -> str:
-    """Where the newest batch's mail is. Polls, because Airflow tells nobody when a run has ended."""
+    """Where the newest batch's mail is. Polls, because Airflow tells nobody when a run has
+    ended."""
     give_up = time.monotonic() + MAIL_PATIENCE
     while backfills:
         found = connection.execute(
-            "SELECT b.batch_id, o.state, o.receipt, o.last_error FROM ops.batches b LEFT JOIN ops.outbox o"
-            " ON o.mail_id = b.batch_id WHERE b.dag_id = %s AND b.backfill_id = ANY(%s)"
-            " ORDER BY b.opened_at DESC LIMIT 1",
+            "SELECT b.batch_id, o.state, o.receipt, o.last_error FROM ops.batches b LEFT JOIN"
+            " ops.outbox o ON o.mail_id = b.batch_id WHERE b.dag_id = %s AND b.backfill_id ="
+            " ANY(%s) ORDER BY b.opened_at DESC LIMIT 1",
             (dag_id, backfills),
         ).fetchone()
         connection.commit()

@@ -9,7 +9,8 @@ from include.partition import BadDay, days_between, eastern_day, parse_day
 
 
 class Refused(Exception):
-    """Nothing was done. The message is one line that says why and what to do instead; exit code 2."""
+    """Nothing was done. The message is one line that says why and what to do instead; exit code
+    2."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +30,8 @@ class Window:
 
 
 def parse_window(first: str, last: str, now: datetime) -> Window:
-    """Raises Refused for a date that is none, an end before the start, and a date that is not over yet."""
+    """Raises Refused for a date that is none, an end before the start, and a date that is not over
+    yet."""
     try:
         window = Window(first=parse_day(first), last=parse_day(last))
     except BadDay as error:
@@ -39,6 +41,7 @@ def parse_window(first: str, last: str, now: datetime) -> Window:
     yesterday = eastern_day(now) - timedelta(days=1)
     if window.last > yesterday:
         raise Refused(
-            f"{window.last} is not over yet in US/Eastern: the last date that can be backfilled is {yesterday}"
+            f"{window.last} is not over yet in US/Eastern: the last date that can be backfilled is"
+            f" {yesterday}"
         )
     return window

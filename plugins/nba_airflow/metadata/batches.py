@@ -1,4 +1,5 @@
-"""In the scheduler: which runs make up a batch, when its last one has ended, and the start of its summary."""
+"""In the scheduler: which runs make up a batch, when its last one has ended, and the start of its
+summary."""
 
 from __future__ import annotations
 
@@ -30,17 +31,20 @@ LATE = timedelta(days=1)
 
 @cache
 def ops_url() -> str:
-    """The operations database, read once and in a thread of its own: Airflow's sessions are per thread, and a second
-    one in the scheduler's would detach the rows it works on (seen on 3.3.2: it dies of DetachedInstanceError)."""
+    """The operations database, read once and in a thread of its own: Airflow's sessions are per
+    thread, and a second one in the scheduler's would detach the rows it works on (seen on 3.3.2: it
+    dies of DetachedInstanceError)."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         return pool.submit(connections.ops_url).result()
 
 
 def note(dag_run: DagRun) -> None:
-    """Notes in the ledger that a date's run started or ended; closes its batch when it was the last.
+    """Notes in the ledger that a date's run started or ended; closes its batch when it was the
+    last.
 
-    Registering beats counting: this run's end is written first, then the others are looked at. A live run that is on
-    time has no batch: it is reported only when it fails, and then at once, whatever backfill runs beside it.
+    Registering beats counting: this run's end is written first, then the others are looked at. A
+    live run that is on time has no batch: it is reported only when it fails, and then at once,
+    whatever backfill runs beside it.
     """
     from sqlalchemy.orm import object_session
 
@@ -59,9 +63,15 @@ def note(dag_run: DagRun) -> None:
                 if batch_id:
                     _start_summary(batch_id, session)
             return
-        batch = batches.current(connection, dag_run.dag_id, stream, ended_run=dag_run.run_id if ended else "")
+        batch = batches.current(
+            connection, dag_run.dag_id, stream, ended_run=dag_run.run_id if ended else ""
+        )
         if not batches.has(connection, batch.batch_id, dag_run.run_id):
-            batches.register(connection, batch.batch_id, {**_open_runs(dag_run, stream, session), dag_run.run_id: day})
+            batches.register(
+                connection,
+                batch.batch_id,
+                {**_open_runs(dag_run, stream, session), dag_run.run_id: day},
+            )
         batches.mark(connection, batch.batch_id, dag_run.run_id, state)
         if ended and batch.closed_at is None and not _more_to_come(dag_run, stream, session):
             _close(connection, batch, dag_run, session)
@@ -77,11 +87,16 @@ def ours(session: Session, dag_id: str) -> bool:
 
 
 def _stream(dag_run: DagRun) -> int | None:
-    """The backfill's id; CATCHUP for a scheduled run that is late or was cleared; None for a live run on time."""
+    """The backfill's id; CATCHUP for a scheduled run that is late or was cleared; None for a live
+    run on time."""
     if dag_run.backfill_id is not None:
         return int(dag_run.backfill_id)
     late = dag_run.run_after < datetime.now(UTC) - LATE
-    return batches.CATCHUP if str(dag_run.run_type) == "scheduled" and (late or dag_run.clear_number) else None
+    return (
+        batches.CATCHUP
+        if str(dag_run.run_type) == "scheduled" and (late or dag_run.clear_number)
+        else None
+    )
 
 
 def _open_runs(dag_run: DagRun, stream: int, session: Session) -> dict[str, date]:
@@ -104,7 +119,8 @@ def _open_runs(dag_run: DagRun, stream: int, session: Session) -> dict[str, date
 
 
 def _more_to_come(dag_run: DagRun, stream: int, session: Session) -> bool:
-    """Whether other runs of the stream are open, or the schedule is about to make another late one."""
+    """Whether other runs of the stream are open, or the schedule is about to make another late
+    one."""
     if set(_open_runs(dag_run, stream, session)) - {dag_run.run_id}:
         return True
     if stream != batches.CATCHUP:
@@ -117,15 +133,19 @@ def _more_to_come(dag_run: DagRun, stream: int, session: Session) -> bool:
     return due is not None and due < datetime.now(UTC) - LATE
 
 
-def _close(connection: psycopg.Connection[Any], batch: batches.Batch, dag_run: DagRun, session: Session) -> None:
-    """Closes the batch and starts its summary; runs that ended without a word (cancelled) are noted as such."""
+def _close(
+    connection: psycopg.Connection[Any], batch: batches.Batch, dag_run: DagRun, session: Session
+) -> None:
+    """Closes the batch and starts its summary; runs that ended without a word (cancelled) are noted
+    as such."""
     cancelled = batches.end_silent(connection, batch.batch_id)
     if batches.close(connection, batch.batch_id, cancelled=cancelled):
         _start_summary(batch.batch_id, session)
 
 
 def _start_summary(batch_id: str, session: Session) -> None:
-    """Creates the summary's run in the session that Airflow is about to commit; its fixed id allows one only."""
+    """Creates the summary's run in the session that Airflow is about to commit; its fixed id allows
+    one only."""
     from airflow.models.dagbag import DBDagBag
     from airflow.models.dagrun import DagRun
     from airflow.utils.state import DagRunState
@@ -134,11 +154,17 @@ def _start_summary(batch_id: str, session: Session) -> None:
 
     run_id = f"batch__{batch_id}"
     with session.no_autoflush:
-        if session.scalar(select(DagRun.id).where(DagRun.dag_id == SUMMARY, DagRun.run_id == run_id)):
+        if session.scalar(
+            select(DagRun.id).where(DagRun.dag_id == SUMMARY, DagRun.run_id == run_id)
+        ):
             return
         dag = DBDagBag().get_latest_version_of_dag(SUMMARY, session=session)
         if dag is None:
-            log.error("DAG %s is not there yet: its next scheduled run reports batch %s", SUMMARY, batch_id)
+            log.error(
+                "DAG %s is not there yet: its next scheduled run reports batch %s",
+                SUMMARY,
+                batch_id,
+            )
             return
         dag.create_dagrun(
             run_id=run_id,

@@ -1,4 +1,5 @@
-"""The runs of a window in Airflow's metadata: which dates have one, how they stand, clearing and creating them."""
+"""The runs of a window in Airflow's metadata: which dates have one, how they stand, clearing and
+creating them."""
 
 from __future__ import annotations
 
@@ -32,8 +33,9 @@ class Run:
 
 
 def check_dag(dag_id: str, window: Window, session: Session, *, unpause: bool) -> None:
-    """Raises Refused unless the DAG is known, has date partitions, is not paused, and its live schedule is past
-    the window: Airflow goes on from the newest partition, so a backfill ahead of catchup would make it skip dates.
+    """Raises Refused unless the DAG is known, has date partitions, is not paused, and its live
+    schedule is past the window: Airflow goes on from the newest partition, so a backfill ahead of
+    catchup would make it skip dates.
     """
     from airflow.models.dag import DagModel
     from airflow.models.serialized_dag import SerializedDagModel
@@ -44,24 +46,26 @@ def check_dag(dag_id: str, window: Window, session: Session, *, unpause: bool) -
     if model is None or serialized is None:
         known = sorted(d for (d,) in session.execute(select(SerializedDagModel.dag_id).distinct()))
         raise Refused(
-            f"there is no DAG {dag_id!r}: known are {', '.join(known) or 'none yet (is the dag-processor running?)'};"
-            " `airflow dags list-import-errors` shows files that do not load"
+            f"there is no DAG {dag_id!r}: known are"
+            f" {', '.join(known) or 'none yet (is the dag-processor running?)'}; `airflow dags"
+            " list-import-errors` shows files that do not load"
         )
     if not serialized.dag.timetable.partitioned:
         raise Refused(
-            f"{dag_id} has no date partitions, so there is nothing to backfill: `airflow dags trigger {dag_id}`"
+            f"{dag_id} has no date partitions, so there is nothing to backfill: `airflow dags"
+            f" trigger {dag_id}`"
         )
     if model.is_paused:
         if not unpause:
             raise Refused(
-                f"{dag_id} is paused, its runs would stay queued: run `airflow dags unpause {dag_id}` first, or add"
-                " --unpause (its live runs start as well)"
+                f"{dag_id} is paused, its runs would stay queued: run `airflow dags unpause"
+                f" {dag_id}` first, or add --unpause (its live runs start as well)"
             )
         model.is_paused = False
     if (upcoming := model.next_dagrun_partition_key) and upcoming <= str(window.last):
         raise Refused(
-            f"the live schedule of {dag_id} catches up and has reached {upcoming}; it will run the dates from there on"
-            f" itself: backfill up to the day before {upcoming}"
+            f"the live schedule of {dag_id} catches up and has reached {upcoming}; it will run the"
+            f" dates from there on itself: backfill up to the day before {upcoming}"
         )
 
 
@@ -76,7 +80,9 @@ def runs_of(dag_id: str, window: Window, session: Session) -> dict[date, Run]:
         .order_by(DagRun.id)
     )
     return {
-        parse_day(key): Run(day=parse_day(key), run_id=run_id, state=str(state), backfill_id=backfill_id)
+        parse_day(key): Run(
+            day=parse_day(key), run_id=run_id, state=str(state), backfill_id=backfill_id
+        )
         for key, run_id, state, backfill_id in rows
     }
 
@@ -84,21 +90,25 @@ def runs_of(dag_id: str, window: Window, session: Session) -> dict[date, Run]:
 def active_backfill(dag_id: str, session: Session) -> Any:
     """Airflow's backfill of the DAG that has not completed, or None.
 
-    Airflow marks one complete up to 30 s late (measured on 3.3.2). One whose runs have all ended is over, so it is
-    marked here, the way the scheduler would.
+    Airflow marks one complete up to 30 s late (measured on 3.3.2). One whose runs have all ended is
+    over, so it is marked here, the way the scheduler would.
     """
     from airflow.models.backfill import Backfill, BackfillDagRun
     from airflow.models.dagrun import DagRun
     from sqlalchemy import func, select
 
-    for backfill in session.scalars(select(Backfill).where(Backfill.dag_id == dag_id, Backfill.completed_at.is_(None))):
+    for backfill in session.scalars(
+        select(Backfill).where(Backfill.dag_id == dag_id, Backfill.completed_at.is_(None))
+    ):
         open_runs = session.scalar(
             select(func.count())
             .select_from(DagRun)
             .where(DagRun.backfill_id == backfill.id, DagRun.state.not_in(FINISHED))
         )
         created = session.scalar(
-            select(func.count()).select_from(BackfillDagRun).where(BackfillDagRun.backfill_id == backfill.id)
+            select(func.count())
+            .select_from(BackfillDagRun)
+            .where(BackfillDagRun.backfill_id == backfill.id)
         )
         if open_runs or not created:
             return backfill
@@ -115,16 +125,22 @@ def clear(
     only_failed: bool,
     conf: Mapping[str, Any] | None,
 ) -> int:
-    """Clears the runs' tasks so that the scheduler runs them again in the same runs, with ``conf`` added to theirs.
+    """Clears the runs' tasks so that the scheduler runs them again in the same runs, with ``conf``
+    added to theirs.
 
-    With ``only_failed``, a run that failed without a failed task (cancelled, lost) is cleared whole.
+    With ``only_failed``, a run that failed without a failed task (cancelled, lost) is cleared
+    whole.
     """
     from airflow.models.dagrun import DagRun
     from airflow.models.taskinstance import TaskInstance, clear_task_instances
     from sqlalchemy import select
 
     tasks = list(
-        session.scalars(select(TaskInstance).where(TaskInstance.dag_id == dag_id, TaskInstance.run_id.in_(run_ids)))
+        session.scalars(
+            select(TaskInstance).where(
+                TaskInstance.dag_id == dag_id, TaskInstance.run_id.in_(run_ids)
+            )
+        )
     )
     if only_failed:
         failed = [t for t in tasks if t.state in ("failed", "upstream_failed")]
@@ -132,15 +148,23 @@ def clear(
         tasks = failed + [t for t in tasks if t.run_id not in with_failed and t.state != "success"]
     clear_task_instances(tasks, session=session)
     if conf:
-        for run in session.scalars(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id.in_(run_ids))):
+        for run in session.scalars(
+            select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id.in_(run_ids))
+        ):
             run.conf = {**(run.conf or {}), **conf}
     return len(tasks)
 
 
 def create(
-    dag_id: str, window: Window, *, max_active_runs: int, backwards: bool, conf: Mapping[str, Any] | None
+    dag_id: str,
+    window: Window,
+    *,
+    max_active_runs: int,
+    backwards: bool,
+    conf: Mapping[str, Any] | None,
 ) -> int:
-    """Creates Airflow's own backfill, as `airflow backfill create` does, and returns its id. Raises Refused."""
+    """Creates Airflow's own backfill, as `airflow backfill create` does, and returns its id. Raises
+    Refused."""
     from airflow.exceptions import AirflowException
     from airflow.models.backfill import NoBackfillRunsToCreate, _create_backfill
     from airflow.utils.platform import getuser
@@ -161,5 +185,6 @@ def create(
 
 
 def _midnight(day: date) -> datetime:
-    """Airflow 3.3.2 reads the bounds' wall clock in the timetable's zone, whatever zone they carry; it wants UTC."""
+    """Airflow 3.3.2 reads the bounds' wall clock in the timetable's zone, whatever zone they carry;
+    it wants UTC."""
     return datetime.combine(day, time(), UTC)

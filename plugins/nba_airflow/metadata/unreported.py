@@ -1,4 +1,5 @@
-"""In the scheduler: backfills that are over without a word from any of their runs, like one cancelled at once."""
+"""In the scheduler: backfills that are over without a word from any of their runs, like one
+cancelled at once."""
 
 from __future__ import annotations
 
@@ -15,15 +16,18 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 LOOKED_BACK = timedelta(days=30)
-"""How long ago a backfill may have ended: longer than an installation stands still over the holidays."""
+"""How long ago a backfill may have ended: longer than an installation stands still over the
+holidays."""
 RECENT = timedelta(days=1)
-"""As above while the ledger has no batch at all, so that a new or a lost one does not mail a month's backfills."""
+"""As above while the ledger has no batch at all, so that a new or a lost one does not mail a
+month's backfills."""
 
 
 def close_unheard(session: Session) -> list[str]:
     """Makes a closed batch of each such backfill, for the summary to report; their ids.
 
-    Airflow has no hook for a backfill, and a queued run that a cancel fails tells no listener (seen on 3.3.2).
+    Airflow has no hook for a backfill, and a queued run that a cancel fails tells no listener (seen
+    on 3.3.2).
     """
     with connect(ops_url(), application_name="nba scheduler") as connection, session.no_autoflush:
         now = datetime.now(UTC)
@@ -43,7 +47,11 @@ def _over(session: Session, since: datetime) -> Sequence[int]:
     from sqlalchemy import select
 
     of_our_dags = select(Backfill.id).join(DagModel, DagModel.dag_id == Backfill.dag_id)
-    return list(session.scalars(of_our_dags.where(Backfill.completed_at > since, DagModel.timetable_type == TIMETABLE)))
+    return list(
+        session.scalars(
+            of_our_dags.where(Backfill.completed_at > since, DagModel.timetable_type == TIMETABLE)
+        )
+    )
 
 
 def _ended_runs(session: Session, backfill: int) -> tuple[str, list[tuple[str, date, str, bool]]]:
@@ -56,5 +64,6 @@ def _ended_runs(session: Session, backfill: int) -> tuple[str, list[tuple[str, d
     if not rows or any(row.state not in ENDED for row in rows):
         return "", []
     return rows[0].dag_id, [
-        (row.run_id, parse_day(row.partition_key), str(row.state), row.start_date is not None) for row in rows
+        (row.run_id, parse_day(row.partition_key), str(row.state), row.start_date is not None)
+        for row in rows
     ]

@@ -13,7 +13,10 @@ from devstack.sandbox.server import Sandbox, running
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """On 2026-03-01, without limits: what upstreams say, not how often they say it."""
-    unlimited = {source: [] for source in ("balldontlie", "the_odds_api", "nba_stats", "nba_cdn", "bigdataball")}
+    unlimited = {
+        source: []
+        for source in ("balldontlie", "the_odds_api", "nba_stats", "nba_cdn", "bigdataball")
+    }
     settings = {"limits": unlimited, "now": "2026-03-01T20:00:00Z", "monthly_credits": 1_000_000}
     with running(tmp_path_factory.mktemp("sandbox"), **settings) as server:
         yield server

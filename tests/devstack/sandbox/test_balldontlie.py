@@ -16,7 +16,9 @@ def _get(sandbox: Sandbox, path: str, params: Mapping[str, Any] | None = None) -
 
 def test_a_missing_or_wrong_key_is_answered_in_plain_text(sandbox: Sandbox) -> None:
     for headers in ({}, {"Authorization": "another"}):
-        answer = requests.get(sandbox.base("balldontlie") + "/v1/teams", headers=headers, timeout=10)
+        answer = requests.get(
+            sandbox.base("balldontlie") + "/v1/teams", headers=headers, timeout=10
+        )
         assert (answer.status_code, answer.text) == (401, "Unauthorized")
         assert answer.headers["content-type"].startswith("text/plain")
 
@@ -41,14 +43,20 @@ def test_seasons_before_2025_have_the_old_shape(sandbox: Sandbox) -> None:
 def test_newer_seasons_have_id_datetime_quarters_and_plus_minus(sandbox: Sandbox) -> None:
     listing = _get(sandbox, "/v1/games", {"dates[]": "2026-01-09"}).json()["data"]
     games = _get(sandbox, "/v1/box_scores", {"date": "2026-01-09"}).json()["data"]
-    assert [game["id"] for game in games] == [game["id"] for game in sorted(listing, key=lambda g: g["datetime"])]
+    assert [game["id"] for game in games] == [
+        game["id"] for game in sorted(listing, key=lambda g: g["datetime"])
+    ]
     for game in games:
-        quarters = [game[f"home_{name}"] or 0 for name in ("q1", "q2", "q3", "q4", "ot1", "ot2", "ot3")]
+        quarters = [
+            game[f"home_{name}"] or 0 for name in ("q1", "q2", "q3", "q4", "ot1", "ot2", "ot3")
+        ]
         assert sum(quarters) == game["home_team_score"]
         assert "plus_minus" in game["visitor_team"]["players"][0]
 
 
-def test_player_points_make_the_score_and_benched_players_have_two_zeros_as_minutes(sandbox: Sandbox) -> None:
+def test_player_points_make_the_score_and_benched_players_have_two_zeros_as_minutes(
+    sandbox: Sandbox,
+) -> None:
     games = _get(sandbox, "/v1/box_scores", {"date": "2024-01-15"}).json()["data"]
     assert games
     for game in games:
@@ -63,7 +71,9 @@ def test_a_day_without_games_is_an_empty_list_without_meta(sandbox: Sandbox) -> 
     assert _get(sandbox, "/v1/box_scores", {"date": "2024-12-24"}).json() == {"data": []}
 
 
-def test_games_that_are_not_played_yet_have_period_0_an_iso_status_and_no_players(sandbox: Sandbox) -> None:
+def test_games_that_are_not_played_yet_have_period_0_an_iso_status_and_no_players(
+    sandbox: Sandbox,
+) -> None:
     games = _get(sandbox, "/v1/box_scores", {"date": "2026-03-02"}).json()["data"]
     assert games
     for game in games:
@@ -97,11 +107,18 @@ def test_pages_end_without_a_cursor_and_hold_every_game_once(sandbox: Sandbox) -
 def test_stats_are_the_box_scores_as_rows(sandbox: Sandbox) -> None:
     games = _get(sandbox, "/v1/box_scores", {"date": "2024-12-17"}).json()["data"]
     rows = _get(sandbox, "/v1/stats", {"dates[]": "2024-12-17", "per_page": 100}).json()["data"]
-    boxed = [line["pts"] for game in games for side in ("home_team", "visitor_team") for line in game[side]["players"]]
+    boxed = [
+        line["pts"]
+        for game in games
+        for side in ("home_team", "visitor_team")
+        for line in game[side]["players"]
+    ]
     assert [row["pts"] for row in rows] == boxed
 
 
-def test_a_date_that_is_none_is_a_bad_request_and_an_unknown_path_is_not_found(sandbox: Sandbox) -> None:
+def test_a_date_that_is_none_is_a_bad_request_and_an_unknown_path_is_not_found(
+    sandbox: Sandbox,
+) -> None:
     assert _get(sandbox, "/v1/box_scores", {"date": "2024-02-30"}).status_code == 400
     assert _get(sandbox, "/v1/box_scores").status_code == 400
     assert _get(sandbox, "/v2/box_scores").status_code == 404
@@ -109,5 +126,8 @@ def test_a_date_that_is_none_is_a_bad_request_and_an_unknown_path_is_not_found(s
 
 
 def test_the_clippers_are_from_la(sandbox: Sandbox) -> None:
-    names = {team["abbreviation"]: team["full_name"] for team in _get(sandbox, "/v1/teams").json()["data"]}
+    names = {
+        team["abbreviation"]: team["full_name"]
+        for team in _get(sandbox, "/v1/teams").json()["data"]
+    }
     assert (len(names), names["LAC"], names["LAL"]) == (30, "LA Clippers", "Los Angeles Lakers")

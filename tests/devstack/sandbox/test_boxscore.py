@@ -60,6 +60,8 @@ def test_rosters_hold_thirteen_to_fifteen_players_with_names_that_need_folding()
 
 
 def test_a_suffix_keeps_its_dot_everywhere_but_at_bookmakers() -> None:
-    junior = next(player for players in rosters(1).values() for player in players if player.suffix == "Jr.")
+    junior = next(
+        player for players in rosters(1).values() for player in players if player.suffix == "Jr."
+    )
     assert junior.name == f"{junior.first_name} {junior.last_name} Jr."
     assert junior.odds_name == f"{junior.first_name} {junior.last_name} Jr"

@@ -26,7 +26,10 @@ def _sound(sandbox: Sandbox) -> None:
 
 def _get(sandbox: Sandbox, path: str = "", **params: str) -> requests.Response:
     return requests.get(
-        f"{sandbox.base('bigdataball')}/drive/v3/files{path}", params=params, headers=BEARER, timeout=10
+        f"{sandbox.base('bigdataball')}/drive/v3/files{path}",
+        params=params,
+        headers=BEARER,
+        timeout=10,
     )
 
 
@@ -35,12 +38,18 @@ def _list(sandbox: Sandbox, q: str, **params: str) -> dict[str, Any]:
 
 
 def _games(sandbox: Sandbox, day: str) -> list[dict[str, Any]]:
-    files = _list(sandbox, f"name contains '[{day}]' and 'folder' in parents and trashed = false")["files"]
-    return sorted((file for file in files if "combined" not in file["name"]), key=lambda file: file["name"])
+    files = _list(sandbox, f"name contains '[{day}]' and 'folder' in parents and trashed = false")[
+        "files"
+    ]
+    return sorted(
+        (file for file in files if "combined" not in file["name"]), key=lambda file: file["name"]
+    )
 
 
 def _download(sandbox: Sandbox, file: dict[str, Any]) -> tuple[list[str], list[dict[str, str]]]:
-    reader = csv.DictReader(io.StringIO(_get(sandbox, f"/{file['id']}", alt="media").content.decode(), newline=""))
+    reader = csv.DictReader(
+        io.StringIO(_get(sandbox, f"/{file['id']}", alt="media").content.decode(), newline="")
+    )
     rows = list(reader)
     return list(reader.fieldnames or ()), rows
 
@@ -54,7 +63,10 @@ def _jwt(**claims: object) -> str:
         "scope": SCOPE,
     }
     parts = ({"alg": "RS256", "typ": "JWT"}, {**sound, **claims})
-    return ".".join(base64.urlsafe_b64encode(json.dumps(p).encode()).decode().rstrip("=") for p in (*parts, "signed"))
+    return ".".join(
+        base64.urlsafe_b64encode(json.dumps(p).encode()).decode().rstrip("=")
+        for p in (*parts, "signed")
+    )
 
 
 def _token(sandbox: Sandbox, assertion: str, grant: str = GRANT) -> requests.Response:
@@ -64,7 +76,11 @@ def _token(sandbox: Sandbox, assertion: str, grant: str = GRANT) -> requests.Res
 
 def test_a_well_formed_assertion_gets_a_token_that_opens_the_folder(sandbox: Sandbox) -> None:
     answer = _token(sandbox, _jwt()).json()
-    assert answer == {"access_token": "ya29.sandbox-key", "expires_in": 3599, "token_type": "Bearer"}
+    assert answer == {
+        "access_token": "ya29.sandbox-key",
+        "expires_in": 3599,
+        "token_type": "Bearer",
+    }
     assert _games(sandbox, "2025-01-15")
 
 
@@ -77,7 +93,9 @@ def test_a_well_formed_assertion_gets_a_token_that_opens_the_folder(sandbox: San
         (_jwt(), "password", "unsupported_grant_type"),
     ],
 )
-def test_a_bad_assertion_is_refused_as_oauth_does(sandbox: Sandbox, assertion: str, grant: str, error: str) -> None:
+def test_a_bad_assertion_is_refused_as_oauth_does(
+    sandbox: Sandbox, assertion: str, grant: str, error: str
+) -> None:
     answer = _token(sandbox, assertion, grant)
     assert (answer.status_code, answer.json()["error"]) == (400, error)
 
@@ -103,7 +121,10 @@ def test_google_auth_itself_gets_a_token_here(sandbox: Sandbox) -> None:
 
 def test_without_a_token_nothing_is_shown(sandbox: Sandbox) -> None:
     url = f"{sandbox.base('bigdataball')}/drive/v3/files"
-    answers = [requests.get(url, headers=headers, timeout=10) for headers in ({}, {"Authorization": "Bearer stale"})]
+    answers = [
+        requests.get(url, headers=headers, timeout=10)
+        for headers in ({}, {"Authorization": "Bearer stale"})
+    ]
     assert [(a.status_code, a.json()["error"]["errors"][0]["reason"]) for a in answers] == [
         (401, "required"),
         (401, "authError"),
@@ -129,12 +150,22 @@ def test_size_and_checksum_are_those_of_the_download(sandbox: Sandbox) -> None:
     assert set(file) == {"id", "name", "modifiedTime", "size", "md5Checksum"}
     content = _get(sandbox, f"/{file['id']}", alt="media", supportsAllDrives="true")
     assert content.headers["content-type"] == "text/csv"
-    assert (str(len(content.content)), md5(content.content).hexdigest()) == (file["size"], file["md5Checksum"])
-    assert _get(sandbox, f"/{file['id']}", fields="name,size").json() == {"name": file["name"], "size": file["size"]}
+    assert (str(len(content.content)), md5(content.content).hexdigest()) == (
+        file["size"],
+        file["md5Checksum"],
+    )
+    assert _get(sandbox, f"/{file['id']}", fields="name,size").json() == {
+        "name": file["name"],
+        "size": file["size"],
+    }
 
 
 def test_files_appear_on_the_next_morning(sandbox: Sandbox) -> None:
-    assert [_games(sandbox, day) != [] for day in ("2026-02-27", "2026-02-28", "2026-03-01")] == [True, True, False]
+    assert [_games(sandbox, day) != [] for day in ("2026-02-27", "2026-02-28", "2026-03-01")] == [
+        True,
+        True,
+        False,
+    ]
     for file in _games(sandbox, "2026-02-28"):
         assert "2026-03-01T12:00" <= file["modifiedTime"] < "2026-03-01T15:00"
 
@@ -144,7 +175,9 @@ def test_contains_is_a_match_of_prefixes_and_ordering_breaks_it(sandbox: Sandbox
     days = {file["name"].rpartition("]")[0][-10:] for file in month}
     assert days >= {"2026-02-20", "2026-02-28"}
     assert {day[:9] for day in days} == {"2026-02-2"}
-    everything = _list(sandbox, "name contains '[2026-02-20]'", orderBy="name", fields="nextPageToken,files(name)")
+    everything = _list(
+        sandbox, "name contains '[2026-02-20]'", orderBy="name", fields="nextPageToken,files(name)"
+    )
     assert len(everything["files"]) == 100
     assert "nextPageToken" in everything
 
@@ -158,7 +191,9 @@ def test_pages_hold_every_file_once(sandbox: Sandbox) -> None:
         if "nextPageToken" not in page:
             break
         more = {"pageToken": page["nextPageToken"]}
-    assert [len(page) for page in pages] == [4] * (len(whole) // 4) + [len(whole) % 4] * bool(len(whole) % 4)
+    assert [len(page) for page in pages] == [4] * (len(whole) // 4) + [len(whole) % 4] * bool(
+        len(whole) % 4
+    )
     assert [file for page in pages for file in page] == whole
 
 
@@ -177,7 +212,10 @@ def test_a_game_file_has_the_columns_quirks_and_points_of_its_game(sandbox: Sand
     points = Counter({away: 0, home: 0})
     for row in rows:
         points[row["team"]] += int(row["points"] or 0)
-    assert [points[away], points[home]] == [int(rows[-1]["away_score"]), int(rows[-1]["home_score"])]
+    assert [points[away], points[home]] == [
+        int(rows[-1]["away_score"]),
+        int(rows[-1]["home_score"]),
+    ]
     assert {_download(sandbox, file)[1][0]["date"] for file in old} == {"2025-01-15", "01/15/2025"}
 
 
@@ -185,7 +223,10 @@ def test_an_unknown_or_coming_file_is_not_found(sandbox: Sandbox) -> None:
     known = _games(sandbox, "2025-01-15")[0]["id"]
     for file_id in ("nothing", known[:-1] + ("0" if known[-1] != "0" else "1")):
         answer = _get(sandbox, f"/{file_id}", alt="media")
-        assert (answer.status_code, answer.json()["error"]["errors"][0]["reason"]) == (404, "notFound")
+        assert (answer.status_code, answer.json()["error"]["errors"][0]["reason"]) == (
+            404,
+            "notFound",
+        )
 
 
 def test_faults_in_the_folder(sandbox: Sandbox) -> None:

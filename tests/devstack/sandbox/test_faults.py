@@ -18,9 +18,13 @@ def _sound(sandbox: Sandbox) -> None:
     sandbox.no_faults()
 
 
-def _ask(sandbox: Sandbox, day: str = DAY, endpoint: str = "box_scores", timeout: float = 10) -> requests.Response:
+def _ask(
+    sandbox: Sandbox, day: str = DAY, endpoint: str = "box_scores", timeout: float = 10
+) -> requests.Response:
     params = {"date" if endpoint == "box_scores" else "dates[]": day}
-    return requests.get(sandbox.base("balldontlie") + f"/v1/{endpoint}", params=params, headers=KEY, timeout=timeout)
+    return requests.get(
+        sandbox.base("balldontlie") + f"/v1/{endpoint}", params=params, headers=KEY, timeout=timeout
+    )
 
 
 def _games(sandbox: Sandbox, **rule: Any) -> tuple[list[Any], list[Any]]:
@@ -31,14 +35,40 @@ def _games(sandbox: Sandbox, **rule: Any) -> tuple[list[Any], list[Any]]:
 
 
 def test_a_rule_strikes_so_many_times_behind_so_many_sound_answers() -> None:
-    faults = Faults(rules=rules_from([{"kind": "500", "after": 1, "times": 2}, {"kind": "503", "after": 4}]))
-    struck = [faults.strike("balldontlie", "games", "/v1/games", "", lambda day: False) for _ in range(6)]
-    assert [rule.kind if rule else None for rule in struck] == [None, "500", "500", None, "503", "503"]
+    faults = Faults(
+        rules=rules_from([{"kind": "500", "after": 1, "times": 2}, {"kind": "503", "after": 4}])
+    )
+    struck = [
+        faults.strike("balldontlie", "games", "/v1/games", "", lambda day: False) for _ in range(6)
+    ]
+    assert [rule.kind if rule else None for rule in struck] == [
+        None,
+        "500",
+        "500",
+        None,
+        "503",
+        "503",
+    ]
 
 
 def test_a_rule_is_for_its_source_endpoint_path_and_day_only(sandbox: Sandbox) -> None:
-    sandbox.faults([{"source": "balldontlie", "path_contains": "box", "day": DAY, "kind": "503", "times": None}])
-    answers = [_ask(sandbox), _ask(sandbox, "2026-01-10"), _ask(sandbox, endpoint="games"), _ask(sandbox)]
+    sandbox.faults(
+        [
+            {
+                "source": "balldontlie",
+                "path_contains": "box",
+                "day": DAY,
+                "kind": "503",
+                "times": None,
+            }
+        ]
+    )
+    answers = [
+        _ask(sandbox),
+        _ask(sandbox, "2026-01-10"),
+        _ask(sandbox, endpoint="games"),
+        _ask(sandbox),
+    ]
     assert [answer.status_code for answer in answers] == [503, 200, 200, 503]
 
 
@@ -56,10 +86,15 @@ def test_a_rule_is_for_its_source_endpoint_path_and_day_only(sandbox: Sandbox) -
         ("truncated_json", 200, "application/json"),
     ],
 )
-def test_wire_faults_have_their_status_and_type(sandbox: Sandbox, kind: str, status: int, content_type: str) -> None:
+def test_wire_faults_have_their_status_and_type(
+    sandbox: Sandbox, kind: str, status: int, content_type: str
+) -> None:
     sandbox.faults([{"kind": kind, "times": 1}])
     answer = _ask(sandbox)
-    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (status, content_type)
+    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (
+        status,
+        content_type,
+    )
     assert (sandbox.log()[-1]["fault"], sandbox.log()[-1]["limited"]) == (kind, False)
     assert _ask(sandbox).status_code == 200
 
@@ -88,7 +123,10 @@ def test_a_hang_lasts_until_the_client_leaves_or_the_time_is_over(sandbox: Sandb
     with pytest.raises(requests.exceptions.ReadTimeout):
         _ask(sandbox, timeout=0.3)
     assert _ask(sandbox).json()["data"]
-    assert [(entry["status"], entry["fault"]) for entry in sandbox.log()[-2:]] == [(0, "hang"), (200, "hang")]
+    assert [(entry["status"], entry["fault"]) for entry in sandbox.log()[-2:]] == [
+        (0, "hang"),
+        (200, "hang"),
+    ]
 
 
 def test_a_late_game_is_shown_as_unplayed_and_the_others_are_not(sandbox: Sandbox) -> None:
@@ -108,7 +146,9 @@ def test_unplayed_postponed_and_empty_days(sandbox: Sandbox) -> None:
     sound, unplayed = _games(sandbox, kind="unplayed", times=1)
     assert {game["period"] for game in unplayed} == {0}
     sandbox.faults([{"kind": "postponed", "times": 1}, {"kind": "empty", "times": 1}])
-    assert [game["status"] for game in _ask(sandbox).json()["data"]] == ["Postponed"] + ["Final"] * (len(sound) - 1)
+    assert [game["status"] for game in _ask(sandbox).json()["data"]] == ["Postponed"] + [
+        "Final"
+    ] * (len(sound) - 1)
     assert _ask(sandbox).json() == {"data": []}
 
 

@@ -10,18 +10,36 @@ from devstack.sandbox.limits import Limits
 def test_a_window_is_half_open() -> None:
     limits = Limits({"balldontlie": ((2, 60.0),)})
     at = (0.0, 1.0, 59.999, 60.0, 60.5, 61.0)
-    assert [limits.admit("balldontlie", "", t) for t in at] == [True, True, False, True, False, True]
+    assert [limits.admit("balldontlie", "", t) for t in at] == [
+        True,
+        True,
+        False,
+        True,
+        False,
+        True,
+    ]
 
 
 def test_every_window_of_a_source_holds() -> None:
     limits = Limits({"the_odds_api": ((2, 1.0), (3, 10.0))})
     at = (0.0, 0.5, 0.6, 1.2, 5.0, 10.0)
-    assert [limits.admit("the_odds_api", "", t) for t in at] == [True, True, False, True, False, True]
+    assert [limits.admit("the_odds_api", "", t) for t in at] == [
+        True,
+        True,
+        False,
+        True,
+        False,
+        True,
+    ]
 
 
 def test_callers_have_windows_of_their_own_and_an_unlimited_source_admits_all() -> None:
     limits = Limits({"nba_stats": ((1, 60.0),), "bigdataball": ()})
-    assert [limits.admit("nba_stats", caller, 0.0) for caller in ("a", "b", "a")] == [True, True, False]
+    assert [limits.admit("nba_stats", caller, 0.0) for caller in ("a", "b", "a")] == [
+        True,
+        True,
+        False,
+    ]
     assert all(limits.admit("bigdataball", "a", 0.0) for _ in range(1000))
 
 

@@ -19,7 +19,9 @@ def _sound(sandbox: Sandbox) -> None:
 
 
 def _get(sandbox: Sandbox, path: str, key: str = "sandbox-key", **params: str) -> requests.Response:
-    return requests.get(sandbox.base("the_odds_api") + path, params={"apiKey": key, **params}, timeout=10)
+    return requests.get(
+        sandbox.base("the_odds_api") + path, params={"apiKey": key, **params}, timeout=10
+    )
 
 
 def _events(sandbox: Sandbox, at: str) -> list[dict[str, Any]]:
@@ -37,7 +39,9 @@ def _code(answer: requests.Response) -> tuple[int, str]:
 @pytest.fixture(scope="module")
 def event(sandbox: Sandbox) -> dict[str, Any]:
     """The first event of 2025-01-15."""
-    return next(e for e in _events(sandbox, "2025-01-15T17:00:00Z") if e["commence_time"] >= "2025-01-15T23")
+    return next(
+        e for e in _events(sandbox, "2025-01-15T17:00:00Z") if e["commence_time"] >= "2025-01-15T23"
+    )
 
 
 def test_a_snapshot_is_the_closest_one_before_on_a_grid_of_five_minutes(sandbox: Sandbox) -> None:
@@ -49,7 +53,10 @@ def test_a_snapshot_is_the_closest_one_before_on_a_grid_of_five_minutes(sandbox:
     ]
     assert _get(sandbox, f"{SPORT}/events", date="2024-01-10T11:55:38Z").json() == body
     early = _get(sandbox, f"{SPORT}/events", date="2021-12-10T12:00:00Z").json()
-    assert (early["timestamp"], early["next_timestamp"]) == ("2021-12-10T11:50:38Z", "2021-12-10T12:00:38Z")
+    assert (early["timestamp"], early["next_timestamp"]) == (
+        "2021-12-10T11:50:38Z",
+        "2021-12-10T12:00:38Z",
+    )
 
 
 def test_a_listing_has_games_in_play_and_games_of_the_next_date(sandbox: Sandbox) -> None:
@@ -79,7 +86,9 @@ def test_an_events_list_costs_one_credit_and_an_empty_one_nothing(sandbox: Sandb
     assert _cost(_get(sandbox, f"{SPORT}/events", date="2025-08-01T12:00:00Z")) == 0
 
 
-def test_event_odds_cost_ten_for_every_market_returned_and_region(sandbox: Sandbox, event: dict[str, Any]) -> None:
+def test_event_odds_cost_ten_for_every_market_returned_and_region(
+    sandbox: Sandbox, event: dict[str, Any]
+) -> None:
     path = f"{SPORT}/events/{event['id']}/odds"
 
     def cost(**params: str) -> int:
@@ -98,17 +107,27 @@ def test_featured_odds_cost_ten_for_every_market_asked_for_and_region(sandbox: S
     answer = _get(sandbox, f"{SPORT}/odds", **params)
     assert _cost(answer) == 30
     first = answer.json()["data"][0]
-    assert {market["key"] for market in first["bookmakers"][0]["markets"]} == {"h2h", "spreads", "totals"}
+    assert {market["key"] for market in first["bookmakers"][0]["markets"]} == {
+        "h2h",
+        "spreads",
+        "totals",
+    }
     assert _cost(_get(sandbox, f"{SPORT}/odds", **{**params, "date": "2025-08-01T12:00:00Z"})) == 0
 
 
 def test_a_player_outcome_has_its_side_as_name_and_the_player_as_description(
     sandbox: Sandbox, event: dict[str, Any]
 ) -> None:
-    params = {"date": "2025-01-15T22:00:00Z", "markets": "player_points", "bookmakers": "draftkings"}
+    params = {
+        "date": "2025-01-15T22:00:00Z",
+        "markets": "player_points",
+        "bookmakers": "draftkings",
+    }
     data = _get(sandbox, f"{SPORT}/events/{event['id']}/odds", **params).json()["data"]
     (market,) = data["bookmakers"][0]["markets"]
-    assert [list(outcome) for outcome in market["outcomes"]] == [["name", "description", "price", "point"]] * 28
+    assert [list(outcome) for outcome in market["outcomes"]] == [
+        ["name", "description", "price", "point"]
+    ] * 28
     assert [outcome["name"] for outcome in market["outcomes"]] == ["Over", "Under"] * 14
     for over, under in zip(market["outcomes"][::2], market["outcomes"][1::2], strict=True):
         assert (over["description"], over["point"]) == (under["description"], under["point"])
@@ -120,7 +139,12 @@ def test_lines_move_before_tip_off_and_prices_come_in_the_format_asked_for(
     sandbox: Sandbox, event: dict[str, Any]
 ) -> None:
     def book(at: datetime, **more: str) -> list[dict[str, Any]]:
-        params = {"date": f"{at:%Y-%m-%dT%H:%M:%SZ}", "markets": "player_points", "bookmakers": "fanduel", **more}
+        params = {
+            "date": f"{at:%Y-%m-%dT%H:%M:%SZ}",
+            "markets": "player_points",
+            "bookmakers": "fanduel",
+            **more,
+        }
         data = _get(sandbox, f"{SPORT}/events/{event['id']}/odds", **params).json()["data"]
         return data["bookmakers"][0]["markets"][0]["outcomes"]
 
@@ -145,17 +169,32 @@ def test_errors_have_their_codes(sandbox: Sandbox, event: dict[str, Any]) -> Non
     assert _code(_get(sandbox, f"{SPORT}/events", key="wrong", date=before)) == (401, "INVALID_KEY")
     assert _code(_get(sandbox, f"{SPORT}/events", key="", date=before)) == (401, "MISSING_KEY")
     assert _code(_get(sandbox, f"{SPORT}/events")) == (422, "MISSING_HISTORICAL_TIMESTAMP")
-    assert _code(_get(sandbox, f"{SPORT}/events", date="2025-01-15")) == (422, "INVALID_HISTORICAL_TIMESTAMP")
-    assert _code(_get(sandbox, odds, date=before, markets="player_points")) == (422, "MISSING_REGION")
-    assert _code(_get(sandbox, odds, date=before, markets="points", regions="us")) == (422, "INVALID_MARKET")
+    assert _code(_get(sandbox, f"{SPORT}/events", date="2025-01-15")) == (
+        422,
+        "INVALID_HISTORICAL_TIMESTAMP",
+    )
+    assert _code(_get(sandbox, odds, date=before, markets="player_points")) == (
+        422,
+        "MISSING_REGION",
+    )
+    assert _code(_get(sandbox, odds, date=before, markets="points", regions="us")) == (
+        422,
+        "INVALID_MARKET",
+    )
     assert _code(_get(sandbox, odds, date=long_after, regions="us")) == (404, "EVENT_NOT_FOUND")
-    assert _code(_get(sandbox, "/v4/historical/sports/mlb/events", date=before)) == (404, "UNKNOWN_SPORT")
+    assert _code(_get(sandbox, "/v4/historical/sports/mlb/events", date=before)) == (
+        404,
+        "UNKNOWN_SPORT",
+    )
 
 
 def test_errors_tell_the_bill_too_unless_the_key_is_nobodys(sandbox: Sandbox) -> None:
     missing = _get(sandbox, f"{SPORT}/events")
     assert _cost(missing) == 0
-    assert int(missing.headers["x-requests-used"]) + int(missing.headers["x-requests-remaining"]) == 1_000_000
+    assert (
+        int(missing.headers["x-requests-used"]) + int(missing.headers["x-requests-remaining"])
+        == 1_000_000
+    )
     assert "x-requests-used" not in _get(sandbox, f"{SPORT}/events", key="wrong").headers
 
 
@@ -164,12 +203,19 @@ def test_a_month_has_its_credits_and_not_one_more(tmp_path: Path) -> None:
         at = "2025-01-15T22:00:00Z"
         (event, *_) = _events(sandbox, at)
         odds = f"{SPORT}/events/{event['id']}/odds"
-        asked = [_get(sandbox, odds, date=at, markets="player_points", regions="us") for _ in range(3)]
+        asked = [
+            _get(sandbox, odds, date=at, markets="player_points", regions="us") for _ in range(3)
+        ]
         assert [answer.status_code for answer in asked] == [200, 200, 401]
         assert asked[-1].json()["error_code"] == "OUT_OF_USAGE_CREDITS"
         assert [answer.headers["x-requests-used"] for answer in asked] == ["11", "21", "21"]
         assert [answer.headers["x-requests-remaining"] for answer in asked] == ["14", "4", "4"]
-        assert sandbox.bill() | {"now": ""} == {"monthly": 25, "used": 21, "remaining": 4, "now": ""}
+        assert sandbox.bill() | {"now": ""} == {
+            "monthly": 25,
+            "used": 21,
+            "remaining": 4,
+            "now": "",
+        }
         assert [(entry["billed"], entry["credits_used"]) for entry in sandbox.log()] == [
             (1, 1),
             (10, 11),
@@ -178,13 +224,18 @@ def test_a_month_has_its_credits_and_not_one_more(tmp_path: Path) -> None:
         ]
         sandbox.clock("2026-04-01T00:00:01Z")
         assert (sandbox.bill()["used"], sandbox.bill()["remaining"]) == (0, 25)
-        assert _get(sandbox, odds, date=at, markets="player_points", regions="us").status_code == 200
+        assert (
+            _get(sandbox, odds, date=at, markets="player_points", regions="us").status_code == 200
+        )
         assert sandbox.verdicts()["the_odds_api"].billed == 31
 
 
 def test_without_credits_even_a_free_answer_is_refused(tmp_path: Path) -> None:
     with running(tmp_path, monthly_credits=0) as sandbox:
-        assert _code(_get(sandbox, f"{SPORT}/events", date="2025-08-01T12:00:00Z")) == (401, "OUT_OF_USAGE_CREDITS")
+        assert _code(_get(sandbox, f"{SPORT}/events", date="2025-08-01T12:00:00Z")) == (
+            401,
+            "OUT_OF_USAGE_CREDITS",
+        )
         assert _get(sandbox, "/v4/sports").json()[0]["key"] == "basketball_nba"
 
 
@@ -198,7 +249,10 @@ def test_more_than_thirty_calls_in_a_second_are_refused(fresh: Sandbox) -> None:
 
 def test_three_refusals_share_a_status_and_differ_in_their_code(sandbox: Sandbox) -> None:
     sandbox.faults(
-        [{"source": "the_odds_api", "kind": kind, "times": 1} for kind in ("bad_key", "out_of_credits", "wrong_tier")]
+        [
+            {"source": "the_odds_api", "kind": kind, "times": 1}
+            for kind in ("bad_key", "out_of_credits", "wrong_tier")
+        ]
     )
     codes = [_code(_get(sandbox, f"{SPORT}/events", date="2025-01-15T12:00:00Z")) for _ in range(3)]
     assert codes == [
@@ -212,13 +266,26 @@ def test_faults_in_what_is_listed_and_offered(sandbox: Sandbox, event: dict[str,
     at = "2025-01-15T22:00:00Z"
     sound = _events(sandbox, at)
     listing = {"source": "the_odds_api", "endpoint": "events", "day": "2025-01-15", "times": 1}
-    sandbox.faults([{**listing, "kind": kind} for kind in ("missing_game", "schema_drift", "postponed", "empty")])
+    sandbox.faults(
+        [
+            {**listing, "kind": kind}
+            for kind in ("missing_game", "schema_drift", "postponed", "empty")
+        ]
+    )
     assert _events(sandbox, at) == sound[1:]
     assert "start_time" in _events(sandbox, at)[0]
     assert _events(sandbox, at) == sound
     assert _events(sandbox, at) == []
     sandbox.faults(
-        [{"source": "the_odds_api", "endpoint": "event_odds", "day": "2025-01-15", "kind": "empty", "times": 1}]
+        [
+            {
+                "source": "the_odds_api",
+                "endpoint": "event_odds",
+                "day": "2025-01-15",
+                "kind": "empty",
+                "times": 1,
+            }
+        ]
     )
     params = {"date": at, "markets": "player_points", "regions": "us"}
     answer = _get(sandbox, f"{SPORT}/events/{event['id']}/odds", **params)

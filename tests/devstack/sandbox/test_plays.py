@@ -28,7 +28,9 @@ def test_every_period_and_every_player_has_the_points_of_the_box_score() -> None
                 by_player[play.player.name] += play.points
         for team, periods in ((game.home, box.score.home), (game.away, box.score.away)):
             assert tuple(by_period[team.tricode, n] for n in range(1, len(periods) + 1)) == periods
-        assert {line.player.name: line.pts for line in box.home + box.away if line.pts} == dict(by_player)
+        assert {line.player.name: line.pts for line in box.home + box.away if line.pts} == dict(
+            by_player
+        )
         assert (told[-1].kind, told[-1].home_score, told[-1].away_score) == (
             Kind.GAME_END,
             box.score.home_points,
@@ -52,7 +54,9 @@ def test_the_clock_runs_down_in_every_period() -> None:
 
 def test_nobody_has_more_rebounds_assists_steals_or_blocks_than_in_the_box_score() -> None:
     game = LEAGUE.season(2024)[200]
-    rebounds = Counter(play.player for play in plays(game, 1) if play.kind is Kind.REBOUND and play.player)
+    rebounds = Counter(
+        play.player for play in plays(game, 1) if play.kind is Kind.REBOUND and play.player
+    )
     assists = Counter(play.other for play in plays(game, 1) if play.made and play.other)
     box = LEAGUE.box_score(game)
     for line in box.home + box.away:

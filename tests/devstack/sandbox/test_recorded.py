@@ -14,7 +14,9 @@ KEY = {"Authorization": "sandbox-key"}
 
 @pytest.fixture(scope="module")
 def replay(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with running(tmp_path_factory.mktemp("replay"), recorded=recorded, monthly_credits=100_000) as server:
+    with running(
+        tmp_path_factory.mktemp("replay"), recorded=recorded, monthly_credits=100_000
+    ) as server:
         yield server
 
 
@@ -23,7 +25,9 @@ def _balldontlie(sandbox: Sandbox, path: str) -> requests.Response:
 
 
 @pytest.mark.parametrize("day", ["2024-01-15", "2026-01-09"])
-def test_a_recorded_box_score_is_served_byte_for_byte(replay: Sandbox, recorded: Path, day: str) -> None:
+def test_a_recorded_box_score_is_served_byte_for_byte(
+    replay: Sandbox, recorded: Path, day: str
+) -> None:
     body = (recorded / f"balldontlie/box_scores_{day}.json").read_bytes()
     assert _balldontlie(replay, f"/v1/box_scores?date={day}").content == body
 
@@ -36,14 +40,24 @@ def test_listings_are_cut_by_date_and_wrapped(replay: Sandbox, recorded: Path) -
         answer = _balldontlie(replay, f"/v1/games?dates[]={day}&per_page=100").json()
         assert answer == {"data": games, "meta": {"per_page": 100}}
     unplayed = json.loads((recorded / "balldontlie/games_2026-01-09.json").read_text())
-    assert _balldontlie(replay, "/v1/games?per_page=100&dates[]=2026-01-09").json()["data"] == unplayed
+    assert (
+        _balldontlie(replay, "/v1/games?per_page=100&dates[]=2026-01-09").json()["data"] == unplayed
+    )
 
 
-def test_an_unknown_date_is_an_empty_day_and_a_listed_date_without_a_body_is_not(replay: Sandbox) -> None:
+def test_an_unknown_date_is_an_empty_day_and_a_listed_date_without_a_body_is_not(
+    replay: Sandbox,
+) -> None:
     assert _balldontlie(replay, "/v1/box_scores?date=2019-07-01").json() == {"data": []}
-    assert _balldontlie(replay, "/v1/games?dates[]=2019-07-01").json() == {"data": [], "meta": {"per_page": 100}}
+    assert _balldontlie(replay, "/v1/games?dates[]=2019-07-01").json() == {
+        "data": [],
+        "meta": {"per_page": 100},
+    }
     missing = _balldontlie(replay, "/v1/box_scores?date=2024-01-10")
-    assert (missing.status_code, missing.json()) == (404, {"error": "nothing recorded for box_scores of 2024-01-10"})
+    assert (missing.status_code, missing.json()) == (
+        404,
+        {"error": "nothing recorded for box_scores of 2024-01-10"},
+    )
 
 
 def test_keys_faults_and_the_log_work_on_recordings_too(replay: Sandbox) -> None:
@@ -63,7 +77,9 @@ BROWSER = {
 }
 
 
-def _log(sandbox: Sandbox, day: str, season: str, season_type: str = "Regular Season") -> requests.Response:
+def _log(
+    sandbox: Sandbox, day: str, season: str, season_type: str = "Regular Season"
+) -> requests.Response:
     params = {
         "Counter": "1000",
         "DateFrom": day,
@@ -75,17 +91,26 @@ def _log(sandbox: Sandbox, day: str, season: str, season_type: str = "Regular Se
         "SeasonType": season_type,
         "Sorter": "DATE",
     }
-    return requests.get(sandbox.base("nba_stats") + "/stats/leaguegamelog", params=params, headers=BROWSER, timeout=10)
+    return requests.get(
+        sandbox.base("nba_stats") + "/stats/leaguegamelog",
+        params=params,
+        headers=BROWSER,
+        timeout=10,
+    )
 
 
-def test_a_recorded_game_log_is_served_and_a_csv_is_cut_and_typed(replay: Sandbox, recorded: Path) -> None:
+def test_a_recorded_game_log_is_served_and_a_csv_is_cut_and_typed(
+    replay: Sandbox, recorded: Path
+) -> None:
     body = (recorded / "nba_com/leaguegamelog_players_2025-03-15.json").read_bytes()
     assert _log(replay, "2025-03-15", "2024-25").content == body
     (result,) = _log(replay, "2024-01-15", "2023-24").json()["resultSets"]
     rows = [dict(zip(result["headers"], row, strict=True)) for row in result["rowSet"]]
     assert (len(rows), {row["GAME_DATE"] for row in rows}) == (229, {"2024-01-15"})
     first = rows[0]
-    assert [type(first[name]) for name in ("SEASON_ID", "PLAYER_ID", "GAME_ID", "PTS", "FANTASY_PTS")] == [
+    assert [
+        type(first[name]) for name in ("SEASON_ID", "PLAYER_ID", "GAME_ID", "PTS", "FANTASY_PTS")
+    ] == [
         str,
         int,
         str,
@@ -113,13 +138,22 @@ def _odds(sandbox: Sandbox, path: str, **params: str) -> requests.Response:
     return requests.get(url, params={"apiKey": "sandbox-key", **params}, timeout=10)
 
 
-def test_recorded_odds_are_found_by_parameters_in_any_order_and_billed(replay: Sandbox, recorded: Path) -> None:
+def test_recorded_odds_are_found_by_parameters_in_any_order_and_billed(
+    replay: Sandbox, recorded: Path
+) -> None:
     body = (recorded / "the_odds_api/historical_event_odds_4fd911e4.json").read_bytes()
     event = "events/242c77a8d5890e18bab91773ad32fcb5/odds"
-    params = {"markets": "player_points", "bookmakers": "draftkings,fanduel", "date": "2025-03-09T23:50:38Z"}
+    params = {
+        "markets": "player_points",
+        "bookmakers": "draftkings,fanduel",
+        "date": "2025-03-09T23:50:38Z",
+    }
     answer = _odds(replay, event, **params)
     assert (answer.content, answer.headers["x-requests-last"]) == (body, "10")
-    assert _odds(replay, event, **{**params, "date": "2025-03-12T23:50:38Z"}).json()["error_code"] == "EVENT_NOT_FOUND"
+    assert (
+        _odds(replay, event, **{**params, "date": "2025-03-12T23:50:38Z"}).json()["error_code"]
+        == "EVENT_NOT_FOUND"
+    )
 
 
 def test_the_closest_recorded_snapshot_of_the_day_before_is_served(replay: Sandbox) -> None:
@@ -131,6 +165,8 @@ def test_the_closest_recorded_snapshot_of_the_day_before_is_served(replay: Sandb
     assert stamps[0].startswith("2024-01-10T11:55:")
     assert stamps[1:] == [stamps[0], "2024-01-10T11:00:00Z"]
     assert [answer.headers["x-requests-last"] for answer in answers.values()] == ["1", "1", "0"]
-    featured = _odds(replay, "odds", date="2024-01-10T12:00:00Z", markets="h2h,spreads,totals", regions="us")
+    featured = _odds(
+        replay, "odds", date="2024-01-10T12:00:00Z", markets="h2h,spreads,totals", regions="us"
+    )
     assert (len(featured.json()["data"]), featured.headers["x-requests-last"]) == (10, "30")
     assert _odds(replay, "events").status_code == 422

@@ -96,7 +96,9 @@ def test_control_needs_its_token_where_one_is_set(tmp_path: Path) -> None:
 def test_a_signal_ends_it_cleanly_even_while_a_client_hangs(number: signal.Signals) -> None:
     root = Path(__file__).parents[3]
     command = [sys.executable, "-m", "devstack.sandbox"]
-    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         url = process.stdout.readline().split()[1]
         requests.post(f"{url}/_sandbox/faults", json=[{"kind": "hang"}], timeout=10)
@@ -110,20 +112,28 @@ def test_a_signal_ends_it_cleanly_even_while_a_client_hangs(number: signal.Signa
     assert (process.returncode, rest, complaints) == (0, "", "")
 
 
-def test_a_busy_port_and_a_bad_setting_are_one_line_and_exit_code_2(fresh: Sandbox, tmp_path: Path) -> None:
+def test_a_busy_port_and_a_bad_setting_are_one_line_and_exit_code_2(
+    fresh: Sandbox, tmp_path: Path
+) -> None:
     def start(*arguments: str) -> tuple[int, str, str]:
         command = [sys.executable, "-m", "devstack.sandbox", *arguments]
-        done = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True, timeout=20)
+        done = subprocess.run(
+            command, cwd=Path(__file__).parents[3], capture_output=True, text=True, timeout=20
+        )
         return done.returncode, done.stdout, done.stderr
 
     busy = f"sandbox: port {fresh.port} cannot be used: Address already in use; take another one\n"
     assert start(f"--port={fresh.port}") == (2, "", busy)
     code, out, complaint = start(f"--recorded={tmp_path}/nowhere")
     assert (code, out, complaint.count("\n")) == (2, "", 1)
-    assert complaint.startswith(f"sandbox: no recordings in {tmp_path}/nowhere: manifest.json cannot be read")
+    assert complaint.startswith(
+        f"sandbox: no recordings in {tmp_path}/nowhere: manifest.json cannot be read"
+    )
 
 
-def test_the_judge_prints_a_table_or_json(fresh: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_judge_prints_a_table_or_json(
+    fresh: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
     fresh.faults([{"kind": "503", "times": 1}])
     assert [_status(fresh), _status(fresh)] == [503, 200]
     assert judge([str(fresh.log_file), "--json", "--window", "60"]) == 0

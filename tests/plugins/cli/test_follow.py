@@ -117,13 +117,20 @@ def test_window_without_a_date_to_wait_for_ends_at_once() -> None:
 
 
 def test_date_whose_run_is_not_there_yet_is_waited_for() -> None:
-    script = Script(runs("success", ""), runs("success", ""), runs("success", "queued"), runs("success", "failed"))
+    script = Script(
+        runs("success", ""),
+        runs("success", ""),
+        runs("success", "queued"),
+        runs("success", "failed"),
+    )
     assert script.lines(window(2)) == ["2 of 2 dates | 1 ended well | 1 failed"]
     assert script.seconds == 3.0
 
 
 def test_many_dates_that_end_together_make_one_line() -> None:
-    script = Script(runs(*["running"] * 40), runs(*["success"] * 35, *["running"] * 5), runs(*["success"] * 40))
+    script = Script(
+        runs(*["running"] * 40), runs(*["success"] * 35, *["running"] * 5), runs(*["success"] * 40)
+    )
     assert script.lines(window(40)) == [
         "35 of 40 dates | 35 ended well | 0 failed | 0 s left",
         "40 of 40 dates | 40 ended well | 0 failed",

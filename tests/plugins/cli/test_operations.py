@@ -1,4 +1,5 @@
-"""`airflow nba`: what each command prints and exits with, on a real ledger and stores in a folder, without Airflow."""
+"""`airflow nba`: what each command prints and exits with, on a real ledger and stores in a folder,
+without Airflow."""
 
 from __future__ import annotations
 
@@ -64,7 +65,14 @@ def call(capfd: pytest.CaptureFixture[str]) -> Call:
     """Runs a command's entry with arguments as Airflow's parser gives them."""
 
     def run(entry: Callable[[Namespace], None], **arguments: Any) -> Said:
-        given = {"json": False, "dag_id": None, "ledger": False, "mails": False, "hours": "24", **arguments}
+        given = {
+            "json": False,
+            "dag_id": None,
+            "ledger": False,
+            "mails": False,
+            "hours": "24",
+            **arguments,
+        }
         with pytest.raises(SystemExit) as ended:
             entry(Namespace(**given))
         out, err = capfd.readouterr()
@@ -74,22 +82,39 @@ def call(capfd: pytest.CaptureFixture[str]) -> Call:
 
 
 @pytest.fixture(autouse=True)
-def stores(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ops_db: str, sources: dict[str, Source]) -> Stores:
+def stores(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ops_db: str, sources: dict[str, Source]
+) -> Stores:
     """Connections as an installation has them; the stores are below a folder of the test.
 
     The specs come first: Airflow says on stdout that it is being tested when it is first imported.
     """
-    urls = {"raw_store": f"file://{tmp_path}/raw", "warehouse": f"duckdb://{tmp_path}/warehouse", "ops_db": ops_db}
+    urls = {
+        "raw_store": f"file://{tmp_path}/raw",
+        "warehouse": f"duckdb://{tmp_path}/warehouse",
+        "ops_db": ops_db,
+    }
     for name, url in urls.items():
-        monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps({"conn_type": "generic", "extra": {"url": url}}))
+        monkeypatch.setenv(
+            f"AIRFLOW_CONN_{name.upper()}",
+            json.dumps({"conn_type": "generic", "extra": {"url": url}}),
+        )
     for name in {host.connection for source in sources.values() for host in source.hosts}:
-        monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps({"conn_type": "http", "password": "very-secret"}))
-    return Stores(raw=LocalStore(tmp_path / "raw"), warehouse=LocalWarehouse(tmp_path / "warehouse"))
+        monkeypatch.setenv(
+            f"AIRFLOW_CONN_{name.upper()}",
+            json.dumps({"conn_type": "http", "password": "very-secret"}),
+        )
+    return Stores(
+        raw=LocalStore(tmp_path / "raw"), warehouse=LocalWarehouse(tmp_path / "warehouse")
+    )
 
 
 @pytest.fixture
 def db(ops_db: str) -> Iterator[psycopg.Connection[Any]]:
-    tables = "outcomes, batches, batch_runs, outbox, limiters, limiter_windows, limiter_requests, credit_months"
+    tables = (
+        "outcomes, batches, batch_runs, outbox, limiters, limiter_windows, limiter_requests,"
+        " credit_months"
+    )
     with connect(ops_db) as connection:
         connection.execute(f"TRUNCATE {tables}, address_health")
         connection.commit()
@@ -104,7 +129,9 @@ def done(stores: Stores, sources: dict[str, Source]) -> Callable[[date], None]:
         endpoint = sources[DAG].endpoint("box_scores")
         at = Partition(dag_id=DAG, endpoint="box_scores", day=day)
         body = FIXTURE.read_bytes().replace(str(DAY).encode(), str(day).encode())
-        stored = raw.put_body(stores.raw, at, item="all", role="data", body=body, url="", status=200, suffix="json")
+        stored = raw.put_body(
+            stores.raw, at, item="all", role="data", body=body, url="", status=200, suffix="json"
+        )
         manifest = raw.Manifest(
             dag_id=DAG,
             endpoint="box_scores",
@@ -128,8 +155,17 @@ def done(stores: Stores, sources: dict[str, Source]) -> Callable[[date], None]:
 
 def outcome(db: psycopg.Connection[Any], day: date, said: str, **more: Any) -> None:
     now = datetime.now(UTC)
-    fields = {"dag_id": DAG, "endpoint": "box_scores", "run_id": f"backfill__{day}", "task": "audit", "attempt": 1}
-    record(db, OutcomeRow(**{**fields, "started_at": now, "ended_at": now, **more}, day=day, outcome=said))
+    fields = {
+        "dag_id": DAG,
+        "endpoint": "box_scores",
+        "run_id": f"backfill__{day}",
+        "task": "audit",
+        "attempt": 1,
+    }
+    record(
+        db,
+        OutcomeRow(**{**fields, "started_at": now, "ended_at": now, **more}, day=day, outcome=said),
+    )
 
 
 # --- what all of them share
@@ -140,9 +176,14 @@ def answering(answer: Answer) -> Callable[[Namespace], None]:
 
 
 def test_text_is_plain_where_there_is_no_terminal_and_never_read_as_markup(call: Call) -> None:
-    lines = [Line(text="[1 failed] [bold]not markup[/bold] :smile:", style="bold red"), Line(text="x" * 300)]
+    lines = [
+        Line(text="[1 failed] [bold]not markup[/bold] :smile:", style="bold red"),
+        Line(text="x" * 300),
+    ]
     said = call(answering(Answer(lines=lines, facts={}, code=1)))
-    assert said == Said(code=1, out=f"[1 failed] [bold]not markup[/bold] :smile:\n{'x' * 300}\n", err="")
+    assert said == Said(
+        code=1, out=f"[1 failed] [bold]not markup[/bold] :smile:\n{'x' * 300}\n", err=""
+    )
 
 
 def test_json_is_one_object_with_dates_as_text_and_the_exit_code(call: Call) -> None:
@@ -207,7 +248,9 @@ def test_database_that_is_away_is_one_line_without_its_password(
     said = call(entry, **arguments)
     assert (said.code, said.out) == (2, "")
     (line,) = said.err.splitlines()
-    assert line.startswith(f"airflow nba {entry.__name__}: storage: the operations database (ops_db) failed: ")
+    assert line.startswith(
+        f"airflow nba {entry.__name__}: storage: the operations database (ops_db) failed: "
+    )
     assert "very-secret" not in line
 
 
@@ -227,7 +270,9 @@ def test_database_without_our_tables_is_one_line_with_the_repair(
 # --- status
 
 
-def test_status_of_a_fresh_installation_names_every_limit(call: Call, db: psycopg.Connection[Any]) -> None:
+def test_status_of_a_fresh_installation_names_every_limit(
+    call: Call, db: psycopg.Connection[Any]
+) -> None:
     today = datetime.now(UTC)
     said = call(status)
     assert (said.code, said.err) == (0, "")
@@ -248,7 +293,9 @@ def test_status_shows_batches_mails_pauses_credits_and_dates(
     batch = batches.current(db, DAG, 7)
     batches.register(db, batch.batch_id, {"a": DAY, "b": NEXT})
     batches.mark(db, batch.batch_id, "a", "failed")
-    outbox.put(db, outbox.Mail(mail_id="m", message_id="<m@nba>", subject="[1 failed] bdl", content=b"x"))
+    outbox.put(
+        db, outbox.Mail(mail_id="m", message_id="<m@nba>", subject="[1 failed] bdl", content=b"x")
+    )
     db.commit()
     mail = outbox.claim(db)
     assert mail
@@ -276,7 +323,10 @@ def test_status_shows_batches_mails_pauses_credits_and_dates(
     assert (said.code, said.err) == (0, "")
     lines = said.out.splitlines()
     since = f"{batch.opened_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    assert lines[1] == f"  {DAG} backfill 2025-01-15..2025-01-16: 1 of 2 ended, 1 failed, since {since}"
+    assert (
+        lines[1]
+        == f"  {DAG} backfill 2025-01-15..2025-01-16: 1 of 2 ended, 1 failed, since {since}"
+    )
     assert lines[3:6] == [
         "  [1 failed] bdl (1 try, given up)",
         "    bad_key: SendGrid refused the key",
@@ -285,17 +335,22 @@ def test_status_shows_batches_mails_pauses_credits_and_dates(
     paused = f"paused until {until.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     assert f"  balldontlie: 0 of 600 requests / 60 s; {paused}; 1 refusals to make up for" in lines
     assert (
-        f"    credits of {today:%Y-%m}: 120 of 2000 used, 30 reserved, 1850 left; backfills may use 1450 now,"
-        " 500 are kept for live runs"
-    ) in lines
+        f"    credits of {today:%Y-%m}: 120 of 2000 used, 30 reserved, 1850 left; backfills may use"
+        " 1450 now, 500 are kept for live runs" in lines
+    )
     assert lines[-1] == f"  {DAG} box_scores: 1 complete, 1 failed"
 
     facts = call(status, json=True).facts
     assert [(b["dag_id"], b["ended"], b["runs"], b["first_day"]) for b in facts["batches"]] == [
         (DAG, 1, 2, "2025-01-15")
     ]
-    assert [(m["state"], m["last_error"]) for m in facts["mails"]] == [("failed", "bad_key: SendGrid refused the key")]
-    assert facts["connections"]["balldontlie"]["limiters"][0]["paused_until"] == until.astimezone(UTC).isoformat()
+    assert [(m["state"], m["last_error"]) for m in facts["mails"]] == [
+        ("failed", "bad_key: SendGrid refused the key")
+    ]
+    assert (
+        facts["connections"]["balldontlie"]["limiters"][0]["paused_until"]
+        == until.astimezone(UTC).isoformat()
+    )
     assert facts["connections"]["the_odds_api"]["credits"] == {
         "month": str(today.replace(day=1)),
         "total": 2000,
@@ -316,7 +371,9 @@ def test_status_shows_until_when_a_proxy_rests_by_its_name_only(
     extra = json.dumps({"conn_type": "http", "extra": {"proxies": proxies}})
     monkeypatch.setenv("AIRFLOW_CONN_NBA_STATS", extra)
     names = [address.name for address in addresses("nba_stats", proxies)]
-    limiter = Limiter(lambda: connect(ops_db), dict.fromkeys(names, (Window(limit=100, seconds=60.0),)))
+    limiter = Limiter(
+        lambda: connect(ops_db), dict.fromkeys(names, (Window(limit=100, seconds=60.0),))
+    )
     with closing(limiter), closing(SharedHealth(lambda: connect(ops_db))) as health:
         for name in names:
             limiter.admit(name, max_wait=0).release()
@@ -330,12 +387,18 @@ def test_status_shows_until_when_a_proxy_rests_by_its_name_only(
     assert [line for line in said.out.splitlines() if line.startswith("  nba_stats")] == sorted(
         [
             f"  {names[0]}: 1 of 100 requests / 60 s",
-            f"  {names[1]}: 1 of 100 requests / 60 s; rests until {until:%Y-%m-%d %H:%M:%S} UTC after failures",
+            (
+                f"  {names[1]}: 1 of 100 requests / 60 s; rests until {until:%Y-%m-%d %H:%M:%S} UTC"
+                " after failures"
+            ),
         ]
     )
     facts = call(status, json=True).facts
     limiters = facts["connections"]["nba_stats"]["limiters"]
-    assert {each["name"]: each["rests_until"] for each in limiters} == {names[0]: None, names[1]: until.isoformat()}
+    assert {each["name"]: each["rests_until"] for each in limiters} == {
+        names[0]: None,
+        names[1]: until.isoformat(),
+    }
     assert "very-secret" not in said.out + json.dumps(facts)
     assert "gate.test" not in said.out + json.dumps(facts)
 
@@ -343,7 +406,10 @@ def test_status_shows_until_when_a_proxy_rests_by_its_name_only(
 def test_status_says_what_is_wrong_with_one_connection_and_shows_the_others(
     call: Call, db: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_NBA_CDN", json.dumps({"conn_type": "http", "extra": {"windows": [["many", 60]]}}))
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_NBA_CDN",
+        json.dumps({"conn_type": "http", "extra": {"windows": [["many", 60]]}}),
+    )
     lines = call(status).out.splitlines()
     assert [line[:60] for line in lines if line.startswith("  nba_")] == [
         "  nba_stats: 0 of 100 requests / 60 s",
@@ -354,9 +420,16 @@ def test_status_says_what_is_wrong_with_one_connection_and_shows_the_others(
 # --- errors
 
 
-def test_errors_groups_what_failed_with_its_dates_and_a_log(call: Call, db: psycopg.Connection[Any]) -> None:
+def test_errors_groups_what_failed_with_its_dates_and_a_log(
+    call: Call, db: psycopg.Connection[Any]
+) -> None:
     at = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
-    facts = {"error_class": "blocked", "fingerprint": "0123456789ab", "message": "403 page", "log_url": "http://log"}
+    facts = {
+        "error_class": "blocked",
+        "fingerprint": "0123456789ab",
+        "message": "403 page",
+        "log_url": "http://log",
+    }
     for n, day in enumerate((DAY, NEXT, date(2025, 1, 19))):
         moment = at + timedelta(minutes=n)
         outcome(db, day, "failed", **facts, started_at=moment, ended_at=moment)
@@ -392,7 +465,10 @@ def test_errors_groups_what_failed_with_its_dates_and_a_log(call: Call, db: psyc
 @pytest.mark.parametrize("hours", ["x", "0", "-1", "nan", "inf", "8785", ""])
 def test_hours_that_are_none_are_refused_on_one_line(call: Call, hours: str) -> None:
     said = call(errors, hours=hours)
-    wanted = f"airflow nba errors: {hours!r} is no number of hours: write one above 0 and up to 8784, for example 24\n"
+    wanted = (
+        f"airflow nba errors: {hours!r} is no number of hours: write one above 0 and up to 8784,"
+        " for example 24\n"
+    )
     assert said == Said(code=2, out="", err=wanted)
 
 
@@ -407,7 +483,9 @@ def off_day(stores: Stores, day: date) -> None:
     stores.warehouse.replace(SCHEDULE, day, [])
 
 
-def test_gaps_of_a_whole_window_are_none(call: Call, stores: Stores, done: Callable[[date], None]) -> None:
+def test_gaps_of_a_whole_window_are_none(
+    call: Call, stores: Stores, done: Callable[[date], None]
+) -> None:
     done(DAY)
     off_day(stores, NEXT)
     said = call(gaps, **window())
@@ -430,21 +508,35 @@ def test_gaps_are_found_beside_the_data_whatever_the_ledger_says(
     assert (said.code, said.err) == (1, "")
     assert said.out.splitlines() == [
         f"{DAG}: 2025-01-15..2025-01-17: 2 of 3 dates have gaps",
-        f"  box_scores partial: 2025-01-16: raw.{DAG} has other rows than raw: the partition is not there",
-        "  box_scores not_fetched: 2025-01-17: never fetched, and the schedule does not have the date either",
+        (
+            f"  box_scores partial: 2025-01-16: raw.{DAG} has other rows than raw: the partition is"
+            " not there"
+        ),
+        (
+            "  box_scores not_fetched: 2025-01-17: never fetched, and the schedule does not have"
+            " the date either"
+        ),
         "Fill them:",
         f"  airflow dags backfill {DAG} -s 2025-01-16 -e 2025-01-17 --reset-dagruns -y",
     ]
 
 
-def test_gaps_as_json_name_the_missing_games(call: Call, stores: Stores, done: Callable[[date], None]) -> None:
+def test_gaps_as_json_name_the_missing_games(
+    call: Call, stores: Stores, done: Callable[[date], None]
+) -> None:
     done(DAY)
     at = Partition(dag_id=DAG, endpoint="box_scores", day=DAY)
     whole = raw.read_manifest(stores.raw, at)
     assert whole
     message = "1 of 2 games: missing MIA@BOS"
     partial = raw.Manifest(
-        **{**vars(whole), "outcome": "partial", "message": message, "games_expected": 2, "missing": ("MIA@BOS",)}
+        **{
+            **vars(whole),
+            "outcome": "partial",
+            "message": message,
+            "games_expected": 2,
+            "missing": ("MIA@BOS",),
+        }
     )
     raw.write_manifest(stores.raw, at, partial)
     said = call(gaps, **window(last=DAY), json=True)
@@ -455,7 +547,14 @@ def test_gaps_as_json_name_the_missing_games(call: Call, stores: Stores, done: C
         "last": "2025-01-15",
         "dates": 1,
         "days": ["2025-01-15"],
-        "gaps": [{"endpoint": "box_scores", "outcome": "partial", "message": message, "days": ["2025-01-15"]}],
+        "gaps": [
+            {
+                "endpoint": "box_scores",
+                "outcome": "partial",
+                "message": message,
+                "days": ["2025-01-15"],
+            }
+        ],
         "missing": [{"endpoint": "box_scores", "day": "2025-01-15", "games": ["MIA@BOS"]}],
         "commands": [f"airflow dags backfill {DAG} -s 2025-01-15 -e 2025-01-15 --reset-dagruns -y"],
         "exit_code": 1,
@@ -481,13 +580,21 @@ def test_date_that_cannot_be_final_yet_is_no_gap(sources: dict[str, Source]) -> 
     ("arguments", "said"),
     [
         (window(dag_id="nope"), "'nope' is not the DAG of a source: those are "),
-        (window(dag_id="backfill_summary"), "'backfill_summary' is not the DAG of a source: those are "),
-        (window(first=NEXT, last=DAY), "the end 2025-01-15 is before the start 2025-01-16: swap them"),
+        (
+            window(dag_id="backfill_summary"),
+            "'backfill_summary' is not the DAG of a source: those are ",
+        ),
+        (
+            window(first=NEXT, last=DAY),
+            "the end 2025-01-15 is before the start 2025-01-16: swap them",
+        ),
         (window(last=date(2099, 1, 1)), "2099-01-01 is not over yet in US/Eastern"),
         ({**window(), "end_date": "2025-02-30"}, "'2025-02-30' is not a day of the calendar"),
     ],
 )
-def test_window_that_is_none_is_refused_on_one_line(call: Call, arguments: dict[str, str], said: str) -> None:
+def test_window_that_is_none_is_refused_on_one_line(
+    call: Call, arguments: dict[str, str], said: str
+) -> None:
     found = call(gaps, **arguments)
     assert (found.code, found.out) == (2, "")
     (line,) = found.err.splitlines()
@@ -515,9 +622,14 @@ def test_lost_ledger_is_rebuilt_and_counted(
 
     assert (said.code, said.err) == (0, "")
     rebuilt = "2 rebuilt (1 complete, 1 partial); 1 known already"
-    assert said.out.splitlines() == [f"{name}: {rebuilt if name == DAG else '0 rebuilt'}" for name in sources]
+    assert said.out.splitlines() == [
+        f"{name}: {rebuilt if name == DAG else '0 rebuilt'}" for name in sources
+    ]
     counted = {"known": 1, "partial": 1, "complete": 1}
-    assert call(repair, ledger=True, dag_id=DAG, json=True).facts == {"ledger": {DAG: counted}, "exit_code": 0}
+    assert call(repair, ledger=True, dag_id=DAG, json=True).facts == {
+        "ledger": {DAG: counted},
+        "exit_code": 0,
+    }
     assert call(status, json=True).facts["outcomes"] == {
         DAG: {"box_scores": {"complete": 1, "failed": 1, "partial": 1}}
     }
@@ -530,7 +642,9 @@ def test_mails_that_were_given_up_are_made_due(call: Call, db: psycopg.Connectio
     assert mail
     outbox.not_sent(db, mail, "bad_key", again=False)
     said = call(repair, mails=True)
-    assert said == Said(code=0, out="mails: 1 due again, sent by the next run of backfill_summary\n", err="")
+    assert said == Said(
+        code=0, out="mails: 1 due again, sent by the next run of backfill_summary\n", err=""
+    )
     assert call(repair, mails=True, json=True).facts == {"mails": 0, "exit_code": 0}
 
 
@@ -543,7 +657,9 @@ def test_mails_that_were_given_up_are_made_due(call: Call, db: psycopg.Connectio
         ({"dag_id": "nope", "ledger": True}, "'nope' is not the DAG of a source: those are "),
     ],
 )
-def test_repair_of_nothing_is_refused_on_one_line(call: Call, arguments: dict[str, Any], said: str) -> None:
+def test_repair_of_nothing_is_refused_on_one_line(
+    call: Call, arguments: dict[str, Any], said: str
+) -> None:
     found = call(repair, **arguments)
     assert (found.code, found.out) == (2, "")
     (line,) = found.err.splitlines()
@@ -565,7 +681,12 @@ def test_commands_are_registered_once_beside_airflows_own(monkeypatch: pytest.Mo
     names = [each.name for each in cli_config.core_commands]
     assert names == [*(each.name for each in before if each.name != "nba"), "nba"]
     groups = {each.name: each for each in cli_config.core_commands}
-    assert [each.name for each in groups["nba"].subcommands] == ["status", "errors", "gaps", "repair"]
+    assert [each.name for each in groups["nba"].subcommands] == [
+        "status",
+        "errors",
+        "gaps",
+        "repair",
+    ]
     dags = [each.name for each in groups["dags"].subcommands]
     assert dags.count("backfill") == 1
     assert {"list", "trigger", "unpause"} < set(dags)

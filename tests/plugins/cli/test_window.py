@@ -22,27 +22,47 @@ NOW = datetime(2025, 1, 16, 3, tzinfo=UTC)
 )
 def test_window_has_both_ends(first: str, last: str, days: list[date]) -> None:
     window = parse_window(first, last, NOW)
-    assert (window, window.days, str(window)) == (Window(first=days[0], last=days[-1]), days, f"{first}..{last}")
+    assert (window, window.days, str(window)) == (
+        Window(first=days[0], last=days[-1]),
+        days,
+        f"{first}..{last}",
+    )
 
 
 @pytest.mark.parametrize(
     ("first", "last", "message"),
     [
-        ("2024-12-31", "today", "'today' is not a date: write it as YYYY-MM-DD, for example 2024-10-22"),
-        ("2025-01-02", "2025-01-01", "the end 2025-01-01 is before the start 2025-01-02: swap them"),
+        (
+            "2024-12-31",
+            "today",
+            "'today' is not a date: write it as YYYY-MM-DD, for example 2024-10-22",
+        ),
+        (
+            "2025-01-02",
+            "2025-01-01",
+            "the end 2025-01-01 is before the start 2025-01-02: swap them",
+        ),
         (
             "2025-01-10",
             "2025-01-15",
-            "2025-01-15 is not over yet in US/Eastern: the last date that can be backfilled is 2025-01-14",
+            (
+                "2025-01-15 is not over yet in US/Eastern: the last date that can be backfilled is"
+                " 2025-01-14"
+            ),
         ),
         (
             "2026-01-01",
             "2026-01-02",
-            "2026-01-02 is not over yet in US/Eastern: the last date that can be backfilled is 2025-01-14",
+            (
+                "2026-01-02 is not over yet in US/Eastern: the last date that can be backfilled is"
+                " 2025-01-14"
+            ),
         ),
     ],
 )
-def test_window_that_cannot_be_is_refused_with_the_repair(first: str, last: str, message: str) -> None:
+def test_window_that_cannot_be_is_refused_with_the_repair(
+    first: str, last: str, message: str
+) -> None:
     with pytest.raises(Refused) as caught:
         parse_window(first, last, NOW)
     assert str(caught.value) == message

@@ -1,6 +1,8 @@
-"""Batches under every order of starts, ends, clears, cancels and crashes: no run lost, no batch closed twice.
+"""Batches under every order of starts, ends, clears, cancels and crashes: no run lost, no batch
+closed twice.
 
-The ledger and the code that writes it are real; Airflow's books are a dict, and its hooks are called from here.
+The ledger and the code that writes it are real; Airflow's books are a dict, and its hooks are
+called from here.
 """
 
 from __future__ import annotations
@@ -17,7 +19,13 @@ import psycopg
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from include.mail import policy
 from include.mail.batch_report import date_results, rerun_command
@@ -35,7 +43,8 @@ WRITES = ("current", "register", "mark", "end_silent", "close")
 
 
 class Killed(Exception):
-    """The scheduler dies here; what the ledger has committed stays, Airflow's books are rolled back."""
+    """The scheduler dies here; what the ledger has committed stays, Airflow's books are rolled
+    back."""
 
 
 class Mortal:
@@ -82,7 +91,8 @@ def day_of(run: str) -> date:
 
 
 class Scheduler(RuleBasedStateMachine):
-    """Tells the ledger what happens to the runs, each time in full, or killed after one of its writes."""
+    """Tells the ledger what happens to the runs, each time in full, or killed after one of its
+    writes."""
 
     db: psycopg.Connection[Any]
     mortal: Mortal
@@ -95,7 +105,11 @@ class Scheduler(RuleBasedStateMachine):
         self.db.execute("TRUNCATE ops.batches CASCADE")
         self.db.commit()
         self.streams = [
-            Stream(dag_id=dag, backfill_id=number, books={f"{dag}-{number}-{n}": "queued" for n in range(RUNS)})
+            Stream(
+                dag_id=dag,
+                backfill_id=number,
+                books={f"{dag}-{number}-{n}": "queued" for n in range(RUNS)},
+            )
             for dag, number in STREAMS
         ]
         self.summaries: Counter[str] = Counter()
@@ -116,7 +130,11 @@ class Scheduler(RuleBasedStateMachine):
         if found := self._one(data, "queued"):
             self._happens(*found, "running", dies_after)
 
-    @rule(data=st.data(), state=st.sampled_from(ENDED), dies_after=st.sampled_from((0, 0, 0, 0, 1, 2, 3, 4, 5)))
+    @rule(
+        data=st.data(),
+        state=st.sampled_from(ENDED),
+        dies_after=st.sampled_from((0, 0, 0, 0, 1, 2, 3, 4, 5)),
+    )
     def a_run_ends(self, data: st.DataObject, state: str, dies_after: int) -> None:
         if found := self._one(data, "running"):
             self._happens(*found, state, dies_after)
@@ -137,7 +155,8 @@ class Scheduler(RuleBasedStateMachine):
 
     @rule()
     def the_summary_runs(self) -> None:
-        """First the scheduler looks for backfills that were never heard of, then its task for forgotten batches."""
+        """First the scheduler looks for backfills that were never heard of, then its task for
+        forgotten batches."""
         from nba_airflow.metadata.unreported import close_unheard
         from nba_airflow.summary import SummaryOperator
 
@@ -150,7 +169,12 @@ class Scheduler(RuleBasedStateMachine):
     def _happens(self, stream: Stream, run: str, state: str, dies_after: int) -> None:
         from nba_airflow.metadata import batches as register
 
-        key = {"dag_id": stream.dag_id, "run_id": run, "partition_key": str(day_of(run)), "state": state}
+        key = {
+            "dag_id": stream.dag_id,
+            "run_id": run,
+            "partition_key": str(day_of(run)),
+            "state": state,
+        }
         self.mortal.left = dies_after
         try:
             register.note(SimpleNamespace(**key, backfill_id=stream.backfill_id))  # type: ignore[arg-type]
@@ -198,7 +222,9 @@ class Scheduler(RuleBasedStateMachine):
         for stream in self.streams:
             found = self._batches(stream)
             assert [each.generation for each in found] == list(range(len(found)))
-            assert [each.kind for each in found] == ["backfill", *["rerun"] * (len(found) - 1)][: len(found)]
+            assert [each.kind for each in found] == ["backfill", *["rerun"] * (len(found) - 1)][
+                : len(found)
+            ]
             assert all(each.closed_at is not None for each in found[:-1])
             assert len(found) <= 1 + stream.clears  # what is told twice is no rerun
 
@@ -214,27 +240,36 @@ class Scheduler(RuleBasedStateMachine):
 
     def _batches(self, stream: Stream) -> list[batches.Batch]:
         everything = [*batches.due(self.db), *batches.unfinished(self.db)]
-        mine = [b for b in everything if (b.dag_id, b.backfill_id) == (stream.dag_id, stream.backfill_id)]
+        mine = [
+            b
+            for b in everything
+            if (b.dag_id, b.backfill_id) == (stream.dag_id, stream.backfill_id)
+        ]
         return sorted(mine, key=lambda each: each.generation)
 
     def _newest(self, stream: Stream) -> dict[str, BatchRun]:
         """Each run as the newest batch that has it says."""
-        return {r.run_id: r for b in self._batches(stream) for r in batches.runs(self.db, b.batch_id)}
+        return {
+            r.run_id: r for b in self._batches(stream) for r in batches.runs(self.db, b.batch_id)
+        }
 
     def teardown(self) -> None:
-        """Whatever happened: once nothing is under way, every run is in a batch, and all of them are closed."""
+        """Whatever happened: once nothing is under way, every run is in a batch, and all of them
+        are closed."""
         for stream in self.streams:
             for run in stream.in_state("running"):
                 self._happens(stream, run, "success", 0)
             self._cancel(stream)
-        self.the_summary_runs()
-        self.the_summary_runs()  # a batch without runs is thrown away by the first, its backfill found by the second
+        self.the_summary_runs()  # throws away a batch without runs
+        self.the_summary_runs()  # finds its backfill
         assert batches.unfinished(self.db) == []
         for stream in self.streams:
             newest = self._newest(stream)
             assert set(newest) == set(stream.books)
             told = set(stream.books) - stream.silent
-            assert {run: newest[run].state for run in told} == {run: stream.books[run] for run in told}
+            assert {run: newest[run].state for run in told} == {
+                run: stream.books[run] for run in told
+            }
 
 
 @contextmanager
@@ -247,14 +282,18 @@ def _patched(db: psycopg.Connection[Any], machine: type[Scheduler]) -> Iterator[
         return nullcontext(db)
 
     def open_runs(dag_run: Any, stream: int, session: Any) -> dict[str, date]:
-        return {run: day_of(run) for run in {*machine.now.stream(stream).open_runs(), dag_run.run_id}}
+        return {
+            run: day_of(run) for run in {*machine.now.stream(stream).open_runs(), dag_run.run_id}
+        }
 
     def start_summary(batch_id: str, session: Any) -> None:
         machine.now.summaries[batch_id] += 1
 
     def ended_runs(session: Any, backfill: int) -> tuple[str, list[tuple[str, date, str, bool]]]:
         stream = machine.now.stream(backfill)
-        return stream.dag_id, [(run, day_of(run), state, False) for run, state in stream.books.items()]
+        return stream.dag_id, [
+            (run, day_of(run), state, False) for run, state in stream.books.items()
+        ]
 
     changes: list[tuple[Any, str, Callable[..., Any] | Mortal | policy.Policy]] = [
         (register, "batches", machine.mortal),
@@ -265,7 +304,13 @@ def _patched(db: psycopg.Connection[Any], machine: type[Scheduler]) -> Iterator[
         (register, "_start_summary", start_summary),
         (unreported, "connect", session),
         (unreported, "ops_url", str),
-        (unreported, "_over", lambda session, since: [s.backfill_id for s in machine.now.streams if not s.open_runs()]),
+        (
+            unreported,
+            "_over",
+            lambda session, since: [
+                s.backfill_id for s in machine.now.streams if not s.open_runs()
+            ],
+        ),
         (unreported, "_ended_runs", ended_runs),
         (policy, "POLICY", replace(policy.POLICY, group_wait=timedelta())),
     ]
@@ -276,11 +321,18 @@ def _patched(db: psycopg.Connection[Any], machine: type[Scheduler]) -> Iterator[
         yield
 
 
-def test_every_order_of_events_ends_in_batches_that_are_closed_once_and_lose_no_run(ops_db: str) -> None:
+def test_every_order_of_events_ends_in_batches_that_are_closed_once_and_lose_no_run(
+    ops_db: str,
+) -> None:
     with connect(ops_db) as db:
         machine = type("OnThisLedger", (Scheduler,), {"db": db, "mortal": Mortal()})
         # Not shrunk: with a database at the other end that takes minutes.
-        bounds = settings(max_examples=60, stateful_step_count=50, deadline=None, phases=[Phase.reuse, Phase.generate])
+        bounds = settings(
+            max_examples=60,
+            stateful_step_count=50,
+            deadline=None,
+            phases=[Phase.reuse, Phase.generate],
+        )
         with _patched(db, machine):
             run_state_machine_as_test(machine, settings=bounds)
 
@@ -293,11 +345,20 @@ DAYS = st.integers(0, 9).map(lambda n: FIRST + timedelta(days=n))
 
 
 def run_of(day: date, state: str, started: bool) -> BatchRun:
-    return BatchRun(run_id=f"r-{day}", day=day, state=state, started_at=AT if started else None, ended_at=AT)
+    return BatchRun(
+        run_id=f"r-{day}", day=day, state=state, started_at=AT if started else None, ended_at=AT
+    )
 
 
 def row_of(day: date, endpoint: str, outcome: str) -> OutcomeRow:
-    key = {"dag_id": "bdl", "endpoint": endpoint, "day": day, "run_id": f"r-{day}", "task": "audit", "attempt": 1}
+    key = {
+        "dag_id": "bdl",
+        "endpoint": endpoint,
+        "day": day,
+        "run_id": f"r-{day}",
+        "task": "audit",
+        "attempt": 1,
+    }
     return OutcomeRow(**key, outcome=outcome, started_at=AT, ended_at=AT)
 
 
@@ -305,7 +366,9 @@ RUN_LISTS = st.lists(
     st.builds(run_of, DAYS, st.sampled_from(["queued", "running", *ENDED]), st.booleans()),
     unique_by=lambda run: run.day,
 )
-ROWS = st.lists(st.builds(row_of, DAYS, st.sampled_from(["box_scores", "plays"]), st.sampled_from(SAID)))
+ROWS = st.lists(
+    st.builds(row_of, DAYS, st.sampled_from(["box_scores", "plays"]), st.sampled_from(SAID))
+)
 
 
 @given(RUN_LISTS, ROWS, st.booleans())

@@ -1,4 +1,5 @@
-"""The limiter: its declarations, its requests, and the one transaction that admits (see include/limits/limiter.py)."""
+"""The limiter: its declarations, its requests, and the one transaction that admits (see
+include/limits/limiter.py)."""
 
 from alembic import op
 

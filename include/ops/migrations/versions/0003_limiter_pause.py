@@ -1,4 +1,5 @@
-"""A pause takes back the moments that are booked ahead, so a 429 stops at once whoever is not sending yet."""
+"""A pause takes back the moments that are booked ahead, so a 429 stops at once whoever is not
+sending yet."""
 
 from alembic import op
 
@@ -7,7 +8,8 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """A waiting request is confirmed when its moment has come; a pause deletes those that are not confirmed."""
+    """A waiting request is confirmed when its moment has come; a pause deletes those that are not
+    confirmed."""
     op.execute("""
         ALTER TABLE ops.limiter_requests ADD COLUMN confirmed boolean NOT NULL DEFAULT false;
 

@@ -1,4 +1,5 @@
-"""The credit ledger: a balance per account and month, the reservations under way, and every booking that was made."""
+"""The credit ledger: a balance per account and month, the reservations under way, and every booking
+that was made."""
 
 from alembic import op
 

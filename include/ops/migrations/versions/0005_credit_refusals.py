@@ -1,4 +1,5 @@
-"""What the upstream said of the allowance counts until a larger one is declared: a plan was raised."""
+"""What the upstream said of the allowance counts until a larger one is declared: a plan was
+raised."""
 
 from alembic import op
 

@@ -7,7 +7,8 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Backfill id 0 is the stream of scheduled runs that catch up: Airflow's own ids begin with 1."""
+    """Backfill id 0 is the stream of scheduled runs that catch up: Airflow's own ids begin with
+    1."""
     op.execute("""
         ALTER TABLE ops.batches DROP CONSTRAINT batches_kind_check;
         ALTER TABLE ops.batches ADD CONSTRAINT batches_kind_check

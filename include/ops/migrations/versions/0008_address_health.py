@@ -1,4 +1,5 @@
-"""What is known of the proxies' health: the addresses that failed since they last reached their upstream."""
+"""What is known of the proxies' health: the addresses that failed since they last reached their
+upstream."""
 
 from alembic import op
 

@@ -1,0 +1,76 @@
+"""How a date stands: the one list of outcomes, which are good, which wait, which is worse; and what
+is put off."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """Every state that an endpoint's date can be in, worst first.
+
+    FAILED, PARTIAL, UNVERIFIED: it was tried and is not good. HALTED: the breaker stopped the
+    backfill first. LOST: nothing was heard after its start, or of its start (also the state of a
+    try under way until it says more). CANCELLED: its backfill was cancelled before it ran. NOT_RUN:
+    it has no run. QUOTA_WAIT, NOT_YET: deferred, goes on by itself. ACCEPTED: a person has accepted
+    what will stay wrong. NO_GAMES: counted, and none were to be played. COMPLETE: every expected
+    game is there.
+    """
+
+    FAILED = "failed"
+    PARTIAL = "partial"
+    UNVERIFIED = "unverified"
+    HALTED = "halted"
+    LOST = "lost"
+    CANCELLED = "cancelled"
+    NOT_RUN = "not_run"
+    QUOTA_WAIT = "quota_wait"
+    NOT_YET = "not_yet"
+    ACCEPTED = "accepted"
+    NO_GAMES = "no_games"
+    COMPLETE = "complete"
+
+    @property
+    def done(self) -> bool:
+        """Whether it turns a run green."""
+        return self in _DONE
+
+    @property
+    def waits(self) -> bool:
+        """Whether it goes on by itself, without a rerun."""
+        return self in _WAITS
+
+    @property
+    def wrong(self) -> bool:
+        """Whether it was tried and something is wrong with it; the others that are not done are
+        nobody's error."""
+        return self in _WRONG
+
+    @property
+    def severity(self) -> int:
+        """Its rank, 0 for the worst: a date is as bad as its worst endpoint."""
+        return _RANK[self]
+
+
+_DONE = frozenset({Outcome.COMPLETE, Outcome.NO_GAMES, Outcome.ACCEPTED})
+_WAITS = frozenset({Outcome.QUOTA_WAIT, Outcome.NOT_YET})
+_WRONG = frozenset({Outcome.FAILED, Outcome.PARTIAL, Outcome.UNVERIFIED})
+_RANK = {outcome: rank for rank, outcome in enumerate(Outcome)}
+
+
+class Later(Exception):
+    """Put off: whoever meets it goes on at ``until`` (aware, UTC) and holds nothing meanwhile.
+
+    ``reason`` is what the operator reads, ``outcome`` what the ledger holds until then. Survives
+    pickling.
+    """
+
+    def __init__(self, until: datetime, reason: str, outcome: Outcome) -> None:
+        super().__init__(until, reason, outcome)
+        self.until = until
+        self.reason = reason
+        self.outcome = outcome
+
+    def __str__(self) -> str:
+        return self.reason
