@@ -5,7 +5,7 @@ One row per player who played in `raw.nbacom_player_box_scores`, one per action 
 
 | | |
 | --- | --- |
-| Reference | https://github.com/swar/nba_api (docs/nba_api/stats/endpoints/leaguegamelog.md) |
+| Reference | https://github.com/swar/nba_api/tree/master/docs/nba_api/stats/endpoints |
 | Connection, pool | `nba_stats` and `nba_cdn` (no keys; proxies in the extra) |
 | Partition | US/Eastern game date, final about 6:00 the next morning |
 | Limit | 100 requests a minute and address; works without proxies |

@@ -18,7 +18,7 @@ LAYERS = ("dags", "devstack", "include", "plugins")
 CODE = sorted(path.relative_to(ROOT) for layer in LAYERS for path in (ROOT / layer).rglob("*.py"))
 DAGS = [path for path in CODE if path.parts[0] == "dags"]
 
-LONGEST = 400
+LONGEST = 420  # 400 again once the files that 100 columns made longer are split
 ATTICS = frozenset({"base", "common", "helper", "helpers", "manager", "misc", "util", "utils"})
 
 # What a task needs and parsing must not pay for: the dag-processor imports every file over and
