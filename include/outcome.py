@@ -14,8 +14,8 @@ class Outcome(StrEnum):
     backfill first. LOST: nothing was heard after its start, or of its start (also the state of a
     try under way until it says more). CANCELLED: its backfill was cancelled before it ran. NOT_RUN:
     it has no run. QUOTA_WAIT, NOT_YET: deferred, goes on by itself. ACCEPTED: a person has accepted
-    what will stay wrong. NO_GAMES: counted, and none were to be played. COMPLETE: every expected
-    game is there.
+    what will stay wrong. COMPLETE: every expected game is there. NO_GAMES: counted, and none were
+    to be played; last, since a date with games in one table and none in another has data.
     """
 
     FAILED = "failed"
@@ -28,8 +28,8 @@ class Outcome(StrEnum):
     QUOTA_WAIT = "quota_wait"
     NOT_YET = "not_yet"
     ACCEPTED = "accepted"
-    NO_GAMES = "no_games"
     COMPLETE = "complete"
+    NO_GAMES = "no_games"
 
     @property
     def done(self) -> bool:

@@ -9,6 +9,7 @@ from datetime import date
 
 from include.checks.standing import standing
 from include.errors import normalised
+from include.outcome import Outcome
 from include.partition import Partition, day_ranges
 from include.sources.spec import Source
 from include.storage.raw import Store
@@ -26,7 +27,7 @@ class Gap:
 
     endpoint: str
     day: date
-    outcome: str
+    outcome: Outcome
     message: str
     missing: tuple[str, ...] = ()
 
@@ -41,7 +42,7 @@ class GapGroup:
     """
 
     endpoint: str
-    outcome: str
+    outcome: Outcome
     message: str
     days: tuple[date, ...]
 
@@ -69,7 +70,7 @@ def find_gaps(
 
 def folded(found: Iterable[Gap]) -> list[GapGroup]:
     """Every gap in exactly one group, the largest group first."""
-    groups: dict[tuple[str, str, str], list[Gap]] = {}
+    groups: dict[tuple[str, Outcome, str], list[Gap]] = {}
     for gap in sorted(found, key=lambda gap: (gap.day, gap.endpoint)):
         said = gap.message if gap.missing else normalised(gap.message)
         groups.setdefault((gap.endpoint, gap.outcome, said), []).append(gap)

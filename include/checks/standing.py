@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from include.checks.completeness import Outcome
 from include.checks.rows import (
     differ,
     games_of,
@@ -16,25 +15,24 @@ from include.checks.rows import (
 )
 from include.checks.schedule import scheduled_games
 from include.errors import Problem
+from include.outcome import Outcome
 from include.partition import Partition
 from include.sources.spec import Endpoint, Game, GameState
 from include.storage import raw
 from include.warehouse.open import Warehouse
 
-NOT_FETCHED = "not_fetched"
-"""The outcome of a date that has no manifest, though there may be games on it."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """``outcome`` is an audit's, or NOT_FETCHED. ``problem`` is what is wrong, None where nothing
-    is.
+    """``outcome`` is an audit's, or NOT_RUN where there is no manifest, though there may be games.
+
+    ``problem`` is what is wrong, None where nothing is.
 
     ``manifest`` is None where there is none, or none that can be read; ``rows`` counts those of the
     bodies.
     """
 
-    outcome: str
+    outcome: Outcome
     message: str
     problem: Problem | None = None
     manifest: raw.Manifest | None = None
@@ -43,7 +41,7 @@ class Standing:
     @property
     def done(self) -> bool:
         """Whether nothing is missing."""
-        return self.outcome in (Outcome.COMPLETE, Outcome.NO_GAMES)
+        return self.outcome.done
 
 
 def standing(
@@ -65,18 +63,18 @@ def standing(
         wanted = rows_per_game(games)
         found = loaded_per_game(endpoint.table, partition.day, warehouse)
     except Problem as problem:
-        return Standing(outcome=Outcome.FAILED.value, message=problem.message, problem=problem)
+        return Standing(outcome=Outcome.FAILED, message=problem.message, problem=problem)
     # A day without games that was not loaded lacks nothing.
     if (found or {}) != wanted:
         problem = differ(endpoint, partition, wanted, found)
-        outcome = Outcome.PARTIAL.value
+        outcome = Outcome.PARTIAL
         return Standing(
             outcome=outcome, message=problem.message, problem=problem, manifest=manifest
         )
     if stale := outdated(manifest, scheduled, games):
         return _incomplete(stale)
     return Standing(
-        outcome=manifest.outcome,
+        outcome=Outcome(manifest.outcome),
         message=manifest.message,
         manifest=manifest,
         rows=sum(wanted.values()),
@@ -86,17 +84,17 @@ def standing(
 def _never_fetched(endpoint: Endpoint, scheduled: tuple[Game, ...] | None) -> Standing:
     if scheduled is None:
         unknown = "" if endpoint.is_schedule else ", and the schedule does not have the date either"
-        return Standing(outcome=NOT_FETCHED, message=f"never fetched{unknown}")
+        return Standing(outcome=Outcome.NOT_RUN, message=f"never fetched{unknown}")
     due = [game for game in scheduled if game.state is not GameState.POSTPONED]
     if not due:
-        return Standing(outcome=Outcome.NO_GAMES.value, message="no games on this date")
-    return Standing(outcome=NOT_FETCHED, message=f"never fetched, {len(due)} games by the schedule")
+        return Standing(outcome=Outcome.NO_GAMES, message="no games on this date")
+    return Standing(
+        outcome=Outcome.NOT_RUN, message=f"never fetched, {len(due)} games by the schedule"
+    )
 
 
 def _incomplete(manifest: raw.Manifest) -> Standing:
     problem = incomplete(manifest)
     unverified = manifest.outcome == Outcome.UNVERIFIED
     outcome = Outcome.UNVERIFIED if unverified else Outcome.PARTIAL
-    return Standing(
-        outcome=outcome.value, message=problem.message, problem=problem, manifest=manifest
-    )
+    return Standing(outcome=outcome, message=problem.message, problem=problem, manifest=manifest)

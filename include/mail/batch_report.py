@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from include.mail.report import GREEN, Correction, DateResult, Report
+from include.mail.report import Correction, DateResult, Report
 from include.ops import batches, outcomes
 from include.ops.batches import Batch, BatchRun
 from include.ops.outcomes import OutcomeRow
+from include.outcome import Outcome
 from include.partition import day_ranges
 
 if TYPE_CHECKING:
     import psycopg
-
-PASSING = ("fetched", "loaded")
-"""Outcomes of steps that went well and leave the date's own outcome to the next step."""
+_STEPS = ("fetched", "loaded")
+"""Rows of steps that went well and leave the date's own outcome to the next step."""
 
 
 def report_of(connection: psycopg.Connection[Any], batch: Batch) -> Report:
@@ -27,7 +27,7 @@ def report_of(connection: psycopg.Connection[Any], batch: Batch) -> Report:
     mine = [row for row in rows if row.ended_at >= batch.opened_at]
     results = date_results(runs, outcomes.latest(rows), cancelled=batch.cancelled)
     earlier = outcomes.latest([row for row in rows if row.ended_at < batch.opened_at])
-    bad = sorted({r.day for r in results if r.outcome not in GREEN})
+    bad = sorted({r.day for r in results if not r.outcome.done})
     days = [run.day for run in runs]
     first = (
         batches.get(connection, f"{batch.dag_id}:{batch.backfill_id}:0")
@@ -71,29 +71,36 @@ def date_results(
     results = []
     for run in runs:
         rows = by_day.get(run.day, [])
-        silent = not rows or (run.state == "failed" and all(row.outcome in GREEN for row in rows))
+        done = all(how_it_stands(row)[0].done for row in rows)
+        silent = not rows or (run.state == "failed" and done)
         if silent and cancelled and run.started_at is None:
-            results.append(
-                DateResult(day=run.day, outcome="cancelled", message="cancelled before it ran")
-            )
+            words = "cancelled before it ran"
+            results.append(DateResult(day=run.day, outcome=Outcome.CANCELLED, message=words))
         elif silent:
             words = "ended without a word: cancelled, or its worker was lost"
-            results.append(DateResult(day=run.day, outcome="lost", message=words))
+            results.append(DateResult(day=run.day, outcome=Outcome.LOST, message=words))
         else:
             results.extend(_result(row) for row in rows)
     return results
 
 
+def how_it_stands(row: OutcomeRow) -> tuple[Outcome, str]:
+    """The outcome of a row and its message. A step that went well and was followed by none is
+    lost."""
+    if row.outcome in _STEPS:
+        return Outcome.LOST, f"nothing was heard after `{row.task}`: the worker was killed or lost"
+    return Outcome(row.outcome), row.message
+
+
 def _result(row: OutcomeRow) -> DateResult:
-    unfinished = row.outcome in PASSING
-    lost = f"nothing was heard after `{row.task}`: the worker was killed or lost"
+    outcome, message = how_it_stands(row)
     return DateResult(
         day=row.day,
-        outcome="lost" if unfinished else row.outcome,
+        outcome=outcome,
         endpoint=row.endpoint,
         error_class=row.error_class,
         fingerprint=row.fingerprint,
-        message=lost if unfinished else row.message,
+        message=message,
         log_url=row.log_url,
         games_found=row.games_found,
         games_expected=row.games_expected,
@@ -117,8 +124,8 @@ def rerun_command(dag_id: str, days: Sequence[Any]) -> str:
 
 def _recovered(results: Sequence[DateResult], earlier: dict[Any, OutcomeRow]) -> list[date]:
     """Dates that were not done before this batch and are now, all their endpoints."""
-    bad_before = {day for (day, _), row in earlier.items() if row.outcome not in (*GREEN, *PASSING)}
-    bad_now = {result.day for result in results if not result.green}
+    bad_before = {day for (day, _), row in earlier.items() if not how_it_stands(row)[0].done}
+    bad_now = {result.day for result in results if not result.outcome.done}
     return sorted({result.day for result in results} & bad_before - bad_now)
 
 
@@ -135,11 +142,11 @@ def corrections(rows: Sequence[OutcomeRow]) -> list[Correction]:
     for row in rows:
         key = (row.day, row.endpoint)
         before = open_ended.pop(key, None)
-        if row.changes_total and row.outcome == "fetched":
+        if row.changes_total and row.outcome in ("fetched", Outcome.LOST):
             open_ended[key] = row
         elif row.changes_total:
             told.setdefault(key, []).append(row)
-        elif before and row.outcome in (*GREEN, "loaded"):
+        elif before and (row.outcome == "loaded" or how_it_stands(row)[0].done):
             told.setdefault(key, []).append(before)
     return [
         Correction(

@@ -6,61 +6,65 @@ from dataclasses import dataclass
 from typing import Literal
 
 from include.mail import wording as say
-from include.mail.report import GREEN, NOT_RUN, Report, totals
+from include.mail.report import Report, totals
+from include.outcome import Outcome
 
 Tone = Literal["ok", "bad", "warn", "still"]
 
 LABELS = {
-    "complete": "Complete",
-    "no_games": "Complete, no games",
-    "partial": "Incomplete",
-    "unverified": "Unverified",
-    "failed": "Failed",
-    "halted": "Halted",
-    "lost": "Lost",
-    "cancelled": "Cancelled",
-    "quota_wait": "Waiting for limits or credits",
-    "not_yet": "Waiting for data",
+    Outcome.COMPLETE: "Complete",
+    Outcome.NO_GAMES: "Complete, no games",
+    Outcome.ACCEPTED: "Accepted",
+    Outcome.PARTIAL: "Incomplete",
+    Outcome.UNVERIFIED: "Unverified",
+    Outcome.FAILED: "Failed",
+    Outcome.HALTED: "Halted",
+    Outcome.LOST: "Lost",
+    Outcome.CANCELLED: "Cancelled",
+    Outcome.NOT_RUN: "Not run",
+    Outcome.QUOTA_WAIT: "Waiting for limits or credits",
+    Outcome.NOT_YET: "Waiting for data",
 }
-
-
-def label(outcome: str) -> str:
-    """The outcome as operators read it; one that this version does not know keeps its own name."""
-    return LABELS.get(outcome) or say.clean(outcome)
+"""The outcomes as operators read them."""
 
 
 @dataclass(frozen=True)
 class Tally:
     """The dates of a report by outcome."""
 
-    counts: dict[str, int]
+    counts: dict[Outcome, int]
 
     @property
     def total(self) -> int:
         return sum(self.counts.values())
 
     @property
-    def good(self) -> int:
-        return sum(self.counts.get(outcome, 0) for outcome in GREEN)
+    def done(self) -> int:
+        return sum(n for outcome, n in self.counts.items() if outcome.done)
+
+    @property
+    def accepted(self) -> int:
+        return self.counts.get(Outcome.ACCEPTED, 0)
+
+    @property
+    def complete(self) -> int:
+        """Dates that are done by their own count; what was accepted is never called complete."""
+        return self.done - self.accepted
+
+    @property
+    def failed(self) -> dict[Outcome, int]:
+        """Dates that were tried and are not good, by outcome."""
+        return {outcome: n for outcome, n in self.counts.items() if outcome.wrong}
 
     @property
     def not_run(self) -> int:
-        return sum(self.counts.get(outcome, 0) for outcome in NOT_RUN)
-
-    @property
-    def failed(self) -> dict[str, int]:
-        """Dates that were tried and are not good, by outcome."""
-        return {
-            outcome: n
-            for outcome, n in self.counts.items()
-            if outcome not in GREEN and outcome not in NOT_RUN
-        }
+        return self.total - self.done - sum(self.failed.values())
 
     @property
     def bad_parts(self) -> list[str]:
         """``3 failed``, ``1 incomplete``, ``132 not run``; dates that did not run count
         together."""
-        parts = [f"{say.number(n)} {label(outcome).lower()}" for outcome, n in self.failed.items()]
+        parts = [f"{say.number(n)} {LABELS[outcome].lower()}" for outcome, n in self.failed.items()]
         return [*parts, f"{say.number(self.not_run)} not run"] if self.not_run else parts
 
 
@@ -72,29 +76,40 @@ def tally(report: Report) -> Tally:
 def subject(report: Report) -> str:
     """``[3 failed] bdl_box_scores 2024-10-22..2025-04-13: 171 of 174 dates complete``; one line."""
     dates = tally(report)
-    said = f"{say.number(dates.good)} of {say.counted(dates.total, 'date')} complete"
-    if not dates.total:
-        said = "no dates ran"
-    elif dates.good == dates.total:
-        said = f"{say.counted(dates.total, 'date')} complete"
-        if report.recovered:
-            said += f", {say.number(len(set(report.recovered)))} recovered"
-    elif report.state != "finished":
-        said = ", ".join([said, *dates.bad_parts])
-    if report.state != "finished":
-        status = report.state.capitalize()
-    else:
-        status = ", ".join(dates.bad_parts) or ("OK" if dates.total else "Nothing ran")
     return (
-        f"[{status}] {say.clean(report.dag_id)} {say.window(report.first_day, report.last_day)}:"
-        f" {said}"
+        f"[{_status(report, dates)}] {say.clean(report.dag_id)}"
+        f" {say.window(report.first_day, report.last_day)}: {_said(report, dates)}"
     )
+
+
+def _status(report: Report, dates: Tally) -> str:
+    if report.state != "finished":
+        return report.state.capitalize()
+    if not dates.total:
+        return "Nothing ran"
+    return ", ".join(dates.bad_parts) or "OK"
+
+
+def _said(report: Report, dates: Tally) -> str:
+    if not dates.total:
+        return "no dates ran"
+    if dates.complete == dates.total:
+        parts = [f"{say.counted(dates.total, 'date')} complete"]
+    else:
+        parts = [f"{say.number(dates.complete)} of {say.counted(dates.total, 'date')} complete"]
+    if dates.accepted:
+        parts.append(f"{say.number(dates.accepted)} accepted")
+    if report.state != "finished":
+        parts += dates.bad_parts
+    elif dates.done == dates.total and report.recovered:
+        parts.append(f"{say.number(len(set(report.recovered)))} recovered")
+    return ", ".join(parts)
 
 
 def tone(report: Report) -> Tone:
     """The mail's colour; whatever it says is said in words as well."""
     dates = tally(report)
-    if report.state == "halted" or set(dates.failed) - {"partial", "unverified"}:
+    if report.state == "halted" or Outcome.FAILED in dates.failed:
         return "bad"
     if report.state == "cancelled":
         return "still"
@@ -108,7 +123,9 @@ def badge(report: Report) -> str:
         return report.state.capitalize()
     if not dates.total:
         return "Nothing ran"
-    return "Rerun needed" if dates.bad_parts else "Complete"
+    if dates.bad_parts:
+        return "Rerun needed"
+    return "Accepted" if dates.accepted else "Complete"
 
 
 def headline(report: Report) -> str:
@@ -120,41 +137,58 @@ def headline(report: Report) -> str:
         return f"{verb} after {say.number(dates.total - dates.not_run)} of {total}"
     if not dates.total:
         return "No dates ran"
-    if not dates.bad_parts:
-        return "The date is complete" if dates.total == 1 else f"All {total} are complete"
     if len(dates.bad_parts) > 1:
         return f"{say.listed(dates.bad_parts)} of {total}"
-    bad = dates.total - dates.good
-    state = dates.bad_parts[0].split(" ", 1)[1]
-    verb = {"failed": "failed", "not run": "did not run"}.get(
-        state, f"{'is' if bad == 1 else 'are'} {state}"
-    )
-    if bad == dates.total:
-        return f"The date {verb}" if bad == 1 else f"All {total} {verb}"
-    return f"{say.number(bad)} of {total} {verb}"
+    if dates.bad_parts:
+        return _these(dates.total - dates.done, dates.total, dates.bad_parts[0].split(" ", 1)[1])
+    if not dates.accepted:
+        return _these(dates.total, dates.total, "complete")
+    if not dates.complete:
+        return _these(dates.total, dates.total, "accepted")
+    accepted = say.counted(dates.accepted, "is", "are")
+    return f"{_these(dates.complete, dates.total, 'complete')}, {accepted} accepted"
+
+
+def _these(count: int, total: int, state: str) -> str:
+    """``All 3 dates are complete``, ``1 of 2 dates failed``, ``The date is unverified``."""
+    verbs = {"failed": "failed", "not run": "did not run"}
+    verb = verbs.get(state, f"{'is' if count == 1 else 'are'} {state}")
+    dates = say.counted(total, "date")
+    if count < total:
+        return f"{say.number(count)} of {dates} {verb}"
+    return f"The date {verb}" if total == 1 else f"All {dates} {verb}"
 
 
 def lede(report: Report, *, errors: int) -> str:
     """What is good, what did not run, and whether the failures are one error or many."""
     dates = tally(report)
-    idle = dates.counts.get("no_games", 0)
+    without_games = dates.counts.get(Outcome.NO_GAMES, 0)
     if not dates.total:
         return "The batch ended before any date had an outcome."
-    if dates.good == dates.total:
-        had_none = f"; {say.counted(idle, 'date')} had no games" if idle else ""
-        return f"Every expected game is in the warehouse{had_none}."
-    without = f" ({say.number(idle)} without games)" if idle else ""
-    good = say.counted(dates.good, "date is", "dates are") if dates.good else "No date is"
-    waiting = f", {say.number(dates.not_run)} did not run" if dates.not_run else ""
-    return f"{good} complete{without}{waiting}.{_same_error(dates.failed, errors)}"
+    if dates.done == dates.total:
+        says = "Every expected game is in the warehouse"
+        if dates.accepted:
+            says += f", except for what was accepted on {say.counted(dates.accepted, 'date')}"
+        if without_games:
+            says += f"; {say.counted(without_games, 'date')} had no games"
+        return f"{says}."
+    says = say.counted(dates.complete, "date is", "dates are") if dates.complete else "No date is"
+    says += " complete"
+    if without_games:
+        says += f" ({say.number(without_games)} without games)"
+    if dates.accepted:
+        says += f", {say.counted(dates.accepted, 'is', 'are')} accepted"
+    if dates.not_run:
+        says += f", {say.number(dates.not_run)} did not run"
+    return f"{says}.{_same_error(dates.failed, errors)}"
 
 
-def _same_error(failed: dict[str, int], errors: int) -> str:
+def _same_error(failed: dict[Outcome, int], errors: int) -> str:
     dates = sum(failed.values())
     if dates < 2:
         return ""
     which = (
-        f"{say.number(dates)} {say.listed([label(outcome).lower() for outcome in failed])} dates"
+        f"{say.number(dates)} {say.listed([LABELS[outcome].lower() for outcome in failed])} dates"
     )
     if errors == 1:
         return f" All {which} show the same error."

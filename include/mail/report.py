@@ -11,31 +11,24 @@ from hashlib import sha256
 from typing import Literal
 
 from include.errors import normalised
+from include.outcome import Outcome
 from include.partition import day_ranges
 
 State = Literal["finished", "cancelled", "halted"]
 Ranges = tuple[tuple[date, date], ...]
-
-GREEN = ("complete", "no_games")
-NOT_RUN = ("halted", "lost", "cancelled", "quota_wait", "not_yet")
-"""Outcomes that are nobody's error: the date was not tried, or waits. Everything not named here
-counts as a failure."""
-
-SEVERITY = ("failed", "partial", "unverified", *NOT_RUN, *GREEN)
-"""Worst first. An outcome missing here ranks before all: what is not known to be good is shown."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DateResult:
     """How one endpoint of one US/Eastern game date ended; times are aware.
 
-    ``outcome`` is one of SEVERITY. ``fingerprint`` may be empty: it is then derived as
-    ``Problem.fingerprint`` is. ``missing`` names the games that are not there (``LAL@GSW``);
+    ``fingerprint`` may be empty: it is then derived as ``Problem.fingerprint`` is.
+    ``missing`` names the games that are not there (``LAL@GSW``);
     ``games_expected`` is None where nobody knows.
     """
 
     day: date
-    outcome: str
+    outcome: Outcome
     endpoint: str = ""
     error_class: str = ""
     fingerprint: str = ""
@@ -54,14 +47,10 @@ class DateResult:
                 raise ValueError(f"{self.endpoint} {self.day}: {moment} has no time zone")
 
     @property
-    def green(self) -> bool:
-        return self.outcome in GREEN
-
-    @property
-    def group(self) -> tuple[str, str, str, str]:
+    def group(self) -> tuple[Outcome, str, str, str]:
         """What results of one group share. Dates that did not run are one group per outcome,
         whatever they say."""
-        if self.outcome in NOT_RUN:
+        if not self.outcome.wrong:
             return (self.outcome, "", "", "")
         return (self.outcome, self.error_class, self.endpoint, self.fingerprint or self._derived())
 
@@ -140,7 +129,7 @@ class Group:
     ``message`` and ``log_url`` are one sample: those of the earliest date that has a message.
     """
 
-    outcome: str
+    outcome: Outcome
     error_class: str
     endpoint: str
     fingerprint: str
@@ -151,30 +140,17 @@ class Group:
     message: str
     log_url: str
 
-    @property
-    def not_run(self) -> bool:
-        return self.outcome in NOT_RUN
 
-
-def severity(outcome: str) -> int:
-    """Rank of an outcome, worst lowest."""
-    return SEVERITY.index(outcome) if outcome in SEVERITY else -1
-
-
-def outcomes_by_day(report: Report) -> dict[date, str]:
+def outcomes_by_day(report: Report) -> dict[date, Outcome]:
     """The worst outcome of each date over its endpoints, in date order: a date is only as good as
     its worst table."""
-    worst: dict[date, str] = {}
+    found: dict[date, list[Outcome]] = defaultdict(list)
     for result in report.dates:
-        known = worst.get(result.day)
-        if known is None or severity(result.outcome) < severity(known):
-            worst[result.day] = result.outcome
-    # A date with one complete table and one without games has data: `complete` ranks before
-    # `no_games`.
-    return dict(sorted(worst.items()))
+        found[result.day].append(result.outcome)
+    return {day: min(found[day], key=lambda each: each.severity) for day in sorted(found)}
 
 
-def totals(report: Report) -> dict[str, int]:
+def totals(report: Report) -> dict[Outcome, int]:
     """Dates by outcome, good ones first; outcomes that did not occur are left out. Sums to the
     number of dates."""
     counted = Counter(outcomes_by_day(report).values())
@@ -182,21 +158,30 @@ def totals(report: Report) -> dict[str, int]:
 
 
 def groups(report: Report) -> list[Group]:
-    """Every result that is not green, in exactly one group: failures by size first, then the dates
+    """Every result that is not done, in exactly one group: failures by size first, then the dates
     that did not run."""
-    members: dict[tuple[str, str, str, str], list[DateResult]] = defaultdict(list)
+    members: dict[tuple[Outcome, str, str, str], list[DateResult]] = defaultdict(list)
     for result in report.dates:
-        if not result.green:
+        if not result.outcome.done:
             members[result.group].append(result)
     folded = [_folded(key, results) for key, results in members.items()]
     return sorted(
-        folded, key=lambda g: (g.not_run, -g.count, g.ranges[0], severity(g.outcome), g.fingerprint)
+        folded,
+        key=lambda g: (
+            not g.outcome.wrong,
+            -g.count,
+            g.ranges[0],
+            g.outcome.severity,
+            g.fingerprint,
+        ),
     )
 
 
 def incomplete(report: Report) -> list[DateResult]:
     """The partial results that know their k of n, by date."""
-    known = [r for r in report.dates if r.outcome == "partial" and r.games_expected is not None]
+    known = [
+        r for r in report.dates if r.outcome is Outcome.PARTIAL and r.games_expected is not None
+    ]
     return sorted(known, key=lambda r: (r.day, r.endpoint))
 
 
@@ -205,7 +190,7 @@ def corrected(report: Report) -> list[Correction]:
     return sorted(report.corrections, key=lambda c: (c.day, c.endpoint))
 
 
-def _folded(key: tuple[str, str, str, str], results: list[DateResult]) -> Group:
+def _folded(key: tuple[Outcome, str, str, str], results: list[DateResult]) -> Group:
     outcome, error_class, endpoint, fingerprint = key
     results = sorted(results, key=lambda r: (r.day, r.endpoint))
     sample = next((r for r in results if r.message), results[0])
@@ -224,5 +209,5 @@ def _folded(key: tuple[str, str, str, str], results: list[DateResult]) -> Group:
     )
 
 
-def _good_first(outcome: str) -> tuple[bool, int, str]:
-    return (outcome not in GREEN, severity(outcome), outcome)
+def _good_first(outcome: Outcome) -> tuple[bool, bool, int]:
+    return (not outcome.done, outcome is Outcome.ACCEPTED, outcome.severity)

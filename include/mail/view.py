@@ -11,9 +11,8 @@ from itertools import chain
 
 from include.mail import headline
 from include.mail import wording as say
-from include.mail.headline import Tone, label
+from include.mail.headline import LABELS, Tone
 from include.mail.report import (
-    NOT_RUN,
     Correction,
     DateResult,
     Group,
@@ -22,6 +21,7 @@ from include.mail.report import (
     groups,
     incomplete,
 )
+from include.outcome import Outcome
 from include.partition import day_ranges
 
 LONGEST_URL = 1000
@@ -33,25 +33,27 @@ NAMED_CHANGES = 12
 the others."""
 
 WHY = {
-    "partial": "Some games of these dates are not there.",
-    "unverified": "Data arrived, but nothing says how many games to expect.",
-    "halted": "Not tried: the circuit breaker stopped the batch first.",
-    "lost": "Their runs ended without reporting an outcome; the worker was lost.",
-    "cancelled": "Not tried: the batch was cancelled first.",
-    "quota_wait": "Not done: waiting for the limit, the upstream or the next credits.",
-    "not_yet": "Not finished: the upstream's data was not final yet.",
+    Outcome.PARTIAL: "Some games of these dates are not there.",
+    Outcome.UNVERIFIED: "Data arrived, but nothing says how many games to expect.",
+    Outcome.HALTED: "Not tried: the circuit breaker stopped the batch first.",
+    Outcome.LOST: "Their runs ended without reporting an outcome; the worker was lost.",
+    Outcome.CANCELLED: "Not tried: the batch was cancelled first.",
+    Outcome.NOT_RUN: "Not tried: these dates have no run.",
+    Outcome.QUOTA_WAIT: "Not done: waiting for the limit, the upstream or the next credits.",
+    Outcome.NOT_YET: "Not finished: the upstream's data was not final yet.",
 }
 CORRECTED = (
     "The upstream has other values than when these dates were loaded before; the warehouse has the"
     " new ones."
 )
-TONES: dict[str, Tone] = {
-    "complete": "ok",
-    "no_games": "ok",
-    "failed": "bad",
-    "partial": "warn",
-    "unverified": "warn",
+TONES: dict[Outcome, Tone] = {
+    Outcome.COMPLETE: "ok",
+    Outcome.NO_GAMES: "ok",
+    Outcome.FAILED: "bad",
+    Outcome.PARTIAL: "warn",
+    Outcome.UNVERIFIED: "warn",
 }
+"""The colour of an outcome; grey for all others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,15 +165,15 @@ def view(report: Report, limits: Limits) -> View:
     """All phrases of the mail. Pure; raises nothing that a valid Report can cause."""
     dates = headline.tally(report)
     every = groups(report)
-    failed = [g for g in every if not g.not_run]
-    waiting = [g for g in every if g.not_run]
+    failed = [g for g in every if g.outcome.wrong]
+    waiting = [g for g in every if not g.outcome.wrong]
     partial = incomplete(report)
     failed_dates = sum(dates.failed.values())
     # Not the tally's number: a date with one failed and one cancelled endpoint counts as failed and
     # is in both lists.
     changes = corrected(report)
     changes_shown = list(_changes_shown(changes, limits.changes))
-    idle = len({r.day for r in report.dates if r.outcome in NOT_RUN})
+    idle = len({r.day for r in report.dates if not (r.outcome.done or r.outcome.wrong)})
     plan = _plan(report)
     return View(
         subject=headline.subject(report),
@@ -184,7 +186,7 @@ def view(report: Report, limits: Limits) -> View:
         totals=_totals(dates.counts),
         total=say.number(dates.total),
         command=report.rerun_command.strip(),
-        command_says=_command_says(dates.total - dates.good),
+        command_says=_command_says(dates.total - dates.done),
         ui_url=report.ui_url if _is_link(report.ui_url) else "",
         recovered_says=_recovered_says(report),
         recovered=_lines(report.recovered),
@@ -218,14 +220,14 @@ def view(report: Report, limits: Limits) -> View:
     )
 
 
-def _totals(counts: dict[str, int]) -> list[TotalLine]:
+def _totals(counts: dict[Outcome, int]) -> list[TotalLine]:
     total = sum(counts.values())
     return [
         TotalLine(
-            label=label(outcome),
+            label=LABELS[outcome],
             count=say.number(n),
             share=say.share(n, total),
-            tone=TONES.get(outcome, "still" if outcome in NOT_RUN else "bad"),
+            tone=TONES.get(outcome, "still"),
             percent=max(1, round(100 * n / total, 1)),
         )
         for outcome, n in counts.items()
@@ -245,13 +247,13 @@ def _recovered_says(report: Report) -> str:
 
 
 def _group(group: Group, limits: Limits) -> GroupView:
-    outcome = label(group.outcome)
-    title = outcome if group.not_run else say.clean(group.error_class) or outcome
+    outcome = LABELS[group.outcome]
+    title = say.clean(group.error_class) or outcome
     count = say.counted(group.count, "date")
     url = group.log_url
     return GroupView(
         title=title,
-        tone=TONES.get(group.outcome, "still" if group.not_run else "bad"),
+        tone=TONES.get(group.outcome, "still"),
         where=say.clean(group.endpoint),
         count=count if title.lower() == outcome.lower() else f"{count} {outcome.lower()}",
         dates=say.date_lines(group.ranges),

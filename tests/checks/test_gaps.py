@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from include.checks.gaps import Gap, GapGroup, filling, find_gaps, folded
+from include.outcome import Outcome
 from tests.checks.kept import DAY, SOURCE, Kept
 
 
@@ -18,7 +19,7 @@ def gap(
     message: str = "never fetched",
     *,
     endpoint: str = "scores",
-    outcome: str = "not_fetched",
+    outcome: Outcome = Outcome.NOT_RUN,
 ) -> Gap:
     return Gap(endpoint=endpoint, day=after(days), outcome=outcome, message=message)
 
@@ -28,7 +29,11 @@ def test_each_date_gives_its_gap_or_nothing(tmp_path: Path) -> None:
     kept.scheduled({}, after(1))
     kept.done({"GSW@UTA": 1})
     kept.fetched(
-        {"GSW@UTA": 1}, after(2), outcome="partial", message="1 of 2 games", missing=("MIA@BOS",)
+        {"GSW@UTA": 1},
+        after(2),
+        outcome=Outcome.PARTIAL,
+        message="1 of 2 games",
+        missing=("MIA@BOS",),
     )
     kept.scheduled({"GSW@UTA": False}, after(3))
 
@@ -40,7 +45,7 @@ def test_each_date_gives_its_gap_or_nothing(tmp_path: Path) -> None:
         Gap(
             endpoint="scores",
             day=after(2),
-            outcome="partial",
+            outcome=Outcome.PARTIAL,
             message="1 of 2 games",
             missing=("MIA@BOS",),
         ),
@@ -50,7 +55,7 @@ def test_each_date_gives_its_gap_or_nothing(tmp_path: Path) -> None:
 
 def test_gaps_that_differ_in_numbers_only_are_one_group_and_the_largest_comes_first() -> None:
     found = [
-        gap(3, "1 of 9 games: missing MIA@BOS", outcome="partial"),
+        gap(3, "1 of 9 games: missing MIA@BOS", outcome=Outcome.PARTIAL),
         gap(2, "never fetched, 11 games by the schedule"),
         gap(0, "never fetched, 2 games by the schedule"),
         gap(0, "never fetched, 2 games by the schedule", endpoint="plays"),
@@ -58,19 +63,19 @@ def test_gaps_that_differ_in_numbers_only_are_one_group_and_the_largest_comes_fi
     assert folded(found) == [
         GapGroup(
             endpoint="scores",
-            outcome="not_fetched",
+            outcome=Outcome.NOT_RUN,
             message="never fetched, 2 games by the schedule",
             days=(after(0), after(2)),
         ),
         GapGroup(
             endpoint="plays",
-            outcome="not_fetched",
+            outcome=Outcome.NOT_RUN,
             message="never fetched, 2 games by the schedule",
             days=(after(0),),
         ),
         GapGroup(
             endpoint="scores",
-            outcome="partial",
+            outcome=Outcome.PARTIAL,
             message="1 of 9 games: missing MIA@BOS",
             days=(after(3),),
         ),
@@ -94,7 +99,7 @@ def test_dates_that_lack_different_games_are_told_apart() -> None:
         Gap(
             endpoint="scores",
             day=after(n),
-            outcome="partial",
+            outcome=Outcome.PARTIAL,
             message=f"1 of 2 games: missing {game}",
             missing=(game,),
         )

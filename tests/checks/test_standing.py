@@ -10,6 +10,7 @@ import pytest
 
 from include.checks.standing import standing
 from include.errors import ErrorClass
+from include.outcome import Outcome
 from include.storage.raw import MANIFEST
 from tests.checks.kept import DAY, SCORES, TABLE, Kept, partition
 
@@ -27,7 +28,7 @@ def judged(kept: Kept, endpoint=SCORES) -> tuple[str, str, str]:
     before = {path: path.stat().st_mtime_ns for path in kept.folder.rglob("*")}
     found = standing(endpoint, partition(), kept.store, kept.warehouse)
     assert {path: path.stat().st_mtime_ns for path in kept.folder.rglob("*")} == before
-    assert (found.problem is None) == (found.done or found.outcome == "not_fetched")
+    assert (found.problem is None) == (found.done or found.outcome == Outcome.NOT_RUN)
     return found.outcome, found.message, str(found.problem.error_class) if found.problem else ""
 
 
@@ -59,17 +60,17 @@ def test_off_day_of_the_schedule_need_not_be_fetched(kept: Kept, games: dict[str
 
 def test_day_that_nobody_knows_is_not_taken_for_an_off_day(kept: Kept) -> None:
     message = "never fetched, and the schedule does not have the date either"
-    assert judged(kept) == ("not_fetched", message, "")
+    assert judged(kept) == (Outcome.NOT_RUN, message, "")
 
 
 def test_day_with_games_that_was_never_fetched_says_how_many(kept: Kept) -> None:
     kept.scheduled({**BOTH, "LAL@DEN": True})
-    assert judged(kept) == ("not_fetched", "never fetched, 2 games by the schedule", "")
+    assert judged(kept) == (Outcome.NOT_RUN, "never fetched, 2 games by the schedule", "")
 
 
 def test_schedule_itself_is_not_excused_by_the_schedule(kept: Kept) -> None:
     kept.scheduled({})
-    assert judged(kept, replace(SCORES, is_schedule=True)) == ("not_fetched", "never fetched", "")
+    assert judged(kept, replace(SCORES, is_schedule=True)) == (Outcome.NOT_RUN, "never fetched", "")
 
 
 @pytest.mark.parametrize(

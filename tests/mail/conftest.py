@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from include.mail.report import DateResult, Report
+from include.outcome import Outcome
 
 MakeReport = Callable[..., Report]
 
@@ -48,13 +49,15 @@ def mixed(make_report: MakeReport) -> Report:
         "https://airflow.example.com/dags/bdl_box_scores/runs/2024-10-25/tasks/scrape?try_number=1"
     )
     good = [
-        DateResult(day=date(2024, 10, day), outcome="complete", endpoint="box_scores", rows=200)
+        DateResult(
+            day=date(2024, 10, day), outcome=Outcome.COMPLETE, endpoint="box_scores", rows=200
+        )
         for day in (22, 23, 24, 29, 30)
     ]
     blocked = [
         DateResult(
             day=date(2024, 10, day),
-            outcome="failed",
+            outcome=Outcome.FAILED,
             endpoint="box_scores",
             error_class="blocked",
             message=(
@@ -69,7 +72,7 @@ def mixed(make_report: MakeReport) -> Report:
     ]
     partial = DateResult(
         day=date(2024, 10, 27),
-        outcome="partial",
+        outcome=Outcome.PARTIAL,
         endpoint="box_scores",
         error_class="incomplete",
         message="3 of 5 games are final",
@@ -86,8 +89,8 @@ def mixed(make_report: MakeReport) -> Report:
             *good,
             *blocked,
             partial,
-            DateResult(day=date(2024, 10, 28), outcome="no_games", endpoint="box_scores"),
-            DateResult(day=date(2024, 10, 31), outcome="lost", endpoint="box_scores"),
+            DateResult(day=date(2024, 10, 28), outcome=Outcome.NO_GAMES, endpoint="box_scores"),
+            DateResult(day=date(2024, 10, 31), outcome=Outcome.LOST, endpoint="box_scores"),
         ],
         requests=1318,
         planned_requests=1290,

@@ -13,6 +13,7 @@ from include.mail.batch_report import date_results, rerun_command
 from include.mail.report import DateResult
 from include.ops.batches import BatchRun
 from include.ops.outcomes import OutcomeRow, latest
+from include.outcome import Outcome
 from nba_airflow.cli.verdict import Verdict, standing
 from nba_airflow.metadata.runs import Run
 
@@ -72,7 +73,7 @@ def test_result_carries_what_the_last_row_says() -> None:
     )
     assert found == DateResult(
         day=DAY,
-        outcome="partial",
+        outcome=Outcome.PARTIAL,
         endpoint="box_scores",
         first_at=BEGAN,
         last_at=BEGAN + timedelta(seconds=5),
@@ -160,14 +161,19 @@ LOST = "it was cancelled, or its worker was lost"
 @pytest.mark.parametrize(
     ("state", "rows", "stands"),
     [
-        ("success", [row("complete")], ("complete", "")),
-        ("success", [row("no_games", message="no games on this date")], ("no_games", "")),
-        ("success", [row("no_games"), row("complete", endpoint="plays")], ("complete", "")),
-        ("failed", [row("partial", message="9 of 11 games")], ("partial", "9 of 11 games")),
+        ("success", [row("complete")], (Outcome.COMPLETE, "")),
+        (
+            "success",
+            [row("accepted", message="GSW@UTA"), row("complete", endpoint="plays")],
+            (Outcome.ACCEPTED, ""),
+        ),
+        ("success", [row("no_games", message="no games on this date")], (Outcome.NO_GAMES, "")),
+        ("success", [row("no_games"), row("complete", endpoint="plays")], (Outcome.COMPLETE, "")),
+        ("failed", [row("partial", message="9 of 11 games")], (Outcome.PARTIAL, "9 of 11 games")),
         (
             "failed",
             [row("complete"), row("failed", endpoint="plays", message="blocked")],
-            ("failed", "blocked"),
+            (Outcome.FAILED, "blocked"),
         ),
         (
             "failed",
@@ -175,49 +181,60 @@ LOST = "it was cancelled, or its worker was lost"
                 row("unverified", message="no schedule"),
                 row("failed", endpoint="plays", message="blocked"),
             ],
-            ("failed", "blocked"),
+            (Outcome.FAILED, "blocked"),
         ),
         (
             "failed",
             [row("fetched", task="scrape")],
-            ("lost", "nothing was heard after `scrape`: the worker was killed or lost"),
+            (Outcome.LOST, "nothing was heard after `scrape`: the worker was killed or lost"),
         ),
         (
             "failed",
             [row("loaded", task="load"), row("partial", endpoint="plays", message="9 of 11 games")],
-            ("partial", "9 of 11 games"),
+            (Outcome.PARTIAL, "9 of 11 games"),
         ),
-        ("failed", [row("complete")], ("lost", f"the run is failed without an outcome: {LOST}")),
-        ("failed", [], ("lost", f"the run is failed without an outcome: {LOST}")),
-        ("success", [], ("lost", f"the run is success without an outcome: {LOST}")),
-        ("running", [row("complete")], ("lost", f"the run is running without an outcome: {LOST}")),
+        (
+            "failed",
+            [row("complete")],
+            (Outcome.LOST, f"the run is failed without an outcome: {LOST}"),
+        ),
+        ("failed", [], (Outcome.LOST, f"the run is failed without an outcome: {LOST}")),
+        ("success", [], (Outcome.LOST, f"the run is success without an outcome: {LOST}")),
+        (
+            "running",
+            [row("complete")],
+            (Outcome.LOST, f"the run is running without an outcome: {LOST}"),
+        ),
     ],
 )
 def test_date_stands_as_its_worst_endpoint_and_never_better_than_its_run(
-    state: str, rows: list[OutcomeRow], stands: tuple[str, str]
+    state: str, rows: list[OutcomeRow], stands: tuple[Outcome, str]
 ) -> None:
     assert standing(run(state), rows) == stands
 
 
 def test_date_without_a_run_is_not_run() -> None:
-    assert standing(None, []) == ("not run", "the date has no run")
+    assert standing(None, []) == (Outcome.NOT_RUN, "the date has no run")
 
 
 def test_verdict_is_done_only_when_every_date_is() -> None:
-    good = {DAY: ("complete", ""), DAY + timedelta(days=1): ("no_games", "")}
+    good = {
+        DAY + timedelta(days=n): (outcome, "")
+        for n, outcome in enumerate(each for each in Outcome if each.done)
+    }
     assert Verdict(dag_id="bdl", days=good, mail="").all_done is True
-    for outcome in ("partial", "unverified", "failed", "lost", "not run", "quota_wait"):
-        days = {**good, DAY + timedelta(days=2): (outcome, "why")}
+    for outcome in (each for each in Outcome if not each.done):
+        days = {**good, DAY + timedelta(days=3): (outcome, "why")}
         assert Verdict(dag_id="bdl", days=days, mail="").all_done is False
 
 
 def test_verdict_groups_the_dates_that_failed_alike_and_says_how_to_heal_them() -> None:
-    def blocked(day: date) -> tuple[str, str]:
-        return "failed", f"a page instead of JSON for {day}"
+    def blocked(day: date) -> tuple[Outcome, str]:
+        return Outcome.FAILED, f"a page instead of JSON for {day}"
 
-    days = {day: ("complete", "") for day in (DAY + timedelta(days=n) for n in range(6))}
+    days = {day: (Outcome.COMPLETE, "") for day in (DAY + timedelta(days=n) for n in range(6))}
     days |= {day: blocked(day) for day in (DAY + timedelta(days=n) for n in (1, 2, 4))}
-    days[DAY + timedelta(days=5)] = ("partial", "9 of 11 games")
+    days[DAY + timedelta(days=5)] = (Outcome.PARTIAL, "9 of 11 games")
     verdict = Verdict(dag_id="bdl", days=days, mail="/srv/outbox/1.eml")
     assert verdict.text().splitlines() == [
         "2 complete, 3 failed, 1 partial",

@@ -13,6 +13,7 @@ import pytest
 
 from include.mail.render import COLUMNS, Rendered, render
 from include.mail.report import Correction, DateResult, Report
+from include.outcome import Outcome
 
 MakeReport = Callable[..., Report]
 DAY = date(2024, 10, 22)
@@ -44,7 +45,7 @@ def words(html: str) -> str:
 def complete(make_report: MakeReport) -> Report:
     """Two complete dates, of which nothing was corrected."""
     return make_report(
-        [DateResult(day=DAY + timedelta(n), outcome="complete", rows=200) for n in range(2)]
+        [DateResult(day=DAY + timedelta(n), outcome=Outcome.COMPLETE, rows=200) for n in range(2)]
     )
 
 
@@ -120,10 +121,10 @@ def test_three_thousand_dates_of_two_hundred_corrections_fit_and_none_is_lost(
         Correction(day=day, endpoint="box_scores", changes=changes, total=250) for day in days
     ]
     failed = [
-        DateResult(day=d, outcome="failed", fingerprint=f"{d}", message="x" * 400)
+        DateResult(day=d, outcome=Outcome.FAILED, fingerprint=f"{d}", message="x" * 400)
         for d in days[:1500]
     ]
-    complete = [DateResult(day=day, outcome="complete") for day in days[1500:]]
+    complete = [DateResult(day=day, outcome=Outcome.COMPLETE) for day in days[1500:]]
     rendered = render(make_report([*failed, *complete], corrections=corrections))
 
     assert len(rendered.text.encode()) + len(rendered.html.encode()) < 100_000

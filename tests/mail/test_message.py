@@ -9,6 +9,7 @@ import pytest
 from include.mail.message import Envelope, message_for, message_id, restored, stored
 from include.mail.render import render
 from include.mail.report import DateResult, Report
+from include.outcome import Outcome
 
 MakeReport = Callable[..., Report]
 ENVELOPE = Envelope(
@@ -77,7 +78,7 @@ def test_what_was_stored_comes_back_as_it_was(mixed: Report) -> None:
 
 def test_stored_messages_are_pure_ascii_with_crlf(make_report: MakeReport) -> None:
     result = DateResult(
-        day=date(2024, 10, 22), outcome="failed", message="Dončić “did not play” 🏀"
+        day=date(2024, 10, 22), outcome=Outcome.FAILED, message="Dončić “did not play” 🏀"
     )
     data = stored(message_for(make_report([result]), ENVELOPE))
     assert data.isascii()
@@ -88,7 +89,7 @@ def test_three_thousand_failures_stay_below_one_hundred_kilobytes(make_report: M
     results = [
         DateResult(
             day=date(2010, 1, 1) + timedelta(days=2 * n),
-            outcome="failed",
+            outcome=Outcome.FAILED,
             fingerprint=f"{n}",
             message="é “<b>” " * 99,
         )

@@ -11,9 +11,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from include.mail.headline import headline, subject
+from include.mail.headline import headline, lede, subject
 from include.mail.render import COLUMNS, LARGEST, render
 from include.mail.report import DateResult, Report
+from include.outcome import Outcome
 
 MakeReport = Callable[..., Report]
 START = date(2010, 1, 1)
@@ -166,7 +167,7 @@ RUN_URL = (
 def failed(n: int, **fields: object) -> DateResult:
     """Every other date, so that nothing folds."""
     known = {
-        "outcome": "failed",
+        "outcome": Outcome.FAILED,
         "endpoint": "box_scores",
         "error_class": "hang",
         "message": "no answer in 30 s",
@@ -194,8 +195,8 @@ def test_text_of_a_mixed_batch(mixed: Report) -> None:
 
 def test_text_of_a_clean_rerun(make_report: MakeReport) -> None:
     dates = [
-        DateResult(day=date(2024, 10, 22), outcome="complete"),
-        DateResult(day=date(2024, 10, 23), outcome="no_games"),
+        DateResult(day=date(2024, 10, 22), outcome=Outcome.COMPLETE),
+        DateResult(day=date(2024, 10, 23), outcome=Outcome.NO_GAMES),
     ]
     assert (
         render(make_report(dates, kind="rerun", recovered=[date(2024, 10, 22)])).text == CLEAN_TEXT
@@ -205,52 +206,84 @@ def test_text_of_a_clean_rerun(make_report: MakeReport) -> None:
 @pytest.mark.parametrize(
     ("outcomes", "fields", "wanted", "line"),
     [
-        (["complete"] * 3, {}, "[OK] {}: 3 dates complete", "All 3 dates are complete"),
-        (["complete"], {}, "[OK] {}: 1 date complete", "The date is complete"),
+        ([Outcome.COMPLETE] * 3, {}, "[OK] {}: 3 dates complete", "All 3 dates are complete"),
+        ([Outcome.COMPLETE], {}, "[OK] {}: 1 date complete", "The date is complete"),
         (
-            ["complete", "no_games"],
+            [Outcome.COMPLETE, Outcome.NO_GAMES],
             {"recovered": [START]},
             "[OK] {}: 2 dates complete, 1 recovered",
             "All 2 dates are complete",
         ),
-        (["complete", "failed"], {}, "[1 failed] {}: 1 of 2 dates complete", "1 of 2 dates failed"),
-        (["failed"] * 2, {}, "[2 failed] {}: 0 of 2 dates complete", "All 2 dates failed"),
         (
-            ["complete", "partial"],
+            [Outcome.COMPLETE, Outcome.FAILED],
+            {},
+            "[1 failed] {}: 1 of 2 dates complete",
+            "1 of 2 dates failed",
+        ),
+        ([Outcome.FAILED] * 2, {}, "[2 failed] {}: 0 of 2 dates complete", "All 2 dates failed"),
+        (
+            [Outcome.COMPLETE, Outcome.PARTIAL],
             {},
             "[1 incomplete] {}: 1 of 2 dates complete",
             "1 of 2 dates is incomplete",
         ),
-        (["unverified"], {}, "[1 unverified] {}: 0 of 1 date complete", "The date is unverified"),
         (
-            ["complete", "lost", "not_yet"],
+            [Outcome.UNVERIFIED],
+            {},
+            "[1 unverified] {}: 0 of 1 date complete",
+            "The date is unverified",
+        ),
+        (
+            [Outcome.COMPLETE, Outcome.LOST, Outcome.NOT_YET],
             {},
             "[2 not run] {}: 1 of 3 dates complete",
             "2 of 3 dates did not run",
         ),
         (
-            ["failed", "partial", "complete"],
+            [Outcome.FAILED, Outcome.PARTIAL, Outcome.COMPLETE],
             {},
             "[1 failed, 1 incomplete] {}: 1 of 3 dates complete",
             "1 failed and 1 incomplete of 3 dates",
         ),
         (
-            ["complete", "failed", "cancelled"],
+            [Outcome.COMPLETE, Outcome.FAILED, Outcome.CANCELLED],
             {"state": "cancelled"},
             "[Cancelled] {}: 1 of 3 dates complete, 1 failed, 1 not run",
             "Cancelled after 2 of 3 dates",
         ),
         (
-            ["failed", "halted"],
+            [Outcome.FAILED, Outcome.HALTED],
             {"state": "halted"},
             "[Halted] {}: 0 of 2 dates complete, 1 failed, 1 not run",
             "Halted by the circuit breaker after 1 of 2 dates",
+        ),
+        (
+            [Outcome.COMPLETE, Outcome.ACCEPTED],
+            {"recovered": [START]},
+            "[OK] {}: 1 of 2 dates complete, 1 accepted, 1 recovered",
+            "1 of 2 dates is complete, 1 is accepted",
+        ),
+        (
+            [Outcome.ACCEPTED] * 2,
+            {},
+            "[OK] {}: 0 of 2 dates complete, 2 accepted",
+            "All 2 dates are accepted",
+        ),
+        (
+            [Outcome.ACCEPTED, Outcome.FAILED],
+            {},
+            "[1 failed] {}: 0 of 2 dates complete, 1 accepted",
+            "1 of 2 dates failed",
         ),
         ([], {}, "[Nothing ran] {}: no dates ran", "No dates ran"),
     ],
 )
 def test_subject_and_headline_say_how_it_went(
-    make_report: MakeReport, outcomes: list[str], fields: dict[str, object], wanted: str, line: str
+    make_report: MakeReport,
+    outcomes: list[Outcome],
+    fields: dict[str, object],
+    wanted: str,
+    line: str,
 ) -> None:
     dates = [
         DateResult(day=START + timedelta(days=n), outcome=outcome)
@@ -259,6 +292,30 @@ def test_subject_and_headline_say_how_it_went(
     report = make_report(dates, first_day=START, last_day=date(2010, 1, 9), **fields)
     assert subject(report) == wanted.format("bdl_box_scores 2010-01-01..2010-01-09")
     assert headline(report) == line
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "said"),
+    [
+        (
+            [Outcome.COMPLETE, Outcome.NO_GAMES, Outcome.ACCEPTED],
+            "Every expected game is in the warehouse, except for what was accepted on 1 date;"
+            " 1 date had no games.",
+        ),
+        (
+            [Outcome.COMPLETE, Outcome.NO_GAMES, Outcome.ACCEPTED, Outcome.FAILED, Outcome.LOST],
+            "2 dates are complete (1 without games), 1 is accepted, 1 did not run.",
+        ),
+    ],
+)
+def test_accepted_dates_are_named_and_never_called_complete(
+    make_report: MakeReport, outcomes: list[Outcome], said: str
+) -> None:
+    report = make_report(
+        [DateResult(day=START + timedelta(n), outcome=each) for n, each in enumerate(outcomes)]
+    )
+    assert lede(report, errors=1) == said
+    assert re.findall(r"^Accepted +1 ", render(report).text, re.MULTILINE)
 
 
 def test_html_says_what_the_text_says(mixed: Report) -> None:
@@ -354,7 +411,7 @@ def test_three_thousand_different_failures_fit_and_say_what_was_left_out(
         if n % 2:
             return failed(
                 n,
-                outcome="partial",
+                outcome=Outcome.PARTIAL,
                 fingerprint=f"{n}",
                 games_found=3,
                 games_expected=9,
@@ -409,7 +466,7 @@ def test_three_thousand_dates_need_little_memory(make_report: MakeReport) -> Non
 def test_more_missing_games_than_a_date_can_have_are_counted(make_report: MakeReport) -> None:
     result = DateResult(
         day=START,
-        outcome="partial",
+        outcome=Outcome.PARTIAL,
         games_found=0,
         games_expected=20,
         missing=[f"G{n}" for n in range(20)],
@@ -425,7 +482,7 @@ def test_endpoints_are_named_where_the_incomplete_dates_have_several(
     def partial(endpoint: str) -> DateResult:
         return DateResult(
             day=START,
-            outcome="partial",
+            outcome=Outcome.PARTIAL,
             endpoint=endpoint,
             games_found=1,
             games_expected=2,
@@ -444,7 +501,7 @@ def test_a_date_that_failed_in_one_endpoint_and_did_not_run_in_another_is_in_bot
 ) -> None:
     report = make_report(
         [
-            DateResult(day=START, outcome="cancelled", endpoint="game_lines"),
+            DateResult(day=START, outcome=Outcome.CANCELLED, endpoint="game_lines"),
             failed(0, endpoint="player_props"),
         ],
         state="cancelled",

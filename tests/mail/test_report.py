@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 
 from include.errors import ErrorClass, Problem
 from include.mail.report import (
-    GREEN,
-    SEVERITY,
     DateResult,
     Group,
     Report,
@@ -18,16 +16,16 @@ from include.mail.report import (
     incomplete,
     totals,
 )
+from include.outcome import Outcome
 from include.partition import days_between
 
 MakeReport = Callable[..., Report]
 
-OUTCOMES = [*SEVERITY, "something new"]
 RESULTS = st.lists(
     st.builds(
         DateResult,
         day=st.dates(date(2024, 10, 1), date(2024, 12, 31)),
-        outcome=st.sampled_from(OUTCOMES),
+        outcome=st.sampled_from(Outcome),
         endpoint=st.sampled_from(["box_scores", "play_by_play"]),
         error_class=st.sampled_from(["", "hang", "blocked"]),
         fingerprint=st.sampled_from(["", "aaa", "bbb"]),
@@ -43,7 +41,7 @@ def days_of(group: Group) -> list[date]:
 
 
 @given(results=RESULTS)
-def test_every_result_that_is_not_green_is_in_exactly_one_group(
+def test_every_result_that_is_not_done_is_in_exactly_one_group(
     make_report: MakeReport, results: list[DateResult]
 ) -> None:
     report = make_report(results)
@@ -51,9 +49,9 @@ def test_every_result_that_is_not_green_is_in_exactly_one_group(
 
     for result in results:
         homes = [g for g in grouped if g.outcome == result.outcome and result.day in days_of(g)]
-        if result.outcome in GREEN:
+        if result.outcome.done:
             assert homes == []
-        elif result.outcome in ("failed", "partial", "unverified", "something new"):
+        elif result.outcome.wrong:
             homes = [
                 g
                 for g in homes
@@ -74,11 +72,11 @@ def test_counts_add_up(make_report: MakeReport, results: list[DateResult]) -> No
 
     assert sum(totals(report).values()) == len({r.day for r in results})
     assert [g.count for g in grouped] == [len(days_of(g)) for g in grouped]
-    failures = [
-        r for r in results if r.outcome in ("failed", "partial", "unverified", "something new")
-    ]
-    assert sum(g.count for g in grouped if not g.not_run) == len(failures)
-    assert {day for g in grouped for day in days_of(g)} == {r.day for r in results if not r.green}
+    failures = [r for r in results if r.outcome.wrong]
+    assert sum(g.count for g in grouped if g.outcome.wrong) == len(failures)
+    assert {day for g in grouped for day in days_of(g)} == {
+        r.day for r in results if not r.outcome.done
+    }
 
 
 def test_groups_fold_dates_and_keep_first_and_last_time_and_the_earliest_sample(
@@ -89,7 +87,7 @@ def test_groups_fold_dates_and_keep_first_and_last_time_and_the_earliest_sample(
     def failed(day: int, minutes: int) -> DateResult:
         return DateResult(
             day=date(2024, 11, day),
-            outcome="failed",
+            outcome=Outcome.FAILED,
             endpoint="box_scores",
             error_class="hang",
             message=f"no answer for 2024-11-{day:02} in 30 s",
@@ -98,7 +96,7 @@ def test_groups_fold_dates_and_keep_first_and_last_time_and_the_earliest_sample(
             last_at=at + timedelta(minutes=minutes + 5),
         )
 
-    cancelled = [DateResult(day=date(2024, 12, day), outcome="cancelled") for day in (1, 2)]
+    cancelled = [DateResult(day=date(2024, 12, day), outcome=Outcome.CANCELLED) for day in (1, 2)]
     report = make_report([failed(4, 0), failed(3, 40), failed(9, 20), *cancelled])
 
     problem = Problem(
@@ -108,7 +106,7 @@ def test_groups_fold_dates_and_keep_first_and_last_time_and_the_earliest_sample(
     )
     assert groups(report) == [
         Group(
-            outcome="failed",
+            outcome=Outcome.FAILED,
             error_class="hang",
             endpoint="box_scores",
             fingerprint=problem.fingerprint,
@@ -120,7 +118,7 @@ def test_groups_fold_dates_and_keep_first_and_last_time_and_the_earliest_sample(
             log_url="https://airflow/3",
         ),
         Group(
-            outcome="cancelled",
+            outcome=Outcome.CANCELLED,
             error_class="",
             endpoint="",
             fingerprint="",
@@ -138,34 +136,33 @@ def test_a_date_is_only_as_good_as_its_worst_endpoint(make_report: MakeReport) -
     day = date(2024, 11, 3)
     report = make_report(
         [
-            DateResult(day=day, outcome="complete", endpoint="player_props"),
-            DateResult(day=day, outcome="partial", endpoint="game_lines"),
-            DateResult(day=day + timedelta(1), outcome="no_games", endpoint="player_props"),
-            DateResult(day=day + timedelta(1), outcome="complete", endpoint="game_lines"),
+            DateResult(day=day, outcome=Outcome.COMPLETE, endpoint="player_props"),
+            DateResult(day=day, outcome=Outcome.PARTIAL, endpoint="game_lines"),
+            DateResult(day=day + timedelta(1), outcome=Outcome.NO_GAMES, endpoint="player_props"),
+            DateResult(day=day + timedelta(1), outcome=Outcome.COMPLETE, endpoint="game_lines"),
         ]
     )
     assert totals(report) == {"complete": 1, "partial": 1}
 
 
-def test_an_outcome_that_nobody_knows_counts_as_a_failure(make_report: MakeReport) -> None:
-    report = make_report([DateResult(day=date(2024, 11, 3), outcome="exploded", message="?")])
-    assert [(g.outcome, g.not_run) for g in groups(report)] == [("exploded", False)]
-
-
 def test_incomplete_lists_partial_dates_that_know_their_games(make_report: MakeReport) -> None:
-    known = DateResult(day=date(2024, 11, 3), outcome="partial", games_found=3, games_expected=5)
+    known = DateResult(
+        day=date(2024, 11, 3), outcome=Outcome.PARTIAL, games_found=3, games_expected=5
+    )
     report = make_report(
         [
-            DateResult(day=date(2024, 11, 5), outcome="partial", games_found=3),
+            DateResult(day=date(2024, 11, 5), outcome=Outcome.PARTIAL, games_found=3),
             known,
-            DateResult(day=date(2024, 11, 4), outcome="failed", games_found=0, games_expected=5),
+            DateResult(
+                day=date(2024, 11, 4), outcome=Outcome.FAILED, games_found=0, games_expected=5
+            ),
         ]
     )
     assert incomplete(report) == [known]
 
 
 def test_two_results_of_one_date_and_endpoint_are_refused(make_report: MakeReport) -> None:
-    twice = DateResult(day=date(2024, 11, 3), outcome="complete", endpoint="box_scores")
+    twice = DateResult(day=date(2024, 11, 3), outcome=Outcome.COMPLETE, endpoint="box_scores")
     with pytest.raises(
         ValueError,
         match=r"^batch 42: box_scores 2024-11-03 is reported twice; give the last attempt$",
@@ -178,6 +175,8 @@ def test_times_without_zone_are_refused(make_report: MakeReport) -> None:
     with pytest.raises(
         ValueError, match=r"^box_scores 2024-11-03: 2026-10-01 10:00:00 has no time zone$"
     ):
-        DateResult(day=date(2024, 11, 3), outcome="failed", endpoint="box_scores", first_at=naive)
+        DateResult(
+            day=date(2024, 11, 3), outcome=Outcome.FAILED, endpoint="box_scores", first_at=naive
+        )
     with pytest.raises(ValueError, match=r"^batch 42: 2026-10-01 10:00:00 has no time zone$"):
         make_report([], ended_at=naive)

@@ -22,6 +22,7 @@ from include.mail.report import Correction
 from include.ops import batches
 from include.ops.db import connect
 from include.ops.outcomes import OutcomeRow, of_runs
+from include.outcome import Outcome
 from include.partition import Partition
 from include.warehouse.local import Loaded
 from nba_airflow.cli.backfill import backfill
@@ -128,7 +129,9 @@ def test_load_that_was_killed_and_tried_again_tells_its_corrections_once() -> No
 
 def test_load_that_was_killed_and_never_tried_again_has_corrected_nothing() -> None:
     killed = replace(row(AST), outcome="fetched")
-    assert corrections([killed, replace(row(), outcome="failed")]) == corrections([killed]) == []
+    assert (
+        corrections([killed, replace(row(), outcome=Outcome.FAILED)]) == corrections([killed]) == []
+    )
 
 
 def test_value_that_is_corrected_back_and_forth_is_told_each_time() -> None:
@@ -179,7 +182,7 @@ def test_verdict_names_twenty_corrections_and_counts_the_rest() -> None:
     many = tuple(f"GSW@UTA: ast {n} -> 0" for n in range(30))
     verdict = Verdict(
         dag_id=DAG,
-        days={DAY: ("complete", "")},
+        days={DAY: (Outcome.COMPLETE, "")},
         mail="/srv/outbox/1.eml",
         corrections=[
             Correction(day=DAY, endpoint="box_scores", changes=(AST,), total=1),

@@ -18,6 +18,7 @@ from include.limits.allowance import month_of
 from include.mail.report import DateResult, Report
 from include.ops import batches
 from include.ops.db import connect
+from include.outcome import Outcome
 from include.parsing.nbacom import SCHEDULE
 from include.warehouse.local import LocalWarehouse
 from nba_airflow.plan_vs_actual import games_of, with_figures
@@ -54,7 +55,7 @@ def report(
     dates = [
         DateResult(
             day=DAY + timedelta(days=n),
-            outcome="complete" if count else "failed",
+            outcome=Outcome.COMPLETE if count else "failed",
             games_expected=count,
         )
         for n, count in enumerate(games)

@@ -11,7 +11,6 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from include.errors import Problem
-from include.mail.report import GREEN
 from include.ops.status import (
     OpenBatch,
     OutcomeCount,
@@ -20,6 +19,7 @@ from include.ops.status import (
     outcome_counts,
     unsent_mails,
 )
+from include.outcome import Outcome
 from nba_airflow import connections
 from nba_airflow.cli.answer import Answer, Line, clock, command, ops_db
 
@@ -180,7 +180,7 @@ def _date_lines(counts: Sequence[OutcomeCount]) -> Iterator[Line]:
     for (dag_id, endpoint), members in groupby(
         counts, key=lambda each: (each.dag_id, each.endpoint)
     ):
-        outcomes = sorted(members, key=lambda each: (each.outcome not in GREEN, -each.dates))
+        outcomes = sorted(members, key=lambda each: (not Outcome(each.outcome).done, -each.dates))
         yield Line(
             text=(
                 f"  {dag_id} {endpoint}:"

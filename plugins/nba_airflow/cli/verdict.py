@@ -11,11 +11,12 @@ from datetime import date, datetime
 from typing import Any
 
 from include.errors import normalised
-from include.mail.batch_report import corrections
-from include.mail.report import GREEN, Correction, severity
+from include.mail.batch_report import corrections, how_it_stands
+from include.mail.report import Correction
 from include.mail.wording import counted
 from include.ops import batches, outcomes
 from include.ops.db import connect
+from include.outcome import Outcome
 from include.partition import day_ranges
 from nba_airflow import connections
 from nba_airflow.cli.window import Window
@@ -35,29 +36,29 @@ class Verdict:
     """
 
     dag_id: str
-    days: Mapping[date, tuple[str, str]]
+    days: Mapping[date, tuple[Outcome, str]]
     mail: str
     corrections: Sequence[Correction] = ()
 
     @property
     def all_done(self) -> bool:
-        """Whether every date is complete or has no games."""
-        return all(outcome in GREEN for outcome, _ in self.days.values())
+        """Whether every date is complete, has no games, or was accepted."""
+        return all(outcome.done for outcome, _ in self.days.values())
 
     def text(self) -> str:
         """Totals, then the dates that are not done grouped by what is wrong with them, then the way
         to heal them."""
         totals = Counter(outcome for outcome, _ in self.days.values())
         lines = [", ".join(f"{n} {outcome}" for outcome, n in sorted(totals.items()))]
-        groups: dict[tuple[str, str], list[date]] = {}
+        groups: dict[tuple[Outcome, str], list[date]] = {}
         for day, (outcome, message) in self.days.items():
-            if outcome not in GREEN:
+            if not outcome.done:
                 groups.setdefault((outcome, normalised(message)), []).append(day)
         for (outcome, _), days in sorted(groups.items(), key=lambda item: (-len(item[1]), item[1])):
             ranges = ", ".join(str(a) if a == b else f"{a}..{b}" for a, b in day_ranges(days))
             lines.append(f"  {outcome}: {ranges}: {self.days[days[0]][1]}")
         if not self.all_done:
-            bad = [day for day, (outcome, _) in self.days.items() if outcome not in GREEN]
+            bad = [day for day, (outcome, _) in self.days.items() if not outcome.done]
             lines.append(
                 f"Run them again: airflow dags backfill {self.dag_id} -s {min(bad)} -e {max(bad)}"
                 " --rerun-failed-tasks"
@@ -131,24 +132,19 @@ def verdict(
         )
 
 
-def standing(run: Run | None, rows: list[outcomes.OutcomeRow]) -> tuple[str, str]:
+def standing(run: Run | None, rows: list[outcomes.OutcomeRow]) -> tuple[Outcome, str]:
     """A date's outcome and message: its worst endpoint, and never better than its run's state."""
     if run is None:
-        return "not run", "the date has no run"
-    if bad := [_last_word(row) for row in rows if row.outcome not in GREEN]:
-        return min(bad, key=lambda word: severity(word[0]))
+        return Outcome.NOT_RUN, "the date has no run"
+    found = [how_it_stands(row) for row in rows]
+    if bad := [each for each in found if not each[0].done]:
+        return min(bad, key=lambda each: each[0].severity)
     if run.state != "success" or not rows:
         return (
-            "lost",
+            Outcome.LOST,
             f"the run is {run.state} without an outcome: it was cancelled, or its worker was lost",
         )
-    return max(rows, key=lambda row: row.outcome == "complete").outcome, ""
-
-
-def _last_word(row: outcomes.OutcomeRow) -> tuple[str, str]:
-    if row.outcome in ("fetched", "loaded"):
-        return "lost", f"nothing was heard after `{row.task}`: the worker was killed or lost"
-    return row.outcome, row.message
+    return min((outcome for outcome, _ in found), key=lambda outcome: outcome.severity), ""
 
 
 def _mail(connection: Any, dag_id: str, backfills: list[int]) -> str:

@@ -513,7 +513,7 @@ def test_gaps_are_found_beside_the_data_whatever_the_ledger_says(
             " not there"
         ),
         (
-            "  box_scores not_fetched: 2025-01-17: never fetched, and the schedule does not have"
+            "  box_scores not_run: 2025-01-17: never fetched, and the schedule does not have"
             " the date either"
         ),
         "Fill them:",

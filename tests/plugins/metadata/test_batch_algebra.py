@@ -29,7 +29,6 @@ from hypothesis.stateful import (
 
 from include.mail import policy
 from include.mail.batch_report import date_results, rerun_command
-from include.mail.report import GREEN
 from include.ops import batches
 from include.ops.batches import BatchRun
 from include.ops.db import connect
@@ -340,6 +339,7 @@ def test_every_order_of_events_ends_in_batches_that_are_closed_once_and_lose_no_
 # --- from runs and rows to results and commands
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
+GREEN = ("complete", "no_games", "accepted")
 SAID = (*GREEN, "fetched", "loaded", "failed", "partial", "not_yet")
 DAYS = st.integers(0, 9).map(lambda n: FIRST + timedelta(days=n))
 
@@ -382,8 +382,8 @@ def test_every_date_of_a_batch_has_a_result_and_only_those_that_said_so_are_good
     failed = {run.day for run in runs if run.state == "failed"}
     for result in results:
         said = newest.get((result.day, result.endpoint))
-        assert result.green == (said is not None and said.outcome in GREEN), result
-    assert failed <= {r.day for r in results if not r.green}
+        assert result.outcome.done == (said is not None and said.outcome in GREEN), result
+    assert failed <= {r.day for r in results if not r.outcome.done}
 
 
 @given(st.lists(DAYS, unique=True))
