@@ -25,23 +25,23 @@ down:  ## Stop every process that up or demo started, also after a crash
 status: $(STAMP)  ## Say what runs
 	@$(BIN)/python -m devstack status
 
-test: $(STAMP)  ## Run all tests: the fast ones, then those on real Airflow processes, two installations at a time
-	@$(BIN)/python -m pytest -m "not slow"
-	@$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
+test: $(STAMP)  ## Run all tests; then the fast ones on each other Python of 3.11 to 3.13 that is here
+	@$(BIN)/python -m devstack.run_tests
 
 fast: $(STAMP)  ## Run the tests that need no Airflow processes
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -m "not slow" -n 2
 
-lint: $(STAMP)  ## Check style and types of mistakes; edits nothing
+lint: $(STAMP)  ## Check style, types and that the pins resolve on 3.11 to 3.13; edits nothing
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/python -m devstack.pins
 
 fix: $(STAMP)  ## Repair what the linter can repair
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 env: $(STAMP)  ## Create the environment only
 
-lock: $(STAMP)  ## Write requirements.txt anew from pyproject.toml
-	@$(BIN)/uv pip compile -q --universal --python-version 3.11 pyproject.toml --group dev -o requirements.txt --custom-compile-command "make lock"
+lock: $(STAMP)  ## Write into requirements.txt what pyproject.toml asks for now
+	@$(BIN)/python -m devstack.pins write
 
 $(STAMP): requirements.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python 3.11 to 3.13 is needed, this is %d.%d: make PYTHON=python3.12 ..." % v)'

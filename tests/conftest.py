@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
@@ -18,6 +19,18 @@ if TYPE_CHECKING:
     from include.sources.spec import Source
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# The same examples on every machine and in every run: derandomize keeps no database, so nothing
+# depends on what an earlier run left in .hypothesis/. How fast a machine draws or runs them is not
+# judged. `--hypothesis-profile=default` searches with other examples each time.
+settings.register_profile(
+    "project",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+)
+settings.load_profile("project")
 
 
 @pytest.fixture(scope="session")

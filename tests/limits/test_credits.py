@@ -17,7 +17,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import given, note, settings
+from hypothesis import given, note
 from hypothesis import strategies as st
 
 from include.errors import ErrorClass, Problem
@@ -581,7 +581,6 @@ def do(world: World, chance: Random) -> tuple[Any, ...]:
 # Drawn by chance rather than by the strategies of hypothesis, whose many small cases rarely use up
 # an allowance.
 @given(st.randoms(use_true_random=True))
-@settings(max_examples=100, deadline=None)
 def test_whatever_happens_the_bill_stays_within_the_allowance_and_the_ledger_ends_equal_to_it(
     ops_db: str, chance: Random
 ) -> None:

@@ -194,7 +194,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)  # each asks Postgres up to 120 times
 @given(steps=STEPS)
 def test_two_processes_know_what_one_would(
     ops_db: str, steps: list[tuple[int, str, str, int]]

@@ -127,7 +127,7 @@ def test_compressed_bytes_depend_on_the_body_only(
     assert one.read(path) == other.read(path)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)  # each writes and reads files
 @given(at=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
 def test_flipped_byte_is_found_or_harmless(
     tmp_path_factory: pytest.TempPathFactory, at: float, flip: int
@@ -144,7 +144,7 @@ def test_flipped_byte_is_found_or_harmless(
         assert message.endswith(REPAIR)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)  # each writes and reads files
 @given(kept=st.floats(0, 1, exclude_max=True))
 def test_torn_object_is_always_found(tmp_path_factory: pytest.TempPathFactory, kept: float) -> None:
     store = LocalStore(tmp_path_factory.mktemp("raw"))

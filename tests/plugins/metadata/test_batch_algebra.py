@@ -329,7 +329,6 @@ def test_every_order_of_events_ends_in_batches_that_are_closed_once_and_lose_no_
         bounds = settings(
             max_examples=60,
             stateful_step_count=50,
-            deadline=None,
             phases=[Phase.reuse, Phase.generate],
         )
         with _patched(db, machine):

@@ -1,0 +1,93 @@
+"""`make test`: every test on this Python, then the fast ones on each other Python of 3.11 to 3.13
+that is here; a failure ends nothing early, and the last lines say what ran where.
+
+The other interpreters get environments of their own beside the checkout's (`.venv-3.12`), filled
+from the same pins.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+MINORS = (11, 12, 13)
+FAST = ("-m", "not slow", "-n", "2")
+# Two installations at a time: most of an end-to-end test is waiting.
+SLOW = ("-m", "slow", "-n", "2", "--dist", "loadfile")
+
+_ROOT = Path(__file__).resolve().parents[1]
+# Where interpreters lie that are not on the path: pyenv's and uv's own folders.
+_ELSEWHERE = (".pyenv/versions/3.{minor}.*", ".local/share/uv/python/cpython-3.{minor}.*")
+
+Run = Callable[[Sequence[str]], int]
+
+
+def run(command: Sequence[str]) -> int:
+    """The exit code of a command whose output is seen as it comes."""
+    return subprocess.run(command, cwd=_ROOT, check=False).returncode
+
+
+def find_python(minor: int, home: Path) -> str | None:
+    """An interpreter of 3.`minor` that runs, or None. pyenv's shims lie on the path also where the
+    version is not in use: they do not run."""
+    on_path = shutil.which(f"python3.{minor}")
+    for python in (on_path, *_elsewhere(minor, home)):
+        if python and _runs(python):
+            return python
+    return None
+
+
+def _elsewhere(minor: int, home: Path) -> Iterator[str]:
+    for pattern in _ELSEWHERE:
+        yield from map(str, sorted(home.glob(f"{pattern.format(minor=minor)}/bin/python3")))
+
+
+def _runs(python: str) -> bool:
+    return subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0
+
+
+def run_everything(
+    run: Run = run,
+    find: Callable[[int], str | None] = lambda minor: find_python(minor, Path.home()),
+    here: int = sys.version_info.minor,
+) -> int:
+    """Runs all, prints what ran where; returns the worst exit code."""
+    pytest = [sys.executable, "-m", "pytest"]
+    codes = {
+        f"fast tests on Python 3.{here}": run([*pytest, *FAST]),
+        f"slow tests on Python 3.{here}": run([*pytest, *SLOW]),
+    }
+    absent = []
+    for minor in MINORS:
+        if minor == here:
+            continue
+        if python := find(minor):
+            codes[f"fast tests on Python 3.{minor}"] = _fast_on(minor, python, run)
+        else:
+            absent.append(f"3.{minor}")
+    for what, code in codes.items():
+        print(f"{what}: {f'FAILED, exit {code}' if code else 'passed'}")
+    if absent:
+        print(f"not on this machine: Python {', '.join(absent)}")
+    return max(codes.values())
+
+
+def _fast_on(minor: int, python: str, run: Run) -> int:
+    venv = f".venv-3.{minor}"
+    uv = str(Path(sys.executable).with_name("uv"))
+    commands = (
+        [uv, "venv", "-q", "--allow-existing", "--python", python, venv],
+        [uv, "pip", "sync", "-q", "--python", venv, "--compile-bytecode", "requirements.txt"],
+        [f"{venv}/bin/python", "-m", "pytest", *FAST],
+    )
+    for command in commands:
+        if code := run(command):
+            return code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_everything())

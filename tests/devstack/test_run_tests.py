@@ -1,0 +1,92 @@
+"""What `make test` runs, on which Pythons, and what it says of a failure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from devstack.run_tests import FAST, SLOW, find_python, run_everything
+
+
+def run_with(failing: dict[str, int], found: dict[int, str]) -> tuple[int, list[str]]:
+    """Exit code, and the commands that ran, each from its program's last folder on; `failing` is by
+    a word of the command."""
+    commands = []
+
+    def run(command: Sequence[str]) -> int:
+        commands.append(" ".join(command))
+        return max((code for word, code in failing.items() if word in commands[-1]), default=0)
+
+    code = run_everything(run, found.get, here=11)
+    return code, [command[command.find("/bin/") + 5 :] for command in commands]
+
+
+PYTEST = "python -m pytest "
+ALL_ON_THIS = [PYTEST + " ".join(FAST), PYTEST + " ".join(SLOW)]
+
+
+def test_all_tests_run_here_and_the_fast_ones_on_every_other_python(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, commands = run_with({}, {12: "/py312"})
+    assert (code, commands) == (
+        0,
+        [
+            *ALL_ON_THIS,
+            "uv venv -q --allow-existing --python /py312 .venv-3.12",
+            "uv pip sync -q --python .venv-3.12 --compile-bytecode requirements.txt",
+            PYTEST + " ".join(FAST),
+        ],
+    )
+    assert capsys.readouterr().out == (
+        "fast tests on Python 3.11: passed\n"
+        "slow tests on Python 3.11: passed\n"
+        "fast tests on Python 3.12: passed\n"
+        "not on this machine: Python 3.13\n"
+    )
+
+
+def test_slow_tests_run_also_when_a_fast_one_fails_and_the_exit_code_tells(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run_with({"not slow": 1}, {}) == (1, ALL_ON_THIS)
+    assert capsys.readouterr().out == (
+        "fast tests on Python 3.11: FAILED, exit 1\n"
+        "slow tests on Python 3.11: passed\n"
+        "not on this machine: Python 3.12, 3.13\n"
+    )
+
+
+def test_environment_that_cannot_be_filled_fails_its_python_only(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, commands = run_with({"sync -q --python .venv-3.12": 2}, {12: "/py312", 13: "/py313"})
+    assert (code, len(commands), commands[-1]) == (2, 2 + 2 + 3, PYTEST + " ".join(FAST))
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "fast tests on Python 3.12: FAILED, exit 2",
+        "fast tests on Python 3.13: passed",
+    ]
+
+
+def make_python(path: Path, code: int) -> str:
+    path.parent.mkdir(parents=True)
+    path.write_text(f"#!/bin/sh\nexit {code}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_interpreter_is_looked_for_on_the_path_then_where_pyenv_and_uv_keep_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shim = make_python(tmp_path / "shims/python3.12", 127)
+    monkeypatch.setenv("PATH", f"{Path(shim).parent}{os.pathsep}{os.defpath}")
+    assert find_python(12, tmp_path) is None
+    of_uv = make_python(tmp_path / ".local/share/uv/python/cpython-3.12.1-linux/bin/python3", 0)
+    assert find_python(12, tmp_path) == of_uv
+    of_pyenv = make_python(tmp_path / ".pyenv/versions/3.12.1/bin/python3", 0)
+    assert find_python(12, tmp_path) == of_pyenv
+    Path(shim).write_text("#!/bin/sh\n")
+    assert find_python(12, tmp_path) == shim
