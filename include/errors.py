@@ -46,6 +46,12 @@ def normalised(message: str) -> str:
     return _LIST.sub("#", " ".join(_VARIABLE.sub("#", message).split()))
 
 
+def fingerprint(error_class: str, endpoint: str, message: str) -> str:
+    """Twelve hex digits, equal for failures of the same class, endpoint and normalised message."""
+    parts = (error_class, endpoint, normalised(message))
+    return sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
 @dataclass(kw_only=True)
 class Problem(Exception):
     """One failure. ``message`` is what the operator reads: it names the thing and the repair.
@@ -67,10 +73,8 @@ class Problem(Exception):
 
     @property
     def fingerprint(self) -> str:
-        """Twelve hex digits, equal for failures of the same class, endpoint and normalised
-        message."""
-        parts = (self.error_class, self.endpoint, normalised(self.message))
-        return sha256("\n".join(parts).encode()).hexdigest()[:12]
+        """What it shares with every failure of its cause."""
+        return fingerprint(self.error_class, self.endpoint, self.message)
 
     def __str__(self) -> str:
         where = " ".join(str(p) for p in (self.source, self.endpoint, self.day) if p)

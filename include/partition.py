@@ -1,9 +1,10 @@
-"""The partition: one DAG, one endpoint, one US/Eastern game date. Paths, leases and log lines come
-from here."""
+"""Game dates: one, a range of them, and the partition (one DAG, one endpoint, one US/Eastern game
+date) that paths, leases and log lines come from."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -46,16 +47,32 @@ def days_between(first: date, last: date) -> list[date]:
     return [first + timedelta(days=n) for n in range((last - first).days + 1)]
 
 
-def day_ranges(days: list[date]) -> list[tuple[date, date]]:
-    """The dates as sorted, disjoint, maximal runs of consecutive days (first, last); duplicates
-    fold."""
-    runs: list[tuple[date, date]] = []
+@dataclass(frozen=True, order=True)
+class DateRange:
+    """US/Eastern game dates from ``first`` to ``last``, both included; written
+    ``2024-10-22..2025-04-13``."""
+
+    first: date
+    last: date
+
+    @property
+    def days(self) -> list[date]:
+        """Every date of the range."""
+        return days_between(self.first, self.last)
+
+    def __str__(self) -> str:
+        return f"{self.first}" if self.first == self.last else f"{self.first}..{self.last}"
+
+
+def day_ranges(days: Iterable[date]) -> tuple[DateRange, ...]:
+    """The dates as sorted, disjoint, maximal ranges; duplicates fold."""
+    found: list[DateRange] = []
     for day in sorted(set(days)):
-        if runs and day == runs[-1][1] + timedelta(days=1):
-            runs[-1] = (runs[-1][0], day)
+        if found and day == found[-1].last + timedelta(days=1):
+            found[-1] = DateRange(found[-1].first, day)
         else:
-            runs.append((day, day))
-    return runs
+            found.append(DateRange(day, day))
+    return tuple(found)
 
 
 @dataclass(frozen=True, kw_only=True, order=True)

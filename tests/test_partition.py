@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from include.partition import (
     BadDay,
+    DateRange,
     Partition,
     day_ranges,
     days_between,
@@ -63,9 +64,9 @@ def test_every_day_is_read_as_it_is_written(day: date) -> None:
 @given(st.lists(DAYS))
 def test_ranges_cover_exactly_the_days_sorted_disjoint_and_maximal(days: list[date]) -> None:
     ranges = day_ranges(days)
-    assert [day for first, last in ranges for day in days_between(first, last)] == sorted(set(days))
+    assert [day for each in ranges for day in each.days] == sorted(set(days))
     # Maximal: a day at least lies between the end of one and the start of the next.
-    assert all(last + timedelta(days=1) < first for (_, last), (first, _) in pairwise(ranges))
+    assert all(a.last + timedelta(days=1) < b.first for a, b in pairwise(ranges))
 
 
 def test_ranges_of_a_window_with_holes() -> None:
@@ -76,10 +77,12 @@ def test_ranges_of_a_window_with_holes() -> None:
         date(2024, 3, 1),
         date(2024, 2, 29),
     ]
-    assert day_ranges([*days, date(2024, 3, 4)]) == [
-        (date(2024, 2, 28), date(2024, 3, 2)),
-        (date(2024, 3, 4), date(2024, 3, 4)),
-    ]
+    ranges = day_ranges([*days, date(2024, 3, 4)])
+    assert ranges == (
+        DateRange(date(2024, 2, 28), date(2024, 3, 2)),
+        DateRange(date(2024, 3, 4), date(2024, 3, 4)),
+    )
+    assert [str(each) for each in ranges] == ["2024-02-28..2024-03-02", "2024-03-04"]
 
 
 def test_window_has_both_ends_and_a_reversed_one_is_empty() -> None:

@@ -8,14 +8,15 @@ from typing import Any
 
 import psycopg
 
+from include.fold import fold
 from include.mail.policy import repeats
-from include.mail.report import Report, groups
+from include.mail.report import Report
 
 
 def withheld(connection: psycopg.Connection[Any], report: Report) -> bool:
     """Whether every failure of the report was told within the repeat interval; counts it then. Does
     not commit."""
-    prints = [group.fingerprint for group in groups(report)]
+    prints = [group.fingerprint for group in fold(report.dates)]
     last = dict(
         connection.execute(
             "SELECT fingerprint, sent_at FROM ops.alerts WHERE dag_id = %s AND fingerprint ="
@@ -35,7 +36,7 @@ def withheld(connection: psycopg.Connection[Any], report: Report) -> bool:
 def note(connection: psycopg.Connection[Any], report: Report) -> None:
     """Notes that the report's failures are being told now. Does not commit: it stands or falls with
     the mail."""
-    for group in groups(report):
+    for group in fold(report.dates):
         connection.execute(
             "INSERT INTO ops.alerts (dag_id, fingerprint, sent_at) VALUES (%s, %s,"
             " clock_timestamp()) ON CONFLICT (dag_id, fingerprint) DO UPDATE SET sent_at ="

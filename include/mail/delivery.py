@@ -22,7 +22,7 @@ from urllib.parse import unquote, urlparse
 
 from include.errors import ErrorClass, Problem
 from include.mail.message import BATCH_HEADER, stored
-from include.mail.wording import clipped
+from include.wording import clipped
 
 SENDGRID = "https://api.sendgrid.com"
 RETRY_AFTER = {

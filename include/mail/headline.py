@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from include.mail import wording as say
+from include import wording as say
 from include.mail.report import Report, totals
 from include.outcome import Outcome
 
@@ -78,7 +78,7 @@ def subject(report: Report) -> str:
     dates = tally(report)
     return (
         f"[{_status(report, dates)}] {say.clean(report.dag_id)}"
-        f" {say.window(report.first_day, report.last_day)}: {_said(report, dates)}"
+        f" {report.window}: {_said(report, dates)}"
     )
 
 

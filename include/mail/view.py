@@ -6,23 +6,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from itertools import chain
 
+from include import wording as say
+from include.fold import Group, fold
 from include.mail import headline
-from include.mail import wording as say
 from include.mail.headline import LABELS, Tone
-from include.mail.report import (
-    Correction,
-    DateResult,
-    Group,
-    Report,
-    corrected,
-    groups,
-    incomplete,
-)
+from include.mail.report import Report, corrected, incomplete
 from include.outcome import Outcome
-from include.partition import day_ranges
+from include.results import Correction, DateResult
 
 LONGEST_URL = 1000
 NAMED_GAMES = 16
@@ -164,7 +156,7 @@ class View:
 def view(report: Report, limits: Limits) -> View:
     """All phrases of the mail. Pure; raises nothing that a valid Report can cause."""
     dates = headline.tally(report)
-    every = groups(report)
+    every = fold(report.dates)
     failed = [g for g in every if g.outcome.wrong]
     waiting = [g for g in every if not g.outcome.wrong]
     partial = incomplete(report)
@@ -182,14 +174,14 @@ def view(report: Report, limits: Limits) -> View:
         headline=headline.headline(report),
         lede=headline.lede(report, errors=len(failed)),
         dag_id=say.clean(report.dag_id),
-        scope=f"{say.window(report.first_day, report.last_day)}, {say.clean(report.kind)}",
+        scope=f"{report.window}, {say.clean(report.kind)}",
         totals=_totals(dates.counts),
         total=say.number(dates.total),
         command=report.rerun_command.strip(),
         command_says=_command_says(dates.total - dates.done),
         ui_url=report.ui_url if _is_link(report.ui_url) else "",
         recovered_says=_recovered_says(report),
-        recovered=_lines(report.recovered),
+        recovered=say.date_lines(report.recovered),
         failures=[_group(g, limits) for g in failed[: limits.groups]],
         failures_title=(
             f"{say.counted(len(failed), 'error')} on {say.counted(failed_dates, 'date')}"
@@ -249,19 +241,19 @@ def _recovered_says(report: Report) -> str:
 def _group(group: Group, limits: Limits) -> GroupView:
     outcome = LABELS[group.outcome]
     title = say.clean(group.error_class) or outcome
-    count = say.counted(group.count, "date")
+    count = say.counted(len(group.days), "date")
     url = group.log_url
     return GroupView(
         title=title,
         tone=TONES.get(group.outcome, "still"),
         where=say.clean(group.endpoint),
         count=count if title.lower() == outcome.lower() else f"{count} {outcome.lower()}",
-        dates=say.date_lines(group.ranges),
+        dates=say.date_lines(group.days),
         seen=say.period(group.first_at, group.last_at),
         why=WHY.get(group.outcome, ""),
         message=say.clipped(group.message, limits.message),
         log_url=url if _is_link(url) else "",
-        log_words="Open its log" if group.count == 1 else "Open the log of one of them",
+        log_words="Open its log" if len(group.days) == 1 else "Open the log of one of them",
         log_note=(
             ""
             if not url or _is_link(url)
@@ -314,7 +306,7 @@ def _folded_changes(shown: list[tuple[Correction, int]]) -> Folded | None:
     left = sum(n for _, n in rest)
     changes = say.counted(left, "more change" if any(n for _, n in shown) else "change")
     says = f"{changes} not shown one by one; see the logs of their load tasks. Dates:"
-    return Folded(says=says, dates=_lines([one.day for one, _ in rest]))
+    return Folded(says=says, dates=say.date_lines(one.day for one, _ in rest))
 
 
 def _folded_groups(rest: list[Group], *, shown: bool) -> Folded | None:
@@ -322,13 +314,13 @@ def _folded_groups(rest: list[Group], *, shown: bool) -> Folded | None:
         return None
     by_class: Counter[str] = Counter()
     for group in rest:
-        by_class[group.error_class or group.outcome] += group.count
+        by_class[group.title] += len(group.days)
     classes = ", ".join(
         f"{say.clean(name)} {say.number(n)}" for name, n in sorted(by_class.items())
     )
     errors = say.counted(len(rest), "more error" if shown else "error")
     says = f"{errors} not shown one by one. Dates by class: {classes}. All their dates:"
-    return Folded(says=says, dates=say.date_lines(_union(rest)))
+    return Folded(says=says, dates=say.date_lines(chain.from_iterable(g.days for g in rest)))
 
 
 def _folded_incomplete(rest: list[DateResult], *, shown: bool) -> Folded | None:
@@ -341,17 +333,7 @@ def _folded_incomplete(rest: list[DateResult], *, shown: bool) -> Folded | None:
         f"{dates} not shown one by one, {say.number(found)} of {say.counted(expected, 'game')}"
         " found. Dates:"
     )
-    return Folded(says=says, dates=_lines([r.day for r in rest]))
-
-
-def _union(rest: list[Group]) -> tuple[tuple[date, date], ...]:
-    spans = chain.from_iterable(g.ranges for g in rest)
-    ordinals = {n for first, last in spans for n in range(first.toordinal(), last.toordinal() + 1)}
-    return tuple(day_ranges([date.fromordinal(n) for n in ordinals]))
-
-
-def _lines(days: Sequence[date]) -> list[str]:
-    return say.date_lines(tuple(day_ranges(list(days)))) if days else []
+    return Folded(says=says, dates=say.date_lines(r.day for r in rest))
 
 
 _WORTH_COMPARING = (

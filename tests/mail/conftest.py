@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from include.mail.report import DateResult, Report
+from include.mail.report import Report
 from include.outcome import Outcome
+from include.results import DateResult
 
 MakeReport = Callable[..., Report]
 

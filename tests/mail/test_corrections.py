@@ -12,8 +12,9 @@ from html import unescape
 import pytest
 
 from include.mail.render import COLUMNS, Rendered, render
-from include.mail.report import Correction, DateResult, Report
+from include.mail.report import Report
 from include.outcome import Outcome
+from include.results import Correction, DateResult
 
 MakeReport = Callable[..., Report]
 DAY = date(2024, 10, 22)

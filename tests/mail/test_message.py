@@ -8,8 +8,9 @@ import pytest
 
 from include.mail.message import Envelope, message_for, message_id, restored, stored
 from include.mail.render import render
-from include.mail.report import DateResult, Report
+from include.mail.report import Report
 from include.outcome import Outcome
+from include.results import DateResult
 
 MakeReport = Callable[..., Report]
 ENVELOPE = Envelope(

@@ -13,8 +13,9 @@ import pytest
 
 from include.mail.headline import headline, lede, subject
 from include.mail.render import COLUMNS, LARGEST, render
-from include.mail.report import DateResult, Report
+from include.mail.report import Report
 from include.outcome import Outcome
+from include.results import DateResult
 
 MakeReport = Callable[..., Report]
 START = date(2010, 1, 1)
@@ -49,8 +50,8 @@ airflow dags backfill bdl_box_scores -s 2024-10-22 -e 2024-10-31 --rerun-failed-
 -------------------
 
 1. blocked: 2 dates failed, box_scores
-   Says:  a page for 2024-10-25 (<title>Denied</title>): the address is
-          blocked, wait an hour or add another
+   Says:  e.g. 2024-10-25: a page for 2024-10-25 (<title>Denied</title>): the
+          address is blocked, wait an hour or add another
    Seen:  2026-10-01 10:30 to 10:32 UTC
    Log:   https://airflow.example.com/dags/bdl_box_scores/runs/2024-10-25/tasks/scrape?try_number=1
    Dates: 2024-10-25..2024-10-26
@@ -71,7 +72,7 @@ airflow dags backfill bdl_box_scores -s 2024-10-22 -e 2024-10-31 --rerun-failed-
 1 DATE NOT RUN
 --------------
 
-1. Lost: 1 date
+1. Lost: 1 date, box_scores
    Their runs ended without reporting an outcome; the worker was lost.
    Dates: 2024-10-31
 
@@ -511,7 +512,7 @@ def test_a_date_that_failed_in_one_endpoint_and_did_not_run_in_another_is_in_bot
         "1 ERROR ON 1 DATE",
         "1. hang: 1 date failed, player_props",
         "1 DATE NOT RUN",
-        "1. Cancelled: 1 date",
+        "1. Cancelled: 1 date, game_lines",
     ]
 
 

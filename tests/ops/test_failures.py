@@ -1,5 +1,5 @@
-"""Failures of the last hours: one group per DAG and cause, every date in one, also runs that died
-without a word."""
+"""Failures of the last hours: every failed try, also of runs that died without a word; and nothing
+else."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ import pytest
 
 from include.ops import batches
 from include.ops.db import connect
-from include.ops.failures import LOST, FailureGroup, failures
+from include.ops.failures import failures
 from include.ops.outcomes import OutcomeRow, record
+from include.outcome import Outcome
+from include.results import DateResult
 
 DAG = "bdl_box_scores"
 DAY = date(2025, 1, 15)
@@ -53,43 +55,28 @@ def failed(db: psycopg.Connection[Any], after: int, ago: timedelta, **more: Any)
     return row
 
 
-def test_failures_of_one_cause_are_one_group_with_all_dates_and_the_newest_sample(
-    db: psycopg.Connection[Any],
-) -> None:
-    first = failed(db, 3, 3 * HOUR)
-    newest = failed(db, 1, HOUR)
-    failed(db, 1, 2 * HOUR, attempt=2)
-    assert failures(db, 24 * HOUR) == [
-        FailureGroup(
-            dag_id=DAG,
-            endpoint="box_scores",
-            error_class="blocked",
-            fingerprint="0" * 12,
-            failures=3,
-            days=[DAY + timedelta(days=1), DAY + timedelta(days=3)],
-            first_at=first.started_at,
-            last_at=newest.ended_at,
-            message="403 after 1 requests",
-            log_url="http://airflow/1",
-        )
-    ]
-
-
-def test_groups_differ_by_dag_and_fingerprint_and_the_largest_comes_first(
-    db: psycopg.Connection[Any],
-) -> None:
-    failed(db, 0, HOUR, dag_id="other")
-    failed(
-        db, 0, HOUR, task="audit", outcome="partial", error_class="incomplete", fingerprint="1" * 12
+def said_by(row: OutcomeRow) -> DateResult:
+    return DateResult(
+        dag_id=row.dag_id,
+        endpoint=row.endpoint,
+        day=row.day,
+        outcome=Outcome(row.outcome),
+        error_class=row.error_class,
+        fingerprint=row.fingerprint,
+        message=row.message,
+        log_url=row.log_url,
+        first_at=row.started_at,
+        last_at=row.ended_at,
     )
-    for after in range(2):
-        failed(db, after, 2 * HOUR)
-    found = [(g.dag_id, g.error_class, g.fingerprint, g.failures) for g in failures(db, 24 * HOUR)]
-    assert found[0] == (DAG, "blocked", "0" * 12, 2)
-    assert sorted(found[1:]) == [
-        (DAG, "incomplete", "1" * 12, 1),
-        ("other", "blocked", "0" * 12, 1),
+
+
+def test_every_failed_try_of_every_dag_is_told_oldest_first(db: psycopg.Connection[Any]) -> None:
+    rows = [
+        failed(db, 1, HOUR),
+        failed(db, 1, 2 * HOUR, attempt=2),
+        failed(db, 3, 3 * HOUR, dag_id="other", outcome="partial", error_class="incomplete"),
     ]
+    assert failures(db, 24 * HOUR) == [said_by(row) for row in reversed(rows)]
 
 
 def test_what_is_older_what_went_well_and_what_waits_is_no_failure(
@@ -99,7 +86,7 @@ def test_what_is_older_what_went_well_and_what_waits_is_no_failure(
     failed(db, 1, HOUR, outcome="complete", error_class="", fingerprint="")
     failed(db, 2, HOUR, outcome="quota_wait", error_class="", fingerprint="")
     assert failures(db, 24 * HOUR) == []
-    assert [group.days for group in failures(db, 26 * HOUR)] == [[DAY]]
+    assert [each.day for each in failures(db, 26 * HOUR)] == [DAY]
 
 
 def batch_with(db: psycopg.Connection[Any], *afters: int) -> str:
@@ -121,24 +108,18 @@ def test_run_that_failed_without_a_word_is_lost(db: psycopg.Connection[Any]) -> 
 
     found = failures(db, HOUR)
 
-    assert [(g.error_class, g.days) for g in found if g.error_class != LOST] == [
-        ("blocked", [DAY + timedelta(days=1)])
+    assert [(each.error_class, each.day) for each in found[:-1]] == [
+        ("blocked", DAY + timedelta(days=1))
     ]
     ended = next(run for run in batches.runs(db, batch_id) if run.run_id == "backfill__0")
-    assert [group for group in found if group.error_class == LOST] == [
-        FailureGroup(
-            dag_id=DAG,
-            endpoint="",
-            error_class=LOST,
-            fingerprint=LOST,
-            failures=1,
-            days=[DAY],
-            first_at=ended.started_at,
-            last_at=ended.ended_at,
-            message=WORDLESS,
-            log_url="",
-        )
-    ]
+    assert found[-1] == DateResult(
+        dag_id=DAG,
+        day=DAY,
+        outcome=Outcome.LOST,
+        first_at=ended.started_at,
+        last_at=ended.ended_at,
+        message=WORDLESS,
+    )
 
 
 def test_rerun_that_died_is_lost_although_the_first_run_had_said_why(
@@ -146,7 +127,7 @@ def test_rerun_that_died_is_lost_although_the_first_run_had_said_why(
 ) -> None:
     failed(db, 0, 2 * HOUR)
     batches.mark(db, batch_with(db, 0), "backfill__0", "failed")
-    assert [(g.error_class, g.days) for g in failures(db, HOUR)] == [(LOST, [DAY])]
+    assert [(each.outcome, each.day) for each in failures(db, HOUR)] == [(Outcome.LOST, DAY)]
 
 
 def test_run_that_was_cancelled_before_it_began_is_no_failure(db: psycopg.Connection[Any]) -> None:
@@ -160,4 +141,4 @@ def test_run_that_was_cancelled_before_it_began_is_no_failure(db: psycopg.Connec
 def test_live_run_that_said_why_is_not_lost_as_well(db: psycopg.Connection[Any]) -> None:
     failed(db, 0, timedelta(minutes=1), run_id="scheduled__0")
     assert batches.failed_live(db, DAG, "scheduled__0", DAY, 0)
-    assert [(g.error_class, g.failures) for g in failures(db, HOUR)] == [("blocked", 1)]
+    assert [each.error_class for each in failures(db, HOUR)] == ["blocked"]

@@ -7,8 +7,7 @@ import json
 import logging
 from argparse import Namespace
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,17 +16,14 @@ import pytest
 
 from include.checks.drift import Drift
 from include.errors import ErrorClass, Problem
-from include.mail.batch_report import corrections, report_of
-from include.mail.report import Correction
+from include.mail.batch_report import report_of
 from include.ops import batches
 from include.ops.db import connect
-from include.ops.outcomes import OutcomeRow, of_runs
-from include.outcome import Outcome
-from include.partition import Partition
+from include.ops.outcomes import of_runs
+from include.partition import DateRange, Partition
 from include.warehouse.local import Loaded
 from nba_airflow.cli.backfill import backfill
-from nba_airflow.cli.verdict import Verdict, verdict
-from nba_airflow.cli.window import Window
+from nba_airflow.cli.verdict import verdict
 from nba_airflow.metadata.runs import Run
 from nba_airflow.report import Report
 
@@ -91,54 +87,6 @@ def test_load_without_corrections_says_nothing_of_them(db: psycopg.Connection[An
 # --- what mail and command make of it
 
 
-def row(
-    *changes: str, day: date = DAY, endpoint: str = "box_scores", total: int | None = None
-) -> OutcomeRow:
-    at = datetime(2026, 1, 1, tzinfo=UTC)
-    key = {
-        "dag_id": DAG,
-        "endpoint": endpoint,
-        "day": day,
-        "run_id": "r",
-        "task": "load",
-        "attempt": 1,
-    }
-    count = len(changes) if total is None else total
-    return OutcomeRow(
-        **key, outcome="loaded", started_at=at, ended_at=at, changes=changes, changes_total=count
-    )
-
-
-def test_corrections_are_gathered_per_date_and_endpoint() -> None:
-    later = DAY + timedelta(days=1)
-    rows = [row(AST, total=9), row(), row(PTS, day=later), row(PTS, endpoint="plays"), row(PTS)]
-    assert corrections(rows) == [
-        Correction(day=DAY, endpoint="box_scores", changes=(AST, PTS), total=10),
-        Correction(day=later, endpoint="box_scores", changes=(PTS,), total=1),
-        Correction(day=DAY, endpoint="plays", changes=(PTS,), total=1),
-    ]
-
-
-def test_load_that_was_killed_and_tried_again_tells_its_corrections_once() -> None:
-    once = [Correction(day=DAY, endpoint="box_scores", changes=(AST,), total=1)]
-    killed = replace(row(AST), outcome="fetched")
-    assert corrections([killed, row(AST)]) == once  # before the rows were replaced
-    assert corrections([killed, row()]) == once  # and after
-    assert corrections([killed, killed, row(), row()]) == once
-
-
-def test_load_that_was_killed_and_never_tried_again_has_corrected_nothing() -> None:
-    killed = replace(row(AST), outcome="fetched")
-    assert (
-        corrections([killed, replace(row(), outcome=Outcome.FAILED)]) == corrections([killed]) == []
-    )
-
-
-def test_value_that_is_corrected_back_and_forth_is_told_each_time() -> None:
-    (found,) = corrections([row(AST), row(PTS), row(AST)])
-    assert (found.changes, found.total) == ((AST, PTS, AST), 3)
-
-
 def ran(db: psycopg.Connection[Any], number: int, drift: Drift | None) -> batches.Batch:
     """A batch of the date's one run, which is loaded and audited."""
     batch = batches.current(db, DAG, 7)
@@ -169,43 +117,13 @@ def test_mail_and_command_tell_the_corrections_of_their_own_runs_only(
         told.append([(c.day, list(c.changes), c.total) for c in report_of(db, batch).corrections])
     assert told == [[], [(DAY, [AST], 1)], []]
 
-    window = Window(first=DAY, last=DAY)
+    window = DateRange(DAY, DAY)
     runs = {DAY: Run(day=DAY, run_id=f"backfill__{DAY}", state="success", backfill_id=7)}
     found = [
         verdict(DAG, window, runs, since=moment, mail_wanted=False).corrections
         for moment in opened[1:]
     ]
     assert [[(c.day, list(c.changes), c.total) for c in each] for each in found] == told[1:]
-
-
-def test_verdict_names_twenty_corrections_and_counts_the_rest() -> None:
-    many = tuple(f"GSW@UTA: ast {n} -> 0" for n in range(30))
-    verdict = Verdict(
-        dag_id=DAG,
-        days={DAY: (Outcome.COMPLETE, "")},
-        mail="/srv/outbox/1.eml",
-        corrections=[
-            Correction(day=DAY, endpoint="box_scores", changes=(AST,), total=1),
-            Correction(day=DAY, endpoint="plays", changes=many, total=250),
-        ],
-    )
-    assert verdict.text().splitlines() == [
-        "1 complete",
-        "Corrected upstream: 251 changes on 1 date",
-        f"  2025-01-15 box_scores: {AST}",
-        *(f"  2025-01-15 plays: GSW@UTA: ast {n} -> 0" for n in range(19)),
-        "  and 231 more: see the logs of the load tasks",
-        "Summary mail: /srv/outbox/1.eml",
-    ]
-    assert verdict.all_done is True
-    facts = json.loads(json.dumps(verdict.facts()))
-    assert facts["corrections"][0] == {
-        "day": "2025-01-15",
-        "endpoint": "box_scores",
-        "changes": [AST],
-        "total": 1,
-    }
-    assert (len(facts["corrections"][1]["changes"]), facts["corrections"][1]["total"]) == (30, 250)
 
 
 # --- the flag

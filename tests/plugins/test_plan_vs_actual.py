@@ -15,11 +15,12 @@ import psycopg
 import pytest
 
 from include.limits.allowance import month_of
-from include.mail.report import DateResult, Report
+from include.mail.report import Report
 from include.ops import batches
 from include.ops.db import connect
 from include.outcome import Outcome
 from include.parsing.nbacom import SCHEDULE
+from include.results import DateResult
 from include.warehouse.local import LocalWarehouse
 from nba_airflow.plan_vs_actual import games_of, with_figures
 

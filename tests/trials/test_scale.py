@@ -8,8 +8,9 @@ from datetime import date, timedelta
 
 import pytest
 
+from include.fold import fold
 from include.mail.render import render
-from include.mail.report import Report, groups
+from include.mail.report import Report
 from include.ops.db import connect
 from tests.trials.reporting import FIRST, REASONS, open_batch, reported
 
@@ -32,7 +33,7 @@ def test_three_thousand_dates_are_all_named_in_100_kilobytes(ops_db: str, failin
         report, mail, cost = reported(db, open_batch(db, 10 + failing, 3000, failing))
 
     assert len(report.dates) == 3000
-    assert sum(group.count for group in groups(report)) == failing
+    assert sum(len(group.days) for group in fold(report.dates)) == failing
     assert {FIRST + timedelta(days=n) for n in range(failing)} <= named_in(
         " ".join(render(report).text.split())
     )
@@ -74,14 +75,9 @@ def test_forty_dates_of_which_twelve_failed_for_three_reasons_are_three_groups_w
 
     text = render(report).text
 
-    found = groups(report)
-    named = [
-        first + timedelta(days=n)
-        for g in found
-        for first, last in g.ranges
-        for n in range((last - first).days + 1)
-    ]
-    assert [group.count for group in found] == [4, 4, 4]
+    found = fold(report.dates)
+    named = [day for group in found for day in group.days]
+    assert [len(group.days) for group in found] == [4, 4, 4]
     assert sorted(named) == [FIRST + timedelta(days=n) for n in range(12)]
     assert all(str(day) in text for day in named)
     assert all(reason[2].split(":")[1].strip()[:20] in " ".join(text.split()) for reason in REASONS)

@@ -11,12 +11,11 @@ from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from include.errors import Problem
-from include.partition import day_ranges
 from nba_airflow.cli.window import Refused
 
 if TYPE_CHECKING:
@@ -124,19 +123,6 @@ def tracked(items: Iterable[T], what: str, total: int | None = None) -> Iterator
             if not console.is_terminal and time.monotonic() - said > SAY_EVERY:
                 said = time.monotonic()
                 console.print(f"{done}{f' of {total}' if total else ''} {what}", highlight=False)
-
-
-def ranges(days: Iterable[date]) -> str:
-    """``2025-01-03..2025-01-05, 2025-01-09``."""
-    return ", ".join(
-        str(first) if first == last else f"{first}..{last}"
-        for first, last in day_ranges(list(days))
-    )
-
-
-def clock(moment: datetime) -> str:
-    """``2026-10-01 10:00:00 UTC``, of an aware moment."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def plain(value: Any) -> Any:

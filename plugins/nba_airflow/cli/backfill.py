@@ -10,9 +10,11 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from include.errors import Problem
-from include.mail.wording import counted
+from include.partition import DateRange
+from include.reruns import backfill_command
 from include.storage.refetch import refetch_moment
-from nba_airflow.cli.window import Refused, Window, parse_window
+from include.wording import counted, dates
+from nba_airflow.cli.window import Refused, parse_window
 from nba_airflow.metadata import runs as metadata
 
 DETACHED = 130  # as for any command that Ctrl-C ended
@@ -67,12 +69,11 @@ def _run(args: Namespace) -> int:
         raise Refused("nothing was cleared and nothing was started")
     lacking = [] if args.attach else _start(args, window, plan, conf)
     if lacking:
-        days = ", ".join(map(str, lacking))
         console.print(
-            f"Airflow made no run for {days}; the other dates are running", soft_wrap=True
+            f"Airflow made no run for {dates(lacking)}; the other dates are running", soft_wrap=True
         )
     if args.detach:
-        console.print(f"Started. Follow it: {_command(args, window)} --attach", soft_wrap=True)
+        console.print(f"Started. Follow it: {_attach(args, window)}", soft_wrap=True)
         return _answer(args, {"plan": plan.facts(), "detached": True}, 0)
     return _follow(
         args, window, plan, console, since=None if args.attach else began, lacking=lacking
@@ -97,7 +98,12 @@ class _Plan:
     """What the command is about to do with each date of the window."""
 
     def __init__(
-        self, args: Namespace, window: Window, runs: Mapping[date, metadata.Run], *, refetch: bool
+        self,
+        args: Namespace,
+        window: DateRange,
+        runs: Mapping[date, metadata.Run],
+        *,
+        refetch: bool,
     ) -> None:
         self.dag_id, self.window, self.runs = args.dag_id, window, runs
         self.new = [] if args.attach else [day for day in window.days if day not in runs]
@@ -129,11 +135,9 @@ class _Plan:
             asked = counted(len(self.new) + len(self.cleared), "date")
             lines.append(f"  refetch: the upstream is asked again for {asked}")
         if self.left_red:
-            days = ", ".join(str(r.day) for r in sorted(self.left_red, key=lambda r: r.day)[:5])
-            more = f" and {len(self.left_red) - 5} more" if len(self.left_red) > 5 else ""
             lines.append(
-                f"  of those, {len(self.left_red)} failed ({days}{more}): --rerun-failed-tasks runs"
-                " them again"
+                f"  of those, {len(self.left_red)} failed ({dates(r.day for r in self.left_red)}):"
+                " --rerun-failed-tasks runs them again"
             )
         return "\n".join(lines)
 
@@ -160,7 +164,7 @@ def _agreed(plan: _Plan) -> bool:
 
 
 def _start(
-    args: Namespace, window: Window, plan: _Plan, conf: Mapping[str, Any] | None
+    args: Namespace, window: DateRange, plan: _Plan, conf: Mapping[str, Any] | None
 ) -> list[date]:
     """Creates and clears the plan's runs; the dates for which Airflow made none."""
     from airflow.utils.session import create_session
@@ -191,7 +195,7 @@ def _start(
 
 def _follow(
     args: Namespace,
-    window: Window,
+    window: DateRange,
     plan: _Plan,
     console: Any,
     *,
@@ -213,7 +217,7 @@ def _follow(
         found = verdict(args.dag_id, window, ended, since=since, mail_wanted=plan.under_way)
     except KeyboardInterrupt:
         console.print("\nNot following any more; the backfill goes on. Follow it again:")
-        console.print(f"{_command(args, window)} --attach", soft_wrap=True)
+        console.print(_attach(args, window), soft_wrap=True)
         return DETACHED
     console.print(found.text(), soft_wrap=True)
     if plan.refetch and not found.corrections and found.all_done:
@@ -221,8 +225,8 @@ def _follow(
     return _answer(args, {"plan": plan.facts(), **found.facts()}, 0 if found.all_done else 1)
 
 
-def _command(args: Namespace, window: Window) -> str:
-    return f"airflow dags backfill {args.dag_id} -s {window.first} -e {window.last}"
+def _attach(args: Namespace, window: DateRange) -> str:
+    return backfill_command(args.dag_id, window, "--attach")
 
 
 def _answer(args: Namespace, facts: Mapping[str, Any], code: int) -> int:

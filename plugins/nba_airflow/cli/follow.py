@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from include.wording import duration
 from nba_airflow.metadata.runs import Run
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-EVERY = 10  # dates between two printed lines
+LINE_EVERY = 10  # dates between two printed lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,16 +35,8 @@ class Progress:
             f"{self.failed} failed",
         ]
         if self.eta is not None and self.ended < self.total:
-            parts.append(f"{spoken(self.eta)} left")
+            parts.append(f"{duration(self.eta)} left")
         return " | ".join(parts)
-
-
-def spoken(seconds: float) -> str:
-    """``45 s``, ``12 min`` or ``3 h 05 min``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def progress(
@@ -76,7 +69,7 @@ def follow(
     began = clock()
     runs = read()
     before = progress(runs, tracked, ended_before=0, elapsed=0.0).ended
-    said = before // EVERY
+    said = before // LINE_EVERY
     with Bar(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -89,8 +82,8 @@ def follow(
         while True:
             now = progress(runs, tracked, ended_before=before, elapsed=clock() - began)
             bar.update(task, completed=now.ended, line=now.line())
-            if now.ended // EVERY > said or now.ended == now.total:
-                said = now.ended // EVERY
+            if now.ended // LINE_EVERY > said or now.ended == now.total:
+                said = now.ended // LINE_EVERY
                 bar.console.print(now.line(), highlight=False)
             if now.ended == now.total:
                 return runs

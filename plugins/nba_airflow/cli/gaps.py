@@ -8,12 +8,17 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from include.checks.gaps import Gap, filling, find_gaps, folded
+from include.checks.gaps import find_gaps
+from include.fold import fold
+from include.reruns import reset_commands
 from nba_airflow import connections
-from nba_airflow.cli.answer import Answer, Line, command, ranges, source_of, tracked
-from nba_airflow.cli.window import Window, parse_window
+from nba_airflow.cli.answer import Answer, Line, command, source_of, tracked
+from nba_airflow.cli.verdict import group_lines
+from nba_airflow.cli.window import parse_window
 
 if TYPE_CHECKING:
+    from include.partition import DateRange
+    from include.results import DateResult
     from include.sources.spec import Source
 
 
@@ -29,7 +34,7 @@ def gaps(args: Namespace) -> Answer:
     )
     found = [gap for gap in judged if gap]
     days = sorted({gap.day for gap in found})
-    commands = filling(source.dag_id, days)
+    commands = reset_commands(source.dag_id, days)
     return Answer(
         lines=list(_lines(source, window, found, days, commands)),
         facts={
@@ -39,8 +44,13 @@ def gaps(args: Namespace) -> Answer:
             "dates": len(window.days),
             "days": days,
             "gaps": [
-                {"endpoint": g.endpoint, "outcome": g.outcome, "message": g.message, "days": g.days}
-                for g in folded(found)
+                {
+                    "endpoint": group.endpoint,
+                    "outcome": group.outcome,
+                    "message": group.message,
+                    "days": group.days,
+                }
+                for group in fold(found)
             ],
             "missing": [
                 {"endpoint": g.endpoint, "day": g.day, "games": g.missing}
@@ -53,7 +63,7 @@ def gaps(args: Namespace) -> Answer:
     )
 
 
-def due(source: Source, window: Window, now: datetime) -> list[tuple[str, date]]:
+def due(source: Source, window: DateRange, now: datetime) -> list[tuple[str, date]]:
     """(endpoint, date) of everything in the window that can be final by now, in date order."""
     from include.steps.pipeline import available_at
 
@@ -67,8 +77,8 @@ def due(source: Source, window: Window, now: datetime) -> list[tuple[str, date]]
 
 def _lines(
     source: Source,
-    window: Window,
-    found: Sequence[Gap],
+    window: DateRange,
+    found: Sequence[DateResult],
     days: Sequence[date],
     commands: Sequence[str],
 ) -> Iterator[Line]:
@@ -81,10 +91,8 @@ def _lines(
         text=f"{source.dag_id}: {window}: {len(days)} of {len(window.days)} dates have gaps",
         style="bold red",
     )
-    for group in folded(found):
-        yield Line(
-            text=f"  {group.endpoint} {group.outcome}: {ranges(group.days)}: {group.message}"
-        )
+    for group in fold(found):
+        yield from (Line(text=text) for text in group_lines(group))
     yield Line(text="Fill them:")
     for each in commands:
         yield Line(text=f"  {each}")

@@ -20,8 +20,9 @@ from include.ops.status import (
     unsent_mails,
 )
 from include.outcome import Outcome
+from include.wording import counted, moment
 from nba_airflow import connections
-from nba_airflow.cli.answer import Answer, Line, clock, command, ops_db
+from nba_airflow.cli.answer import Answer, Line, command, ops_db
 
 if TYPE_CHECKING:
     import psycopg
@@ -111,7 +112,7 @@ def _by_dag(counts: Sequence[OutcomeCount]) -> dict[str, dict[str, dict[str, int
 def _batch_lines(batches: Sequence[OpenBatch]) -> Iterator[Line]:
     yield Line(text="Batches", style="bold")
     for batch in batches:
-        state = "its mail is due" if batch.closed_at else f"since {clock(batch.opened_at)}"
+        state = "its mail is due" if batch.closed_at else f"since {moment(batch.opened_at)}"
         failed = f", {batch.failed} failed" if batch.failed else ""
         yield Line(
             text=(
@@ -126,8 +127,8 @@ def _batch_lines(batches: Sequence[OpenBatch]) -> Iterator[Line]:
 def _mail_lines(mails: Sequence[UnsentMail]) -> Iterator[Line]:
     yield Line(text="Mails not sent", style="bold")
     for mail in mails:
-        tries = f"{mail.attempts} {'try' if mail.attempts == 1 else 'tries'}"
-        again = f"next at {clock(mail.next_try_at)}" if mail.state == "pending" else "given up"
+        tries = counted(mail.attempts, "try", "tries")
+        again = f"next at {moment(mail.next_try_at)}" if mail.state == "pending" else "given up"
         yield Line(
             text=f"  {mail.subject} ({tries}, {again})",
             style="red" if mail.state == "failed" else "yellow",
@@ -151,11 +152,13 @@ def _connection_lines(found: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
                 for w in state["windows"]
             )
             paused = (
-                f"; paused until {clock(state['paused_until'])}" if state["paused_until"] else ""
+                f"; paused until {moment(state['paused_until'], seconds=True)}"
+                if state["paused_until"]
+                else ""
             )
             strikes = f"; {state['strikes']} refusals to make up for" if state["strikes"] else ""
             rests = (
-                f"; rests until {clock(state['rests_until'])} after failures"
+                f"; rests until {moment(state['rests_until'], seconds=True)} after failures"
                 if state["rests_until"]
                 else ""
             )

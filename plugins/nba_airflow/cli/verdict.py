@@ -5,74 +5,71 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from include.errors import normalised
-from include.mail.batch_report import corrections, how_it_stands
-from include.mail.report import Correction
-from include.mail.wording import counted
+from include.fold import Group, fold
 from include.ops import batches, outcomes
 from include.ops.db import connect
+from include.ops.results import corrections, date_results
 from include.outcome import Outcome
-from include.partition import day_ranges
+from include.partition import DateRange
+from include.reruns import rerun_command
+from include.results import Correction, DateResult, worst_by_day
+from include.wording import counted, dates
 from nba_airflow import connections
-from nba_airflow.cli.window import Window
 from nba_airflow.metadata.runs import Run
 
-NAMED_CHANGES = 20  # corrections that the text names; --json and the mail have more
+if TYPE_CHECKING:
+    import psycopg
+
+MAX_NAMED_CHANGES = 20  # corrections that the text names; --json and the mail have more
+MAX_NAMED_DATES = 20  # dates of a group that the text quotes one by one; --json has all
 MAIL_PATIENCE = 90.0  # seconds; the summary's run takes about five after the last date
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """``days`` is date -> (outcome, message) for every date of the window; ``mail`` says where the
-    summary is.
+    """``results`` has one or more for every date of the window; ``mail`` says where the summary is.
 
     ``corrections`` is what the runs found that the upstream has changed since the dates were loaded
     before.
     """
 
     dag_id: str
-    days: Mapping[date, tuple[Outcome, str]]
+    results: Sequence[DateResult]
     mail: str
     corrections: Sequence[Correction] = ()
 
     @property
     def all_done(self) -> bool:
         """Whether every date is complete, has no games, or was accepted."""
-        return all(outcome.done for outcome, _ in self.days.values())
+        return all(result.outcome.done for result in self.results)
 
     def text(self) -> str:
         """Totals, then the dates that are not done grouped by what is wrong with them, then the way
         to heal them."""
-        totals = Counter(outcome for outcome, _ in self.days.values())
+        totals = Counter(worst.outcome for worst in worst_by_day(self.results).values())
         lines = [", ".join(f"{n} {outcome}" for outcome, n in sorted(totals.items()))]
-        groups: dict[tuple[Outcome, str], list[date]] = {}
-        for day, (outcome, message) in self.days.items():
-            if not outcome.done:
-                groups.setdefault((outcome, normalised(message)), []).append(day)
-        for (outcome, _), days in sorted(groups.items(), key=lambda item: (-len(item[1]), item[1])):
-            ranges = ", ".join(str(a) if a == b else f"{a}..{b}" for a, b in day_ranges(days))
-            lines.append(f"  {outcome}: {ranges}: {self.days[days[0]][1]}")
-        if not self.all_done:
-            bad = [day for day, (outcome, _) in self.days.items() if not outcome.done]
-            lines.append(
-                f"Run them again: airflow dags backfill {self.dag_id} -s {min(bad)} -e {max(bad)}"
-                " --rerun-failed-tasks"
-            )
-        lines.extend(self._corrected())
+        lines += [line for group in fold(self.results) for line in group_lines(group)]
+        if bad := {result.day for result in self.results if not result.outcome.done}:
+            lines.append(f"Run them again: {rerun_command(self.dag_id, bad)}")
+        lines += self._corrected()
         if self.mail:
             lines.append(f"Summary mail: {self.mail}")
         return "\n".join(lines)
 
     def facts(self) -> dict[str, Any]:
-        """The verdict for --json."""
+        """The verdict for --json: each date by its worst endpoint."""
         return {
-            "dates": {str(day): {"outcome": o, "message": m} for day, (o, m) in self.days.items()},
-            "corrections": [asdict(one) | {"day": str(one.day)} for one in self.corrections],
+            "dates": {
+                str(day): {"outcome": worst.outcome, "message": worst.message}
+                for day, worst in worst_by_day(self.results).items()
+            },
+            "groups": [asdict(group) for group in fold(self.results)],
+            "corrections": [asdict(one) for one in self.corrections],
             "mail": self.mail,
         }
 
@@ -85,23 +82,31 @@ class Verdict:
             for one in self.corrections
             for change in one.changes
         ]
-        shown = lines[:NAMED_CHANGES]
-        more = (
-            [f"  and {total - len(shown)} more: see the logs of the load tasks"]
-            if total > len(shown)
-            else []
-        )
-        dates = len({one.day for one in self.corrections})
-        return [
-            f"Corrected upstream: {counted(total, 'change')} on {counted(dates, 'date')}",
-            *shown,
-            *more,
-        ]
+        shown = lines[:MAX_NAMED_CHANGES]
+        if more := total - len(shown):
+            shown.append(f"  and {more} more: see the logs of the load tasks")
+        days = {one.day for one in self.corrections}
+        changes, on = counted(total, "change"), counted(len(days), "date")
+        return [f"Corrected upstream: {changes} on {on}", *shown]
+
+
+def group_lines(group: Group) -> Iterator[str]:
+    """What is wrong, with which dates; of incomplete dates that differ, what each of them lacks."""
+    what = f"{group.outcome} ({group.error_class})" if group.error_class else str(group.outcome)
+    where = f" {group.endpoint}" if group.endpoint else ""
+    if group.outcome is not Outcome.PARTIAL or not group.by_day:
+        yield f"  {what}{where}: {dates(group.days)}: {group.message}"
+        return
+    yield f"  {what}{where}: {dates(group.days)}"
+    for day, message in group.by_day[:MAX_NAMED_DATES]:
+        yield f"    {day}: {message}"
+    if (more := len(group.by_day) - MAX_NAMED_DATES) > 0:
+        yield f"    and {counted(more, 'more date')}, which -o json names"
 
 
 def verdict(
     dag_id: str,
-    window: Window,
+    window: DateRange,
     runs: Mapping[date, Run],
     *,
     since: datetime | None,
@@ -117,37 +122,31 @@ def verdict(
         run_ids = [run.run_id for run in runs.values()]
         rows = outcomes.of_runs(connection, dag_id, run_ids)
         since = since or batches.newest_opened(connection, dag_id, run_ids)
-        by_day: dict[date, list[outcomes.OutcomeRow]] = {}
-        for (day, _), row in outcomes.latest(rows).items():
-            by_day.setdefault(day, []).append(row)
         backfills = sorted(
             {run.backfill_id for run in runs.values() if run.backfill_id is not None}
         )
-        days = {day: standing(runs.get(day), by_day.get(day, [])) for day in window.days}
         return Verdict(
             dag_id=dag_id,
-            days=days,
+            results=window_results(window, runs, rows),
             mail=_mail(connection, dag_id, backfills) if mail_wanted else "",
             corrections=corrections([row for row in rows if since and row.ended_at >= since]),
         )
 
 
-def standing(run: Run | None, rows: list[outcomes.OutcomeRow]) -> tuple[Outcome, str]:
-    """A date's outcome and message: its worst endpoint, and never better than its run's state."""
-    if run is None:
-        return Outcome.NOT_RUN, "the date has no run"
-    found = [how_it_stands(row) for row in rows]
-    if bad := [each for each in found if not each[0].done]:
-        return min(bad, key=lambda each: each[0].severity)
-    if run.state != "success" or not rows:
-        return (
-            Outcome.LOST,
-            f"the run is {run.state} without an outcome: it was cancelled, or its worker was lost",
-        )
-    return min((outcome for outcome, _ in found), key=lambda outcome: outcome.severity), ""
+def window_results(
+    window: DateRange, runs: Mapping[date, Run], rows: Sequence[outcomes.OutcomeRow]
+) -> list[DateResult]:
+    """How every date of the window stands, by its run and its rows (oldest first)."""
+    without = [
+        DateResult(day=day, outcome=Outcome.NOT_RUN, message="the date has no run")
+        for day in window.days
+        if day not in runs
+    ]
+    of_window = [runs[day] for day in window.days if day in runs]
+    return [*date_results(of_window, outcomes.latest(rows), cancelled=True), *without]
 
 
-def _mail(connection: Any, dag_id: str, backfills: list[int]) -> str:
+def _mail(connection: psycopg.Connection[Any], dag_id: str, backfills: Sequence[int]) -> str:
     """Where the newest batch's mail is. Polls, because Airflow tells nobody when a run has
     ended."""
     give_up = time.monotonic() + MAIL_PATIENCE
@@ -156,7 +155,7 @@ def _mail(connection: Any, dag_id: str, backfills: list[int]) -> str:
             "SELECT b.batch_id, o.state, o.receipt, o.last_error FROM ops.batches b LEFT JOIN"
             " ops.outbox o ON o.mail_id = b.batch_id WHERE b.dag_id = %s AND b.backfill_id ="
             " ANY(%s) ORDER BY b.opened_at DESC LIMIT 1",
-            (dag_id, backfills),
+            (dag_id, list(backfills)),
         ).fetchone()
         connection.commit()
         if found and found[1] == "sent":

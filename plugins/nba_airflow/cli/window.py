@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
-from include.partition import BadDay, days_between, eastern_day, parse_day
+from include.partition import BadDay, DateRange, eastern_day, parse_day
 
 
 class Refused(Exception):
@@ -13,27 +12,11 @@ class Refused(Exception):
     2."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Window:
-    """US/Eastern game dates, both ends included."""
-
-    first: date
-    last: date
-
-    @property
-    def days(self) -> list[date]:
-        """Every date of the window."""
-        return days_between(self.first, self.last)
-
-    def __str__(self) -> str:
-        return f"{self.first}..{self.last}"
-
-
-def parse_window(first: str, last: str, now: datetime) -> Window:
-    """Raises Refused for a date that is none, an end before the start, and a date that is not over
-    yet."""
+def parse_window(first: str, last: str, now: datetime) -> DateRange:
+    """US/Eastern game dates, both ends included. Raises Refused for a text that is not a date, an
+    end before the start, and a date that is not over yet."""
     try:
-        window = Window(first=parse_day(first), last=parse_day(last))
+        window = DateRange(parse_day(first), parse_day(last))
     except BadDay as error:
         raise Refused(str(error)) from None
     if window.last < window.first:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
-from include.partition import parse_day
-from nba_airflow.cli.window import Refused, Window
+from include.partition import DateRange, parse_day
+from nba_airflow.cli.window import Refused
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -19,12 +19,13 @@ FINISHED = ("success", "failed")
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """The latest run of a date."""
+    """The latest run of a date. ``started_at`` is aware, None where it has not started."""
 
     day: date
     run_id: str
     state: str
     backfill_id: int | None
+    started_at: datetime | None = None
 
     @property
     def finished(self) -> bool:
@@ -32,7 +33,7 @@ class Run:
         return self.state in FINISHED
 
 
-def check_dag(dag_id: str, window: Window, session: Session, *, unpause: bool) -> None:
+def check_dag(dag_id: str, window: DateRange, session: Session, *, unpause: bool) -> None:
     """Raises Refused unless the DAG is known, has date partitions, is not paused, and its live
     schedule is past the window: Airflow goes on from the newest partition, so a backfill ahead of
     catchup would make it skip dates.
@@ -69,22 +70,34 @@ def check_dag(dag_id: str, window: Window, session: Session, *, unpause: bool) -
         )
 
 
-def runs_of(dag_id: str, window: Window, session: Session) -> dict[date, Run]:
+def runs_of(dag_id: str, window: DateRange, session: Session) -> dict[date, Run]:
     """The latest run of each date of the window that has one."""
     from airflow.models.dagrun import DagRun
     from sqlalchemy import select
 
+    columns = (
+        DagRun.partition_key,
+        DagRun.run_id,
+        DagRun.state,
+        DagRun.backfill_id,
+        DagRun.start_date,
+    )
     rows = session.execute(
-        select(DagRun.partition_key, DagRun.run_id, DagRun.state, DagRun.backfill_id)
+        select(*columns)
         .where(DagRun.dag_id == dag_id, DagRun.partition_key.in_([str(day) for day in window.days]))
         .order_by(DagRun.id)
     )
-    return {
-        parse_day(key): Run(
-            day=parse_day(key), run_id=run_id, state=str(state), backfill_id=backfill_id
+    found = [
+        Run(
+            day=parse_day(row.partition_key),
+            run_id=row.run_id,
+            state=str(row.state),
+            backfill_id=row.backfill_id,
+            started_at=row.start_date,
         )
-        for key, run_id, state, backfill_id in rows
-    }
+        for row in rows
+    ]
+    return {run.day: run for run in found}
 
 
 def active_backfill(dag_id: str, session: Session) -> Any:
@@ -157,7 +170,7 @@ def clear(
 
 def create(
     dag_id: str,
-    window: Window,
+    window: DateRange,
     *,
     max_active_runs: int,
     backwards: bool,

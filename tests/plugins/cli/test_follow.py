@@ -6,11 +6,10 @@ import io
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 
-import pytest
 from rich.console import Console
 
 from include.partition import days_between
-from nba_airflow.cli.follow import Progress, follow, progress, spoken
+from nba_airflow.cli.follow import Progress, follow, progress
 from nba_airflow.metadata.runs import Run
 
 FIRST = date(2025, 1, 1)
@@ -27,24 +26,6 @@ def runs(*states: str) -> dict[date, Run]:
         for day, state in zip(window(len(states)), states, strict=True)
         if state
     }
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0, "0 s"),
-        (45.4, "45 s"),
-        (89.4, "89 s"),
-        (90, "2 min"),
-        (720, "12 min"),
-        (5370, "1 h 30 min"),
-        (5400, "1 h 30 min"),
-        (11_100, "3 h 05 min"),
-        (360_000, "100 h 00 min"),
-    ],
-)
-def test_seconds_are_spoken_in_the_unit_that_fits(seconds: float, words: str) -> None:
-    assert spoken(seconds) == words
 
 
 def test_progress_counts_the_tracked_dates_and_speaks_of_the_pace_since_following_began() -> None:

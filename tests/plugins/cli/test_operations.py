@@ -23,18 +23,18 @@ from include.ops import batches, outbox
 from include.ops.db import connect
 from include.ops.outcomes import OutcomeRow, record
 from include.parsing.nbacom import SCHEDULE
-from include.partition import Partition
+from include.partition import DateRange, Partition
 from include.sources.spec import Source, Window
 from include.steps.pipeline import Stores, load
 from include.storage import raw
 from include.storage.local import LocalStore
 from include.warehouse.local import LocalWarehouse
+from include.wording import period
 from nba_airflow.cli.answer import Answer, Line, command, tracked
 from nba_airflow.cli.errors import errors
 from nba_airflow.cli.gaps import due, gaps
 from nba_airflow.cli.repair import repair
 from nba_airflow.cli.status import status
-from nba_airflow.cli.window import Window as Dates
 
 DAG = "bdl_box_scores"
 DAY = date(2025, 1, 15)
@@ -322,7 +322,7 @@ def test_status_shows_batches_mails_pauses_credits_and_dates(
 
     assert (said.code, said.err) == (0, "")
     lines = said.out.splitlines()
-    since = f"{batch.opened_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    since = f"{batch.opened_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     assert (
         lines[1]
         == f"  {DAG} backfill 2025-01-15..2025-01-16: 1 of 2 ended, 1 failed, since {since}"
@@ -440,7 +440,7 @@ def test_errors_groups_what_failed_with_its_dates_and_a_log(
     assert said.out.splitlines() == [
         f"3 x blocked: {DAG} box_scores, 3 dates [0123456789ab]",
         "  2025-01-15..2025-01-16, 2025-01-19",
-        f"  {at:%Y-%m-%d %H:%M:%S} UTC to {at + timedelta(minutes=2):%Y-%m-%d %H:%M:%S} UTC",
+        f"  {period(at, at + timedelta(minutes=2))}",
         "  403 page",
         "  http://log",
     ]
@@ -450,9 +450,11 @@ def test_errors_groups_what_failed_with_its_dates_and_a_log(
             {
                 "dag_id": DAG,
                 "endpoint": "box_scores",
+                "outcome": "failed",
                 **facts,
-                "failures": 3,
+                "tries": 3,
                 "days": ["2025-01-15", "2025-01-16", "2025-01-19"],
+                "by_day": [],
                 "first_at": at.isoformat(),
                 "last_at": (at + timedelta(minutes=2)).isoformat(),
             }
@@ -466,7 +468,7 @@ def test_errors_groups_what_failed_with_its_dates_and_a_log(
 def test_hours_that_are_none_are_refused_on_one_line(call: Call, hours: str) -> None:
     said = call(errors, hours=hours)
     wanted = (
-        f"airflow nba errors: {hours!r} is no number of hours: write one above 0 and up to 8784,"
+        f"airflow nba errors: {hours!r} is not a number of hours: write one above 0 and up to 8784,"
         " for example 24\n"
     )
     assert said == Said(code=2, out="", err=wanted)
@@ -509,11 +511,11 @@ def test_gaps_are_found_beside_the_data_whatever_the_ledger_says(
     assert said.out.splitlines() == [
         f"{DAG}: 2025-01-15..2025-01-17: 2 of 3 dates have gaps",
         (
-            f"  box_scores partial: 2025-01-16: raw.{DAG} has other rows than raw: the partition is"
+            f"  partial box_scores: 2025-01-16: raw.{DAG} has other rows than raw: the partition is"
             " not there"
         ),
         (
-            "  box_scores not_run: 2025-01-17: never fetched, and the schedule does not have"
+            "  not_run box_scores: 2025-01-17: never fetched, and the schedule does not have"
             " the date either"
         ),
         "Fill them:",
@@ -567,7 +569,7 @@ def test_gaps_look_at_every_endpoint(call: Call) -> None:
 
 
 def test_date_that_cannot_be_final_yet_is_no_gap(sources: dict[str, Source]) -> None:
-    days = Dates(first=DAY, last=NEXT)
+    days = DateRange(DAY, NEXT)
     just_before_six_eastern = datetime(2025, 1, 17, 10, 59, tzinfo=UTC)
     assert due(sources[DAG], days, just_before_six_eastern) == [("box_scores", DAY)]
     assert due(sources[DAG], days, just_before_six_eastern + timedelta(minutes=1)) == [

@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from nba_airflow.cli.window import Refused, Window, parse_window
+from include.partition import DateRange
+from nba_airflow.cli.window import Refused, parse_window
 
 # 2025-01-15 in US/Eastern, already the 16th in UTC.
 NOW = datetime(2025, 1, 16, 3, tzinfo=UTC)
@@ -22,11 +23,7 @@ NOW = datetime(2025, 1, 16, 3, tzinfo=UTC)
 )
 def test_window_has_both_ends(first: str, last: str, days: list[date]) -> None:
     window = parse_window(first, last, NOW)
-    assert (window, window.days, str(window)) == (
-        Window(first=days[0], last=days[-1]),
-        days,
-        f"{first}..{last}",
-    )
+    assert (window, window.days) == (DateRange(days[0], days[-1]), days)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +80,7 @@ def test_end_that_no_calendar_has_is_refused() -> None:
     ],
 )
 def test_date_is_over_at_its_eastern_midnight(now: datetime, last: str) -> None:
-    assert str(parse_window(last, last, now)) == f"{last}..{last}"
+    assert str(parse_window(last, last, now)) == last
     day_after = str(date.fromordinal(date.fromisoformat(last).toordinal() + 1))
     with pytest.raises(Refused):
         parse_window(last, day_after, now)

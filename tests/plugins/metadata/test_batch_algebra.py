@@ -28,11 +28,12 @@ from hypothesis.stateful import (
 )
 
 from include.mail import policy
-from include.mail.batch_report import date_results, rerun_command
 from include.ops import batches
 from include.ops.batches import BatchRun
 from include.ops.db import connect
 from include.ops.outcomes import OutcomeRow, latest
+from include.ops.results import date_results
+from include.reruns import rerun_command
 
 FIRST = date(2025, 1, 1)
 ENDED = ("success", "failed")

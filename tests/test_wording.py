@@ -6,23 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.mail import wording as say
-from include.partition import day_ranges, days_between
-
-
-def folded(days: list[date]) -> tuple[tuple[date, date], ...]:
-    return tuple(day_ranges(days))
+from include import wording as say
+from include.partition import days_between
 
 
 def test_few_ranges_are_written_as_full_dates() -> None:
     days = [*days_between(date(2024, 11, 2), date(2024, 11, 4)), date(2024, 12, 25)]
-    assert say.date_lines(folded(days)) == ["2024-11-02..2024-11-04, 2024-12-25"]
+    assert say.date_lines(days) == ["2024-11-02..2024-11-04, 2024-12-25"]
+
+
+def test_all_dates_stand_on_one_line_in_commands() -> None:
+    days = [*days_between(date(2024, 11, 2), date(2024, 11, 4)), date(2024, 12, 25)]
+    assert say.dates(reversed(days)) == "2024-11-02..2024-11-04, 2024-12-25"
+    assert (say.dates([]), say.date_lines([])) == ("", [])
 
 
 def test_many_ranges_are_written_month_by_month_and_cut_at_its_end() -> None:
     days = [date(2024, 10, 1) + timedelta(days=2 * n) for n in range(11)]
     days += days_between(date(2024, 11, 30), date(2025, 1, 2))
-    assert say.date_lines(folded(days)) == [
+    assert say.date_lines(days) == [
         "2024-10: 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21",
         "2024-11: 30",
         "2024-12: 1..31",
@@ -45,7 +47,7 @@ def read_back(lines: list[str]) -> list[date]:
 
 @given(days=st.lists(st.dates(date(2023, 11, 1), date(2024, 3, 31)), min_size=1, max_size=150))
 def test_no_date_is_lost_or_invented_by_writing_them_down(days: list[date]) -> None:
-    assert read_back(say.date_lines(folded(days))) == sorted(set(days))
+    assert read_back(say.date_lines(days)) == sorted(set(days))
 
 
 @pytest.mark.parametrize(
@@ -110,6 +112,22 @@ def test_periods_name_the_date_once_and_are_in_utc() -> None:
     assert say.period(start, start + timedelta(seconds=3)) == "2026-10-01 10:02 UTC"
     assert say.period(None, start) == "2026-10-01 10:02 UTC"
     assert say.period(None, None) == ""
+
+
+def test_moments_name_seconds_where_they_count() -> None:
+    at = datetime(2026, 10, 1, 10, 2, 5, tzinfo=UTC)
+    assert (say.moment(at), say.moment(at, seconds=True)) == (
+        "2026-10-01 10:02 UTC",
+        "2026-10-01 10:02:05 UTC",
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")],
+)
+def test_words_are_listed_as_in_a_sentence(words: list[str], said: str) -> None:
+    assert say.listed(words) == said
 
 
 def test_clipping_says_how_much_is_missing() -> None:

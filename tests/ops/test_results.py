@@ -4,18 +4,17 @@ well."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from include.mail.batch_report import date_results, rerun_command
-from include.mail.report import DateResult
 from include.ops.batches import BatchRun
 from include.ops.outcomes import OutcomeRow, latest
+from include.ops.results import corrections, date_results, recovered
 from include.outcome import Outcome
-from nba_airflow.cli.verdict import Verdict, standing
-from nba_airflow.metadata.runs import Run
+from include.results import Correction, DateResult
 
 DAY = date(2025, 1, 15)
 BEGAN = datetime(2025, 1, 16, 12, tzinfo=UTC)
@@ -55,9 +54,6 @@ def results(
     """(day, endpoint, outcome, message) of each result."""
     found = date_results(runs, latest(rows), cancelled=cancelled)
     return [(r.day, r.endpoint, r.outcome, r.message) for r in found]
-
-
-# --- the mail's results
 
 
 def test_result_carries_what_the_last_row_says() -> None:
@@ -139,110 +135,63 @@ def test_cancelled_backfill_tells_dates_that_never_ran_from_those_that_were_stop
     ]
 
 
-def test_rerun_command_spans_the_bad_dates_and_is_empty_without_any() -> None:
-    days = [date(2025, 1, 15), date(2025, 1, 3), date(2025, 1, 4)]
-    assert (
-        rerun_command("bdl", days)
-        == "airflow dags backfill bdl -s 2025-01-03 -e 2025-01-15 --rerun-failed-tasks -y"
-    )
-    assert rerun_command("bdl", []) == ""
+def test_recovered_are_dates_that_were_bad_and_are_done_in_all_their_endpoints() -> None:
+    days = [DAY + timedelta(days=n) for n in range(4)]
+    before = ("failed", "fetched", "complete", "partial")
+    earlier = latest([row(said, day=day) for day, said in zip(days, before, strict=True)])
+    now = [DateResult(day=day, outcome=Outcome.COMPLETE, endpoint="box_scores") for day in days]
+    now.append(DateResult(day=days[0], outcome=Outcome.ACCEPTED, endpoint="plays"))
+    now.append(DateResult(day=days[3], outcome=Outcome.LOST, endpoint="plays"))
+    assert recovered(now, earlier) == [days[0], days[1]]
 
 
-# --- the command's verdict
+# --- what the upstream has corrected
+
+AST = "GSW@UTA, Stephen Curry, GSW, player_id 115: ast 6 -> 7"
+PTS = "GSW@UTA, Stephen Curry, GSW, player_id 115: pts 20 -> 22"
 
 
-def run(state: str) -> Run:
-    return Run(day=DAY, run_id="backfill__2025-01-15", state=state, backfill_id=1)
+def load(
+    *changes: str, day: date = DAY, endpoint: str = "box_scores", total: int | None = None
+) -> OutcomeRow:
+    count = len(changes) if total is None else total
+    counts = {"changes": changes, "changes_total": count}
+    return row("loaded", day=day, endpoint=endpoint, task="load", **counts)
 
 
-LOST = "it was cancelled, or its worker was lost"
-
-
-@pytest.mark.parametrize(
-    ("state", "rows", "stands"),
-    [
-        ("success", [row("complete")], (Outcome.COMPLETE, "")),
-        (
-            "success",
-            [row("accepted", message="GSW@UTA"), row("complete", endpoint="plays")],
-            (Outcome.ACCEPTED, ""),
-        ),
-        ("success", [row("no_games", message="no games on this date")], (Outcome.NO_GAMES, "")),
-        ("success", [row("no_games"), row("complete", endpoint="plays")], (Outcome.COMPLETE, "")),
-        ("failed", [row("partial", message="9 of 11 games")], (Outcome.PARTIAL, "9 of 11 games")),
-        (
-            "failed",
-            [row("complete"), row("failed", endpoint="plays", message="blocked")],
-            (Outcome.FAILED, "blocked"),
-        ),
-        (
-            "failed",
-            [
-                row("unverified", message="no schedule"),
-                row("failed", endpoint="plays", message="blocked"),
-            ],
-            (Outcome.FAILED, "blocked"),
-        ),
-        (
-            "failed",
-            [row("fetched", task="scrape")],
-            (Outcome.LOST, "nothing was heard after `scrape`: the worker was killed or lost"),
-        ),
-        (
-            "failed",
-            [row("loaded", task="load"), row("partial", endpoint="plays", message="9 of 11 games")],
-            (Outcome.PARTIAL, "9 of 11 games"),
-        ),
-        (
-            "failed",
-            [row("complete")],
-            (Outcome.LOST, f"the run is failed without an outcome: {LOST}"),
-        ),
-        ("failed", [], (Outcome.LOST, f"the run is failed without an outcome: {LOST}")),
-        ("success", [], (Outcome.LOST, f"the run is success without an outcome: {LOST}")),
-        (
-            "running",
-            [row("complete")],
-            (Outcome.LOST, f"the run is running without an outcome: {LOST}"),
-        ),
-    ],
-)
-def test_date_stands_as_its_worst_endpoint_and_never_better_than_its_run(
-    state: str, rows: list[OutcomeRow], stands: tuple[Outcome, str]
-) -> None:
-    assert standing(run(state), rows) == stands
-
-
-def test_date_without_a_run_is_not_run() -> None:
-    assert standing(None, []) == (Outcome.NOT_RUN, "the date has no run")
-
-
-def test_verdict_is_done_only_when_every_date_is() -> None:
-    good = {
-        DAY + timedelta(days=n): (outcome, "")
-        for n, outcome in enumerate(each for each in Outcome if each.done)
-    }
-    assert Verdict(dag_id="bdl", days=good, mail="").all_done is True
-    for outcome in (each for each in Outcome if not each.done):
-        days = {**good, DAY + timedelta(days=3): (outcome, "why")}
-        assert Verdict(dag_id="bdl", days=days, mail="").all_done is False
-
-
-def test_verdict_groups_the_dates_that_failed_alike_and_says_how_to_heal_them() -> None:
-    def blocked(day: date) -> tuple[Outcome, str]:
-        return Outcome.FAILED, f"a page instead of JSON for {day}"
-
-    days = {day: (Outcome.COMPLETE, "") for day in (DAY + timedelta(days=n) for n in range(6))}
-    days |= {day: blocked(day) for day in (DAY + timedelta(days=n) for n in (1, 2, 4))}
-    days[DAY + timedelta(days=5)] = (Outcome.PARTIAL, "9 of 11 games")
-    verdict = Verdict(dag_id="bdl", days=days, mail="/srv/outbox/1.eml")
-    assert verdict.text().splitlines() == [
-        "2 complete, 3 failed, 1 partial",
-        "  failed: 2025-01-16..2025-01-17, 2025-01-19: a page instead of JSON for 2025-01-16",
-        "  partial: 2025-01-20: 9 of 11 games",
-        (
-            "Run them again: airflow dags backfill bdl -s 2025-01-16 -e 2025-01-20"
-            " --rerun-failed-tasks"
-        ),
-        "Summary mail: /srv/outbox/1.eml",
+def test_corrections_are_gathered_per_date_and_endpoint() -> None:
+    later = DAY + timedelta(days=1)
+    rows = [
+        load(AST, total=9),
+        load(),
+        load(PTS, day=later),
+        load(PTS, endpoint="plays"),
+        load(PTS),
     ]
+    assert corrections(rows) == [
+        Correction(day=DAY, endpoint="box_scores", changes=(AST, PTS), total=10),
+        Correction(day=later, endpoint="box_scores", changes=(PTS,), total=1),
+        Correction(day=DAY, endpoint="plays", changes=(PTS,), total=1),
+    ]
+
+
+def test_load_that_was_killed_and_tried_again_tells_its_corrections_once() -> None:
+    once = [Correction(day=DAY, endpoint="box_scores", changes=(AST,), total=1)]
+    killed = replace(load(AST), outcome="fetched")
+    assert corrections([killed, load(AST)]) == once  # before the rows were replaced
+    assert corrections([killed, load()]) == once  # and after
+    assert corrections([killed, killed, load(), load()]) == once
+
+
+def test_load_that_was_killed_and_never_tried_again_has_corrected_nothing() -> None:
+    killed = replace(load(AST), outcome="fetched")
+    assert (
+        corrections([killed, replace(load(), outcome=Outcome.FAILED)])
+        == corrections([killed])
+        == []
+    )
+
+
+def test_value_that_is_corrected_back_and_forth_is_told_each_time() -> None:
+    (found,) = corrections([load(AST), load(PTS), load(AST)])
+    assert (found.changes, found.total) == ((AST, PTS, AST), 3)

@@ -1,13 +1,14 @@
-"""Numbers, moments and dates in words; the same in both parts of the mail, ASCII only."""
+"""Numbers, moments and dates in words, the same in the mail and in every command; ASCII only."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
+from itertools import groupby
 
-from include.mail.report import Ranges
+from include.partition import DateRange, day_ranges
 
-NAMED_IN_FULL = 10
+MAX_NAMED_IN_FULL = 10
 """Up to this many ranges are written as full dates; more are listed by month, which takes a third
 of the room."""
 
@@ -88,9 +89,10 @@ def share(part: int, whole: int) -> str:
     return "<0.1 %" if part and not tenths else f"{tenths / 10:.1f} %"
 
 
-def moment(at: datetime) -> str:
-    """``2026-10-01 10:02 UTC``."""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+def moment(at: datetime, *, seconds: bool = False) -> str:
+    """``2026-10-01 10:02 UTC``, of an aware moment; ``10:02:00`` where seconds count."""
+    form = "%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M"
+    return f"{at.astimezone(UTC):{form}} UTC"
 
 
 def period(first: datetime | None, last: datetime | None) -> str:
@@ -106,35 +108,35 @@ def period(first: datetime | None, last: datetime | None) -> str:
     return f"{start:%Y-%m-%d %H:%M} to {until} UTC"
 
 
-def window(first: date, last: date) -> str:
-    """``2024-10-22..2025-04-13``, or the one date."""
-    return f"{first}" if first == last else f"{first}..{last}"
+def dates(days: Iterable[date]) -> str:
+    """All dates on one line: ``2025-01-03..2025-01-05, 2025-01-09``."""
+    return ", ".join(str(each) for each in day_ranges(days))
 
 
-def date_lines(ranges: Ranges) -> list[str]:
-    """All dates of the ranges: one line of full dates, or when there are many a line a month
+def date_lines(days: Iterable[date]) -> list[str]:
+    """All dates: one line of full dates, or when there are many ranges a line a month
     (``2024-10: 3, 5..9``)."""
-    if len(ranges) <= NAMED_IN_FULL:
-        return [", ".join(window(first, last) for first, last in ranges)]
-    months: dict[tuple[int, int], list[str]] = {}
-    for first, last in ranges:
-        for start, end in _by_month(first, last):
-            span = f"{start.day}" if start == end else f"{start.day}..{end.day}"
-            months.setdefault((start.year, start.month), []).append(span)
-    return [f"{year}-{month:02}: {', '.join(spans)}" for (year, month), spans in months.items()]
+    ranges = day_ranges(days)
+    if not ranges:
+        return []
+    if len(ranges) <= MAX_NAMED_IN_FULL:
+        return [", ".join(str(each) for each in ranges)]
+    months: dict[str, list[str]] = {}
+    for each in ranges:
+        for part in _by_month(each):
+            ends = dict.fromkeys((part.first.day, part.last.day))
+            months.setdefault(f"{part.first:%Y-%m}", []).append("..".join(map(str, ends)))
+    return [f"{month}: {', '.join(spans)}" for month, spans in months.items()]
 
 
 def listed(words: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
-    return (
-        words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
-    )
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def _by_month(first: date, last: date) -> Iterable[tuple[date, date]]:
-    start = first
-    while (start.year, start.month) != (last.year, last.month):
-        following = date(start.year + start.month // 12, start.month % 12 + 1, 1)
-        yield start, date.fromordinal(following.toordinal() - 1)
-        start = following
-    yield start, last
+def _by_month(dates: DateRange) -> Iterator[DateRange]:
+    for _, days in groupby(dates.days, key=lambda day: (day.year, day.month)):
+        (part,) = day_ranges(days)
+        yield part

@@ -1,0 +1,115 @@
+"""From runs and the ledger's rows to how each date stands, for the mail and for the command's
+verdict: nothing that was not heard of is called well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Protocol
+
+from include.ops.outcomes import OutcomeRow
+from include.outcome import Outcome
+from include.results import Correction, DateResult
+
+_STEPS = ("fetched", "loaded")
+"""Rows of steps that went well and leave the date's own outcome to the next step."""
+
+
+class Run(Protocol):
+    """A date's run: ``state`` is Airflow's, ``started_at`` None where it never started."""
+
+    @property
+    def day(self) -> date: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def started_at(self) -> datetime | None: ...
+
+
+def date_results(
+    runs: Iterable[Run], latest: Mapping[tuple[date, str], OutcomeRow], *, cancelled: bool
+) -> list[DateResult]:
+    """One result per date and endpoint, from the newest row of each.
+
+    A failed run that never spoke was lost (worker killed), also where an earlier try, or another
+    endpoint, had said that all is well; ``cancelled``: it was cancelled, if it never started.
+    """
+    by_day: dict[date, list[DateResult]] = {}
+    for (day, _), row in sorted(latest.items()):
+        by_day.setdefault(day, []).append(result_of(row))
+    found: list[DateResult] = []
+    for run in runs:
+        said = by_day.get(run.day, [])
+        spoke = bool(said) and not (run.state == "failed" and all(r.outcome.done for r in said))
+        found += said if spoke else [_silent(run, cancelled=cancelled)]
+    return found
+
+
+def _silent(run: Run, *, cancelled: bool) -> DateResult:
+    if cancelled and run.started_at is None:
+        words = "cancelled before it ran"
+        return DateResult(day=run.day, outcome=Outcome.CANCELLED, message=words)
+    words = "ended without a word: cancelled, or its worker was lost"
+    return DateResult(day=run.day, outcome=Outcome.LOST, message=words)
+
+
+def result_of(row: OutcomeRow) -> DateResult:
+    """What a row says. A step that went well and was followed by none is lost."""
+    unfinished = row.outcome in _STEPS
+    lost = f"nothing was heard after `{row.task}`: the worker was killed or lost"
+    return DateResult(
+        day=row.day,
+        outcome=Outcome.LOST if unfinished else Outcome(row.outcome),
+        endpoint=row.endpoint,
+        error_class=row.error_class,
+        fingerprint=row.fingerprint,
+        message=lost if unfinished else row.message,
+        log_url=row.log_url,
+        games_found=row.games_found,
+        games_expected=row.games_expected,
+        missing=row.missing,
+        rows=row.rows,
+        first_at=row.started_at,
+        last_at=row.ended_at,
+    )
+
+
+def recovered(
+    results: Iterable[DateResult], earlier: Mapping[tuple[date, str], OutcomeRow]
+) -> list[date]:
+    """Dates that were not done by their ``earlier`` rows and are now, all their endpoints."""
+    bad_before = {day for (day, _), row in earlier.items() if not result_of(row).outcome.done}
+    done: dict[date, bool] = {}
+    for result in results:
+        done[result.day] = done.get(result.day, True) and result.outcome.done
+    return sorted(day for day in bad_before if done.get(day))
+
+
+def corrections(rows: Sequence[OutcomeRow]) -> list[Correction]:
+    """What these tries (oldest first) found to be corrected upstream and have loaded, per date and
+    endpoint.
+
+    A load tells it before it replaces the rows. One that was killed in between and tried again
+    tells it twice in a row, which counts once; one that was never tried again has corrected
+    nothing.
+    """
+    told: dict[tuple[date, str], list[OutcomeRow]] = {}
+    open_ended: dict[tuple[date, str], OutcomeRow] = {}
+    for row in rows:
+        key = (row.day, row.endpoint)
+        before = open_ended.pop(key, None)
+        if row.changes_total and row.outcome in ("fetched", Outcome.LOST):
+            open_ended[key] = row
+        elif row.changes_total:
+            told.setdefault(key, []).append(row)
+        elif before and (row.outcome == "loaded" or result_of(row).outcome.done):
+            told.setdefault(key, []).append(before)
+    return [
+        Correction(
+            day=day,
+            endpoint=endpoint,
+            changes=tuple(change for row in of_date for change in row.changes),
+            total=sum(row.changes_total for row in of_date),
+        )
+        for (day, endpoint), of_date in told.items()
+    ]

@@ -1,0 +1,36 @@
+"""The commands that run dates again, as the mail, the commands and the checks word them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+from include.partition import DateRange, day_ranges
+
+MAX_COMMANDS = 5
+"""More ranges than these are one command over all of them: dates that raw has whole cost no request
+anyway."""
+
+
+def backfill_command(dag_id: str, dates: DateRange, *flags: str) -> str:
+    """``airflow dags backfill DAG -s FIRST -e LAST FLAGS``, ready to be pasted."""
+    words = ("airflow dags backfill", dag_id, f"-s {dates.first} -e {dates.last}", *flags)
+    return " ".join(words)
+
+
+def rerun_command(dag_id: str, days: Iterable[date]) -> str:
+    """Runs again what failed on these dates and leaves the good ones between them alone; empty
+    without dates."""
+    ranges = day_ranges(days)
+    if not ranges:
+        return ""
+    dates = DateRange(ranges[0].first, ranges[-1].last)
+    return backfill_command(dag_id, dates, "--rerun-failed-tasks", "-y")
+
+
+def reset_commands(dag_id: str, days: Iterable[date]) -> list[str]:
+    """Run these dates, whether they have a run or not and whatever its colour."""
+    ranges = day_ranges(days)
+    if len(ranges) > MAX_COMMANDS:
+        ranges = (DateRange(ranges[0].first, ranges[-1].last),)
+    return [backfill_command(dag_id, each, "--reset-dagruns", "-y") for each in ranges]

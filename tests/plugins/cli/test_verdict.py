@@ -1,0 +1,150 @@
+"""The command's verdict: every date of the window by its count, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from include.ops.outcomes import OutcomeRow
+from include.outcome import Outcome
+from include.partition import DateRange
+from include.results import Correction, DateResult
+from nba_airflow.cli.verdict import Verdict, window_results
+from nba_airflow.metadata.runs import Run
+
+DAY = date(2025, 1, 15)
+BEGAN = datetime(2025, 1, 16, 12, tzinfo=UTC)
+AST = "GSW@UTA, Stephen Curry, GSW, player_id 115: ast 6 -> 7"
+
+
+def after(days: int) -> date:
+    return DAY + timedelta(days=days)
+
+
+def run(state: str, *, started: bool = True) -> Run:
+    at = BEGAN if started else None
+    return Run(day=DAY, run_id="b", state=state, backfill_id=1, started_at=at)
+
+
+def row(outcome: str, endpoint: str = "box_scores", message: str = "") -> OutcomeRow:
+    return OutcomeRow(
+        dag_id="bdl",
+        endpoint=endpoint,
+        day=DAY,
+        run_id="b",
+        task="audit",
+        attempt=1,
+        outcome=outcome,
+        started_at=BEGAN,
+        ended_at=BEGAN,
+        message=message,
+    )
+
+
+def result(days: int, outcome: Outcome, message: str = "", **more: Any) -> DateResult:
+    return DateResult(day=after(days), outcome=outcome, message=message, **more)
+
+
+SILENT = "ended without a word: cancelled, or its worker was lost"
+
+
+@pytest.mark.parametrize(
+    ("runs", "rows", "stands"),
+    [
+        ({DAY: run("success")}, [row("complete")], [("box_scores", Outcome.COMPLETE, "")]),
+        (
+            {DAY: run("failed")},
+            [row("complete"), row("partial", "plays", "9 of 11 games")],
+            [("box_scores", Outcome.COMPLETE, ""), ("plays", Outcome.PARTIAL, "9 of 11 games")],
+        ),
+        ({DAY: run("failed")}, [row("complete")], [("", Outcome.LOST, SILENT)]),
+        ({DAY: run("success")}, [], [("", Outcome.LOST, SILENT)]),
+        (
+            {DAY: run("failed", started=False)},
+            [],
+            [("", Outcome.CANCELLED, "cancelled before it ran")],
+        ),
+        ({}, [], [("", Outcome.NOT_RUN, "the date has no run")]),
+    ],
+)
+def test_date_stands_by_its_rows_and_never_better_than_its_run(
+    runs: Mapping[date, Run], rows: list[OutcomeRow], stands: list[tuple[str, Outcome, str]]
+) -> None:
+    found = window_results(DateRange(DAY, DAY), runs, rows)
+    assert [(r.endpoint, r.outcome, r.message) for r in found] == stands
+    assert {r.day for r in found} == {DAY}
+
+
+def test_verdict_is_done_only_when_every_endpoint_of_every_date_is() -> None:
+    good = [result(n, each) for n, each in enumerate(Outcome) if each.done]
+    assert Verdict(dag_id="bdl", results=good, mail="").all_done is True
+    for outcome in (each for each in Outcome if not each.done):
+        bad = result(9, outcome, endpoint="plays")
+        assert Verdict(dag_id="bdl", results=[*good, bad], mail="").all_done is False
+
+
+def test_verdict_groups_the_dates_that_failed_alike_and_says_how_to_heal_them() -> None:
+    results = [result(n, Outcome.COMPLETE) for n in (0, 3)]
+    for n in (1, 2, 4):
+        message = f"a page instead of JSON for {after(n)}"
+        results.append(result(n, Outcome.FAILED, message, error_class="blocked"))
+    results.append(result(5, Outcome.PARTIAL, "9 of 11 games", endpoint="plays"))
+    verdict = Verdict(dag_id="bdl", results=results, mail="/srv/outbox/1.eml")
+    assert verdict.text().splitlines() == [
+        "2 complete, 3 failed, 1 partial",
+        (
+            "  failed (blocked): 2025-01-16..2025-01-17, 2025-01-19:"
+            " e.g. 2025-01-16: a page instead of JSON for 2025-01-16"
+        ),
+        "  partial plays: 2025-01-20: 9 of 11 games",
+        (
+            "Run them again: airflow dags backfill bdl -s 2025-01-16 -e 2025-01-20"
+            " --rerun-failed-tasks -y"
+        ),
+        "Summary mail: /srv/outbox/1.eml",
+    ]
+    assert verdict.facts()["dates"]["2025-01-20"] == {
+        "outcome": Outcome.PARTIAL,
+        "message": "9 of 11 games",
+    }
+
+
+def test_verdict_says_of_each_incomplete_date_what_it_lacks() -> None:
+    results = [result(n, Outcome.PARTIAL, f"{n} of 9 games: missing GSW@UTA") for n in range(23)]
+    lines = Verdict(dag_id="bdl", results=results, mail="").text().splitlines()
+    assert lines[1:3] == [
+        "  partial: 2025-01-15..2025-02-06",
+        "    2025-01-15: 0 of 9 games: missing GSW@UTA",
+    ]
+    assert lines[21:23] == [
+        "    2025-02-03: 19 of 9 games: missing GSW@UTA",
+        "    and 3 more dates, which -o json names",
+    ]
+
+
+def test_verdict_names_twenty_corrections_and_counts_the_rest() -> None:
+    many = tuple(f"GSW@UTA: ast {n} -> 0" for n in range(30))
+    verdict = Verdict(
+        dag_id="bdl",
+        results=[DateResult(day=DAY, outcome=Outcome.COMPLETE)],
+        mail="/srv/outbox/1.eml",
+        corrections=[
+            Correction(day=DAY, endpoint="box_scores", changes=(AST,), total=1),
+            Correction(day=DAY, endpoint="plays", changes=many, total=250),
+        ],
+    )
+    assert verdict.text().splitlines() == [
+        "1 complete",
+        "Corrected upstream: 251 changes on 1 date",
+        f"  2025-01-15 box_scores: {AST}",
+        *(f"  2025-01-15 plays: GSW@UTA: ast {n} -> 0" for n in range(19)),
+        "  and 231 more: see the logs of the load tasks",
+        "Summary mail: /srv/outbox/1.eml",
+    ]
+    assert verdict.all_done is True
+    first, second = verdict.facts()["corrections"]
+    assert first == {"day": DAY, "endpoint": "box_scores", "changes": (AST,), "total": 1}
+    assert (len(second["changes"]), second["total"]) == (30, 250)
