@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from include.ops.batches import BatchRun
 from include.ops.outcomes import OutcomeRow, latest
@@ -195,3 +197,41 @@ def test_load_that_was_killed_and_never_tried_again_has_corrected_nothing() -> N
 def test_value_that_is_corrected_back_and_forth_is_told_each_time() -> None:
     (found,) = corrections([load(AST), load(PTS), load(AST)])
     assert (found.changes, found.total) == ((AST, PTS, AST), 3)
+
+
+# --- whatever runs and rows say
+
+GREEN = ("complete", "no_games", "accepted")
+SAID = (*GREEN, "fetched", "loaded", "failed", "partial", "not_yet")
+DAYS = st.integers(0, 9).map(lambda n: DAY + timedelta(days=n))
+
+
+RUN_LISTS = st.lists(
+    st.builds(
+        batch_run,
+        st.sampled_from(["queued", "running", "success", "failed"]),
+        day=DAYS,
+        started=st.booleans(),
+    ),
+    unique_by=lambda run: run.day,
+)
+ROWS = st.lists(
+    st.builds(
+        row, st.sampled_from(SAID), day=DAYS, endpoint=st.sampled_from(["box_scores", "plays"])
+    )
+)
+
+
+@given(RUN_LISTS, ROWS, st.booleans())
+def test_every_date_of_a_batch_has_a_result_and_only_those_that_said_so_are_good(
+    runs: list[BatchRun], rows: list[OutcomeRow], cancelled: bool
+) -> None:
+    newest = latest(rows)
+    results = date_results(runs, newest, cancelled=cancelled)
+    assert {r.day for r in results} == {run.day for run in runs}
+    assert len({(r.day, r.endpoint) for r in results}) == len(results)
+    failed = {run.day for run in runs if run.state == "failed"}
+    for result in results:
+        said = newest.get((result.day, result.endpoint))
+        assert result.outcome.done == (said is not None and said.outcome in GREEN), result
+    assert failed <= {r.day for r in results if not r.outcome.done}

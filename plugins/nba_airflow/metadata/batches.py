@@ -18,6 +18,7 @@ from nba_airflow.timetable import GameDateTimetable
 if TYPE_CHECKING:
     import psycopg
     from airflow.models.dagrun import DagRun
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
 log = logging.getLogger(__name__)
@@ -67,11 +68,11 @@ def note(dag_run: DagRun) -> None:
             connection, dag_run.dag_id, stream, ended_run=dag_run.run_id if ended else ""
         )
         if not batches.has(connection, batch.batch_id, dag_run.run_id):
-            batches.register(
-                connection,
-                batch.batch_id,
-                {**_open_runs(dag_run, stream, session), dag_run.run_id: day},
-            )
+            runs = _open_runs(dag_run, stream, session)
+            if batch.kind == "backfill":
+                # Cancelled, then cleared in part, before anything was heard of it.
+                runs |= _cancelled_runs(dag_run, session)
+            batches.register(connection, batch.batch_id, {**runs, dag_run.run_id: day})
         batches.mark(connection, batch.batch_id, dag_run.run_id, state)
         if ended and batch.closed_at is None and not _more_to_come(dag_run, stream, session):
             _close(connection, batch, dag_run, session)
@@ -102,19 +103,32 @@ def _stream(dag_run: DagRun) -> int | None:
 def _open_runs(dag_run: DagRun, stream: int, session: Session) -> dict[str, date]:
     """run_id -> day of the stream's runs that have not ended, by Airflow's books."""
     from airflow.models.dagrun import DagRun
-    from sqlalchemy import or_, select
+    from sqlalchemy import or_
 
     if stream == batches.CATCHUP:
         late = or_(DagRun.run_after < datetime.now(UTC) - LATE, DagRun.clear_number > 0)
-        mine = (DagRun.backfill_id.is_(None), DagRun.run_type == "scheduled", late)
+        mine = [DagRun.backfill_id.is_(None), DagRun.run_type == "scheduled", late]
     else:
-        mine = (DagRun.backfill_id == stream,)
+        mine = [DagRun.backfill_id == stream]
+    return _days(session, dag_run.dag_id, DagRun.state.in_(("queued", "running")), *mine)
+
+
+def _cancelled_runs(dag_run: DagRun, session: Session) -> dict[str, date]:
+    """run_id -> day of the backfill's runs that a cancel has failed before they started."""
+    from airflow.models.dagrun import DagRun
+
+    mine = DagRun.backfill_id == dag_run.backfill_id
+    never_started = (DagRun.state == "failed", DagRun.start_date.is_(None))
+    return _days(session, dag_run.dag_id, mine, *never_started)
+
+
+def _days(session: Session, dag_id: str, *wanted: ColumnElement[bool]) -> dict[str, date]:
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy import select
+
+    columns = (DagRun.run_id, DagRun.partition_key)
     with session.no_autoflush:
-        rows = session.execute(
-            select(DagRun.run_id, DagRun.partition_key).where(
-                DagRun.dag_id == dag_run.dag_id, DagRun.state.in_(("queued", "running")), *mine
-            )
-        )
+        rows = session.execute(select(*columns).where(DagRun.dag_id == dag_id, *wanted))
         return {run_id: parse_day(key) for run_id, key in rows if key}
 
 

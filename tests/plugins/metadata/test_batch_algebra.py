@@ -11,13 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -31,9 +31,6 @@ from include.mail import policy
 from include.ops import batches
 from include.ops.batches import BatchRun
 from include.ops.db import connect
-from include.ops.outcomes import OutcomeRow, latest
-from include.ops.results import date_results
-from include.reruns import rerun_command
 
 FIRST = date(2025, 1, 1)
 ENDED = ("success", "failed")
@@ -286,6 +283,10 @@ def _patched(db: psycopg.Connection[Any], machine: type[Scheduler]) -> Iterator[
             run: day_of(run) for run in {*machine.now.stream(stream).open_runs(), dag_run.run_id}
         }
 
+    def cancelled_runs(dag_run: Any, session: Any) -> dict[str, date]:
+        cancelled = machine.now.stream(dag_run.backfill_id)
+        return {run: day_of(run) for run in cancelled.silent & {*cancelled.in_state("failed")}}
+
     def start_summary(batch_id: str, session: Any) -> None:
         machine.now.summaries[batch_id] += 1
 
@@ -301,6 +302,7 @@ def _patched(db: psycopg.Connection[Any], machine: type[Scheduler]) -> Iterator[
         (register, "ops_url", str),
         (register, "ours", lambda session, dag_id: True),
         (register, "_open_runs", open_runs),
+        (register, "_cancelled_runs", cancelled_runs),
         (register, "_start_summary", start_summary),
         (unreported, "connect", session),
         (unreported, "ops_url", str),
@@ -336,58 +338,18 @@ def test_every_order_of_events_ends_in_batches_that_are_closed_once_and_lose_no_
             run_state_machine_as_test(machine, settings=bounds)
 
 
-# --- from runs and rows to results and commands
-
-AT = datetime(2026, 1, 1, tzinfo=UTC)
-GREEN = ("complete", "no_games", "accepted")
-SAID = (*GREEN, "fetched", "loaded", "failed", "partial", "not_yet")
-DAYS = st.integers(0, 9).map(lambda n: FIRST + timedelta(days=n))
-
-
-def run_of(day: date, state: str, started: bool) -> BatchRun:
-    return BatchRun(
-        run_id=f"r-{day}", day=day, state=state, started_at=AT if started else None, ended_at=AT
-    )
-
-
-def row_of(day: date, endpoint: str, outcome: str) -> OutcomeRow:
-    key = {
-        "dag_id": "bdl",
-        "endpoint": endpoint,
-        "day": day,
-        "run_id": f"r-{day}",
-        "task": "audit",
-        "attempt": 1,
-    }
-    return OutcomeRow(**key, outcome=outcome, started_at=AT, ended_at=AT)
-
-
-RUN_LISTS = st.lists(
-    st.builds(run_of, DAYS, st.sampled_from(["queued", "running", *ENDED]), st.booleans()),
-    unique_by=lambda run: run.day,
-)
-ROWS = st.lists(
-    st.builds(row_of, DAYS, st.sampled_from(["box_scores", "plays"]), st.sampled_from(SAID))
-)
-
-
-@given(RUN_LISTS, ROWS, st.booleans())
-def test_every_date_of_a_batch_has_a_result_and_only_those_that_said_so_are_good(
-    runs: list[BatchRun], rows: list[OutcomeRow], cancelled: bool
+def test_backfill_that_was_cancelled_and_cleared_in_part_is_reported_with_all_its_runs(
+    ops_db: str,
 ) -> None:
-    newest = latest(rows)
-    results = date_results(runs, newest, cancelled=cancelled)
-    assert {r.day for r in results} == {run.day for run in runs}
-    assert len({(r.day, r.endpoint) for r in results}) == len(results)
-    failed = {run.day for run in runs if run.state == "failed"}
-    for result in results:
-        said = newest.get((result.day, result.endpoint))
-        assert result.outcome.done == (said is not None and said.outcome in GREEN), result
-    assert failed <= {r.day for r in results if not r.outcome.done}
-
-
-@given(st.lists(DAYS, unique=True))
-def test_rerun_command_begins_and_ends_with_a_bad_date(days: list[date]) -> None:
-    words = rerun_command("bdl", days).split()
-    window = [words[words.index(flag) + 1] for flag in ("-s", "-e") if words]
-    assert window == ([str(min(days)), str(max(days))] if days else [])
+    with connect(ops_db) as db:
+        machine = type("OnThisLedger", (Scheduler,), {"db": db, "mortal": Mortal()})
+        with _patched(db, machine):
+            books = machine()
+            stream = books.streams[0]
+            books._cancel(stream)
+            cleared = min(stream.books)
+            stream.books[cleared] = "queued"
+            books._happens(stream, cleared, "running", 0)
+            books._happens(stream, cleared, "success", 0)
+            found = {run_id: run.state for run_id, run in books._newest(stream).items()}
+    assert found == {run: "success" if run == cleared else "failed" for run in stream.books}
