@@ -9,6 +9,7 @@ own session for Airflow's rows.
 from __future__ import annotations
 
 import logging
+import sys
 from typing import TYPE_CHECKING, Any
 
 from airflow.listeners import hookimpl
@@ -21,15 +22,37 @@ log = logging.getLogger(__name__)
 
 @hookimpl
 def on_starting(component: Any) -> None:
-    """A scheduler never runs without the pools that tasks wait for."""
-    if type(component).__name__ == "SchedulerJobRunner":
-        from airflow.utils.session import create_session
+    """A scheduler never runs without the pools that tasks wait for, and has imported what they
+    need before its executor forks.
 
-        from nba_airflow.provision import pools
+    Airflow calls this when a process makes its job, before that does anything (3.3.2): of every
+    server process, and as another component in every task.
+    """
+    if type(component).__name__ == "Job" and sys.argv[1:2] == ["scheduler"]:
+        _create_pools()
+        _preload()
 
-        with create_session() as session:
-            if created := pools(session):
-                log.info("created pools: %s", ", ".join(created))
+
+def _create_pools() -> None:
+    from airflow.utils.session import create_session
+
+    from nba_airflow.provision import pools
+
+    with create_session() as session:
+        if created := pools(session):
+            log.info("created pools: %s", ", ".join(created))
+
+
+def _preload() -> None:
+    """Other executors than LocalExecutor fork no tasks from the scheduler."""
+    from airflow.configuration import conf
+
+    from nba_airflow.preload import preload
+
+    if "LocalExecutor" in conf.get("core", "executor"):
+        before = len(sys.modules)
+        preload()
+        log.info("imported what tasks need: %d modules", len(sys.modules) - before)
 
 
 @hookimpl

@@ -36,6 +36,12 @@ def free(system: System, window: str) -> None:
     system.until(lambda: system.airflow(f"dags backfill {DAG} {window} --dry-run").code == 0)
 
 
+def test_the_scheduler_imports_what_tasks_need_before_it_forks_workers(system: System):
+    log = (system.home.logs / "scheduler.log").read_text()
+    forked = log.index("Worker starting up")
+    assert "imported what tasks need" in log[:forked]
+
+
 def test_status_shows_a_backfill_while_it_runs_and_its_dates_afterwards(system: System):
     system.faults([])
     window = "-s 2025-03-03 -e 2025-03-10"

@@ -1,0 +1,61 @@
+"""What the scheduler imports before LocalExecutor forks its workers, so that no task has to.
+
+Three quarters of a task's time were imports (Airflow 3.3.2): a task is forked from a worker, a
+worker from the scheduler, and what the scheduler has imported both of them have. Nothing but
+imports happens here. A connection, thread or client made before the fork would be every task's.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterator
+from importlib import import_module
+
+AIRFLOW = (
+    # The supervisor of a task, which runs in the worker.
+    "airflow.sdk.execution_time.supervisor",
+    "airflow.sdk._shared.logging.factory",
+    "airflow.sdk._shared.logging.remote",
+    # The task's own process: it reads the DAG file and runs the operator.
+    "airflow.sdk.execution_time.task_runner",
+    "airflow.sdk.execution_time.cache",
+    "airflow.sdk.definitions.connection",
+    "airflow.dag_processing.dagbag",
+    "airflow.dag_processing.bundles.local",
+    "airflow.providers.standard.triggers.temporal",
+    "airflow.version",
+    "jinja2.ext",
+)
+"""What Airflow imports only when the first task of a process starts (3.3.2)."""
+
+LIBRARIES = (
+    "pandas",  # pyarrow imports it at the first array of Python objects: 0.33 s
+    "psycopg",
+    "pyarrow.compute",
+    "pyarrow.pandas_compat",
+    "pyarrow.parquet",
+    "pyarrow.vendored.version",
+    "requests",
+    "google.auth.transport.requests",
+    "google.oauth2.service_account",
+)
+"""What our modules, or these libraries themselves, import inside functions. Not duckdb: no task
+uses it, and its import starts a thread."""
+
+_NOT_FOR_TASKS = ("include.ops.migrations", "nba_airflow.cli", "nba_airflow.provision")
+
+
+def preload() -> None:
+    """Imports all that a task needs but its DAG file. Raises ImportError."""
+    for name in (*AIRFLOW, *LIBRARIES, *ours()):
+        import_module(name)
+
+
+def ours() -> Iterator[str]:
+    """The names of our modules that a task may need, found, not listed."""
+    for package in ("include", "nba_airflow"):
+        path = import_module(package).__path__
+        for module in pkgutil.walk_packages(path, f"{package}."):
+            name = module.name
+            if not name.startswith(_NOT_FOR_TASKS) and not name.endswith(".__main__"):
+                yield name

@@ -1,0 +1,132 @@
+"""What the scheduler imports before it forks: all that a task needs, nothing but imports, and only
+there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from devstack.bench.task_process import Order, Seen, run
+from devstack.environment import Home
+from devstack.sandbox.server import running
+
+ROOT = Path(__file__).resolve().parents[2]
+DAY = "2025-01-23"  # three games
+
+
+@pytest.fixture(scope="module")
+def tasks(tmp_path_factory: pytest.TempPathFactory, ops_db: str) -> list[Seen]:
+    """Every task of dags/, each in a process forked as LocalExecutor forks it."""
+    folder = tmp_path_factory.mktemp("tasks")
+    with running(folder, now="2026-03-01T20:00:00Z", monthly_credits=20_000) as sandbox:
+        return run(Home(root=folder), sandbox.url, ops_db, Order(day=DAY, out=str(folder / "out")))
+
+
+def foreign(module: str, file: str) -> bool:
+    """Whether it is a third party's, or ours; Python's own cost nothing to speak of."""
+    return "site-packages" in file or file.startswith(str(ROOT))
+
+
+def test_every_task_of_every_dag_runs_to_its_end(tasks: list[Seen]) -> None:
+    assert {seen.dag_id for seen in tasks} == {path.stem for path in (ROOT / "dags").glob("*.py")}
+    assert {f"{seen.dag_id}.{seen.task_id}": seen.code for seen in tasks if seen.code} == {}
+
+
+def test_a_task_process_imports_its_dag_file_and_nothing_else(tasks: list[Seen]) -> None:
+    added = {
+        f"{seen.dag_id}.{seen.task_id}": {
+            file for name, file in seen.added.items() if foreign(name, file)
+        }
+        for seen in tasks
+    }
+    assert added == {
+        f"{seen.dag_id}.{seen.task_id}": {str(ROOT / "dags" / f"{seen.dag_id}.py")}
+        for seen in tasks
+    }
+
+
+def test_preloading_starts_no_thread_and_opens_nothing(tmp_path: Path) -> None:
+    code = "from tests.plugins.test_preload import report; report()"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": f"{ROOT}:{ROOT}/plugins"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == {
+        "threads": ["MainThread"],
+        "opened": [],
+        "database connections": 0,
+    }
+
+
+def report() -> None:
+    """In a process of its own: what is there after preloading that was not there before."""
+    sys.argv = ["airflow", "scheduler"]
+    import airflow.cli.commands.scheduler_command  # noqa: F401
+    from airflow import settings
+
+    from nba_airflow.preload import preload
+
+    before = set(_open_files())
+    preload()
+    print(  # noqa: T201
+        json.dumps(
+            {
+                "threads": [thread.name for thread in threading.enumerate()],
+                "opened": sorted(set(_open_files()) - before),
+                "database connections": settings.engine.pool.checkedin()
+                + settings.engine.pool.checkedout(),
+            }
+        )
+    )
+
+
+def _open_files() -> Iterator[str]:
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            yield os.readlink(f"/proc/self/fd/{number}")
+        except FileNotFoundError:
+            continue  # the listing's own
+
+
+@pytest.mark.usefixtures("airflow_environment")
+@pytest.mark.parametrize(
+    ("command", "executor", "expected"),
+    [
+        (["scheduler"], "LocalExecutor", ["pools", "preload"]),
+        (["scheduler", "--skip-serve-logs"], "CeleryExecutor,LocalExecutor", ["pools", "preload"]),
+        (["scheduler"], "CeleryExecutor", ["pools"]),
+        (["triggerer"], "LocalExecutor", []),
+        (["dag-processor"], "LocalExecutor", []),
+        (["dags", "backfill"], "LocalExecutor", []),
+    ],
+)
+def test_only_a_scheduler_that_forks_tasks_preloads(
+    command: list[str], executor: str, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.jobs.job import Job
+    from airflow.utils import session
+
+    from nba_airflow import preload, provision
+
+    done = []
+    monkeypatch.setattr(sys, "argv", ["airflow", *command])
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
+    monkeypatch.setattr(session, "create_session", lambda: threading.Lock())
+    monkeypatch.setattr(provision, "pools", lambda session: done.append("pools"))
+    monkeypatch.setattr(preload, "preload", lambda: done.append("preload"))
+
+    Job()  # which every server process makes first
+
+    assert done == expected
