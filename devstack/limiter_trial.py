@@ -25,7 +25,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from include.limits.limiter import Limiter, MustWait
-from include.ops.db import connect
+from include.ops.session import Session
 from include.sources.spec import Window
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -185,7 +185,7 @@ def _work(order: str) -> None:
     """Send requests without end, each when the limiter admits it."""
     wanted = json.loads(order)
     rules = {_NAME: (Window(limit=wanted["limit"], seconds=wanted["seconds"]),)}
-    limiter = Limiter(lambda: connect(wanted["url"]), rules, hold=wanted["hold"])
+    limiter = Limiter(Session(wanted["url"]), rules, hold=wanted["hold"])
     upstream = http.client.HTTPConnection("127.0.0.1", wanted["port"], timeout=wanted["hold"] / 2)
     while True:
         try:

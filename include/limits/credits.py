@@ -116,7 +116,7 @@ class Meter:
 
     def __init__(
         self,
-        connect: Callable[[], psycopg.Connection[Any]],
+        session: Session,
         allowances: Mapping[str, Credits],
         *,
         purpose: Purpose,
@@ -124,7 +124,7 @@ class Meter:
         hold: float = 300.0,
         now: Callable[[], datetime] | None = None,
     ) -> None:
-        self._session = Session(connect)
+        self._session = session
         self._allowances = allowances
         self._purpose: Purpose = purpose
         self._spread = spread
@@ -171,10 +171,6 @@ class Meter:
 
         if wait := self._session.run(work):
             raise wait
-
-    def close(self) -> None:
-        """Close this process's connection; the next call opens a new one."""
-        self._session.close()
 
     def _reserve(
         self, connection: psycopg.Connection[Any], name: str, cost: int

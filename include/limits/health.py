@@ -51,20 +51,20 @@ class SharedHealth:
     success has nothing to clear and asks nothing. So a row of failures that others began meanwhile
     is ended by the next success.
 
-    ``connect`` opens a connection to the operations database; one is kept per process. ``now``: for
-    tests; otherwise the database's clock counts, one for all hosts. Raises Problem(STORAGE) when
+    ``session`` is the task's, shared with whoever else asks the database. ``now``: for tests;
+    otherwise the database's clock counts, one for all hosts. Raises Problem(STORAGE) when
     the database stays away.
     """
 
     def __init__(
         self,
-        connect: Callable[[], psycopg.Connection[Any]],
+        session: Session,
         *,
         strikes: int = STRIKES,
         rest: timedelta = REST,
         now: Callable[[], datetime] | None = None,
     ) -> None:
-        self._session = Session(connect)
+        self._session = session
         self._strikes, self._rest, self._now = strikes, rest, now
         # By name the claim whose result is not in yet; None where the address was well.
         self._claims: dict[str, UUID | None] = {}
@@ -118,10 +118,6 @@ class SharedHealth:
             lambda connection: connection.execute(_RESTS_UNTIL, values).fetchone()
         )
         return row[0].astimezone(UTC) if row and row[0] else None
-
-    def close(self) -> None:
-        """Close this process's connection; the next call opens a new one."""
-        self._session.close()
 
     def _write(self, statement: str, name: str, told: UUID) -> None:
         """One statement, one transaction; safe to repeat, since it tells the same again."""

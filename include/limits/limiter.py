@@ -95,21 +95,20 @@ class Admission:
 class Limiter:
     """Admits requests under the windows declared in ``rules`` (limiter name -> windows).
 
-    ``connect`` opens a connection to the operations database; one is kept per process and
-    thread-safe. ``hold`` must exceed the client's bound on one request (connect + read time-outs,
-    redirects) in seconds.
+    ``session`` is the task's, shared with whoever else asks the database. ``hold`` must exceed the
+    client's bound on one request (connect + read time-outs, redirects) in seconds.
     """
 
     def __init__(
         self,
-        connect: Callable[[], psycopg.Connection[Any]],
+        session: Session,
         rules: Mapping[str, tuple[Window, ...]],
         *,
         hold: float = 60.0,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._session = Session(connect, sleep=sleep, monotonic=monotonic)
+        self._session = session
         self._rules = rules
         self._hold = timedelta(seconds=hold)
         self._sleep = sleep
@@ -150,10 +149,6 @@ class Limiter:
         return self._call(
             "SELECT ops.limiter_slow_down(%s, %s)", (name, timedelta(seconds=seconds))
         )[0]
-
-    def close(self) -> None:
-        """Close this process's connection; the next call opens a new one."""
-        self._session.close()
 
     def _book(self, name: str, patience: float) -> Any:
         if name not in self._rules:

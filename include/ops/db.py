@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from typing import Any
 
 import psycopg
@@ -16,9 +17,11 @@ SCHEMA = "ops"
 
 # What both ends assume. The functions of the limiter and the credit ledger re-read rows after
 # taking a lock, which only "read committed" lets them do.
+# The keepalives are the server's: it notices a dead host, which may hold a lease, within a minute.
 _SERVER_SETTINGS = (
-    f"-c search_path={SCHEMA},public -c timezone=UTC -c default_transaction_isolation=read\\"
-    " committed"
+    f"-c search_path={SCHEMA},public -c timezone=UTC"
+    " -c default_transaction_isolation=read\\ committed"
+    " -c tcp_keepalives_idle=20 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
 )
 
 # A dead network is noticed after about 30 + 3 x 10 seconds instead of the kernel's two hours.
@@ -38,7 +41,7 @@ def connect(
     """A connection with autocommit off. ``url`` is libpq's or SQLAlchemy's form, or a conninfo
     string.
 
-    ``application_name`` is what others see of this session (default: program and pid). Session
+    ``application_name`` is what others see of this session (default: pid and host). Session
     state is used (advisory locks, search_path), so a pooler in between must pool sessions, not
     transactions. Raises Problem(STORAGE), without the password, when the database cannot be
     reached.
@@ -50,7 +53,7 @@ def connect(
                 **parts,
                 **_KEEPALIVES,
                 "connect_timeout": connect_timeout,
-                "application_name": (application_name or f"nba pid {os.getpid()}")[:63],
+                "application_name": (application_name or _this_process())[:63],
                 "options": f"{parts.get('options') or ''} {_SERVER_SETTINGS}".strip(),
             }
         )
@@ -85,6 +88,10 @@ def driver_free(url: str) -> str:
     """``postgresql+psycopg://...`` (SQLAlchemy) and ``postgres://...`` (Airflow) as libpq's
     ``postgresql://...``."""
     return re.sub(r"^postgres(?:ql)?(?:\+\w+)?://", "postgresql://", url)
+
+
+def _this_process() -> str:
+    return f"pid {os.getpid()} on {socket.gethostname()}"
 
 
 def _parts(url: str) -> dict[str, Any]:

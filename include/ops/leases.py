@@ -4,8 +4,6 @@ holds none."""
 from __future__ import annotations
 
 import logging
-import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -13,13 +11,13 @@ from hashlib import blake2b
 import psycopg
 
 from include.errors import ErrorClass, Problem
-from include.ops.db import connect, unreachable
+from include.ops.session import Connection, Session
 from include.partition import Partition
 
 log = logging.getLogger(__name__)
 
-# A twin (Airflow starts one after a scheduler crash) waits for the first to end rather than failing
-# the date.
+# Seconds. A twin (Airflow starts one after a scheduler crash) waits for the first to end rather
+# than failing the date.
 PATIENCE = 300.0
 
 _HOLDER = (
@@ -31,54 +29,67 @@ _HOLDER = (
 
 @contextmanager
 def lease(
-    url: str, partition: Partition, *, group: str = "", holder: str = "", patience: float = PATIENCE
+    session: Session, partition: Partition, *, group: str = "", patience: float = PATIENCE
 ) -> Iterator[None]:
     """Holds the partition's lease in the block, waiting up to ``patience`` seconds for it.
 
     With ``group`` it is the lease of all dates that share one body (a season), so that one of them
-    fetches it. ``holder`` is what others are told who holds it (default: pid and host).
+    fetches it. A session may hold several; it is free for other work meanwhile.
 
-    Postgres drops it the moment the session ends, so kill -9 frees it at once and a dead host
-    within a minute (the server's keepalives are set for it). Raises Problem: INTERNAL, which names
-    the holder, when it stays taken; STORAGE when the database cannot be asked.
+    Postgres drops it the moment the session's connection ends, so kill -9 frees it at once and a
+    dead host within a minute (the server's keepalives, ops.db). A connection that was lost in the
+    block is a warning at its end. Raises Problem: INTERNAL, which names the holder, when it stays
+    taken; STORAGE when the database cannot be asked.
     """
     name = f"{partition.dag_id}/{partition.endpoint}/{group}" if group else partition.lease
     key = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
-    holder = holder or f"pid {os.getpid()} on {socket.gethostname()}"
-    with connect(url, application_name=f"lease {holder}") as connection:
-        connection.autocommit = True
-        try:
-            connection.execute(
-                "SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 10; SET"
-                " tcp_keepalives_count = 3"
+    holds_it = session.run(lambda connection: _take(connection, key, partition, patience))
+    try:
+        yield
+    finally:
+        if not _give_back(session, holds_it, key):
+            # Not a failure: what is written is written whole, whoever else may have been at it
+            # meanwhile.
+            log.warning(
+                "the lease of %s was lost on the way (was the database restarted?)", partition
             )
+
+
+def _take(connection: Connection, key: int, partition: Partition, patience: float) -> Connection:
+    """The connection that holds it now. The lock outlives the transaction, the time-out does
+    not."""
+    try:
+        with connection.transaction():
             connection.execute(
-                "SELECT set_config('lock_timeout', %s, false)",
+                "SELECT set_config('lock_timeout', %s, true)",
                 (f"{max(1, int(patience * 1000))}ms",),
             )
             connection.execute("SELECT pg_advisory_lock(%s)", (key,))
-        except psycopg.errors.LockNotAvailable:
-            found = connection.execute(_HOLDER, (key,)).fetchone()
-            raise Problem(
-                error_class=ErrorClass.INTERNAL,
-                message=(
-                    f"another run has been at work on {partition} for {patience:.0f} s"
-                    f" ({found[0] if found else 'it has just ended'}): let it end, then clear this"
-                    " task"
-                ),
-                endpoint=partition.endpoint,
-                day=partition.day,
-            ) from None
-        except psycopg.Error as error:
-            raise unreachable(error) from None
-        try:
-            yield
-        finally:
-            try:
-                connection.execute("SELECT pg_advisory_unlock(%s)", (key,))
-            except psycopg.OperationalError:
-                # Not a failure: what is written is written whole, whoever else may have been at it
-                # meanwhile.
-                log.warning(
-                    "the lease of %s was lost on the way (was the database restarted?)", partition
-                )
+    except psycopg.errors.LockNotAvailable:
+        found = connection.execute(_HOLDER, (key,)).fetchone()
+        raise Problem(
+            error_class=ErrorClass.INTERNAL,
+            message=(
+                f"another run has been at work on {partition} for {patience:.0f} s"
+                f" ({found[0] if found else 'it has just ended'}): let it end, then clear this"
+                " task"
+            ),
+            endpoint=partition.endpoint,
+            day=partition.day,
+        ) from None
+    return connection
+
+
+def _give_back(session: Session, holds_it: Connection, key: int) -> bool:
+    """Whether it was held until now, and is free."""
+
+    def unlock(connection: Connection) -> bool:
+        if connection is not holds_it:
+            return False
+        connection.execute("SELECT pg_advisory_unlock(%s)", (key,))
+        return True
+
+    try:
+        return session.run(unlock)
+    except Problem:
+        return False

@@ -11,6 +11,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
+from include.ops.session import Session
+
 
 @dataclass(frozen=True, kw_only=True)
 class OutcomeRow:
@@ -49,8 +51,15 @@ _COLUMNS = tuple(OutcomeRow.__dataclass_fields__)
 _KEY = ("dag_id", "endpoint", "day", "run_id", "task", "attempt")
 
 
-def record(connection: psycopg.Connection[Any], row: OutcomeRow) -> None:
+def record(where: Session | psycopg.Connection[Any], row: OutcomeRow) -> None:
     """Writes the try's outcome and commits; writing it again replaces it."""
+    if isinstance(where, Session):
+        where.run(lambda connection: _write(connection, row))
+    else:
+        _write(where, row)
+
+
+def _write(connection: psycopg.Connection[Any], row: OutcomeRow) -> None:
     names = ", ".join(_COLUMNS)
     places = ", ".join(f"%({name})s" for name in _COLUMNS)
     updates = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in _KEY)

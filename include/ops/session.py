@@ -1,5 +1,5 @@
-"""One kept connection per process for code that asks the operations database often: fork-safe,
-thread-safe, renewed."""
+"""The one connection of a task to the operations database: opened when it is first needed,
+fork-safe, thread-safe, renewed."""
 
 from __future__ import annotations
 
@@ -7,33 +7,40 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import psycopg
 
 from include.errors import Problem
-from include.ops.db import unreachable
+from include.ops.db import connect, unreachable
 
 Connection = psycopg.Connection[Any]
 T = TypeVar("T")
 
-# How long a lost database is tried again before the caller fails; a restart of Postgres takes 1-2
-# s.
+# Seconds for which a lost database is tried again before the caller fails; a restart of Postgres
+# takes 1-2.
 PATIENCE = 10.0
 _PAUSE = 0.25
 
 
 class Session:
-    """Runs pieces of work on a connection with autocommit on; ``connect`` opens it when it is first
-    needed."""
+    """Runs pieces of work on one connection with autocommit on; limiter, credits, health, leases
+    and outcomes of a task share it.
+
+    ``url`` as for ``ops.db.connect``; ``name`` is what others see of it (who waits for a lease is
+    told who holds it). ``connect``: for tests. As a context manager it is closed at the end.
+    """
 
     def __init__(
         self,
-        connect: Callable[[], Connection],
+        url: str,
         *,
+        name: str = "",
+        connect: Callable[..., Connection] = connect,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._url, self._name = url, name
         self._connect = connect
         self._sleep = sleep
         self._monotonic = monotonic
@@ -42,14 +49,21 @@ class Session:
         self._pid = os.getpid()
         self._turn = threading.Lock()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def run(self, work: Callable[[Connection], T]) -> T:
         """``work(connection)``, again on a new connection when the old one is lost on the way, for
-        PATIENCE seconds.
+        PATIENCE seconds from the first loss.
 
-        So ``work`` may take effect twice and must be harmless then. Raises what it raises;
-        psycopg's errors and a database that stays away become Problem(STORAGE).
+        So ``work`` may take effect twice and must be harmless then. It must not call ``run``: one
+        piece of work at a time. Raises what it raises; psycopg's errors and a database that stays
+        away become Problem(STORAGE).
         """
-        give_up = self._monotonic() + PATIENCE
+        give_up: float | None = None
         while True:
             with self._turn:
                 try:
@@ -58,7 +72,9 @@ class Session:
                     lost = self._connection is None or self._connection.closed
                     if lost:
                         self._drop()
-                    if not lost or self._monotonic() > give_up:
+                    now = self._monotonic()
+                    give_up = now + PATIENCE if give_up is None else give_up
+                    if not lost or now > give_up:
                         raise (
                             error if isinstance(error, Problem) else unreachable(error)
                         ) from None
@@ -75,7 +91,7 @@ class Session:
             # it.
             self._inherited, self._connection, self._pid = self._connection, None, os.getpid()
         if self._connection is None:
-            connection = self._connect()
+            connection = self._connect(self._url, application_name=self._name)
             connection.autocommit = True
             # A process that is stopped in the middle of a transaction must not hold its locks for
             # long.

@@ -74,13 +74,15 @@ class DateOperator(BaseOperator):
         waited.
         """
         from include.ops.leases import lease
+        from include.ops.session import Session
 
         self._put_off, self._spent = put_off, tuple(spent)
         partition = self.partition(context)
         try:
             with (
                 self.reported(context, partition) as report,
-                lease(connections.ops_url(), partition),
+                Session(connections.ops_url()) as self._session,
+                lease(self._session, partition),
             ):
                 self.step(context, partition, report)
         except Wait as wait:
@@ -133,9 +135,10 @@ class DateOperator(BaseOperator):
             raise Wait(final, "its games cannot be final before then")
         refetch = self._refetch(context)
         group = self.endpoint.shared(partition.day) if self.endpoint.shared else ""
-        alone = lease(connections.ops_url(), partition, group=group) if group else nullcontext()
+        alone = lease(self._session, partition, group=group) if group else nullcontext()
         try:
-            with alone, wire(self.source, self._purpose(context, partition)) as lines:
+            purpose = self._purpose(context, partition)
+            with alone, wire(self._session, self.source, purpose) as lines:
                 stores, before = connections.stores(), self._spent
                 try:
                     scraped = scrape(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from include.sources.spec import Source
 from include.steps.pipeline import Wire
 from nba_airflow import connections
+
+if TYPE_CHECKING:
+    from include.ops.session import Session
 
 # Seconds after which a request whose worker died counts as over: longer than the client's bound on
 # one request, which is 5 s for each address that the host's name resolves to and 30 s of silence.
@@ -16,19 +19,17 @@ HOLD = 90.0
 
 
 @contextmanager
-def wire(source: Source, purpose: Literal["live", "backfill"]) -> Iterator[Wire]:
+def wire(session: Session, source: Source, purpose: Literal["live", "backfill"]) -> Iterator[Wire]:
     """Client and upstreams of a source; ``purpose`` says which part of paid credits it may use.
 
-    Nothing is connected before the first request; all is closed at the end.
+    Nothing is connected before the first request. ``session`` stays open at the end.
     """
     from include.http.addresses import addresses
     from include.http.client import Client
     from include.limits.credits import Meter
     from include.limits.health import SharedHealth
     from include.limits.limiter import Limiter
-    from include.ops.db import connect
 
-    url = connections.ops_url()
     hosts = [connections.tier(host) for host in source.hosts]
     upstreams = {host.connection: connections.upstream(host) for host in hosts}
     rules = {
@@ -37,23 +38,13 @@ def wire(source: Source, purpose: Literal["live", "backfill"]) -> Iterator[Wire]
         for address in addresses(host.connection, upstreams[host.connection].proxies)
     }
     allowances = {host.connection: host.credits for host in hosts if host.credits}
-    gate = Limiter(lambda: connect(url), rules, hold=HOLD)
+    gate = Limiter(session, rules, hold=HOLD)
     # The client asks and tells nothing of a direct address: there is no other to go to.
-    health = (
-        SharedHealth(lambda: connect(url))
-        if any(each.proxies for each in upstreams.values())
-        else None
-    )
+    behind_proxies = any(each.proxies for each in upstreams.values())
+    health = SharedHealth(session) if behind_proxies else None
     meter = None
     if allowances:
         spread = all(credits.spread for credits in allowances.values())
-        meter = Meter(lambda: connect(url), allowances, purpose=purpose, spread=spread)
-    try:
-        with Client(gate, meter=meter, health=health) as client:
-            yield Wire(client=client, upstreams=upstreams)
-    finally:
-        gate.close()
-        if health:
-            health.close()
-        if meter:
-            meter.close()
+        meter = Meter(session, allowances, purpose=purpose, spread=spread)
+    with Client(gate, meter=meter, health=health) as client:
+        yield Wire(client=client, upstreams=upstreams)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-import psycopg
 import pytest
 
 from devstack.sandbox.server import Sandbox, running
@@ -14,6 +13,7 @@ from include.http.client import Client, Policy
 from include.http.transport import Bounds
 from include.http.upstream import Upstream
 from include.limits.limiter import Limiter, MustWait
+from include.ops.session import Session
 from include.sources.spec import Get, HeaderKey, Window
 
 BOX_SCORES = Get(path="/v1/box_scores", params={"date": "{day}"})
@@ -38,14 +38,11 @@ def upstream(sandbox: Sandbox) -> Upstream:
 
 @pytest.fixture
 def limited(ops_db: str) -> Iterator[Client]:
-    limiter = Limiter(
-        lambda: psycopg.connect(ops_db), {"balldontlie": (Window(limit=100, seconds=1.0),)}
-    )
-    with Client(
-        limiter, policy=Policy(backoff=0.01, slow_down=0.05, max_wait=5.0), bounds=Bounds(read=0.5)
-    ) as client:
-        yield client
-    limiter.close()
+    policy = Policy(backoff=0.01, slow_down=0.05, max_wait=5.0)
+    with Session(ops_db) as session:
+        limiter = Limiter(session, {"balldontlie": (Window(limit=100, seconds=1.0),)})
+        with Client(limiter, policy=policy, bounds=Bounds(read=0.5)) as client:
+            yield client
 
 
 def requests(sandbox: Sandbox) -> int:
@@ -88,13 +85,11 @@ def test_429_pauses_the_limiter_and_is_healed(
 def test_full_limiter_defers_without_a_request(
     sandbox: Sandbox, upstream: Upstream, ops_db: str
 ) -> None:
-    limiter = Limiter(
-        lambda: psycopg.connect(ops_db), {"hourly": (Window(limit=1, seconds=3600.0),)}
-    )
+    session = Session(ops_db)
+    limiter = Limiter(session, {"hourly": (Window(limit=1, seconds=3600.0),)})
     before = requests(sandbox)
-    with Client(limiter, policy=Policy(max_wait=0.0)) as client:
+    with session, Client(limiter, policy=Policy(max_wait=0.0)) as client:
         client.get(replace(upstream, name="hourly"), BOX_SCORES, DAY)
         with pytest.raises(MustWait):
             client.get(replace(upstream, name="hourly"), BOX_SCORES, DAY)
-    limiter.close()
     assert requests(sandbox) - before == 1

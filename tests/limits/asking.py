@@ -9,7 +9,7 @@ import sys
 from include.http.client import Bounds, Client, Upstream
 from include.http.service_account import token_source
 from include.limits.limiter import Limiter
-from include.ops.db import connect
+from include.ops.session import Session
 from include.sources.spec import Get, HeaderKey, QueryKey, ServiceAccount, Window
 
 SCOPES = ("https://www.googleapis.com/auth/drive.readonly",)
@@ -35,8 +35,9 @@ def main() -> None:
     )
     windows = tuple(Window(limit=limit, seconds=seconds) for limit, seconds in order["windows"])
     get = Get(path=order["path"], params=order["params"], accept=order["accept"])
-    limiter = Limiter(lambda: connect(order["database"]), {order["name"]: windows}, hold=5.0)
-    with Client(limiter, bounds=Bounds(read=5.0)) as client:
+    session = Session(order["database"])
+    limiter = Limiter(session, {order["name"]: windows}, hold=5.0)
+    with session, Client(limiter, bounds=Bounds(read=5.0)) as client:
         for _ in range(order["requests"]):
             client.get(upstream, get, {})
 

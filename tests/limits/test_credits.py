@@ -24,6 +24,7 @@ from include.errors import ErrorClass, Problem
 from include.limits.allowance import Month, Purpose, month_of, next_month
 from include.limits.credits import Meter, QuotaWait, Reservation, balance
 from include.ops.db import connect
+from include.ops.session import Session
 from include.sources.spec import Credits
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,16 +70,12 @@ MakeMeter = Callable[..., Meter]
 def meter(ops_db: str, db: psycopg.Connection[Any], clock: Clock) -> Iterator[MakeMeter]:
     """``meter("backfill", spread=..., monthly=...)``: another process's meter of 500 credits, 100
     of them for live."""
-    made: list[Meter] = []
+    made: list[Session] = []
 
     def make(purpose: Purpose, *, spread: bool = False, monthly: int = 500) -> Meter:
         credits = Credits(monthly=monthly, live_reserve=100)
-        made.append(
-            Meter(
-                lambda: connect(ops_db), {ODDS: credits}, purpose=purpose, spread=spread, now=clock
-            )
-        )
-        return made[-1]
+        made.append(Session(ops_db))
+        return Meter(made[-1], {ODDS: credits}, purpose=purpose, spread=spread, now=clock)
 
     yield make
     for one in made:
@@ -589,11 +586,10 @@ def test_whatever_happens_the_bill_stays_within_the_allowance_and_the_ledger_end
         db.execute("SET synchronous_commit = off")
         empty(db)
         clock, spread = Clock(chance.choice(STARTS)), chance.random() < 0.3
+        session = Session(ops_db, connect=lambda url, application_name: db)
         meters: dict[Purpose, Meter] = {
-            "live": Meter(lambda: db, {ODDS: SMALL}, purpose="live", now=clock),
-            "backfill": Meter(
-                lambda: db, {ODDS: SMALL}, purpose="backfill", spread=spread, now=clock
-            ),
+            "live": Meter(session, {ODDS: SMALL}, purpose="live", now=clock),
+            "backfill": Meter(session, {ODDS: SMALL}, purpose="backfill", spread=spread, now=clock),
         }
         world = World(db, clock, meters)
         for _ in range(60):
@@ -614,13 +610,14 @@ def test_whatever_happens_the_bill_stays_within_the_allowance_and_the_ledger_end
 WORKER = """
 import sys
 from datetime import datetime, timedelta
-from include.ops.db import connect
 from include.limits.credits import Meter, QuotaWait
+from include.ops.db import connect
+from include.ops.session import Session
 from include.sources.spec import Credits
 
 url, now, dies_at = sys.argv[1], datetime.fromisoformat(sys.argv[2]), int(sys.argv[3])
 credits = {"the_odds_api": Credits(monthly=500, live_reserve=100)}
-meter = Meter(lambda: connect(url), credits, purpose="backfill", spread=False, now=lambda: now)
+meter = Meter(Session(url), credits, purpose="backfill", spread=False, now=lambda: now)
 upstream = connect(url)
 upstream.autocommit = True
 sent = 0

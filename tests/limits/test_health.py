@@ -26,6 +26,7 @@ from include.limits.limiter import Limiter
 from include.limits.state import limiter_states
 from include.ops import session
 from include.ops.db import connect
+from include.ops.session import Session
 from include.sources.spec import Window
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,11 +49,11 @@ def db(ops_db: str) -> Iterator[Db]:
 @pytest.fixture
 def make(ops_db: str, db: Db) -> Iterator[Make]:
     """``make(now=...)``: another process's health."""
-    made: list[SharedHealth] = []
+    made: list[Session] = []
 
     def health(**settings: Any) -> SharedHealth:
-        made.append(SharedHealth(lambda: connect(ops_db), **settings))
-        return made[-1]
+        made.append(Session(ops_db))
+        return SharedHealth(made[-1], **settings)
 
     yield health
     for one in made:
@@ -201,7 +202,8 @@ def test_two_processes_know_what_one_would(
 ) -> None:
     now = [NOON]
     local = LocalHealth(lambda: now[0])
-    shared = [SharedHealth(lambda: connect(ops_db), now=lambda: now[0]) for _ in range(2)]
+    sessions = [Session(ops_db), Session(ops_db)]
+    shared = [SharedHealth(each, now=lambda: now[0]) for each in sessions]
     with connect(ops_db) as connection:
         connection.execute("TRUNCATE ops.address_health")
     try:
@@ -214,7 +216,7 @@ def test_two_processes_know_what_one_would(
             assert [each.rests_until(name) for each in shared] == [local.rests_until(name)] * 2
             now[0] += timedelta(minutes=minutes)
     finally:
-        for each in shared:
+        for each in sessions:
             each.close()
 
 
@@ -256,9 +258,9 @@ def test_of_eight_that_find_the_rest_over_at_the_same_moment_one_probes_unless_i
 
 WORKER = """
 import sys
-from include.ops.db import connect
 from include.limits.health import SharedHealth
-health = SharedHealth(lambda: connect(sys.argv[1]))
+from include.ops.session import Session
+health = SharedHealth(Session(sys.argv[1]))
 print(*(getattr(health, step)(sys.argv[2]) for step in sys.argv[3:]), flush=True)
 sys.stdin.read()
 """
@@ -337,17 +339,17 @@ class Counting(psycopg.Cursor[Any]):
 def counted(ops_db: str, db: Db) -> Iterator[SharedHealth]:
     """Connected; ``Counting.sent`` holds what it asks from now on."""
 
-    def counting() -> Db:
-        connection = connect(ops_db)
+    def counting(url: str, application_name: str) -> Db:
+        connection = connect(url, application_name=application_name)
         connection.cursor_factory = Counting
         return connection
 
     Counting.sent = []
-    health = SharedHealth(counting)
-    health.claim("another")
-    Counting.sent.clear()
-    yield health
-    health.close()
+    with Session(ops_db, connect=counting) as session:
+        health = SharedHealth(session)
+        health.claim("another")
+        Counting.sent.clear()
+        yield health
 
 
 def test_a_request_through_an_address_that_is_well_takes_one_look_and_no_write(
@@ -409,12 +411,13 @@ def test_what_is_written_again_because_its_answer_was_lost_counts_once(
                 raise psycopg.OperationalError("the connection is lost")
             return self
 
-    def losing() -> Db:
-        connection = connect(ops_db)
+    def losing(url: str, application_name: str) -> Db:
+        connection = connect(url, application_name=application_name)
         connection.cursor_factory = Losing
         return connection
 
-    health = SharedHealth(losing)
+    shared = Session(ops_db, connect=losing)
+    health = SharedHealth(shared)
     for step in before:
         if step == "claim":
             age(db)
@@ -423,7 +426,7 @@ def test_what_is_written_again_because_its_answer_was_lost_counts_once(
         age(db)
     armed.append(True)
     returned = getattr(health, lost)(NAME)
-    health.close()
+    shared.close()
     assert armed == []
     assert (returned, known(db)) == (True if lost == "claim" else None, after)
 
@@ -443,11 +446,11 @@ def test_without_a_database_nothing_is_known(monkeypatch: pytest.MonkeyPatch, ca
     monkeypatch.setattr(session, "PATIENCE", 0.0)
     monkeypatch.setattr(session, "_PAUSE", 0.0)
 
-    def unreachable() -> Db:
+    def unreachable(url: str, application_name: str) -> Db:
         raise Problem(error_class=ErrorClass.STORAGE, message="ops_db is away")
 
     with pytest.raises(Problem) as failed:
-        getattr(SharedHealth(unreachable), call)(NAME)
+        getattr(SharedHealth(Session("", connect=unreachable)), call)(NAME)
     assert failed.value == Problem(error_class=ErrorClass.STORAGE, message="ops_db is away")
 
 
@@ -455,10 +458,8 @@ def test_a_database_that_was_not_migrated_says_how_to(postgres_dir: Path) -> Non
     from devstack import postgres
 
     url = postgres.ensure_database(postgres_dir, "without_health")
-    health = SharedHealth(lambda: connect(url))
-    with pytest.raises(Problem) as failed:
-        health.claim(NAME)
-    health.close()
+    with Session(url) as session, pytest.raises(Problem) as failed:
+        SharedHealth(session).claim(NAME)
     assert failed.value.error_class is ErrorClass.STORAGE
     assert failed.value.message.endswith(
         ": bring its tables up to date: python -m include.ops migrate"
@@ -473,10 +474,10 @@ def test_a_limiter_is_shown_with_the_rest_of_its_address_until_that_is_over(
 ) -> None:
     windows, health = (Window(limit=100, seconds=60.0),), make()
     names = [NAME, "nba_cdn@well"]
-    limiter = Limiter(lambda: connect(ops_db), dict.fromkeys(names, windows))
-    for name in names:
-        limiter.admit(name, max_wait=0).release()
-    limiter.close()
+    with Session(ops_db) as session:
+        limiter = Limiter(session, dict.fromkeys(names, windows))
+        for name in names:
+            limiter.admit(name, max_wait=0).release()
 
     def shown() -> dict[str, datetime | None]:
         return {state.name: state.rests_until for state in limiter_states(db, "nba_cdn", windows)}

@@ -15,6 +15,7 @@ import pytest
 from include.errors import ErrorClass, Problem
 from include.limits.limiter import Limiter, MustWait
 from include.ops.db import connect
+from include.ops.session import Session
 from include.sources.spec import Window
 
 SECOND = timedelta(seconds=1)
@@ -37,11 +38,11 @@ Make = Callable[..., Limiter]
 def make(ops_db: str, db: psycopg.Connection[Any]) -> Iterator[Make]:
     """``make(Window, ..., sleep=)``: another process's limiter for the name ``up``, which never
     really sleeps."""
-    made: list[Limiter] = []
+    made: list[Session] = []
 
     def limiter(*windows: Window, sleep: Callable[[float], None] = lambda seconds: None) -> Limiter:
-        made.append(Limiter(lambda: connect(ops_db), {"up": windows}, hold=HOLD, sleep=sleep))
-        return made[-1]
+        made.append(Session(ops_db))
+        return Limiter(made[-1], {"up": windows}, hold=HOLD, sleep=sleep)
 
     yield limiter
     for one in made:
@@ -171,19 +172,23 @@ def test_a_request_given_back_leaves_its_place_to_others(
 
 def test_every_window_of_a_limiter_counts(make: Make, db: psycopg.Connection[Any]) -> None:
     limiter = make(Window(limit=1, seconds=1.0), Window(limit=3, seconds=60.0))
-    for _ in range(3):
+    first = limiter.admit("up", max_wait=0)
+    age(db, 5)
+    first.release()
+    age(db, 15)
+    for seconds in (20, 5):
         limiter.admit("up", max_wait=0).release()
-        age(db, 20)
+        age(db, seconds)
     assert moment_of_next(limiter) == requests(db)[0][1] + 60.065 * SECOND
 
 
 def test_limiters_of_different_names_do_not_meet(ops_db: str, db: psycopg.Connection[Any]) -> None:
-    limiter = Limiter(lambda: connect(ops_db), {"a": (per_minute(1),), "b": (per_minute(1),)})
-    limiter.admit("a", max_wait=0)
-    limiter.admit("b", max_wait=0)
-    with pytest.raises(KeyError, match="no windows are declared for the limiter 'c': known are"):
-        limiter.admit("c", max_wait=0)
-    limiter.close()
+    with Session(ops_db) as session:
+        limiter = Limiter(session, {"a": (per_minute(1),), "b": (per_minute(1),)})
+        limiter.admit("a", max_wait=0)
+        limiter.admit("b", max_wait=0)
+        with pytest.raises(KeyError, match="no windows are declared for the limiter 'c': known"):
+            limiter.admit("c", max_wait=0)
 
 
 def test_a_smaller_limit_counts_at_once(make: Make, db: psycopg.Connection[Any]) -> None:
@@ -350,15 +355,13 @@ def test_a_lost_connection_is_replaced(make: Make, db: psycopg.Connection[Any]) 
 def test_without_a_database_nobody_is_admitted() -> None:
     seconds = count()
 
-    def unreachable() -> psycopg.Connection[Any]:
+    def unreachable(url: str, application_name: str) -> psycopg.Connection[Any]:
         raise Problem(error_class=ErrorClass.STORAGE, message="ops_db is away")
 
-    limiter = Limiter(
-        unreachable,
-        {"up": (per_minute(60),)},
-        sleep=lambda _: None,
-        monotonic=lambda: float(next(seconds)),
+    session = Session(
+        "", connect=unreachable, sleep=lambda _: None, monotonic=lambda: float(next(seconds))
     )
+    limiter = Limiter(session, {"up": (per_minute(60),)})
     with pytest.raises(Problem) as failed:
         limiter.admit("up", max_wait=60.0)
     assert failed.value == Problem(error_class=ErrorClass.STORAGE, message="ops_db is away")
@@ -384,10 +387,8 @@ def test_a_database_that_was_not_migrated_says_how_to(postgres_dir: Any) -> None
     from devstack import postgres
 
     url = postgres.ensure_database(postgres_dir, "empty")
-    limiter = Limiter(lambda: connect(url), {"up": (per_minute(60),)})
-    with pytest.raises(Problem) as failed:
-        limiter.admit("up", max_wait=0)
-    limiter.close()
+    with Session(url) as session, pytest.raises(Problem) as failed:
+        Limiter(session, {"up": (per_minute(60),)}).admit("up", max_wait=0)
     assert failed.value.error_class is ErrorClass.STORAGE
     assert failed.value.message.endswith(
         ": bring its tables up to date: python -m include.ops migrate"

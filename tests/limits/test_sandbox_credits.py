@@ -22,6 +22,7 @@ from include.http.client import Client, Upstream
 from include.limits.allowance import Month
 from include.limits.credits import Meter, QuotaWait, balance
 from include.ops.db import connect
+from include.ops.session import Session
 from include.parsing import odds_api
 from include.sources.spec import Credits, Get, Listing, QueryKey
 from tests.steps.one_date import OpenGate
@@ -63,12 +64,10 @@ def buying(
         name="the_odds_api", base_url=base, key="sandbox-key", auth=QueryKey(name="apiKey")
     )
     allowances = {"the_odds_api": PLAN}
-    meter = Meter(
-        lambda: connect(database), allowances, purpose="backfill", spread=False, now=now, hold=hold
-    )
-    with Client(OpenGate(), meter=meter) as client:
-        yield lambda values: client.get(upstream, ODDS, values) and None
-    meter.close()
+    with Session(database) as session:
+        meter = Meter(session, allowances, purpose="backfill", spread=False, now=now, hold=hold)
+        with Client(OpenGate(), meter=meter) as client:
+            yield lambda values: client.get(upstream, ODDS, values) and None
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import pytest
 from include.limits.limiter import Limiter
 from include.limits.state import LimiterState, WindowUse, limiter_states
 from include.ops.db import connect
+from include.ops.session import Session
 from include.sources.spec import Window
 
 WINDOWS = (Window(limit=60, seconds=60.0), Window(limit=1000, seconds=3600.0))
@@ -28,14 +29,8 @@ def db(ops_db: str) -> Iterator[psycopg.Connection[Any]]:
 
 @pytest.fixture
 def limiter(ops_db: str) -> Iterator[Limiter]:
-    limiter = Limiter(
-        lambda: connect(ops_db),
-        dict.fromkeys(NAMES, WINDOWS),
-        hold=45.0,
-        sleep=lambda seconds: None,
-    )
-    yield limiter
-    limiter.close()
+    with Session(ops_db) as session:
+        yield Limiter(session, dict.fromkeys(NAMES, WINDOWS), hold=45.0, sleep=lambda seconds: None)
 
 
 def uses(minute: int, hour: int) -> tuple[WindowUse, ...]:

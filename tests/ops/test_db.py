@@ -3,6 +3,9 @@ betray nothing."""
 
 from __future__ import annotations
 
+import os
+import socket
+
 import psycopg
 import pytest
 
@@ -54,10 +57,10 @@ def test_options_of_the_url_are_kept_beside_ours(ops_db: str) -> None:
 
 
 def test_a_session_says_which_process_it_serves(ops_db: str) -> None:
-    import os
-
     with connect(ops_db) as connection:
-        assert connection.execute("SHOW application_name").fetchone() == (f"nba pid {os.getpid()}",)
+        assert connection.execute("SHOW application_name").fetchone() == (
+            f"pid {os.getpid()} on {socket.gethostname()}",
+        )
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 
 from include.ops.db import connect
 from include.ops.outcomes import OutcomeRow, latest, of_runs, record
+from include.ops.session import Session
 
 AT = datetime(2026, 10, 1, 10, 0, 0, 123456, tzinfo=UTC)
 SCRAPED = OutcomeRow(
@@ -51,6 +52,12 @@ def db(ops_db: str) -> Iterator[psycopg.Connection[Any]]:
         connection.execute("TRUNCATE ops.outcomes")
         connection.commit()
         yield connection
+
+
+def test_a_tasks_session_writes_it_as_well(ops_db: str, db: psycopg.Connection[Any]) -> None:
+    with Session(ops_db) as session:
+        record(session, SCRAPED)
+    assert read(ops_db, SCRAPED.run_id) == [SCRAPED]
 
 
 def read(ops_db: str, *run_ids: str, dag_id: str = "bdl_box_scores") -> list[OutcomeRow]:

@@ -1,5 +1,4 @@
-"""The wire of a task: what it opens in the operations database, and that it is all closed at the
-end."""
+"""The wire of a task: all of it shares the one connection of the task's session."""
 
 from __future__ import annotations
 
@@ -13,7 +12,8 @@ import pytest
 from devstack.sandbox.server import Sandbox, running
 from include.http.addresses import addresses
 from include.limits.health import SharedHealth
-from include.ops import db
+from include.ops.db import connect
+from include.ops.session import Session
 from nba_airflow.wire import wire
 from tests.steps.credentials import ONE, PASSWORDS, TWO, proxy
 
@@ -31,25 +31,21 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         yield server
 
 
-@pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[psycopg.Connection[Any]]:
-    """The connections to the operations database that are opened from now on."""
-    found: list[psycopg.Connection[Any]] = []
-    connect = db.connect
+def the_task(ops_db: str, opened: list[psycopg.Connection[Any]]) -> Session:
+    """A task's session, whose connections are remembered in ``opened``."""
 
-    def remembered(url: str) -> psycopg.Connection[Any]:
-        found.append(connect(url))
-        return found[-1]
+    def remembered(url: str, application_name: str) -> psycopg.Connection[Any]:
+        opened.append(connect(url, application_name=application_name))
+        return opened[-1]
 
-    monkeypatch.setattr(db, "connect", remembered)
-    return found
+    return Session(ops_db, connect=remembered)
 
 
 def asked_twice(
     monkeypatch: pytest.MonkeyPatch,
     sources: dict[str, Source],
     sandbox: Sandbox,
-    ops_db: str,
+    session: Session,
     proxies: list[str],
 ) -> list[str]:
     """The addresses that two requests of one task came from, with these proxies in the
@@ -57,12 +53,9 @@ def asked_twice(
     extra = {"proxies": proxies, "windows": [[1000, 1]]}
     connection = {"conn_type": "http", "host": sandbox.base("nba_stats"), "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_NBA_STATS", json.dumps(connection))
-    monkeypatch.setenv(
-        "AIRFLOW_CONN_OPS_DB", json.dumps({"conn_type": "generic", "extra": {"url": ops_db}})
-    )
     before = len(sandbox.log())
     get = sources[DAG].endpoint("schedule").request
-    with wire(sources[DAG], "backfill") as lines:
+    with wire(session, sources[DAG], "backfill") as lines:
         for _ in range(2):
             lines.client.get(lines.upstreams["nba_stats"], get, {"season": "2024-25"})
     return [entry["address"] for entry in sandbox.log()[before:]]
@@ -73,19 +66,16 @@ def test_a_proxy_that_others_have_rested_is_left_alone(
     sources: dict[str, Source],
     sandbox: Sandbox,
     ops_db: str,
-    opened: list[psycopg.Connection[Any]],
 ) -> None:
+    opened: list[psycopg.Connection[Any]] = []
     proxies = [proxy(sandbox, user) for user in (ONE, TWO)]
     blocked, _ = addresses("nba_stats", tuple(proxies))
-    other = SharedHealth(lambda: psycopg.connect(ops_db))
-    for _ in range(3):
-        other.failed(blocked.name)
-    other.close()
-    assert asked_twice(monkeypatch, sources, sandbox, ops_db, proxies) == [TWO, TWO]
-    assert [connection.closed for connection in opened] == [
-        True,
-        True,
-    ]  # the health's and the limiter's
+    with Session(ops_db) as other:
+        for _ in range(3):
+            SharedHealth(other).failed(blocked.name)
+    with the_task(ops_db, opened) as session:
+        assert asked_twice(monkeypatch, sources, sandbox, session, proxies) == [TWO, TWO]
+    assert [connection.closed for connection in opened] == [True]
 
 
 def test_without_proxies_nobody_asks_how_they_are(
@@ -93,7 +83,8 @@ def test_without_proxies_nobody_asks_how_they_are(
     sources: dict[str, Source],
     sandbox: Sandbox,
     ops_db: str,
-    opened: list[psycopg.Connection[Any]],
 ) -> None:
-    assert asked_twice(monkeypatch, sources, sandbox, ops_db, []) == ["127.0.0.1"] * 2
+    opened: list[psycopg.Connection[Any]] = []
+    with the_task(ops_db, opened) as session:
+        assert asked_twice(monkeypatch, sources, sandbox, session, []) == ["127.0.0.1"] * 2
     assert [connection.closed for connection in opened] == [True]

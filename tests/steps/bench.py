@@ -30,6 +30,7 @@ from include.http.upstream import Upstream
 from include.limits.credits import Meter
 from include.limits.limiter import Limiter
 from include.ops.db import connect
+from include.ops.session import Session
 from include.partition import Partition
 from include.sources.spec import Credits, Endpoint, Source, Window
 from include.steps.pipeline import Stores, Wire, audit, load, scrape
@@ -173,10 +174,9 @@ class Bench:
         backoffs: list[float],
     ) -> Iterator[Wire]:
         rules = {a.name: _OPEN for name, u in upstreams.items() for a in addresses(name, u.proxies)}
-        limiter = Limiter(lambda: connect(self.ops_db), rules, sleep=skip)
-        meter = Meter(
-            lambda: connect(self.ops_db), {"the_odds_api": credits}, purpose="live", now=lambda: NOW
-        )
+        session = Session(self.ops_db)
+        limiter = Limiter(session, rules, sleep=skip)
+        meter = Meter(session, {"the_odds_api": credits}, purpose="live", now=lambda: NOW)
         client = Client(
             limiter,
             meter=meter,
@@ -185,7 +185,7 @@ class Bench:
             sleep=backoffs.append,
             random=lambda: 1.0,
         )
-        with closing(skip), closing(meter), closing(limiter), client:
+        with closing(skip), session, client:
             yield Wire(client=client, upstreams=upstreams)
 
     def _logged(self, requests: int) -> list[dict[str, Any]]:

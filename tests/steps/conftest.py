@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from devstack.sandbox.server import Sandbox, running
 from include.limits.limiter import Limiter
+from include.ops.session import Session
 from tests.steps.line import Line
 from tests.steps.one_date import SOURCE, stores_in, wired
 
@@ -27,11 +27,8 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="module")
 def limiter(ops_db: str) -> Iterator[Limiter]:
-    limiter = Limiter(
-        lambda: psycopg.connect(ops_db), {host.connection: host.windows for host in SOURCE.hosts}
-    )
-    yield limiter
-    limiter.close()
+    with Session(ops_db) as session:
+        yield Limiter(session, {host.connection: host.windows for host in SOURCE.hosts})
 
 
 @pytest.fixture

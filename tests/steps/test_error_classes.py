@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -25,7 +24,7 @@ from include.http.service_account import token_source
 from include.http.upstream import Upstream
 from include.limits.credits import QuotaWait
 from include.limits.health import SharedHealth
-from include.ops.db import connect
+from include.ops.session import Session
 from include.partition import Partition
 from include.sources.spec import Credits, Endpoint, Get
 from tests.steps import credentials
@@ -535,9 +534,11 @@ def test_of_two_proxies_the_blocked_one_rests_and_the_other_goes_on(
 
 def test_what_one_task_met_at_a_proxy_the_next_one_knows(bench: Bench, tmp_path: Path) -> None:
     strike(bench.sandbox, PLAYS, "block_page_403", address=ONE)
-    with closing(SharedHealth(lambda: connect(bench.ops_db))) as health:
+    with Session(bench.ops_db) as session:
+        health = SharedHealth(session)
         first = bench.run(PLAYS, DAY, tmp_path / "first", requests=GAMES + 3, health=health)
-    with closing(SharedHealth(lambda: connect(bench.ops_db))) as health:
+    with Session(bench.ops_db) as session:
+        health = SharedHealth(session)
         second = bench.run(
             PLAYS, DAY, tmp_path / "second", requests=GAMES, fresh=False, health=health
         )
@@ -549,7 +550,7 @@ def test_what_one_task_met_at_a_proxy_the_next_one_knows(bench: Bench, tmp_path:
 def test_of_a_direct_address_the_shared_health_is_neither_asked_nor_told(
     bench: Bench, tmp_path: Path, kind: str
 ) -> None:
-    def unwanted() -> Any:
+    def unwanted(url: str, application_name: str) -> Any:
         raise AssertionError("a direct address was looked up")
 
     if kind:
@@ -561,7 +562,7 @@ def test_of_a_direct_address_the_shared_health_is_neither_asked_nor_told(
         requests=4 if kind else SOUND[LOGS],
         upstreams=changed(bench, "nba_stats", proxies=()),
         read=0.3 if kind == "hang" else 10.0,
-        health=SharedHealth(unwanted),
+        health=SharedHealth(Session(bench.ops_db, connect=unwanted)),
     )
     assert (ended.error_class, ended.requests) == (
         PASSING.get(kind, ""),

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from include.guards.plan import plan
 from include.http.client import Client
 from include.http.upstream import Upstream
 from include.limits.credits import Meter, QuotaWait
-from include.ops.db import connect
+from include.ops.session import Session
 from include.parsing.nbacom import SCHEDULE
 from include.partition import Partition, days_between
 from include.sources.spec import Credits, Source
@@ -93,11 +92,10 @@ def test_backfill_of_many_allotments_buys_each_list_once_and_ends_as_planned(
     def attempt(key: tuple[str, date]) -> datetime | None:
         """When the date goes on; None when it is whole."""
         account: Any = {host.connection: PLAN}
-        meter = Meter(
-            lambda: connect(ops_db), account, purpose="backfill", spread=True, now=lambda: now
-        )
+        session = Session(ops_db)
+        meter = Meter(session, account, purpose="backfill", spread=True, now=lambda: now)
         at = Partition(dag_id=source.dag_id, endpoint=key[0], day=key[1])
-        with closing(meter), Client(OpenGate(), meter=meter) as client:
+        with session, Client(OpenGate(), meter=meter) as client:
             wire = Wire(client=client, upstreams={host.connection: upstream})
             try:
                 assert scrape(source, source.endpoint(key[0]), at, stores, wire).manifest.done

@@ -7,7 +7,6 @@ import json
 import os
 from argparse import Namespace
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -22,6 +21,7 @@ from include.limits.limiter import Limiter
 from include.ops import batches, outbox
 from include.ops.db import connect
 from include.ops.outcomes import OutcomeRow, record
+from include.ops.session import Session
 from include.parsing.nbacom import SCHEDULE
 from include.partition import DateRange, Partition
 from include.sources.spec import Source, Window
@@ -300,9 +300,9 @@ def test_status_shows_batches_mails_pauses_credits_and_dates(
     mail = outbox.claim(db)
     assert mail
     outbox.not_sent(db, mail, "bad_key: SendGrid refused the key", again=False)
-    limiter = Limiter(lambda: connect(ops_db), {"balldontlie": (Window(limit=600, seconds=60.0),)})
-    until = limiter.slow_down("balldontlie", 30.0)
-    limiter.close()
+    with Session(ops_db) as session:
+        limiter = Limiter(session, {"balldontlie": (Window(limit=600, seconds=60.0),)})
+        until = limiter.slow_down("balldontlie", 30.0)
     credits = {"monthly": 2000, "live_reserve": 500, "spread": False}
     extra = json.dumps({"conn_type": "http", "extra": {"credits": credits}})
     monkeypatch.setenv("AIRFLOW_CONN_THE_ODDS_API", extra)
@@ -371,10 +371,9 @@ def test_status_shows_until_when_a_proxy_rests_by_its_name_only(
     extra = json.dumps({"conn_type": "http", "extra": {"proxies": proxies}})
     monkeypatch.setenv("AIRFLOW_CONN_NBA_STATS", extra)
     names = [address.name for address in addresses("nba_stats", proxies)]
-    limiter = Limiter(
-        lambda: connect(ops_db), dict.fromkeys(names, (Window(limit=100, seconds=60.0),))
-    )
-    with closing(limiter), closing(SharedHealth(lambda: connect(ops_db))) as health:
+    with Session(ops_db) as session:
+        limiter = Limiter(session, dict.fromkeys(names, (Window(limit=100, seconds=60.0),)))
+        health = SharedHealth(session)
         for name in names:
             limiter.admit(name, max_wait=0).release()
         for _ in range(3):
