@@ -24,8 +24,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from include.limits.limiter import Limiter, MustWait
+from include.limits.limiter import Limiter
 from include.ops.session import Session
+from include.outcome import Later
 from include.sources.spec import Window
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -190,7 +191,7 @@ def _work(order: str) -> None:
     while True:
         try:
             admission = limiter.admit(_NAME, max_wait=wanted["seconds"])
-        except MustWait:
+        except Later:
             continue
         with admission:
             time.sleep(random.uniform(0.0, wanted["jitter"]))

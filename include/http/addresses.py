@@ -3,16 +3,21 @@ health of its own."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Protocol
 
-# After so many failures in a row an address rests for so long; the probe's request must end within
-# the rest.
-STRIKES = 3
-REST = timedelta(minutes=5)
+from include.errors import Problem
+
+log = logging.getLogger(__name__)
+
+# After so many failures in a row an address is left alone for so long; the probe's request must end
+# within the cooldown.
+MAX_FAILURES = 3
+COOLDOWN = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,26 +29,15 @@ class Address:
     proxy: str | None = field(default=None, repr=False)
 
 
-class AllResting(Exception):
-    """Every proxy of an upstream rests after failures; ``until``: the aware moment when the first
-    may be probed."""
-
-    def __init__(self, name: str, proxies: int, until: datetime) -> None:
-        super().__init__(name, proxies, until)
-        self.name, self.proxies, self.until = name, proxies, until
-
-    def __str__(self) -> str:
-        count = f"all {self.proxies} proxies rest" if self.proxies > 1 else "the only proxy rests"
-        return f"{self.name}: {count} after failures until {self.until:%Y-%m-%d %H:%M:%S} UTC"
-
-
 class Health(Protocol):
-    """What is known of addresses by name: LocalHealth for one process, limits.health.SharedHealth
-    for all of them."""
+    """What is known of addresses by name, by all processes together (limits.health.SharedHealth).
+
+    After MAX_FAILURES in a row an address is in cooldown, and then one probe decides.
+    """
 
     def claim(self, name: str) -> bool:
-        """True when the address may be used now; of a rested one only the first claim (its probe)
-        is granted."""
+        """True when the address may be used now; after a cooldown only the first claim (its
+        probe) is granted."""
 
     def succeeded(self, name: str) -> None:
         """The address reached the upstream."""
@@ -54,46 +48,8 @@ class Health(Protocol):
     def unused(self, name: str) -> None:
         """The claim was not used: no request was sent."""
 
-    def rests_until(self, name: str) -> datetime | None:
-        """When a resting address may be probed (UTC); None while it is not resting."""
-
-
-class LocalHealth:
-    """Health in this process's memory: after ``strikes`` failures in a row ``rest``, then one probe
-    decides."""
-
-    def __init__(
-        self, now: Callable[[], datetime], *, strikes: int = STRIKES, rest: timedelta = REST
-    ) -> None:
-        self._now, self._strikes, self._rest = now, strikes, rest
-        self._failures: dict[str, int] = {}
-        self._until: dict[str, datetime] = {}
-
-    def claim(self, name: str) -> bool:
-        if (until := self._until.get(name)) is None:
-            return True
-        if self._now() < until:
-            return False
-        # Resting again until the probe's result is in: a probe that is never heard of expires by
-        # itself.
-        self._until[name] = self._now() + self._rest
-        return True
-
-    def succeeded(self, name: str) -> None:
-        self._failures.pop(name, None)
-        self._until.pop(name, None)
-
-    def failed(self, name: str) -> None:
-        self._failures[name] = self._failures.get(name, 0) + 1
-        if self._failures[name] >= self._strikes:
-            self._until[name] = self._now() + self._rest
-
-    def unused(self, name: str) -> None:
-        if name in self._until:
-            self._until[name] = self._now()
-
-    def rests_until(self, name: str) -> datetime | None:
-        return self._until.get(name)
+    def cooldown_until(self, name: str) -> datetime | None:
+        """When an address in cooldown may be probed (UTC); None while it is in none."""
 
 
 def addresses(name: str, proxies: tuple[str, ...]) -> tuple[Address, ...]:
@@ -114,21 +70,51 @@ def _fingerprint(proxy: str) -> str:
 
 class Rotation:
     """Takes healthy addresses in turn, from a random first one so that processes do not start on
-    the same."""
+    the same.
 
-    def __init__(self, health: Health, random: Callable[[], float]) -> None:
+    Without ``health`` none is ever in cooldown. A direct address has no health: there is no other
+    to go to.
+    """
+
+    def __init__(self, health: Health | None, random: Callable[[], float]) -> None:
         self._health, self._random = health, random
         self._turns: dict[str, int] = {}
 
     def pick(self, upstream: str, choice: tuple[Address, ...]) -> Address | None:
-        """The next usable address, claimed; None when all are resting. A direct address is always
-        usable."""
+        """The next usable address, claimed; None when all are in cooldown."""
         if choice[0].proxy is None:
             return choice[0]
         turn = self._turns.setdefault(upstream, int(self._random() * len(choice)))
         for step in range(len(choice)):
             address = choice[(turn + step) % len(choice)]
-            if self._health.claim(address.name):
+            if self._health is None or self._health.claim(address.name):
                 self._turns[upstream] = turn + step + 1
                 return address
         return None
+
+    def tell(self, address: Address, *, well: bool) -> None:
+        """What a request through the address came to: ``well`` when it reached the upstream."""
+        if self._health and address.proxy:
+            _note(self._health.succeeded if well else self._health.failed, address)
+
+    def give_back(self, address: Address) -> None:
+        """A picked address through which nothing was sent."""
+        if self._health and address.proxy:
+            _note(self._health.unused, address)
+
+    def free_at(self, choice: tuple[Address, ...]) -> datetime | None:
+        """When the first of the addresses comes out of its cooldown (UTC); None when none is in
+        one."""
+        if self._health is None:
+            return None
+        untils = [self._health.cooldown_until(address.name) for address in choice]
+        return min((until for until in untils if until), default=None)
+
+
+def _note(result: Callable[[str], None], address: Address) -> None:
+    """Health is advice: an answer that has come, and may be paid, is not given up because nobody
+    notes it."""
+    try:
+        result(address.name)
+    except Problem as problem:
+        log.warning("%s: the proxy's health is not noted: %s", address.name, problem.message)

@@ -21,8 +21,7 @@ class Gate(Protocol):
     """The shared limiter. ``name`` is a connection, or ``connection@hash`` for a proxy of it."""
 
     def admit(self, name: str, *, max_wait: float) -> Admission:
-        """Waits at most ``max_wait`` seconds for admission; beyond that raises what defers the task
-        (MustWait)."""
+        """Waits at most ``max_wait`` seconds for admission; beyond that raises Later."""
 
     def slow_down(self, name: str, seconds: float) -> datetime:
         """The upstream said 429: nobody is admitted under the name for so long at least. When it
@@ -46,9 +45,8 @@ class Meter(Protocol):
 
     def exhausted(self, name: str) -> None:
         """The upstream refused a request for want of credits: nothing is admitted until more can be
-        there. May raise what defers the task instead, where the refusal may be about the month
-        before."""
+        there. May raise Later instead, where the refusal may be about the month before."""
 
     def reserve(self, name: str, cost: int) -> Reservation:
-        """Sets ``cost`` credits of the connection aside; raises what defers the task, or Problem,
-        where none are."""
+        """Sets ``cost`` credits of the connection aside. Where they are not there it raises Later,
+        or Problem where they never will be."""

@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Self
 
-from tenacity import Retrying, retry_if_result, stop_after_attempt
-
 from include.errors import RETRIED, ErrorClass, Problem
 from include.failpoints import reach
-from include.http.addresses import Address, AllResting, Health, LocalHealth, Rotation, addresses
-from include.http.admission import Admission, Gate, Meter, Reservation
+from include.http.addresses import Address, Health, Rotation, addresses
+from include.http.admission import Gate, Meter
 from include.http.classify import Verdict, classify
+from include.http.exchange import CREDIT_HEADERS, Exchange, has_arrived
 from include.http.redact import Redactor
 from include.http.transport import Bounds, Broken, Reply, Transport
 from include.http.upstream import Request, Upstream, prepare
@@ -25,25 +24,24 @@ from include.sources.spec import Get
 
 log = logging.getLogger(__name__)
 
-_KEPT_HEADERS = ("content-type", "date", "etag", "last-modified")
-_CREDIT_HEADERS = ("x-requests-last", "x-requests-used", "x-requests-remaining")
+_KEPT_HEADERS = ("content-type", "date", "etag", "last-modified", *CREDIT_HEADERS)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """The retry policy: seconds, except ``requests``, the most that one Get may cost in all.
+    """The retry policy: seconds, except ``max_requests``, the most that one Get may cost in all.
 
-    ``backoff`` doubles from retry to retry up to ``backoff_most``; ``slow_down`` is the first one
+    ``backoff`` doubles from retry to retry up to ``max_backoff``; ``slow_down`` is the first one
     after a 429 without Retry-After (10 + 20 + 40 s outlast a window of a minute). A longer
-    Retry-After than ``retry_after_most`` is left to the caller as the Problem's ``retry_at``.
+    Retry-After than ``max_retry_after`` is left to the caller as the Problem's ``retry_at``.
     ``max_wait`` is how long a worker may wait for admission.
     """
 
-    requests: int = 4
+    max_requests: int = 4
     backoff: float = 1.0
-    backoff_most: float = 30.0
+    max_backoff: float = 30.0
     slow_down: float = 10.0
-    retry_after_most: float = 60.0
+    max_retry_after: float = 60.0
     max_wait: float = 60.0
 
 
@@ -89,7 +87,10 @@ class _Call:
 
 class Client:
     """GETs from upstreams, within their limits. For one thread; close it, or use it as a context
-    manager."""
+    manager.
+
+    Without ``health`` every proxy is taken in its turn, whatever was met there.
+    """
 
     def __init__(
         self,
@@ -105,8 +106,7 @@ class Client:
     ) -> None:
         self._gate, self._meter, self._policy = gate, meter, policy
         self._transport = Transport(bounds)
-        self._health: Health = health or LocalHealth(now)
-        self._rotation = Rotation(self._health, random)
+        self._rotation = Rotation(health, random)
         self._sleep, self._random, self._now = sleep, random, now
         self.requests = self.credits = 0
         """What this client has asked and paid so far, whatever came of it."""
@@ -132,134 +132,111 @@ class Client:
     ) -> Answer:
         """The answer to the Get filled from ``values``.
 
-        Raises Problem, which names ``endpoint`` and ``day``, AllResting where no proxy may be used
-        now, and lets through what gate and meter raise to defer.
+        Raises Problem, which names ``endpoint`` and ``day`` and, where it says when to ask again,
+        ``retry_at``; lets through the Later that gate and meter raise.
         """
         call = _Call(upstream=upstream, get=get, values=values, endpoint=endpoint, day=day)
         # The only place that asks an upstream again. Airflow's retries are for lost workers,
         # requests' own are off: layers multiply (8 outer x 4 inner made 36 requests of one failing
         # call elsewhere).
-        retrying = Retrying(
-            retry=retry_if_result(
-                lambda result: isinstance(result, _Failure) and result.wait is not None
-            ),
-            stop=stop_after_attempt(self._policy.requests),
-            wait=lambda state: state.outcome.result().wait,
-            retry_error_callback=lambda state: state.outcome.result(),
-            sleep=self._sleep,
-        )
-        result = retrying(self._attempt, call)
-        if isinstance(result, _Failure):
-            raise result.problem
-        return result
+        while True:
+            result = self._attempt(call)
+            if isinstance(result, Answer):
+                return result
+            if result.wait is None or call.attempts >= self._policy.max_requests:
+                raise result.problem
+            self._sleep(result.wait)
 
     def _attempt(self, call: _Call) -> Answer | _Failure:
-        call.attempts += 1
+        """One request at most."""
         upstream = call.upstream
         try:
-            request = prepare(
-                upstream, call.get, call.values
-            )  # anew each time: a token may have expired meanwhile
+            # Anew each time: a token may have expired meanwhile.
+            request = prepare(upstream, call.get, call.values)
         except Problem as problem:
             if problem.error_class not in RETRIED:
                 raise
+            call.attempts += 1
             return _Failure(problem=problem, wait=self._backoff(call.attempts))  # no token now
         choice = addresses(upstream.name, upstream.proxies)
         address = self._rotation.pick(upstream.name, choice)
         if address is None:
-            return self._all_resting(call, choice)
-        admission, reservation = self._admitted(address, upstream, request)
-        billed: int | None = None
+            return self._no_address(call, request, choice)
+        call.attempts += 1
+        got = self._send(call, request, address)
+        return self._judge(call, request, address, got)
 
-        def on_headers(status: int, headers: Mapping[str, str]) -> None:
-            nonlocal billed
-            admission.release(ok=status not in (403, 429))
-            reach("before settle")
-            billed = _bill(request.cost, status, headers, reservation)
-
-        got: Reply | Broken | None = None
+    def _send(self, call: _Call, request: Request, address: Address) -> Reply | Broken:
+        exchange = self._admit(address, call.upstream, request)
         try:
             got = self._transport.send(
-                request.url, request.headers, address.proxy, request.redactor, on_headers
+                request.url,
+                request.headers,
+                address.proxy,
+                request.redactor,
+                exchange.note_headers,
             )
-        finally:
-            if billed is None and isinstance(got, Broken) and not got.arrived:
-                admission.give_back()
-            elif billed is None:
-                admission.release()
-        if billed is None:
-            billed = _bill_unanswered(request.cost, got, reservation)
-        arrived = isinstance(got, Reply) or got.arrived
+        except BaseException:
+            if exchange.credits is None:
+                exchange.admission.release()
+            raise
+        credits, arrived = exchange.end(got), has_arrived(got)
         call.requests, self.requests = call.requests + arrived, self.requests + arrived
-        call.credits, self.credits = call.credits + billed, self.credits + billed
-        return self._judged(call, request, address, got)
+        call.credits, self.credits = call.credits + credits, self.credits + credits
+        return got
 
-    def _admitted(
-        self, address: Address, upstream: Upstream, request: Request
-    ) -> tuple[Admission, Reservation | None]:
+    def _admit(self, address: Address, upstream: Upstream, request: Request) -> Exchange:
         reservation = None
         try:
             if request.cost and self._meter:
                 reach("before reserve")
                 reservation = self._meter.reserve(upstream.name, request.cost)
                 reach("after reserve")
-            return self._gate.admit(address.name, max_wait=self._policy.max_wait), reservation
+            admission = self._gate.admit(address.name, max_wait=self._policy.max_wait)
         except BaseException:
             if reservation:
                 reservation.refund()
-            if address.proxy:
-                self._health.unused(address.name)
+            self._rotation.give_back(address)
             raise
+        return Exchange(cost=request.cost, admission=admission, reservation=reservation)
 
-    def _judged(
+    def _judge(
         self, call: _Call, request: Request, address: Address, got: Reply | Broken
     ) -> Answer | _Failure:
         if isinstance(got, Broken):
-            verdict: Verdict | None = Verdict(error_class=got.error_class, reason=got.reason)
-        else:
-            verdict = classify(
-                status=got.status,
-                headers=got.headers,
-                body=got.body,
-                accept=call.get.accept,
-                now=self._now(),
-            )
-        if address.proxy:
-            if _is_the_address(got, verdict):
-                self._tell(self._health.failed, address)
-            else:
-                self._tell(self._health.succeeded, address)
+            broken = Verdict(error_class=got.error_class, reason=got.reason)
+            return self._fail(call, request, address, got, broken)
+        verdict = classify(
+            status=got.status,
+            headers=got.headers,
+            body=got.body,
+            accept=call.get.accept,
+            now=self._now(),
+        )
         if verdict:
-            return self._failed(call, request, address, got, verdict)
+            return self._fail(call, request, address, got, verdict)
+        self._rotation.tell(address, well=True)
         return Answer(
             body=got.body,
             url=request.shown_url,
             status=got.status,
-            headers={
-                name: got.headers[name]
-                for name in (*_KEPT_HEADERS, *_CREDIT_HEADERS)
-                if name in got.headers
-            },
+            headers={name: got.headers[name] for name in _KEPT_HEADERS if name in got.headers},
             requests_made=call.requests,
             credits=call.credits,
         )
 
-    def _failed(
+    def _fail(
         self, call: _Call, request: Request, address: Address, got: Reply | Broken, verdict: Verdict
     ) -> _Failure:
-        wait = verdict.retry_after or self._backoff(call.attempts)
-        retry_at = self._now() + timedelta(seconds=wait) if verdict.retry_after else None
-        if limited := verdict.error_class is ErrorClass.RATE_LIMITED:
-            doubled = min(
-                self._policy.retry_after_most, self._policy.slow_down * 2 ** (call.attempts - 1)
-            )
-            wait = verdict.retry_after or doubled
-            retry_at = self._gate.slow_down(address.name, wait)
+        self._rotation.tell(address, well=not _is_the_address(got, verdict))
         if verdict.error_class is ErrorClass.QUOTA_EXHAUSTED and request.cost and self._meter:
-            # On the day of the reset this raises what defers the task: no failure, whatever the
-            # refusal says.
+            # On the day of the reset this raises Later: no failure, whatever the refusal says.
             self._meter.exhausted(call.upstream.name)
-        again = verdict.error_class in RETRIED and wait <= self._policy.retry_after_most
+        limited = verdict.error_class is ErrorClass.RATE_LIMITED
+        wait = verdict.retry_after or self._pause(call.attempts, limited=limited)
+        retry_at = self._now() + timedelta(seconds=wait) if verdict.retry_after else None
+        if limited:
+            retry_at = self._gate.slow_down(address.name, wait)
         via = f" through proxy {address.name}" if address.proxy else ""
         problem = call.last = self._problem(
             call,
@@ -270,37 +247,40 @@ class Client:
             body_line=_first_line(got.body, request.redactor) if isinstance(got, Reply) else "",
             retry_at=retry_at,
         )
-        if again and call.attempts < self._policy.requests:
-            log.warning(
-                "%s; request %d of %d in %.1f s",
-                problem,
-                call.attempts + 1,
-                self._policy.requests,
-                wait,
-            )
-        if again and limited:
-            wait = 0.0  # the gate holds everybody back, this client too
-        return _Failure(problem=problem, wait=wait if again else None)
+        if verdict.error_class not in RETRIED or wait > self._policy.max_retry_after:
+            return _Failure(problem=problem, wait=None)
+        if call.attempts < self._policy.max_requests:
+            next_, most = call.attempts + 1, self._policy.max_requests
+            log.warning("%s; request %d of %d in %.1f s", problem, next_, most, wait)
+        # After a 429 the gate holds everybody back, this client too.
+        return _Failure(problem=problem, wait=0.0 if limited else wait)
 
-    def _tell(self, result: Callable[[str], None], address: Address) -> None:
-        """Health is advice: an answer that has come, and may be paid, is not given up because
-        nobody notes it."""
-        try:
-            result(address.name)
-        except Problem as problem:
-            log.warning("%s: the proxy's health is not noted: %s", address.name, problem.message)
-
-    def _all_resting(self, call: _Call, choice: tuple[Address, ...]) -> _Failure:
-        call.attempts -= 1
-        rests = [until for address in choice if (until := self._health.rests_until(address.name))]
+    def _no_address(self, call: _Call, request: Request, choice: tuple[Address, ...]) -> _Failure:
+        until = self._rotation.free_at(choice)
         if call.last is None:
-            raise AllResting(call.upstream.name, len(choice), min(rests, default=self._now()))
-        # What this call itself met says more than that everybody is resting.
-        call.last.retry_at = min(rests, default=None)
+            proxies = "the only proxy is" if len(choice) == 1 else f"all {len(choice)} proxies are"
+            until = until or self._now()
+            call.last = self._problem(
+                call,
+                request,
+                error_class=ErrorClass.BLOCKED,
+                message=(
+                    f"{call.upstream.name}: {proxies} in cooldown after failures until"
+                    f" {until:%Y-%m-%d %H:%M:%S} UTC"
+                ),
+            )
+        # What this call itself met says more than that everybody is in cooldown.
+        call.last.retry_at = until
         return _Failure(problem=call.last, wait=None)
 
+    def _pause(self, attempt: int, *, limited: bool) -> float:
+        """Seconds until the next request where the upstream does not say."""
+        if limited:
+            return min(self._policy.max_retry_after, _doubled(self._policy.slow_down, attempt))
+        return self._backoff(attempt)
+
     def _backoff(self, attempt: int) -> float:
-        longest = min(self._policy.backoff_most, self._policy.backoff * 2 ** (attempt - 1))
+        longest = min(self._policy.max_backoff, _doubled(self._policy.backoff, attempt))
         return longest * (0.5 + self._random() / 2)
 
     def _problem(
@@ -328,6 +308,10 @@ class Client:
         )
 
 
+def _doubled(seconds: float, attempt: int) -> float:
+    return seconds * float(2 ** (attempt - 1))
+
+
 def _first_line(body: bytes, redactor: Redactor) -> str:
     """The first line of a body that says anything, redacted, at most 200 characters."""
     text = redactor.text(body[:4096].decode("utf-8", "replace"))
@@ -340,29 +324,3 @@ def _is_the_address(got: Reply | Broken, verdict: Verdict | None) -> bool:
     if verdict is None or verdict.error_class is ErrorClass.RATE_LIMITED:
         return False
     return isinstance(got, Broken) or got.status == 407 or verdict.error_class is ErrorClass.BLOCKED
-
-
-def _bill(
-    most: int, status: int, headers: Mapping[str, str], reservation: Reservation | None
-) -> int:
-    """Books what the answer says it cost; refusals that do not say are free. The credits."""
-    last, used, remaining = (_number(headers.get(name, "")) for name in _CREDIT_HEADERS)
-    if last is None:
-        last = 0 if 400 <= status < 500 else most
-    if reservation:
-        reservation.settle(cost=last, used=used, remaining=remaining)
-    return last
-
-
-def _bill_unanswered(most: int, got: Broken, reservation: Reservation | None) -> int:
-    """A request that may have arrived may have been billed: counted so until the upstream's totals
-    correct it."""
-    if reservation and got.arrived:
-        reservation.settle(cost=most, used=None, remaining=None)
-    elif reservation:
-        reservation.refund()
-    return most if got.arrived else 0
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() else None

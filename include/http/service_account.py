@@ -74,7 +74,8 @@ def _once(timeout: float) -> Callable[..., Any]:
             logger.removeFilter(_unsaid)
         passing = response.status >= 500 or response.status in _PASSING
         if passing or (response.status == 200 and not response.data.lstrip().startswith(b"{")):
-            raise TransportError(f"status {response.status}")
+            # google-auth's errors are not typed.
+            raise TransportError(f"status {response.status}")  # type: ignore[no-untyped-call]
         return response
 
     return once
@@ -97,7 +98,10 @@ def _credentials(
     # Raised behind the handler, not in it: a chained JSONDecodeError holds the whole key file.
     with suppress(ValueError, TypeError, KeyError):
         info = json.loads(key_file) if isinstance(key_file, str) else dict(key_file)
-        return Credentials.from_service_account_info(info, scopes=list(scopes))
+        # Nor are its credentials.
+        return Credentials.from_service_account_info(  # type: ignore[no-untyped-call]
+            info, scopes=list(scopes)
+        )
     raise _bad(connection, "holds a key file that is not a service account's JSON: paste it again")
 
 

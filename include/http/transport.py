@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -112,21 +113,14 @@ class Transport:
         prepared = requests.Request(
             "GET", url, headers={**requests.utils.default_headers(), **headers}
         ).prepare()
-        settings = {
-            "proxies": {"http": proxy, "https": proxy} if proxy else {},
-            "verify": True,
-            "cert": None,
-        }
+        proxies = {"http": proxy, "https": proxy} if proxy else {}
+        settings: Mapping[str, Any] = {"proxies": proxies, "verify": True, "cert": None}
         if not _is_loopback(url):
-            settings = dict(
-                self._environment.merge_environment_settings(
-                    prepared.url, settings["proxies"], True, True, None
-                )
+            settings = self._environment.merge_environment_settings(
+                str(prepared.url), proxies, True, True, None
             )
-        settings["stream"] = True
-        return self._adapter.send(
-            prepared, timeout=(self._bounds.connect, self._bounds.read), **settings
-        )
+        timeout = (self._bounds.connect, self._bounds.read)
+        return self._adapter.send(prepared, timeout=timeout, **{**settings, "stream": True})
 
     def _read(
         self,

@@ -30,6 +30,7 @@ from include.limits.allowance import (
     room_today,
 )
 from include.ops.session import Session
+from include.outcome import Later, Outcome
 from include.sources.spec import Credits
 
 _FIELDS = tuple(Month.__dataclass_fields__)
@@ -48,34 +49,6 @@ _LARGER_PLAN = (
     'after buying a larger plan, raise {"credits": {"monthly": ..., "live_reserve": ...}} in the'
     " connection's extra"
 )
-
-
-class QuotaWait(Exception):
-    """The credits do not suffice now. ``until``: aware UTC moment when they can; ``left``: what may
-    be used now.
-
-    ``needed`` is 0 where it is not our ledger that says so but the upstream, on the day of its
-    reset.
-    """
-
-    def __init__(self, name: str, until: datetime, needed: int = 0, left: int = 0) -> None:
-        super().__init__(name, until, needed, left)
-        self.name = name
-        self.until = until
-        self.needed = needed
-        self.left = left
-
-    def __str__(self) -> str:
-        until = f"{self.until:%Y-%m-%d %H:%M} UTC"
-        if not self.needed:
-            return (
-                f"{self.name}: the upstream still counts last month's credits, it seems: it resets"
-                f" them on the 1st, at an hour that is not documented; asked again at {until}"
-            )
-        return (
-            f"{self.name}: the request needs up to {self.needed} credits and {self.left} may be"
-            f" used now; more can be free at {until}; {_LARGER_PLAN}"
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,8 +105,8 @@ class Meter:
         self._now = now
 
     def reserve(self, name: str, cost: int) -> Reservation:
-        """Set ``cost``, the most that the request can cost, aside. Raises QuotaWait when it does
-        not fit now.
+        """Set ``cost``, the most that the request can cost, aside. Raises Later when it does not
+        fit now.
 
         Raises Problem(QUOTA_EXHAUSTED) when it could not fit into a whole fresh month either.
         """
@@ -151,16 +124,16 @@ class Meter:
         whatever is left.
 
         Unless a larger allowance is declared meanwhile. On the 1st, when it may be about last
-        month, nothing is written down; raises QuotaWait for an hour, since a request that has
+        month, nothing is written down; raises Later for an hour, since a request that has
         waited for the reset must not fail by it.
         """
         declared = self._allowances[name].monthly
 
-        def work(connection: psycopg.Connection[Any]) -> QuotaWait | None:
+        def work(connection: psycopg.Connection[Any]) -> Later | None:
             with connection.transaction():
                 now = self._moment(connection)
                 if not _is_this_months(now):
-                    return QuotaWait(name, now + _ASK_AGAIN)
+                    return _not_reset(name, now + _ASK_AGAIN)
                 month = _locked(connection, name, month_of(now.date()))
                 _write(
                     connection,
@@ -174,7 +147,7 @@ class Meter:
 
     def _reserve(
         self, connection: psycopg.Connection[Any], name: str, cost: int
-    ) -> Reservation | QuotaWait | Problem:
+    ) -> Reservation | Later | Problem:
         credits, purpose = self._allowances[name], self._purpose
         with connection.transaction():
             now = self._moment(connection)
@@ -182,9 +155,8 @@ class Meter:
             month = _locked(connection, name, month_of(today))
             reset = datetime.combine(next_month(today), time(), UTC)
             if now >= reset - self._hold:
-                return QuotaWait(
-                    name, reset, cost, 0
-                )  # it could be billed to the old month or to the new one
+                # It could be billed to the old month or to the new one.
+                return _not_now(name, reset, cost, left=0)
             if purpose == "backfill" and month.backfill_since is None:
                 month = replace(month, backfill_since=today)
                 _write(connection, name, month)
@@ -197,7 +169,7 @@ class Meter:
                 until = more_at(month, credits, purpose, cost, today)
                 if cost <= fits + _under_way(connection, name, month.month, now - self._hold):
                     until = min(until, now + _SOON)
-                return QuotaWait(name, until, cost, fits)
+                return _not_now(name, until, cost, left=fits)
             row = connection.execute(
                 "INSERT INTO ops.credit_reservations (account, month, purpose, amount, reserved_at)"
                 " VALUES (%s, %s, %s, %s, %s) RETURNING reservation_id",
@@ -240,9 +212,9 @@ class Meter:
     def _moment(self, connection: psycopg.Connection[Any]) -> datetime:
         if self._now:
             return self._now().astimezone(UTC)
-        row = connection.execute("SELECT clock_timestamp()").fetchone()
-        assert row is not None
-        return row[0].astimezone(UTC)
+        moment: datetime
+        ((moment,),) = connection.execute("SELECT clock_timestamp()").fetchall()
+        return moment.astimezone(UTC)
 
 
 def balance(connection: psycopg.Connection[Any], account: str, day: date) -> Month:
@@ -271,6 +243,24 @@ def _under_way(connection: psycopg.Connection[Any], name: str, month: date, sinc
     ).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def _not_now(name: str, until: datetime, needed: int, *, left: int) -> Later:
+    """The credits do not suffice before ``until``: ``left`` may be used now."""
+    reason = (
+        f"{name}: the request needs up to {needed} credits and {left} may be used now; more can be"
+        f" free at {until:%Y-%m-%d %H:%M} UTC; {_LARGER_PLAN}"
+    )
+    return Later(until, reason, Outcome.QUOTA_WAIT)
+
+
+def _not_reset(name: str, until: datetime) -> Later:
+    """It is not our ledger that says so but the upstream, on the day of its reset."""
+    reason = (
+        f"{name}: the upstream still counts last month's credits, it seems: it resets them on the"
+        f" 1st, at an hour that is not documented; asked again at {until:%Y-%m-%d %H:%M} UTC"
+    )
+    return Later(until, reason, Outcome.QUOTA_WAIT)
 
 
 def _never(name: str, cost: int, most: int, purpose: Purpose) -> Problem:

@@ -10,42 +10,44 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from include.http.addresses import REST, STRIKES
+from include.http.addresses import COOLDOWN, MAX_FAILURES
 from include.ops.session import Session
 
 _NOW = "coalesce(%(now)s::timestamptz, clock_timestamp())"
 _LOOK = f"""
-    SELECT rests_until IS NULL OR told = %(told)s, rests_until > {_NOW}
+    SELECT cooldown_until IS NULL OR told = %(told)s, cooldown_until > {_NOW}
     FROM ops.address_health WHERE name = %(name)s
 """
-# Who waited for another's probe looks at the row anew and finds it resting: one of any number is
-# granted.
+# Who waited for another's probe looks at the row anew and finds it in cooldown: one of any number
+# is granted.
 _PROBE = f"""
-    UPDATE ops.address_health SET rests_until = {_NOW} + %(rest)s, told = %(told)s
-    WHERE name = %(name)s AND rests_until <= {_NOW}
+    UPDATE ops.address_health SET cooldown_until = {_NOW} + %(cooldown)s, told = %(told)s
+    WHERE name = %(name)s AND cooldown_until <= {_NOW}
 """
 _FAILED = f"""
-    INSERT INTO ops.address_health AS known (name, failures, rests_until, told)
-    VALUES (%(name)s, 1, CASE WHEN 1 >= %(strikes)s THEN {_NOW} + %(rest)s END, %(told)s)
+    INSERT INTO ops.address_health AS known (name, failures, cooldown_until, told)
+    VALUES (%(name)s, 1, CASE WHEN 1 >= %(max_failures)s THEN {_NOW} + %(cooldown)s END, %(told)s)
     ON CONFLICT (name) DO UPDATE SET
         failures = known.failures + 1,
-        rests_until = CASE WHEN known.failures + 1 >= %(strikes)s THEN {_NOW} + %(rest)s END,
+        cooldown_until =
+            CASE WHEN known.failures + 1 >= %(max_failures)s THEN {_NOW} + %(cooldown)s END,
         told = excluded.told
     WHERE known.told <> excluded.told
 """
-_UNUSED = (
-    f"UPDATE ops.address_health SET rests_until = {_NOW} WHERE name = %(name)s AND told = %(told)s"
-)
+_UNUSED = f"""
+    UPDATE ops.address_health SET cooldown_until = {_NOW}
+    WHERE name = %(name)s AND told = %(told)s
+"""
 _SUCCEEDED = "DELETE FROM ops.address_health WHERE name = %(name)s"
-_RESTS_UNTIL = "SELECT rests_until FROM ops.address_health WHERE name = %(name)s"
+_COOLDOWN_UNTIL = "SELECT cooldown_until FROM ops.address_health WHERE name = %(name)s"
 
 # The claim of an address whose result comes without one.
 _UNKNOWN = UUID(int=0)
 
 
 class SharedHealth:
-    """Health of addresses by name in Postgres, by the rules of ``http.addresses.LocalHealth``, for
-    all processes.
+    """Health of addresses by name in Postgres, for all processes: the rules of
+    ``http.addresses.Health``.
 
     A request through an address that is well costs one statement, its claim, which only reads: its
     success has nothing to clear and asks nothing. So a row of failures that others began meanwhile
@@ -60,21 +62,21 @@ class SharedHealth:
         self,
         session: Session,
         *,
-        strikes: int = STRIKES,
-        rest: timedelta = REST,
+        max_failures: int = MAX_FAILURES,
+        cooldown: timedelta = COOLDOWN,
         now: Callable[[], datetime] | None = None,
     ) -> None:
         self._session = session
-        self._strikes, self._rest, self._now = strikes, rest, now
+        self._max_failures, self._cooldown, self._now = max_failures, cooldown, now
         # By name the claim whose result is not in yet; None where the address was well.
         self._claims: dict[str, UUID | None] = {}
 
     def claim(self, name: str) -> bool:
-        """True when the address may be used now; of a rested one only the first claim anywhere is
-        granted.
+        """True when the address may be used now; after a cooldown only the first claim anywhere
+        is granted.
 
-        That one, the probe, rests it again until its result is in: a probe that is never heard of
-        expires by itself.
+        That one, the probe, begins another cooldown until its result is in: a probe that is never
+        heard of expires by itself.
         """
         told = uuid4()
         values = self._values(name, told)
@@ -84,8 +86,8 @@ class SharedHealth:
                 seen = connection.execute(_LOOK, values).fetchone()
                 if seen is None:
                     return True, None
-                free, rests = seen
-                if free or rests:
+                free, cools = seen
+                if free or cools:
                     return free, told
                 if connection.execute(_PROBE, values).rowcount:
                     return True, told
@@ -111,11 +113,11 @@ class SharedHealth:
         if claim := self._claims.pop(name, None):
             self._write(_UNUSED, name, claim)
 
-    def rests_until(self, name: str) -> datetime | None:
-        """When a resting address may be probed (UTC); None while it is not resting."""
+    def cooldown_until(self, name: str) -> datetime | None:
+        """When an address in cooldown may be probed (UTC); None while it is in none."""
         values = self._values(name, _UNKNOWN)
         row = self._session.run(
-            lambda connection: connection.execute(_RESTS_UNTIL, values).fetchone()
+            lambda connection: connection.execute(_COOLDOWN_UNTIL, values).fetchone()
         )
         return row[0].astimezone(UTC) if row and row[0] else None
 
@@ -130,6 +132,6 @@ class SharedHealth:
             "name": name,
             "told": told,
             "now": now,
-            "rest": self._rest,
-            "strikes": self._strikes,
+            "cooldown": self._cooldown,
+            "max_failures": self._max_failures,
         }

@@ -23,24 +23,12 @@ from typing import Any
 import psycopg
 
 from include.ops.session import Session
+from include.outcome import Later, Outcome
 from include.sources.spec import Window
 
 # A booked moment is given up when the process wakes up later than this: it had been stopped.
 STALE = 1.0
 _POLL = (0.02, 0.25)
-
-
-class MustWait(Exception):
-    """The limiter has no place within ``max_wait``; ``until`` is the aware UTC moment to try
-    again."""
-
-    def __init__(self, name: str, until: datetime) -> None:
-        super().__init__(name, until)
-        self.name = name
-        self.until = until
-
-    def __str__(self) -> str:
-        return f"the limiter of {self.name} is full until {self.until:%Y-%m-%d %H:%M:%S} UTC"
 
 
 @dataclass(kw_only=True)
@@ -118,7 +106,7 @@ class Limiter:
         """Block until a request of limiter ``name`` may be sent, at most about ``max_wait``
         seconds.
 
-        Raises MustWait when that does not suffice (nothing is booked then), Problem(STORAGE) when
+        Raises Later when that does not suffice (nothing is booked then), Problem(STORAGE) when
         the database stays away: no database, no admission.
         """
         begun = self._monotonic()
@@ -134,7 +122,7 @@ class Limiter:
                         limiter=self, name=name, request_id=request_id, moment=moment, waited=waited
                     )
             elif not unreleased or wait > patience or patience == 0.0:
-                raise MustWait(name, moment)
+                raise _full(name, moment)
             else:
                 self._sleep(min(max(wait, poll), patience))
                 poll = min(poll * 2, _POLL[1])
@@ -146,9 +134,11 @@ class Limiter:
         Repeated refusals double the pause (2, 4, 8 ... 60 s); each success after it takes one
         doubling back.
         """
-        return self._call(
+        until: datetime
+        (until,) = self._call(
             "SELECT ops.limiter_slow_down(%s, %s)", (name, timedelta(seconds=seconds))
-        )[0]
+        )
+        return until
 
     def _book(self, name: str, patience: float) -> Any:
         if name not in self._rules:
@@ -188,3 +178,8 @@ class Limiter:
             return cursor.fetchone() if cursor.description else None
 
         return self._session.run(work)
+
+
+def _full(name: str, until: datetime) -> Later:
+    reason = f"the limiter of {name} is full until {until:%Y-%m-%d %H:%M:%S} UTC"
+    return Later(until, reason, Outcome.QUOTA_WAIT)

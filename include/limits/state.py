@@ -1,5 +1,5 @@
 """How the limiters stand, read from their tables: what is used of each window, and which are paused
-or rest."""
+or in cooldown."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ class WindowUse:
 
 @dataclass(frozen=True, kw_only=True)
 class LimiterState:
-    """One address's limiter. ``paused_until`` is aware, None while it goes on; ``strikes`` counts
-    refusals in a row.
+    """One address's limiter. ``paused_until`` is aware, None while it goes on; ``refusals`` is
+    how many in a row are to be made up for.
 
-    ``rests_until``, aware too, is when a proxy that failed too often may be probed; None while it
-    may be used.
+    ``cooldown_until``, aware too, is when a proxy that failed too often may be probed; None while
+    it may be used.
     """
 
     name: str
     windows: tuple[WindowUse, ...]
     paused_until: datetime | None = None
-    strikes: int = 0
-    rests_until: datetime | None = None
+    refusals: int = 0
+    cooldown_until: datetime | None = None
 
 
 def limiter_states(
@@ -45,7 +45,7 @@ def limiter_states(
     where none was."""
     known = connection.execute(
         "SELECT name, CASE WHEN paused_until > clock_timestamp() THEN paused_until END, strikes,"
-        " CASE WHEN rests_until > clock_timestamp() THEN rests_until END"
+        " CASE WHEN cooldown_until > clock_timestamp() THEN cooldown_until END"
         " FROM ops.limiters LEFT JOIN ops.address_health USING (name)"
         " WHERE split_part(name, '@', 1) = %s ORDER BY name",
         (host,),
@@ -55,10 +55,10 @@ def limiter_states(
             name=name,
             windows=tuple(_use(connection, name, window) for window in windows),
             paused_until=paused_until,
-            strikes=strikes,
-            rests_until=rests_until,
+            refusals=refusals,
+            cooldown_until=cooldown_until,
         )
-        for name, paused_until, strikes, rests_until in known or [(host, None, 0, None)]
+        for name, paused_until, refusals, cooldown_until in known or [(host, None, 0, None)]
     ]
 
 

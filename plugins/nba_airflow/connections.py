@@ -10,7 +10,7 @@ from include.errors import ErrorClass, Problem
 from include.sources.spec import Credits, ServiceAccount, Window
 
 if TYPE_CHECKING:
-    from include.http.client import Upstream
+    from include.http.upstream import Upstream
     from include.sources.spec import Host
     from include.steps.pipeline import Stores
 
@@ -109,7 +109,7 @@ def upstream(host: Host) -> Upstream:
     The connection's host field may be a whole base URL (the sandbox's); empty, it means the spec's
     real upstream.
     """
-    from include.http.client import Upstream
+    from include.http.upstream import Upstream
 
     found = connection(host.connection)
     base = (found.host or "").rstrip("/")

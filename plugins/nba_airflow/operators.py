@@ -124,10 +124,8 @@ class DateOperator(BaseOperator):
         """Fetches what the raw layer lacks of the date. Raises Wait while it cannot be final, or
         cannot be paid."""
         from include.checks.completeness import Outcome
-        from include.http.addresses import AllResting
-        from include.limits.credits import QuotaWait
-        from include.limits.limiter import MustWait
         from include.ops.leases import lease
+        from include.outcome import Later
         from include.steps.pipeline import available_at, incomplete, late_at, scrape
         from nba_airflow.wire import wire
 
@@ -150,13 +148,9 @@ class DateOperator(BaseOperator):
                         before[1] + lines.client.credits,
                     )
                     report.spent(*self._spent)
-        except (MustWait, QuotaWait) as wait:
-            report.waits(Outcome.QUOTA_WAIT, str(wait))
-            raise Wait(wait.until, str(wait)) from None
-        except AllResting as wait:
-            self._wait_for_upstream(
-                report, Problem(error_class=ErrorClass.BLOCKED, message=str(wait)), wait.until
-            )
+        except Later as wait:
+            report.waits(wait.outcome, wait.reason)
+            raise Wait(wait.until, wait.reason) from None
         except Problem as problem:
             if problem.retry_at is None:
                 raise

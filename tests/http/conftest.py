@@ -12,6 +12,7 @@ from include.http.client import Client, Policy
 from include.http.transport import Bounds
 from include.http.upstream import Upstream
 from include.sources.spec import QueryKey
+from tests.http.local_health import LocalHealth
 from tests.http.scripted import KEY, NOW, CountingGate, Scripted
 
 
@@ -46,6 +47,7 @@ def client(scripted: Scripted, gate: CountingGate, slept: list[float]) -> Iterat
         gate,
         policy=Policy(),
         bounds=bounds,
+        health=LocalHealth(lambda: NOW),
         sleep=slept.append,
         random=lambda: 1.0,
         now=lambda: NOW,

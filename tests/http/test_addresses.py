@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from include.http.addresses import Address, LocalHealth, Rotation, addresses
+from include.http.addresses import Address, Rotation, addresses
+from tests.http.local_health import LocalHealth
 
 PROXIES = (
     "http://user-1:pw@gate.test:7000",
@@ -58,7 +59,7 @@ def test_addresses_take_turns_from_a_random_first(health: LocalHealth) -> None:
     assert turns(Rotation(health, lambda: 0.99), choice, 4) == [2, 0, 1, 2]
 
 
-def test_three_failures_rest_an_address_for_five_minutes_then_one_probe_decides(
+def test_three_failures_cool_an_address_down_for_five_minutes_then_one_probe_decides(
     health: LocalHealth, clock: Clock
 ) -> None:
     choice = addresses("nba", PROXIES[:2])
@@ -82,12 +83,12 @@ def test_success_ends_a_row_of_failures(health: LocalHealth) -> None:
     assert health.claim("nba@1") is True
 
 
-def test_all_resting_is_none_and_says_until_when(health: LocalHealth, clock: Clock) -> None:
+def test_all_in_cooldown_is_none_and_says_until_when(health: LocalHealth, clock: Clock) -> None:
     choice = addresses("nba", PROXIES[:1])
     for _ in range(3):
         health.failed(choice[0].name)
     assert turns(Rotation(health, lambda: 0.0), choice, 1) == [None]
-    assert health.rests_until(choice[0].name) == clock.now + timedelta(minutes=5)
+    assert health.cooldown_until(choice[0].name) == clock.now + timedelta(minutes=5)
 
 
 def test_unused_probe_is_free_for_the_next(health: LocalHealth, clock: Clock) -> None:
@@ -99,7 +100,7 @@ def test_unused_probe_is_free_for_the_next(health: LocalHealth, clock: Clock) ->
     assert health.claim("nba@1") is True
 
 
-def test_direct_address_never_rests(health: LocalHealth) -> None:
+def test_direct_address_is_never_in_cooldown(health: LocalHealth) -> None:
     for _ in range(3):
         health.failed("nba")
     assert Rotation(health, lambda: 0.0).pick("nba", addresses("nba", ())) == Address(name="nba")

@@ -13,11 +13,12 @@ from urllib.parse import quote
 import pytest
 
 from include.errors import ErrorClass, Problem
-from include.http.addresses import AllResting, addresses
+from include.http.addresses import addresses
 from include.http.client import Answer, Client, Policy
 from include.http.redact import proxy_secrets
 from include.http.transport import Bounds
 from include.http.upstream import Upstream
+from include.outcome import Later, Outcome
 from include.sources.spec import Get, HeaderKey
 from tests.http.scripted import (
     FLOOD,
@@ -226,11 +227,8 @@ def test_long_retry_after_is_left_to_the_caller(
 def test_what_the_gate_raises_to_defer_comes_through_and_nothing_is_sent(
     client: Client, upstream: Upstream, scripted: Scripted, gate: CountingGate
 ) -> None:
-    class MustWait(Exception):
-        pass
-
-    gate.refuse = MustWait()
-    with pytest.raises(MustWait):
+    gate.refuse = Later(NOW, "full", Outcome.QUOTA_WAIT)
+    with pytest.raises(Later):
         client.get(upstream, EVENTS, {"day": "2025-01-15"})
     assert scripted.seen == []
 
@@ -353,31 +351,35 @@ def test_blocked_proxy_is_left_for_the_next_one(
     assert len(set(admitted)) == 2
 
 
-def test_one_proxy_that_is_blocked_three_times_rests_and_nothing_more_is_sent(
+def test_one_proxy_that_is_blocked_three_times_is_in_cooldown_and_nothing_more_is_sent(
     client: Client, proxied: Upstream, scripted: Scripted, gate: CountingGate
 ) -> None:
     alone = replace(proxied, proxies=proxied.proxies[:1])
     name = addresses("nba", alone.proxies)[0].name
     scripted.steps = [reply(403, PAGE)] * 3 + [reply()] * 2
     first = problem_of(client, alone)
-    with pytest.raises(AllResting) as second:
-        client.get(alone, EVENTS, {"day": str(DAY)})
+    second = problem_of(client, alone)
+    until = NOW + timedelta(minutes=5)
     assert (first.error_class, first.status, first.attempt, first.retry_at) == (
         "blocked",
         403,
         3,
-        NOW + timedelta(minutes=5),
+        until,
     )
     assert first.message.startswith(f"nba through proxy {name}: an HTML page")
-    assert second.value.until == NOW + timedelta(minutes=5)
-    assert (
-        str(second.value)
-        == f"nba: the only proxy rests after failures until {second.value.until:%F %T} UTC"
+    assert second == Problem(
+        error_class=ErrorClass.BLOCKED,
+        message=f"nba: the only proxy is in cooldown after failures until {until:%F %T} UTC",
+        source="nba",
+        endpoint="events",
+        day=DAY,
+        url="http://upstream.test/v4/events?date=2025-01-15",
+        retry_at=until,
     )
     assert len(scripted.seen) == 3
 
 
-def test_refusal_of_the_request_itself_does_not_rest_the_proxy(
+def test_refusal_of_the_request_itself_is_not_held_against_the_proxy(
     client: Client, proxied: Upstream, scripted: Scripted
 ) -> None:
     alone = replace(proxied, proxies=proxied.proxies[:1])
@@ -481,7 +483,7 @@ def paying(scripted: Scripted, gate: CountingGate, ledger: Ledger) -> Iterator[C
         gate,
         meter=ledger,
         bounds=Bounds(read=0.25),
-        policy=Policy(requests=2),
+        policy=Policy(max_requests=2),
         sleep=lambda s: None,
         now=lambda: NOW,
     ) as made:
@@ -576,12 +578,9 @@ def test_refusal_for_want_of_credits_is_told_to_the_ledger_and_names_the_repair(
 def test_wait_that_the_ledger_makes_of_such_a_refusal_comes_through_after_one_request(
     paying: Client, upstream: Upstream, scripted: Scripted, ledger: Ledger, gate: CountingGate
 ) -> None:
-    class QuotaWait(Exception):
-        pass
-
-    ledger.wait = QuotaWait()
+    ledger.wait = Later(NOW, "reset", Outcome.QUOTA_WAIT)
     scripted.steps = [OUT_OF_CREDITS] * 2
-    with pytest.raises(QuotaWait):
+    with pytest.raises(Later):
         paying.get(upstream, PAID, {"day": "2025-01-15"})
     assert ledger.events == REFUSED
     assert gate.events == ["admit odds", "release odds"]

@@ -12,8 +12,9 @@ from include.errors import Problem
 from include.http.client import Client, Policy
 from include.http.transport import Bounds
 from include.http.upstream import Upstream
-from include.limits.limiter import Limiter, MustWait
+from include.limits.limiter import Limiter
 from include.ops.session import Session
+from include.outcome import Later
 from include.sources.spec import Get, HeaderKey, Window
 
 BOX_SCORES = Get(path="/v1/box_scores", params={"date": "{day}"})
@@ -90,6 +91,6 @@ def test_full_limiter_defers_without_a_request(
     before = requests(sandbox)
     with session, Client(limiter, policy=Policy(max_wait=0.0)) as client:
         client.get(replace(upstream, name="hourly"), BOX_SCORES, DAY)
-        with pytest.raises(MustWait):
+        with pytest.raises(Later):
             client.get(replace(upstream, name="hourly"), BOX_SCORES, DAY)
     assert requests(sandbox) - before == 1

@@ -3,7 +3,7 @@ equal at rest."""
 
 from __future__ import annotations
 
-import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -22,9 +22,10 @@ from hypothesis import strategies as st
 
 from include.errors import ErrorClass, Problem
 from include.limits.allowance import Month, Purpose, month_of, next_month
-from include.limits.credits import Meter, QuotaWait, Reservation, balance
+from include.limits.credits import Meter, Reservation, balance
 from include.ops.db import connect
 from include.ops.session import Session
+from include.outcome import Later, Outcome
 from include.sources.spec import Credits
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,10 +85,14 @@ def meter(ops_db: str, db: psycopg.Connection[Any], clock: Clock) -> Iterator[Ma
 
 def refused(meter: Meter, cost: int) -> tuple[datetime, int]:
     """(until, left) of a reservation that must wait."""
-    with pytest.raises(QuotaWait) as wait:
+    with pytest.raises(Later) as wait:
         meter.reserve(ODDS, cost)
-    assert (wait.value.name, wait.value.needed) == (ODDS, cost)
-    return wait.value.until, wait.value.left
+    left = re.match(
+        rf"{ODDS}: the request needs up to {cost} credits and (\d+) may be used now;",
+        wait.value.reason,
+    )
+    assert left
+    return wait.value.until, int(left[1])
 
 
 def spend(meter: Meter, cost: int, *, used: int | None = None) -> None:
@@ -241,13 +246,16 @@ def test_nobody_comes_back_soon_for_what_a_dead_process_reserved(
     assert refused(live, 10) == (datetime(2026, 2, 1, tzinfo=UTC), 5)
 
 
-def test_the_wait_says_what_is_left_and_survives_pickling() -> None:
-    wait = QuotaWait(ODDS, datetime(2026, 2, 1, tzinfo=UTC), 30, 7)
-    assert str(pickle.loads(pickle.dumps(wait))) == str(wait)
-    assert (
-        str(wait) == "the_odds_api: the request needs up to 30 credits and 7 may be used now;"
+def test_the_wait_says_what_is_left(meter: MakeMeter) -> None:
+    spend(meter("live"), 493)
+    with pytest.raises(Later) as wait:
+        meter("live").reserve(ODDS, 30)
+    assert wait.value.args == (
+        datetime(2026, 2, 1, tzinfo=UTC),
+        "the_odds_api: the request needs up to 30 credits and 7 may be used now;"
         " more can be free at 2026-02-01 00:00 UTC; after buying a larger plan, raise"
-        ' {"credits": {"monthly": ..., "live_reserve": ...}} in the connection\'s extra'
+        ' {"credits": {"monthly": ..., "live_reserve": ...}} in the connection\'s extra',
+        Outcome.QUOTA_WAIT,
     )
 
 
@@ -296,21 +304,18 @@ def test_on_the_first_a_refusal_may_be_last_months_and_means_a_wait_of_an_hour(
 ) -> None:
     live = meter("live")
     clock.now = datetime.fromisoformat(f"2026-02-01T{at}Z")
-    with pytest.raises(QuotaWait) as wait:
+    again = clock.now + timedelta(hours=1)
+    with pytest.raises(Later) as wait:
         live.exhausted(ODDS)
-    assert (wait.value.name, wait.value.until) == (ODDS, clock.now + timedelta(hours=1))
+    assert wait.value.args == (
+        again,
+        "the_odds_api: the upstream still counts last month's credits, it seems: it resets them"
+        " on the 1st, at an hour that is not documented; asked again at"
+        f" {again:%Y-%m-%d %H:%M} UTC",
+        Outcome.QUOTA_WAIT,
+    )
     assert balance(db, ODDS, clock.now.date()) == Month(month=date(2026, 2, 1))
     spend(live, 500)
-
-
-def test_the_wait_for_a_reset_says_so_and_survives_pickling() -> None:
-    wait = QuotaWait(ODDS, datetime(2026, 2, 1, 1, tzinfo=UTC))
-    assert str(pickle.loads(pickle.dumps(wait))) == str(wait)
-    assert (
-        str(wait)
-        == "the_odds_api: the upstream still counts last month's credits, it seems: it resets them"
-        " on the 1st, at an hour that is not documented; asked again at 2026-02-01 01:00 UTC"
-    )
 
 
 def test_from_the_second_on_a_refusal_is_this_months(meter: MakeMeter, clock: Clock) -> None:
@@ -471,7 +476,7 @@ class World:
     def reserve(self, purpose: Purpose, most: int, cost: int) -> None:
         try:
             reservation = self.meters[purpose].reserve(ODDS, most)
-        except QuotaWait as wait:
+        except Later as wait:
             self.waits.append((self.clock.now, wait.until))
             return
         self.under_way.append(Sent(reservation, cost))
@@ -534,7 +539,7 @@ class World:
         month = month_of(self.clock.now.date())
         try:
             reservation = self.meters["live"].reserve(ODDS, 1)
-        except QuotaWait:
+        except Later:
             return self.bill[month]
         reservation.settle(
             cost=0, used=self.bill[month], remaining=SMALL.monthly - self.bill[month]
@@ -610,9 +615,10 @@ def test_whatever_happens_the_bill_stays_within_the_allowance_and_the_ledger_end
 WORKER = """
 import sys
 from datetime import datetime, timedelta
-from include.limits.credits import Meter, QuotaWait
+from include.limits.credits import Meter
 from include.ops.db import connect
 from include.ops.session import Session
+from include.outcome import Later
 from include.sources.spec import Credits
 
 url, now, dies_at = sys.argv[1], datetime.fromisoformat(sys.argv[2]), int(sys.argv[3])
@@ -624,7 +630,7 @@ sent = 0
 while True:
     try:
         reservation = meter.reserve("the_odds_api", 10)
-    except QuotaWait as wait:
+    except Later as wait:
         if wait.until > now + timedelta(minutes=1):
             break
         continue

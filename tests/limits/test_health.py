@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.errors import ErrorClass, Problem
-from include.http.addresses import REST, LocalHealth
+from include.http.addresses import COOLDOWN
 from include.limits.health import SharedHealth
 from include.limits.limiter import Limiter
 from include.limits.state import limiter_states
@@ -28,6 +28,7 @@ from include.ops import session
 from include.ops.db import connect
 from include.ops.session import Session
 from include.sources.spec import Window
+from tests.http.local_health import LocalHealth
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "nba_cdn@0123abcd"
@@ -60,20 +61,20 @@ def make(ops_db: str, db: Db) -> Iterator[Make]:
         one.close()
 
 
-def age(db: Db, by: timedelta = REST) -> None:
+def age(db: Db, by: timedelta = COOLDOWN) -> None:
     """Lets so much time pass for what is known."""
-    db.execute("UPDATE ops.address_health SET rests_until = rests_until - %s", (by,))
+    db.execute("UPDATE ops.address_health SET cooldown_until = cooldown_until - %s", (by,))
 
 
 def known(db: Db) -> list[tuple[str, int, bool]]:
-    """(name, failures, is resting) of the addresses that are not well."""
+    """(name, failures, in cooldown) of the addresses that are not well."""
     return db.execute(
-        "SELECT name, failures, coalesce(rests_until > clock_timestamp(), false) FROM"
+        "SELECT name, failures, coalesce(cooldown_until > clock_timestamp(), false) FROM"
         " ops.address_health ORDER BY name"
     ).fetchall()
 
 
-def rested(*processes: SharedHealth) -> None:
+def cool_down(*processes: SharedHealth) -> None:
     """Three failures in a row, met by the processes in turn."""
     for n in range(3):
         processes[n % len(processes)].failed(NAME)
@@ -86,7 +87,9 @@ def claims(*processes: SharedHealth) -> list[bool]:
 # What all know.
 
 
-def test_three_failures_rest_an_address_for_everybody_whoever_met_them(make: Make, db: Db) -> None:
+def test_three_failures_cool_an_address_down_for_everybody_whoever_met_them(
+    make: Make, db: Db
+) -> None:
     one, two, three = make(), make(), make()
     one.failed(NAME)
     two.failed(NAME)
@@ -97,14 +100,14 @@ def test_three_failures_rest_an_address_for_everybody_whoever_met_them(make: Mak
     assert known(db) == [(NAME, 3, True)]
 
 
-def test_a_rest_is_five_minutes_of_the_databases_clock(make: Make, db: Db) -> None:
+def test_a_cooldown_is_five_minutes_of_the_databases_clock(make: Make, db: Db) -> None:
     health = make()
     ((before,),) = db.execute("SELECT clock_timestamp()").fetchall()
-    rested(health)
+    cool_down(health)
     ((after,),) = db.execute("SELECT clock_timestamp()").fetchall()
-    until = make().rests_until(NAME)
+    until = make().cooldown_until(NAME)
     assert until is not None
-    assert (before + REST <= until <= after + REST, until.tzinfo) == (True, UTC)
+    assert (before + COOLDOWN <= until <= after + COOLDOWN, until.tzinfo) == (True, UTC)
 
 
 def test_a_success_ends_a_row_of_failures_for_everybody(make: Make, db: Db) -> None:
@@ -114,21 +117,21 @@ def test_a_success_ends_a_row_of_failures_for_everybody(make: Make, db: Db) -> N
     assert (claims(one, two), known(db)) == ([True, True], [(NAME, 2, False)])
 
 
-def test_after_the_rest_one_probe_is_granted_whose_success_frees_the_address(
+def test_after_the_cooldown_one_probe_is_granted_whose_success_frees_the_address(
     make: Make, db: Db
 ) -> None:
     one, two = make(), make()
-    rested(one)
+    cool_down(one)
     age(db)
     assert claims(two, one, two, make()) == [True, False, False, False]
     two.succeeded(NAME)
     assert claims(one, two) == [True, True]
-    assert (known(db), one.rests_until(NAME)) == ([], None)
+    assert (known(db), one.cooldown_until(NAME)) == ([], None)
 
 
-def test_a_probe_that_fails_rests_the_address_anew(make: Make, db: Db) -> None:
+def test_a_probe_that_fails_begins_another_cooldown(make: Make, db: Db) -> None:
     one, two = make(), make()
-    rested(one)
+    cool_down(one)
     age(db)
     assert claims(two) == [True]
     age(db, timedelta(minutes=2))
@@ -141,7 +144,7 @@ def test_a_probe_that_fails_rests_the_address_anew(make: Make, db: Db) -> None:
 
 def test_a_probe_that_is_never_heard_of_expires(make: Make, db: Db) -> None:
     one, two = make(), make()
-    rested(one)
+    cool_down(one)
     age(db)
     assert claims(one, two) == [True, False]
     age(db)
@@ -150,7 +153,7 @@ def test_a_probe_that_is_never_heard_of_expires(make: Make, db: Db) -> None:
 
 def test_a_probe_that_was_not_used_is_for_the_next(make: Make, db: Db) -> None:
     one, two = make(), make()
-    rested(one)
+    cool_down(one)
     age(db)
     assert claims(one, two) == [True, False]
     one.unused(NAME)
@@ -162,7 +165,7 @@ def test_what_was_no_probe_gives_none_back(make: Make, db: Db) -> None:
     assert claims(well) == [True]
     other.failed(NAME)
     assert claims(weak) == [True]
-    rested(other)
+    cool_down(other)
     age(db)
     assert claims(late) == [True]
     other.failed(NAME)
@@ -213,7 +216,9 @@ def test_two_processes_know_what_one_would(
             if granted and outcome != "killed":
                 getattr(local, outcome)(name)
                 getattr(shared[turn], outcome)(name)
-            assert [each.rests_until(name) for each in shared] == [local.rests_until(name)] * 2
+            assert [each.cooldown_until(name) for each in shared] == [
+                local.cooldown_until(name)
+            ] * 2
             now[0] += timedelta(minutes=minutes)
     finally:
         for each in sessions:
@@ -233,10 +238,10 @@ def locked_out(db: Db) -> int:
 
 
 @pytest.mark.parametrize(("meanwhile", "granted"), [("", 1), ("DELETE FROM ops.address_health", 8)])
-def test_of_eight_that_find_the_rest_over_at_the_same_moment_one_probes_unless_it_is_well_by_then(
+def test_of_eight_that_find_the_cooldown_over_at_once_one_probes_unless_it_is_well_by_then(
     ops_db: str, make: Make, db: Db, meanwhile: str, granted: int
 ) -> None:
-    rested(make())
+    cool_down(make())
     age(db)
     processes, found = [make() for _ in range(8)], deque[bool]()
     threads = [
@@ -286,10 +291,10 @@ def test_what_a_process_knew_is_known_when_it_is_gone(ops_db: str, make: Make, d
     assert claims(make()) == [False]
 
 
-def test_eight_processes_get_one_probe_and_when_it_is_killed_one_more_after_the_rest(
+def test_eight_processes_get_one_probe_and_when_it_is_killed_one_more_after_the_cooldown(
     ops_db: str, make: Make, db: Db
 ) -> None:
-    rested(make())
+    cool_down(make())
     age(db)
     processes = [start(ops_db, "claim") for _ in range(8)]
     try:
@@ -363,10 +368,10 @@ def test_a_request_through_an_address_that_is_well_takes_one_look_and_no_write(
     assert Counting.sent == ["SELECT"] * 4
 
 
-def test_an_address_that_rests_takes_one_look_and_a_probe_two_writes(
+def test_an_address_in_cooldown_takes_one_look_and_a_probe_two_writes(
     counted: SharedHealth, db: Db
 ) -> None:
-    rested(counted)
+    cool_down(counted)
     assert Counting.sent == ["INSERT"] * 3
     Counting.sent.clear()
     assert claims(counted) == [False]
@@ -433,7 +438,7 @@ def test_what_is_written_again_because_its_answer_was_lost_counts_once(
 
 def test_a_lost_connection_is_replaced(make: Make, db: Db) -> None:
     health = make()
-    rested(health)
+    cool_down(health)
     db.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE pid <> pg_backend_pid() AND datname = current_database()"
@@ -441,7 +446,7 @@ def test_a_lost_connection_is_replaced(make: Make, db: Db) -> None:
     assert claims(health) == [False]
 
 
-@pytest.mark.parametrize("call", ["claim", "failed", "succeeded", "rests_until"])
+@pytest.mark.parametrize("call", ["claim", "failed", "succeeded", "cooldown_until"])
 def test_without_a_database_nothing_is_known(monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     monkeypatch.setattr(session, "PATIENCE", 0.0)
     monkeypatch.setattr(session, "_PAUSE", 0.0)
@@ -469,7 +474,7 @@ def test_a_database_that_was_not_migrated_says_how_to(postgres_dir: Path) -> Non
 # What an operator is told.
 
 
-def test_a_limiter_is_shown_with_the_rest_of_its_address_until_that_is_over(
+def test_a_limiter_is_shown_with_the_cooldown_of_its_address_until_that_is_over(
     ops_db: str, make: Make, db: Db
 ) -> None:
     windows, health = (Window(limit=100, seconds=60.0),), make()
@@ -480,11 +485,13 @@ def test_a_limiter_is_shown_with_the_rest_of_its_address_until_that_is_over(
             limiter.admit(name, max_wait=0).release()
 
     def shown() -> dict[str, datetime | None]:
-        return {state.name: state.rests_until for state in limiter_states(db, "nba_cdn", windows)}
+        return {
+            state.name: state.cooldown_until for state in limiter_states(db, "nba_cdn", windows)
+        }
 
     health.failed(NAME)
     assert shown() == {NAME: None, "nba_cdn@well": None}
-    rested(health)
-    assert shown() == {NAME: health.rests_until(NAME), "nba_cdn@well": None}
+    cool_down(health)
+    assert shown() == {NAME: health.cooldown_until(NAME), "nba_cdn@well": None}
     age(db)
     assert shown() == {NAME: None, "nba_cdn@well": None}

@@ -13,9 +13,10 @@ import psycopg
 import pytest
 
 from include.errors import ErrorClass, Problem
-from include.limits.limiter import Limiter, MustWait
+from include.limits.limiter import Limiter
 from include.ops.db import connect
 from include.ops.session import Session
+from include.outcome import Later, Outcome
 from include.sources.spec import Window
 
 SECOND = timedelta(seconds=1)
@@ -76,7 +77,7 @@ def requests(db: psycopg.Connection[Any]) -> list[tuple[datetime, datetime]]:
 
 def moment_of_next(limiter: Limiter) -> datetime:
     """When the next request could be admitted; only where that is not now."""
-    with pytest.raises(MustWait) as refused:
+    with pytest.raises(Later) as refused:
         limiter.admit("up", max_wait=0)
     return refused.value.until
 
@@ -150,13 +151,14 @@ def test_a_refusal_to_wait_books_nothing(make: Make, db: psycopg.Connection[Any]
     limiter = make(per_minute(6))
     limiter.admit("up", max_wait=0)
     before = requests(db)
-    with pytest.raises(MustWait) as refused:
+    with pytest.raises(Later) as refused:
         limiter.admit("up", max_wait=9.0)
     assert requests(db) == before
-    assert refused.value.until == before[0][0] + 10 * SECOND
-    assert (
-        str(refused.value)
-        == f"the limiter of up is full until {refused.value.until:%Y-%m-%d %H:%M:%S} UTC"
+    until = before[0][0] + 10 * SECOND
+    assert refused.value.args == (
+        until,
+        f"the limiter of up is full until {until:%Y-%m-%d %H:%M:%S} UTC",
+        Outcome.QUOTA_WAIT,
     )
 
 
@@ -311,7 +313,7 @@ def test_a_pause_takes_back_the_moments_that_others_wait_for(
 
     make(per_minute(6)).admit("up", max_wait=0).release()
     waiting = make(per_minute(6), sleep=refused_meanwhile)
-    with pytest.raises(MustWait) as must_wait:
+    with pytest.raises(Later) as must_wait:
         waiting.admit("up", max_wait=60.0)
     ((paused_until,),) = db.execute("SELECT paused_until FROM ops.limiters").fetchall()
     assert (must_wait.value.until, len(requests(db))) == (paused_until, 1)

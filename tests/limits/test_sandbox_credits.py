@@ -20,9 +20,10 @@ from devstack.sandbox.server import Sandbox, running
 from include import failpoints
 from include.http.client import Client, Upstream
 from include.limits.allowance import Month
-from include.limits.credits import Meter, QuotaWait, balance
+from include.limits.credits import Meter, balance
 from include.ops.db import connect
 from include.ops.session import Session
+from include.outcome import Later
 from include.parsing import odds_api
 from include.sources.spec import Credits, Get, Listing, QueryKey
 from tests.steps.one_date import OpenGate
@@ -107,7 +108,7 @@ def test_400_are_spent_then_it_waits_and_goes_on_in_the_new_month(
             assert (
                 month(db, now).billed == sandbox.bill()["used"] == 10 * bought
             )  # after every step
-        with pytest.raises(QuotaWait) as waits:
+        with pytest.raises(Later) as waits:
             buy(event)
         assert month(db, now).committed == sandbox.bill()["used"] == 400
         assert waits.value.until == datetime(2026, 4, 1, tzinfo=UTC)

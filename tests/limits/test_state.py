@@ -69,9 +69,9 @@ def test_pause_is_told_until_it_is_over_and_refusals_until_they_are_made_up_for(
 ) -> None:
     until = limiter.slow_down("up", 30.0)
     assert limiter_states(db, "up", WINDOWS) == [
-        LimiterState(name="up", windows=uses(0, 0), paused_until=until, strikes=1)
+        LimiterState(name="up", windows=uses(0, 0), paused_until=until, refusals=1)
     ]
     db.execute("UPDATE ops.limiters SET paused_until = clock_timestamp()")
     assert limiter_states(db, "up", WINDOWS) == [
-        LimiterState(name="up", windows=uses(0, 0), strikes=1)
+        LimiterState(name="up", windows=uses(0, 0), refusals=1)
     ]

@@ -15,9 +15,9 @@ import psycopg
 import pytest
 
 from devstack.sandbox.server import Sandbox, running
-from include.http.addresses import AllResting
-from include.limits.limiter import MustWait
+from include.errors import ErrorClass, Problem
 from include.ops.db import connect
+from include.outcome import Later, Outcome
 from include.partition import Partition
 from include.sources.spec import Source
 from include.storage import raw
@@ -152,7 +152,7 @@ def test_wait_whose_moment_has_passed_is_still_a_wait(
     from airflow.sdk.exceptions import TaskDeferred
 
     def full(*args: Any, **options: Any) -> Any:
-        raise MustWait("balldontlie", datetime.now(UTC) - timedelta(seconds=1))
+        raise Later(datetime.now(UTC) - timedelta(seconds=1), "full", Outcome.QUOTA_WAIT)
 
     monkeypatch.setattr("include.steps.pipeline.scrape", full)
     before = datetime.now(UTC)
@@ -224,15 +224,19 @@ def test_audit_alone_loads_what_was_fetched_and_never_loaded(
     assert told == [(1,)]
 
 
-def test_date_waits_while_all_proxies_rest_but_not_for_ever(
+def test_date_waits_while_all_proxies_are_in_cooldown_but_not_for_ever(
     sources: dict[str, Source], ops_db: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from airflow.sdk.exceptions import TaskDeferred
 
-    def resting(*args: Any, **options: Any) -> Any:
-        raise AllResting("balldontlie", 2, datetime.now(UTC) + timedelta(minutes=5))
+    def cooling(*args: Any, **options: Any) -> Any:
+        raise Problem(
+            error_class=ErrorClass.BLOCKED,
+            message="balldontlie: all 2 proxies are in cooldown",
+            retry_at=datetime.now(UTC) + timedelta(minutes=5),
+        )
 
-    monkeypatch.setattr("include.steps.pipeline.scrape", resting)
+    monkeypatch.setattr("include.steps.pipeline.scrape", cooling)
     resumed: dict[str, Any] = {}
     for number in range(1, 7):
         with pytest.raises(TaskDeferred) as caught:
@@ -244,7 +248,7 @@ def test_date_waits_while_all_proxies_rest_but_not_for_ever(
 
     said = fails(sources[DAG], "scrape", **resumed)
 
-    assert "balldontlie: all 2 proxies rest after failures until" in said
+    assert "balldontlie: all 2 proxies are in cooldown" in said
     assert last_word(ops_db)[1:3] == ("failed", "blocked")
 
 

@@ -61,7 +61,7 @@ def asked_twice(
     return [entry["address"] for entry in sandbox.log()[before:]]
 
 
-def test_a_proxy_that_others_have_rested_is_left_alone(
+def test_a_proxy_in_cooldown_is_left_alone(
     monkeypatch: pytest.MonkeyPatch,
     sources: dict[str, Source],
     sandbox: Sandbox,

@@ -36,6 +36,7 @@ from include.sources.spec import Credits, Endpoint, Source, Window
 from include.steps.pipeline import Stores, Wire, audit, load, scrape
 from include.storage.local import LocalStore
 from include.warehouse.local import LocalWarehouse
+from tests.http.local_health import LocalHealth
 from tests.steps.leaks import everything_logged, recorded_in, secrets_in, stored_in, told_by
 
 # In the middle of a month: on its first day the credit ledger does not believe the upstream's
@@ -181,7 +182,7 @@ class Bench:
             limiter,
             meter=meter,
             bounds=Bounds(read=read),
-            health=health,
+            health=health or LocalHealth(lambda: NOW),
             sleep=backoffs.append,
             random=lambda: 1.0,
         )

@@ -19,14 +19,15 @@ from devstack.sandbox.league import League
 from devstack.sandbox.server import Sandbox, running
 from include.errors import ErrorClass
 from include.guards.plan import plan
-from include.http.addresses import LocalHealth, addresses
+from include.http.addresses import addresses
 from include.http.service_account import token_source
 from include.http.upstream import Upstream
-from include.limits.credits import QuotaWait
 from include.limits.health import SharedHealth
 from include.ops.session import Session
+from include.outcome import Later
 from include.partition import Partition
 from include.sources.spec import Credits, Endpoint, Get
+from tests.http.local_health import LocalHealth
 from tests.steps import credentials
 from tests.steps.bench import NOW, Bench, Ended
 from tests.steps.credentials import (
@@ -426,7 +427,7 @@ def test_after_out_of_credits_the_other_dates_wait_without_asking(
     strike(bench.sandbox, PROPS, "out_of_credits")
     bench.run(PROPS, DAY, tmp_path, requests=1)
     before = len(bench.sandbox.log())
-    with pytest.raises(QuotaWait) as caught:
+    with pytest.raises(Later) as caught:
         bench.run(LINES, DAY, tmp_path, requests=0, fresh=False)
     assert caught.value.until == datetime(2026, 4, 1, tzinfo=UTC)
     assert len(bench.sandbox.log()) == before
@@ -521,7 +522,7 @@ def test_a_sign_in_that_passes_lets_the_date_be_loaded(bench: Bench, tmp_path: P
 # Proxies.
 
 
-def test_of_two_proxies_the_blocked_one_rests_and_the_other_goes_on(
+def test_of_two_proxies_the_blocked_one_cools_down_and_the_other_goes_on(
     bench: Bench, tmp_path: Path
 ) -> None:
     strike(bench.sandbox, PLAYS, "block_page_403", address=ONE)
@@ -529,7 +530,7 @@ def test_of_two_proxies_the_blocked_one_rests_and_the_other_goes_on(
     ended = bench.run(PLAYS, DAY, tmp_path, requests=GAMES + 3, health=health)
     assert judged(ended) == ("complete", "", GAMES + 3)
     assert ended.by_address == {ONE: 3, TWO: GAMES}
-    assert rested(health, bench.upstreams["nba_cdn"].proxies) == [True, False]
+    assert in_cooldown(health, bench.upstreams["nba_cdn"].proxies) == [True, False]
 
 
 def test_what_one_task_met_at_a_proxy_the_next_one_knows(bench: Bench, tmp_path: Path) -> None:
@@ -586,7 +587,7 @@ def test_of_two_proxies_a_broken_one_costs_no_request(
     )
     assert judged(ended) == ("complete", "", GAMES)
     assert ended.by_address == {TWO: GAMES}
-    assert rested(health, proxies) == [True, False]
+    assert in_cooldown(health, proxies) == [True, False]
 
 
 @pytest.mark.parametrize("at", [SCHEDULE, LOGS, PLAYS], ids=named)
@@ -617,7 +618,7 @@ def test_with_broken_proxies_only_the_upstream_is_down(
 
 
 @pytest.mark.parametrize(
-    ("proxies", "requests"), [((), 4), ((ONE,), 3)], ids=["none", "one, which then rests"]
+    ("proxies", "requests"), [((), 4), ((ONE,), 3)], ids=["none", "one, in cooldown then"]
 )
 def test_a_block_is_met_with_no_or_one_proxy_too(
     bench: Bench, tmp_path: Path, proxies: tuple[str, ...], requests: int
@@ -630,9 +631,9 @@ def test_a_block_is_met_with_no_or_one_proxy_too(
     assert judged(ended) == ("failed", "blocked", requests)
 
 
-def rested(health: LocalHealth, proxies: tuple[str, ...]) -> list[bool]:
+def in_cooldown(health: LocalHealth, proxies: tuple[str, ...]) -> list[bool]:
     return [
-        health.rests_until(address.name) is not None for address in addresses("nba_cdn", proxies)
+        health.cooldown_until(address.name) is not None for address in addresses("nba_cdn", proxies)
     ]
 
 

@@ -16,8 +16,9 @@ from devstack.sandbox.server import Sandbox, running
 from include.guards.plan import plan
 from include.http.client import Client
 from include.http.upstream import Upstream
-from include.limits.credits import Meter, QuotaWait
+from include.limits.credits import Meter
 from include.ops.session import Session
+from include.outcome import Later
 from include.parsing.nbacom import SCHEDULE
 from include.partition import Partition, days_between
 from include.sources.spec import Credits, Source
@@ -99,7 +100,7 @@ def test_backfill_of_many_allotments_buys_each_list_once_and_ends_as_planned(
             wire = Wire(client=client, upstreams={host.connection: upstream})
             try:
                 assert scrape(source, source.endpoint(key[0]), at, stores, wire).manifest.done
-            except QuotaWait as wait:
+            except Later as wait:
                 return wait.until
         return None
 

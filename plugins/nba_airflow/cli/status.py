@@ -156,15 +156,15 @@ def _connection_lines(found: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
                 if state["paused_until"]
                 else ""
             )
-            strikes = f"; {state['strikes']} refusals to make up for" if state["strikes"] else ""
-            rests = (
-                f"; rests until {moment(state['rests_until'], seconds=True)} after failures"
-                if state["rests_until"]
+            refusals = f"; {state['refusals']} refusals to make up for" if state["refusals"] else ""
+            cooldown = (
+                f"; cooldown after failures until {moment(state['cooldown_until'], seconds=True)}"
+                if state["cooldown_until"]
                 else ""
             )
             yield Line(
-                text=f"  {state['name']}: {windows}{paused}{strikes}{rests}",
-                style="yellow" if paused or rests else "",
+                text=f"  {state['name']}: {windows}{paused}{refusals}{cooldown}",
+                style="yellow" if paused or cooldown else "",
             )
         if credits := each["credits"]:
             yield Line(

@@ -364,7 +364,7 @@ def test_status_shows_batches_mails_pauses_credits_and_dates(
     assert "very-secret" not in said.out + json.dumps(facts)
 
 
-def test_status_shows_until_when_a_proxy_rests_by_its_name_only(
+def test_status_shows_the_cooldown_of_a_proxy_by_its_name_only(
     call: Call, db: psycopg.Connection[Any], ops_db: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proxies = tuple(f"http://very-secret-{n}:very-secret@gate.test:7000" for n in (1, 2))
@@ -378,7 +378,7 @@ def test_status_shows_until_when_a_proxy_rests_by_its_name_only(
             limiter.admit(name, max_wait=0).release()
         for _ in range(3):
             health.failed(names[1])
-        until = health.rests_until(names[1])
+        until = health.cooldown_until(names[1])
     assert until
 
     said = call(status)
@@ -387,14 +387,14 @@ def test_status_shows_until_when_a_proxy_rests_by_its_name_only(
         [
             f"  {names[0]}: 1 of 100 requests / 60 s",
             (
-                f"  {names[1]}: 1 of 100 requests / 60 s; rests until {until:%Y-%m-%d %H:%M:%S} UTC"
-                " after failures"
+                f"  {names[1]}: 1 of 100 requests / 60 s; cooldown after failures until"
+                f" {until:%Y-%m-%d %H:%M:%S} UTC"
             ),
         ]
     )
     facts = call(status, json=True).facts
     limiters = facts["connections"]["nba_stats"]["limiters"]
-    assert {each["name"]: each["rests_until"] for each in limiters} == {
+    assert {each["name"]: each["cooldown_until"] for each in limiters} == {
         names[0]: None,
         names[1]: until.isoformat(),
     }

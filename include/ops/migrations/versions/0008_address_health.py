@@ -13,10 +13,10 @@ def upgrade() -> None:
         CREATE TABLE ops.address_health (
             name        text PRIMARY KEY,
             failures    int  NOT NULL,
-            rests_until timestamptz,
+            cooldown_until timestamptz,
             told        uuid NOT NULL
         );
-        COMMENT ON COLUMN ops.address_health.rests_until IS 'from then on one claim, the probe, is granted';
+        COMMENT ON COLUMN ops.address_health.cooldown_until IS 'from then on one claim, the probe, is granted';
         COMMENT ON COLUMN ops.address_health.told IS
             'the failure or probe that was written last: when it is written again, it changes nothing';
     """)
