@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from devstack.environment import Home
-from include.storage.local import write_atomically
+from include.files import write_atomically
 
 KEY = "sandbox-key"  # the sandbox's own, published in its documentation: not a secret
 PEOPLE = {"sender": "NBA backfill <backfill@localhost>", "recipients": ["operators@localhost"]}

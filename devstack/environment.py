@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zlib import crc32
 
+from include.files import write_atomically
 from include.partition import eastern_day
-from include.storage.local import write_atomically
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -25,7 +25,7 @@ from devstack.connections import write_connections, write_sandbox_config
 from devstack.environment import ROOT, Home, choose_ports, write_environment
 from devstack.processes import leftovers, session_of, spawn, stop
 from include.errors import Problem
-from include.storage.local import write_atomically
+from include.files import write_atomically
 
 # Without log servers (they listen on every address): all processes share one log folder here.
 AIRFLOW = {

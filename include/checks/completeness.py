@@ -5,26 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 
+from include.outcome import Outcome
 from include.sources.spec import Game, GameState
-
-
-class Outcome(StrEnum):
-    """How one endpoint's date ended. Only COMPLETE and NO_GAMES turn a run green."""
-
-    COMPLETE = "complete"
-    NO_GAMES = "no_games"
-    PARTIAL = "partial"
-    NOT_YET = "not_yet"
-    QUOTA_WAIT = "quota_wait"
-    HALTED = "halted"
-    UNVERIFIED = "unverified"
-    FAILED = "failed"
-
-    @property
-    def is_done(self) -> bool:
-        return self in (Outcome.COMPLETE, Outcome.NO_GAMES)
 
 
 @dataclass(frozen=True, kw_only=True)

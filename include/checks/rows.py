@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 
-from include.checks.completeness import Outcome, count
+from include.checks.completeness import count
 from include.errors import ErrorClass, Problem
+from include.outcome import Outcome
 from include.partition import Partition
 from include.sources.spec import Endpoint, Game, Table
 from include.storage import raw
@@ -90,11 +91,11 @@ def outdated(
     if scheduled is None:
         return None
     recount = count(scheduled, games)
-    if recount.outcome in (Outcome.COMPLETE, Outcome.NO_GAMES):
+    if recount.outcome.done:
         return None
     return replace(
         manifest,
-        outcome=recount.outcome.value,
+        outcome=recount.outcome,
         message=f"the schedule changed since the fetch: {recount.message}",
         games_expected=recount.expected,
         games_found=recount.found,
@@ -104,11 +105,10 @@ def outdated(
 
 def incomplete(manifest: raw.Manifest) -> Problem:
     """The Problem of a date that was fetched and is not complete."""
-    unverified = manifest.outcome == Outcome.UNVERIFIED
+    verified = manifest.outcome is not Outcome.UNVERIFIED
+    empty = verified and manifest.games_expected and not manifest.games_found
     return Problem(
-        error_class=ErrorClass.EMPTY_UNEXPECTED
-        if manifest.games_expected and not manifest.games_found and not unverified
-        else ErrorClass.INCOMPLETE,
+        error_class=ErrorClass.EMPTY_UNEXPECTED if empty else ErrorClass.INCOMPLETE,
         message=manifest.message,
         source=manifest.dag_id,
         endpoint=manifest.endpoint,

@@ -95,6 +95,6 @@ def _never_fetched(endpoint: Endpoint, scheduled: tuple[Game, ...] | None) -> St
 
 def _incomplete(manifest: raw.Manifest) -> Standing:
     problem = incomplete(manifest)
-    unverified = manifest.outcome == Outcome.UNVERIFIED
+    unverified = manifest.outcome is Outcome.UNVERIFIED
     outcome = Outcome.UNVERIFIED if unverified else Outcome.PARTIAL
     return Standing(outcome=outcome, message=problem.message, problem=problem, manifest=manifest)

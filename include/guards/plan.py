@@ -11,8 +11,6 @@ from math import ceil, inf
 
 from include.sources.spec import Endpoint, Get, Source
 
-TASKS = 3
-"""Per endpoint and date: scrape, load, audit."""
 SECONDS_PER_TASK = 0.33
 """What Airflow takes to start and end one, on two cores (0.25 to 0.33 s measured on 3.3.2)."""
 _DAY = 24 * 60.0  # minutes
@@ -41,7 +39,7 @@ def plan(source: Source, games: Mapping[date, int], *, scheduled: Collection[dat
             connection = get.connection or source.connection
             requests[connection] += times
             credits[connection] += times * (get.cost(get.params) if get.cost else 0)
-    seconds = [len(games) * len(source.endpoints) * TASKS * SECONDS_PER_TASK]
+    seconds = [len(games) * len(source.endpoints) * SECONDS_PER_TASK]
     waits = 0.0
     for host in source.hosts:
         asked = requests[host.connection]

@@ -35,7 +35,7 @@ def report_of(connection: psycopg.Connection[Any], batch: Batch) -> Report:
         dates=results,
         requests=sum(row.requests for row in mine),
         credits_used=sum(row.credits for row in mine),
-        bytes=sum(row.bytes for row in mine if row.task == "scrape"),
+        bytes=sum(row.bytes for row in mine),
         rerun_command=rerun_command(batch.dag_id, {r.day for r in results if not r.outcome.done}),
         ui_url=os.environ.get("AIRFLOW__API__BASE_URL", ""),
         recovered=recovered(results, earlier) if batch.kind != "backfill" else (),

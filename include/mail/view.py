@@ -305,7 +305,7 @@ def _folded_changes(shown: list[tuple[Correction, int]]) -> Folded | None:
         return None
     left = sum(n for _, n in rest)
     changes = say.counted(left, "more change" if any(n for _, n in shown) else "change")
-    says = f"{changes} not shown one by one; see the logs of their load tasks. Dates:"
+    says = f"{changes} not shown one by one; see their tasks' logs. Dates:"
     return Folded(says=says, dates=say.date_lines(one.day for one, _ in rest))
 
 

@@ -1,23 +1,25 @@
-"""The outcome of every try of every step of every date: written by tasks, read by the mail and the
-commands."""
+"""The outcome of every try of every date: written by tasks, read by the mail and the commands."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 from psycopg.rows import class_row
 
 from include.ops.session import Session
+from include.outcome import Outcome
+
+Phase = Literal["fetch", "load", "audit"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class OutcomeRow:
-    """One row of ``ops.outcomes``. Times are aware; ``requests``, ``credits`` and ``bytes`` are
-    this try's own.
+    """One row of ``ops.outcomes``: a try of an endpoint's date, and the ``phase`` that it came to.
+    Times are aware; ``requests``, ``credits`` and ``bytes`` are this try's own.
 
     ``changes`` names what the upstream has corrected since the date was loaded before,
     ``changes_total`` counts it.
@@ -27,9 +29,9 @@ class OutcomeRow:
     endpoint: str
     day: date
     run_id: str
-    task: str
     attempt: int
-    outcome: str
+    phase: Phase
+    outcome: Outcome
     started_at: datetime
     ended_at: datetime
     error_class: str = ""
@@ -48,7 +50,7 @@ class OutcomeRow:
 
 
 _COLUMNS = tuple(OutcomeRow.__dataclass_fields__)
-_KEY = ("dag_id", "endpoint", "day", "run_id", "task", "attempt")
+_KEY = ("dag_id", "endpoint", "day", "run_id", "attempt")
 
 
 def record(where: Session | psycopg.Connection[Any], row: OutcomeRow) -> None:
@@ -84,7 +86,13 @@ def of_runs(
         )
         # psycopg reads arrays as lists.
         return [
-            replace(row, missing=tuple(row.missing), changes=tuple(row.changes)) for row in cursor
+            replace(
+                row,
+                outcome=Outcome(row.outcome),
+                missing=tuple(row.missing),
+                changes=tuple(row.changes),
+            )
+            for row in cursor
         ]
 
 

@@ -17,7 +17,6 @@ from include.storage.raw import Store, partitions
 from include.warehouse.open import Warehouse
 
 RUN_ID = "rebuilt"
-TASK = "audit"
 KNOWN = "known"
 """What becomes of a date whose outcome was not lost: its rows stay as the tasks wrote them."""
 UNFINISHED = "unfinished"
@@ -72,8 +71,8 @@ def rebuilt(partition: Partition, found: Standing) -> OutcomeRow:
         endpoint=partition.endpoint,
         day=partition.day,
         run_id=RUN_ID,
-        task=TASK,
         attempt=1,
+        phase="audit",
         outcome=found.outcome,
         started_at=at,
         ended_at=at,

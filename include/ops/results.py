@@ -11,9 +11,6 @@ from include.ops.outcomes import OutcomeRow
 from include.outcome import Outcome
 from include.results import Correction, DateResult
 
-_STEPS = ("fetched", "loaded")
-"""Rows of steps that went well and leave the date's own outcome to the next step."""
-
 
 class Run(Protocol):
     """A date's run: ``state`` is Airflow's, ``started_at`` None where it never started."""
@@ -54,16 +51,14 @@ def _silent(run: Run, *, cancelled: bool) -> DateResult:
 
 
 def result_of(row: OutcomeRow) -> DateResult:
-    """What a row says. A step that went well and was followed by none is lost."""
-    unfinished = row.outcome in _STEPS
-    lost = f"nothing was heard after `{row.task}`: the worker was killed or lost"
+    """What a row says."""
     return DateResult(
         day=row.day,
-        outcome=Outcome.LOST if unfinished else Outcome(row.outcome),
+        outcome=row.outcome,
         endpoint=row.endpoint,
         error_class=row.error_class,
         fingerprint=row.fingerprint,
-        message=lost if unfinished else row.message,
+        message=row.message,
         log_url=row.log_url,
         games_found=row.games_found,
         games_expected=row.games_expected,
@@ -78,7 +73,7 @@ def recovered(
     results: Iterable[DateResult], earlier: Mapping[tuple[date, str], OutcomeRow]
 ) -> list[date]:
     """Dates that were not done by their ``earlier`` rows and are now, all their endpoints."""
-    bad_before = {day for (day, _), row in earlier.items() if not result_of(row).outcome.done}
+    bad_before = {day for (day, _), row in earlier.items() if not row.outcome.done}
     done: dict[date, bool] = {}
     for result in results:
         done[result.day] = done.get(result.day, True) and result.outcome.done
@@ -98,11 +93,11 @@ def corrections(rows: Sequence[OutcomeRow]) -> list[Correction]:
     for row in rows:
         key = (row.day, row.endpoint)
         before = open_ended.pop(key, None)
-        if row.changes_total and row.outcome in ("fetched", Outcome.LOST):
+        if row.changes_total and row.outcome is Outcome.LOST:
             open_ended[key] = row
         elif row.changes_total:
             told.setdefault(key, []).append(row)
-        elif before and (row.outcome == "loaded" or result_of(row).outcome.done):
+        elif before and row.outcome.done:
             told.setdefault(key, []).append(before)
     return [
         Correction(

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, time
+from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any, Literal
+
+from include.partition import eastern_moment
 
 ColumnType = Literal["DATE", "STRING", "INTEGER", "DOUBLE", "BOOLEAN", "TIMESTAMP"]
 Row = Mapping[str, Any]
@@ -217,6 +219,14 @@ class Endpoint:
     per_game: bool = False
     is_schedule: bool = False
     shared: Callable[[date], str] | None = None
+
+    def available_at(self, day: date) -> datetime:
+        """The UTC moment from which the date's data can be final."""
+        return eastern_moment(day, self.available_after, days_later=1)
+
+    def late_at(self, day: date) -> datetime:
+        """The UTC moment after which an incomplete date has failed instead of being early."""
+        return eastern_moment(day, self.late_after, days_later=1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from typing import Protocol
 from urllib.parse import unquote, urlparse
 
 from include.errors import ErrorClass, Problem
+from include.outcome import Outcome
 from include.partition import Partition
 from include.storage.local import LocalStore
 
@@ -58,7 +59,7 @@ class Manifest:
     dag_id: str
     endpoint: str
     day: str
-    outcome: str
+    outcome: Outcome
     message: str
     expected_from: str
     games_expected: int
@@ -72,7 +73,7 @@ class Manifest:
     @property
     def done(self) -> bool:
         """Whether the date needs no further request."""
-        return self.outcome in ("complete", "no_games")
+        return self.outcome.done
 
     def data(self) -> list[RawObject]:
         """The objects that hold rows, in a fixed order."""
@@ -210,6 +211,7 @@ def read_manifest(store: Store, partition: Partition) -> Manifest | None:
     try:
         fields = json.loads(data)
         objects = tuple(RawObject(**o) for o in fields.pop("objects"))
-        return Manifest(**{**fields, "missing": tuple(fields["missing"])}, objects=objects)
+        fields |= {"outcome": Outcome(fields["outcome"]), "missing": tuple(fields["missing"])}
+        return Manifest(**fields, objects=objects)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise _damaged(f"{partition.prefix}/{MANIFEST} is not readable ({error})", store) from error

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from include.errors import ErrorClass, Problem
+from include.files import write_atomically
 from include.sources.spec import Column, Row, Table
-from include.storage.local import write_atomically
 
 if TYPE_CHECKING:
     import duckdb
@@ -194,7 +194,7 @@ class LocalWarehouse:
             raise Problem(
                 error_class=ErrorClass.STORAGE,
                 message=(
-                    f"{path} is not readable Parquet ({error}): clear the date's load task to write"
+                    f"{path} is not readable Parquet ({error}): clear the date's task to write"
                     " it again"
                 ),
             ) from error

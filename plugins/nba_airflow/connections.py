@@ -12,7 +12,7 @@ from include.sources.spec import Credits, ServiceAccount, Window
 if TYPE_CHECKING:
     from include.http.upstream import Upstream
     from include.sources.spec import Host
-    from include.steps.pipeline import Stores
+    from include.steps.job import Stores
 
 RAW_STORE = "raw_store"
 WAREHOUSE = "warehouse"
@@ -66,7 +66,7 @@ def ops_url() -> str:
 
 def stores() -> Stores:
     """The raw store and the warehouse that the connections name."""
-    from include.steps.pipeline import Stores
+    from include.steps.job import Stores
     from include.storage.raw import open_store
     from include.warehouse.open import open_warehouse
 
@@ -75,7 +75,13 @@ def stores() -> Stores:
     )
 
 
-def tier(host: Host) -> Host:
+def reached(host: Host) -> tuple[Host, Upstream]:
+    """The host with its plan's limits, and where its connection leads: one look-up."""
+    found = connection(host.connection)
+    return tier(host, found), upstream(host, found)
+
+
+def tier(host: Host, found: Any = None) -> Host:
     """The host with the limits of the plan that was bought, where the connection's extra names
     them.
 
@@ -83,7 +89,7 @@ def tier(host: Host) -> Host:
     false}}``: requests and seconds of every window; without them the spec's numbers hold. Raises
     Problem(INTERNAL) for other forms.
     """
-    extra = connection(host.connection).extra_dejson
+    extra = (found or connection(host.connection)).extra_dejson
     try:
         if windows := extra.get("windows"):
             host = replace(
@@ -103,7 +109,7 @@ def tier(host: Host) -> Host:
     return host
 
 
-def upstream(host: Host) -> Upstream:
+def upstream(host: Host, found: Any = None) -> Upstream:
     """Where a host's connection leads, with its key, headers and proxies.
 
     The connection's host field may be a whole base URL (the sandbox's); empty, it means the spec's
@@ -111,7 +117,7 @@ def upstream(host: Host) -> Upstream:
     """
     from include.http.upstream import Upstream
 
-    found = connection(host.connection)
+    found = found or connection(host.connection)
     base = (found.host or "").rstrip("/")
     if base and "://" not in base:
         base = f"{found.schema or 'https'}://{base}{f':{found.port}' if found.port else ''}"

@@ -1,19 +1,18 @@
-"""Builds a source's DAG from its spec: one run per US/Eastern game date, scrape, load and audit per
-endpoint."""
+"""Builds a source's DAG from its spec: one run per US/Eastern game date, one task per endpoint."""
 
 from __future__ import annotations
 
 import os
 from datetime import date, datetime, time, timedelta
 
-from airflow.sdk import DAG, TaskGroup
+from airflow.sdk import DAG
 
 from include.partition import EASTERN
 from include.sources.spec import Source
-from nba_airflow.operators import AuditOperator, LoadOperator, ScrapeOperator
+from nba_airflow.operators import ScrapeOperator
 from nba_airflow.timetable import GameDateTimetable
 
-# Retries are for lost workers (killed, out of memory): a Problem fails at once, see DateOperator.
+# Retries are for lost workers (killed, out of memory): a Problem fails at once, see ScrapeOperator.
 LOST_WORKER = {"retries": 2, "retry_delay": timedelta(seconds=10)}
 
 
@@ -37,12 +36,10 @@ def daily_dag(source: Source, doc: str | None) -> DAG:
         default_args={"owner": source.owner, "do_xcom_push": False, **LOST_WORKER},
     ) as dag:
         for endpoint in source.endpoints:
-            with TaskGroup(endpoint.name, tooltip=f"{endpoint.request.path} to {endpoint.table}"):
-                spec = {"source": source, "endpoint": endpoint}
-                scrape = ScrapeOperator(
-                    task_id="scrape", pool=endpoint.request.connection or source.connection, **spec
-                )
-                load = LoadOperator(task_id="load", **spec)
-                audit = AuditOperator(task_id="audit", **spec)
-                scrape >> load >> audit
+            ScrapeOperator(
+                task_id=endpoint.name,
+                source=source,
+                endpoint=endpoint,
+                pool=endpoint.request.connection or source.connection,
+            )
     return dag

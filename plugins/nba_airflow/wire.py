@@ -1,49 +1,74 @@
-"""The HTTP side of a task: one client per source, its limiter in the operations database."""
+"""The HTTP side of a task: one client per source; limiter, credits and proxies' health are shared
+through the task's one connection to the operations database."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from include.sources.spec import Source
-from include.steps.pipeline import Wire
+from include.steps.job import Wire
 from nba_airflow import connections
 
 if TYPE_CHECKING:
     from include.ops.session import Session
+    from include.partition import Partition
+    from include.sources.spec import Endpoint, Source
 
 # Seconds after which a request whose worker died counts as over: longer than the client's bound on
 # one request, which is 5 s for each address that the host's name resolves to and 30 s of silence.
-HOLD = 90.0
+REQUEST_TIMEOUT = 90.0
+
+
+@contextmanager
+def reach(
+    session: Session, source: Source, endpoint: Endpoint, partition: Partition, *, backfill: bool
+) -> Iterator[Wire]:
+    """The way to the source's upstreams for one date. Nothing is connected before the first
+    request.
+
+    Of dates that share one body (a season) one goes at a time: the others wait for its lease.
+    """
+    from include.ops.leases import lease
+
+    group = endpoint.shared(partition.day) if endpoint.shared else ""
+    alone = lease(session, partition, group=group) if group else nullcontext()
+    with alone, wire(session, source, purpose_of(endpoint, partition, backfill=backfill)) as found:
+        yield found
+
+
+def purpose_of(
+    endpoint: Endpoint, partition: Partition, *, backfill: bool
+) -> Literal["live", "backfill"]:
+    """Which part of paid credits the run may use: a date that is over a day late is not a live one,
+    whoever asks."""
+    too_late = endpoint.late_at(partition.day) + timedelta(days=1)
+    return "backfill" if backfill or datetime.now(UTC) > too_late else "live"
 
 
 @contextmanager
 def wire(session: Session, source: Source, purpose: Literal["live", "backfill"]) -> Iterator[Wire]:
-    """Client and upstreams of a source; ``purpose`` says which part of paid credits it may use.
-
-    Nothing is connected before the first request. ``session`` stays open at the end.
-    """
+    """Client and upstreams of a source; ``purpose`` says which part of paid credits it may use."""
     from include.http.addresses import addresses
     from include.http.client import Client
     from include.limits.credits import Meter
     from include.limits.health import SharedHealth
     from include.limits.limiter import Limiter
 
-    hosts = [connections.tier(host) for host in source.hosts]
-    upstreams = {host.connection: connections.upstream(host) for host in hosts}
+    reached = [connections.reached(host) for host in source.hosts]
+    upstreams = {host.connection: upstream for host, upstream in reached}
     rules = {
         address.name: host.windows
-        for host in hosts
-        for address in addresses(host.connection, upstreams[host.connection].proxies)
+        for host, upstream in reached
+        for address in addresses(host.connection, upstream.proxies)
     }
-    allowances = {host.connection: host.credits for host in hosts if host.credits}
-    gate = Limiter(session, rules, hold=HOLD)
+    gate = Limiter(session, rules, hold=REQUEST_TIMEOUT)
     # The client asks and tells nothing of a direct address: there is no other to go to.
-    behind_proxies = any(each.proxies for each in upstreams.values())
-    health = SharedHealth(session) if behind_proxies else None
+    proxied = any(upstream.proxies for _, upstream in reached)
+    health = SharedHealth(session) if proxied else None
     meter = None
-    if allowances:
+    if allowances := {host.connection: host.credits for host, _ in reached if host.credits}:
         spread = all(credits.spread for credits in allowances.values())
         meter = Meter(session, allowances, purpose=purpose, spread=spread)
     with Client(gate, meter=meter, health=health) as client:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.checks.completeness import Count, Outcome, count
+from include.checks.completeness import Count, count
+from include.outcome import Outcome
 from include.sources.spec import Game, GameState
 
 DAY = date(2024, 1, 17)
@@ -141,7 +142,7 @@ def test_done_means_that_every_due_game_has_a_sound_report(
     sound = {g for g in present if g.state in (GameState.FINAL, GameState.LISTED) and not g.problem}
     got = count(expected, present)
     assert got.found == len(due & sound)
-    if got.outcome.is_done:
+    if got.outcome.done:
         assert due <= sound
         assert (got.outcome is Outcome.NO_GAMES) == (not due)
-    assert not count(None, present).outcome.is_done
+    assert not count(None, present).outcome.done

@@ -244,7 +244,7 @@ def test_a_date_that_is_not_final_yet_waits_without_worker_or_slot(system: Syste
     run = system.api(
         "POST", f"dags/{DAG}/dagRuns", {"logical_date": None, "partition_key": str(today)}
     )
-    path = f"dags/{DAG}/dagRuns/{run['dag_run_id']}/taskInstances/box_scores.scrape"
+    path = f"dags/{DAG}/dagRuns/{run['dag_run_id']}/taskInstances/box_scores"
 
     system.until(lambda: system.api("GET", path)["state"] == "deferred")
 

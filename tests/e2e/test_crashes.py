@@ -110,7 +110,7 @@ def test_killed_at_every_point_a_backfill_ends_whole_paid_once_and_told_once(
         " WHERE"
     )
     props += (
-        " dag_id = %s AND endpoint = 'player_props' AND task = 'audit' AND day BETWEEN %s AND %s)"
+        " dag_id = %s AND endpoint = 'player_props' AND phase = 'audit' AND day BETWEEN %s AND %s)"
         " AS dates"
     )
     ((games,),) = system.ops(props, PAID, first, last)

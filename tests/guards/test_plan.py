@@ -21,7 +21,7 @@ ENDPOINT = Endpoint(
     rows=balldontlie.rows,
     games=balldontlie.games,
 )
-TASKS = 3 * 3 * SECONDS_PER_TASK
+TASKS = 3 * SECONDS_PER_TASK
 
 
 def source(*hosts: Host, **endpoint: object) -> Source:

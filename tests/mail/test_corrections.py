@@ -97,7 +97,7 @@ def test_change_that_is_not_named_is_counted(complete: Report) -> None:
     rendered = render(
         replace(complete, corrections=[correction(0, ASSIST, total=4), correction(1)])
     )
-    rest = "3 more changes not shown one by one; see the logs of their load tasks. Dates:"
+    rest = "3 more changes not shown one by one; see their tasks' logs. Dates:"
     assert section(rendered).splitlines()[-2:] == [rest, "   2024-10-22"]
     assert words(rendered.html).endswith(f"{rest} 2024-10-22")
     assert section(rendered).startswith("CORRECTED UPSTREAM: 5 CHANGES ON 2 DATES\n")

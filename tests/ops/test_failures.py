@@ -39,7 +39,7 @@ def failed(db: psycopg.Connection[Any], after: int, ago: timedelta, **more: Any)
         "endpoint": "box_scores",
         "day": DAY + timedelta(days=after),
         "run_id": f"backfill__{after}",
-        "task": "scrape",
+        "phase": "fetch",
         "attempt": 1,
         "outcome": "failed",
         "started_at": ended - timedelta(minutes=1),

@@ -13,6 +13,7 @@ import pytest
 from include.ops.db import connect
 from include.ops.outcomes import OutcomeRow, latest, of_runs, record
 from include.ops.session import Session
+from include.outcome import Outcome
 
 AT = datetime(2026, 10, 1, 10, 0, 0, 123456, tzinfo=UTC)
 SCRAPED = OutcomeRow(
@@ -20,9 +21,9 @@ SCRAPED = OutcomeRow(
     endpoint="box_scores",
     day=date(2025, 1, 15),
     run_id="backfill__2025-01-15",
-    task="box_scores.scrape",
+    phase="fetch",
     attempt=1,
-    outcome="fetched",
+    outcome=Outcome.LOST,
     started_at=AT,
     ended_at=AT + timedelta(seconds=2),
     requests=2,
@@ -30,8 +31,9 @@ SCRAPED = OutcomeRow(
 )
 FAILED = replace(
     SCRAPED,
-    task="box_scores.audit",
-    outcome="partial",
+    attempt=2,
+    phase="audit",
+    outcome=Outcome.PARTIAL,
     error_class="incomplete",
     fingerprint="0123456789ab",
     message="4 of 6 games: BOS@MIA, LAL@GSW are missing; it's % of {what}",
@@ -77,7 +79,7 @@ def test_a_recorded_outcome_is_read_back_whole_by_others(
 def test_recording_a_try_again_replaces_it_in_its_place(
     ops_db: str, db: psycopg.Connection[Any]
 ) -> None:
-    not_yet = replace(SCRAPED, outcome="not_yet", games_expected=6, missing=("BOS@MIA",))
+    not_yet = replace(SCRAPED, outcome=Outcome.NOT_YET, games_expected=6, missing=("BOS@MIA",))
     for row in (not_yet, FAILED, SCRAPED):
         record(db, row)
     assert read(ops_db, "backfill__2025-01-15") == [SCRAPED, FAILED]
@@ -90,7 +92,6 @@ def test_recording_a_try_again_replaces_it_in_its_place(
         {"endpoint": "stats"},
         {"day": date(2025, 1, 16)},
         {"run_id": "manual__1"},
-        {"task": "box_scores.load"},
         {"attempt": 2},
     ],
     ids=lambda other: next(iter(other)),
@@ -118,9 +119,9 @@ def test_only_the_runs_that_are_asked_for_are_read(
 
 
 def test_the_newest_try_says_how_a_date_stands() -> None:
-    other_endpoint = replace(SCRAPED, endpoint="stats", outcome="failed")
+    other_endpoint = replace(SCRAPED, endpoint="stats", outcome=Outcome.FAILED)
     next_day = replace(SCRAPED, day=date(2025, 1, 16))
-    again = replace(FAILED, attempt=2, outcome="complete")
+    again = replace(FAILED, attempt=3, outcome=Outcome.COMPLETE)
     assert latest([SCRAPED, FAILED, other_endpoint, next_day, again]) == {
         (date(2025, 1, 15), "box_scores"): again,
         (date(2025, 1, 15), "stats"): other_endpoint,

@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,17 +22,15 @@ BEGAN = datetime(2025, 1, 16, 12, tzinfo=UTC)
 SILENT = "ended without a word: cancelled, or its worker was lost"
 
 
-def row(
-    outcome: str, *, endpoint: str = "box_scores", day: date = DAY, task: str = "audit", **more: Any
-) -> OutcomeRow:
+def row(outcome: str, *, endpoint: str = "box_scores", day: date = DAY, **more: Any) -> OutcomeRow:
     return OutcomeRow(
         dag_id="bdl",
         endpoint=endpoint,
         day=day,
         run_id=f"backfill__{day}",
-        task=task,
         attempt=1,
-        outcome=outcome,
+        phase="audit",
+        outcome=Outcome(outcome),
         started_at=BEGAN,
         ended_at=BEGAN + timedelta(seconds=5),
         **more,
@@ -82,11 +79,10 @@ def test_result_carries_what_the_last_row_says() -> None:
 
 def test_newest_row_of_each_endpoint_counts() -> None:
     rows = [
-        row("fetched", task="scrape"),
+        row("lost"),
         row("failed", endpoint="plays", message="blocked"),
-        row("loaded", task="load"),
         row("complete"),
-        row("fetched", endpoint="plays", task="scrape"),
+        row("lost", endpoint="plays"),
         row("no_games", endpoint="plays"),
     ]
     assert results([batch_run()], rows) == [
@@ -95,11 +91,10 @@ def test_newest_row_of_each_endpoint_counts() -> None:
     ]
 
 
-@pytest.mark.parametrize(("outcome", "task"), [("fetched", "scrape"), ("loaded", "load")])
-def test_worker_that_was_killed_after_a_step_is_lost_not_well(outcome: str, task: str) -> None:
-    message = f"nothing was heard after `{task}`: the worker was killed or lost"
-    assert results([batch_run("failed")], [row(outcome, task=task, message="384 rows")]) == [
-        (DAY, "box_scores", "lost", message)
+def test_worker_that_was_killed_in_its_load_is_lost_as_its_row_says() -> None:
+    killed = row("lost", message="nothing was heard after the load had begun")
+    assert results([batch_run("failed")], [killed]) == [
+        (DAY, "box_scores", "lost", "nothing was heard after the load had begun")
     ]
 
 
@@ -139,7 +134,7 @@ def test_cancelled_backfill_tells_dates_that_never_ran_from_those_that_were_stop
 
 def test_recovered_are_dates_that_were_bad_and_are_done_in_all_their_endpoints() -> None:
     days = [DAY + timedelta(days=n) for n in range(4)]
-    before = ("failed", "fetched", "complete", "partial")
+    before = ("failed", "lost", "complete", "partial")
     earlier = latest([row(said, day=day) for day, said in zip(days, before, strict=True)])
     now = [DateResult(day=day, outcome=Outcome.COMPLETE, endpoint="box_scores") for day in days]
     now.append(DateResult(day=days[0], outcome=Outcome.ACCEPTED, endpoint="plays"))
@@ -158,7 +153,7 @@ def load(
 ) -> OutcomeRow:
     count = len(changes) if total is None else total
     counts = {"changes": changes, "changes_total": count}
-    return row("loaded", day=day, endpoint=endpoint, task="load", **counts)
+    return row("complete", day=day, endpoint=endpoint, **counts)
 
 
 def test_corrections_are_gathered_per_date_and_endpoint() -> None:
@@ -179,14 +174,14 @@ def test_corrections_are_gathered_per_date_and_endpoint() -> None:
 
 def test_load_that_was_killed_and_tried_again_tells_its_corrections_once() -> None:
     once = [Correction(day=DAY, endpoint="box_scores", changes=(AST,), total=1)]
-    killed = replace(load(AST), outcome="fetched")
+    killed = replace(load(AST), phase="load", outcome=Outcome.LOST)
     assert corrections([killed, load(AST)]) == once  # before the rows were replaced
     assert corrections([killed, load()]) == once  # and after
     assert corrections([killed, killed, load(), load()]) == once
 
 
 def test_load_that_was_killed_and_never_tried_again_has_corrected_nothing() -> None:
-    killed = replace(load(AST), outcome="fetched")
+    killed = replace(load(AST), phase="load", outcome=Outcome.LOST)
     assert (
         corrections([killed, replace(load(), outcome=Outcome.FAILED)])
         == corrections([killed])
@@ -202,7 +197,7 @@ def test_value_that_is_corrected_back_and_forth_is_told_each_time() -> None:
 # --- whatever runs and rows say
 
 GREEN = ("complete", "no_games", "accepted")
-SAID = (*GREEN, "fetched", "loaded", "failed", "partial", "not_yet")
+SAID = (*GREEN, "lost", "failed", "partial", "not_yet")
 DAYS = st.integers(0, 9).map(lambda n: DAY + timedelta(days=n))
 
 

@@ -124,7 +124,7 @@ def test_each_date_counts_once_by_its_newest_outcome(db: psycopg.Connection[Any]
             endpoint=endpoint,
             day=DAY + timedelta(days=after),
             run_id="r",
-            task="audit",
+            phase="audit",
             attempt=attempt,
             outcome=outcome,
             started_at=AT,

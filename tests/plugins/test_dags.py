@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {path.stem: path for path in (ROOT / "dags").glob("*.py")}
-STEPS = ("scrape", "load", "audit")
 
 
 @pytest.fixture
@@ -47,27 +46,16 @@ def test_docstring_of_the_file_is_the_page_of_the_dag(bag: DagBag) -> None:
     assert all(docs.values())
 
 
-def test_dag_has_three_steps_in_a_row_per_endpoint(daily: list[tuple[DAG, Source]]) -> None:
-    for dag, source in daily:
-        edges = {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks}
-        wanted = {}
-        for endpoint in source.endpoints:
-            scrape, load, audit = (f"{endpoint.name}.{step}" for step in STEPS)
-            wanted |= {scrape: [load], load: [audit], audit: []}
-        assert edges == wanted, dag.dag_id
-
-
-def test_scrape_waits_in_the_pool_of_the_host_that_it_asks_and_nothing_else_does(
+def test_dag_has_one_task_per_endpoint_in_the_pool_of_the_host_that_it_asks(
     daily: list[tuple[DAG, Source]],
 ) -> None:
     for dag, source in daily:
-        pools = {task.task_id: task.pool for task in dag.tasks}
-        wanted = {}
-        for endpoint in source.endpoints:
-            scrape, load, audit = (f"{endpoint.name}.{step}" for step in STEPS)
-            host = endpoint.request.connection or source.connection
-            wanted |= {scrape: host, load: "default_pool", audit: "default_pool"}
-        assert pools == wanted, dag.dag_id
+        wanted = {
+            endpoint.name: (endpoint.request.connection or source.connection, set())
+            for endpoint in source.endpoints
+        }
+        found = {task.task_id: (task.pool, task.downstream_task_ids) for task in dag.tasks}
+        assert found == wanted, dag.dag_id
 
 
 def test_provisioned_pools_are_those_that_tasks_wait_for(bag: DagBag) -> None:

@@ -56,7 +56,7 @@ def report(
     dates = [
         DateResult(
             day=DAY + timedelta(days=n),
-            outcome=Outcome.COMPLETE if count else "failed",
+            outcome=Outcome.COMPLETE if count else Outcome.FAILED,
             games_expected=count,
         )
         for n, count in enumerate(games)
@@ -119,7 +119,7 @@ def test_dates_that_had_an_outcome_before_have_no_plan(db: psycopg.Connection[An
     batch_id = batches.current(db, "bdl_box_scores", batches.CATCHUP).batch_id
     batches.register(db, batch_id, {"run": DAY})
     insert = (
-        "INSERT INTO ops.outcomes (dag_id, run_id, day, endpoint, task, attempt, outcome,"
+        "INSERT INTO ops.outcomes (dag_id, run_id, day, endpoint, phase, attempt, outcome,"
         " started_at, ended_at)"
     )
     insert += (

@@ -6,6 +6,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,11 +15,17 @@ import pytest
 
 from devstack.sandbox.server import Sandbox, running
 from include.http.client import Client, Policy, Upstream
+from include.ops.outcomes import OutcomeRow
 from include.parsing import balldontlie
 from include.parsing.nbacom import SCHEDULE
 from include.partition import Partition, days_between
 from include.sources.spec import Game, GameState
-from include.steps.pipeline import Stores, Wire, audit, load, scrape
+from include.steps.attempt import Job, attempt
+from include.steps.entry import Entry
+from include.steps.job import Stores, Wire
+from include.steps.load import load
+from include.steps.raw_date import RawDate
+from include.steps.scrape import scrape
 from include.storage.local import LocalStore
 from include.warehouse.local import LocalWarehouse
 from tests.steps.one_date import OpenGate
@@ -65,15 +72,18 @@ def wire(sandbox: Sandbox, sources: dict[str, Source]) -> Iterator[Wire]:
 
 
 def run(source: Source, endpoint: str, day: date, stores: Stores, wire: Wire) -> tuple[str, int]:
-    """The date's three steps: outcome and rows."""
-    spec, at = (
-        source.endpoint(endpoint),
-        Partition(dag_id=source.dag_id, endpoint=endpoint, day=day),
+    """One try of the date: outcome and rows."""
+    at = Partition(dag_id=source.dag_id, endpoint=endpoint, day=day)
+    told: list[OutcomeRow] = []
+    job = Job(
+        source=source,
+        endpoint=source.endpoint(endpoint),
+        partition=at,
+        stores=stores,
+        reach=lambda: nullcontext(wire),
     )
-    scrape(source, spec, at, stores, wire)
-    load(spec, at, stores)
-    audited = audit(spec, at, stores)
-    return audited.manifest.outcome, audited.rows
+    attempt(job, Entry(at, told.append, run_id="recorded"))
+    return told[-1].outcome, told[-1].rows
 
 
 def expect(stores: Stores, day: date, games: Sequence[Game], ids: Sequence[str]) -> None:
@@ -159,11 +169,11 @@ def test_one_request_loads_the_schedule_of_a_whole_season(
 
     source = sources["nbacom_schedule"]
     endpoint = source.endpoint("schedule")
-    for (
-        day
-    ) in days:  # without the audit, which would read the season's five megabytes once more for each
+    # Without the audit, which would read the season's five megabytes once more for each.
+    for day in days:
         at = Partition(dag_id=source.dag_id, endpoint=endpoint.name, day=day)
-        assert scrape(source, endpoint, at, stores, wire).manifest.done
+        found = RawDate(endpoint, at, stores.raw)
+        assert scrape(source, found, stores.warehouse, wire).manifest.done
         load(endpoint, at, stores)
 
     assert len(sandbox.log()) - before == 1

@@ -10,18 +10,16 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import psycopg
 import pytest
 
 from devstack.sandbox.server import Sandbox
-from include.checks.rows import incomplete
 from include.errors import Problem
 from include.http.addresses import Health, addresses
 from include.http.client import Client
@@ -30,10 +28,14 @@ from include.http.upstream import Upstream
 from include.limits.credits import Meter
 from include.limits.limiter import Limiter
 from include.ops.db import connect
+from include.ops.outcomes import record
 from include.ops.session import Session
 from include.partition import Partition
 from include.sources.spec import Credits, Endpoint, Source, Window
-from include.steps.pipeline import Stores, Wire, audit, load, scrape
+from include.steps.attempt import MAX_DEFERRALS, Job, attempt
+from include.steps.entry import Entry
+from include.steps.job import Stores, Wire
+from include.steps.load import load
 from include.storage.local import LocalStore
 from include.warehouse.local import LocalWarehouse
 from tests.http.local_health import LocalHealth
@@ -97,7 +99,8 @@ class Bench:
         read: float = 10.0,
         health: Health | None = None,
     ) -> Ended:
-        """The steps of a date of ``(dag_id, endpoint)`` below ``folder``, as a task does them.
+        """One try of a date of ``(dag_id, endpoint)`` below ``folder``, as a task makes it; its
+        upstream may not put it off again.
 
         So many ``requests`` are waited for in the sandbox's log. ``endpoint``, ``upstreams`` (by
         connection) and ``credits`` replace the sound ones; without ``fresh`` limits and credits are
@@ -113,7 +116,7 @@ class Bench:
         if scheduled and self.schedule:
             shutil.copytree(self.schedule, folder / "warehouse", dirs_exist_ok=True)
         loaded = _files(folder / "warehouse")
-        problem, rows = None, None
+        problem = None
         skip, backoffs = _Skip(self.ops_db), list[float]()
         with connect(self.ops_db) as connection, everything_logged(told):
             if fresh:
@@ -121,31 +124,35 @@ class Bench:
             with self._wire(
                 {**self.upstreams, **(upstreams or {})}, credits, read, health, skip, backoffs
             ) as wire:
-                report = _report(partition)
+                entry = Entry(
+                    partition,
+                    lambda row: record(connection, row),
+                    run_id="backfill__1",
+                    deferrals=MAX_DEFERRALS,
+                )
+                job = Job(
+                    source=source,
+                    endpoint=endpoint,
+                    partition=partition,
+                    stores=stores,
+                    reach=lambda: nullcontext(wire),
+                )
                 try:
-                    scraped = scrape(source, endpoint, partition, stores, wire)
-                    report.scraped(scraped)
-                    if not scraped.manifest.done:
-                        raise incomplete(scraped.manifest)
-                    report.loaded(load(endpoint, partition, stores))
-                    audited = audit(endpoint, partition, stores)
-                    report.audited(audited.manifest, audited.rows)
-                    rows = audited.rows
+                    with entry.recorded():
+                        attempt(job, entry)
                 except Problem as caught:
                     problem = caught
-                    report.failed(caught)
                     told += told_by(caught)
             (recorded,) = connection.execute(
-                "SELECT outcome, error_class, message FROM ops.outcomes ORDER BY outcome_id DESC"
-                " LIMIT 1"
+                "SELECT outcome, error_class, message, rows FROM ops.outcomes"
+                " ORDER BY outcome_id DESC LIMIT 1"
             ).fetchall()
             told += recorded_in(connection, "ops")
         leaked = secrets_in([*told, *stored_in(folder)], self.secrets)
         assert leaked == [], leaked
         if problem:
-            with pytest.raises(
-                Problem
-            ):  # nor does the load task, cleared alone, put half a date into the warehouse
+            # Nor does a load by itself put half a date into the warehouse.
+            with pytest.raises(Problem):
                 load(endpoint, partition, stores)
             assert (recorded[1], recorded[2]) == (problem.error_class, problem.message)
             assert _files(folder / "warehouse") == loaded
@@ -160,7 +167,7 @@ class Bench:
             by_address=Counter(entry["address"] for entry in asked),
             backoffs=tuple(backoffs),
             paused=sum(skip.slept),
-            rows=rows,
+            rows=None if problem else recorded[3],
             retry_at=problem.retry_at if problem else None,
         )
 
@@ -236,14 +243,6 @@ _MOMENTS = {
     "limiter_windows": ("declared_at",),
     "limiter_requests": ("admitted_at", "done_at"),
 }
-
-
-def _report(partition: Partition) -> Any:
-    """What writes the outcomes of a task, with as much of a task as it looks at."""
-    from nba_airflow.report import Report
-
-    task = SimpleNamespace(task_id=f"{partition.endpoint}.scrape", try_number=1, log_url="")
-    return Report(partition, {"ti": task, "dag_run": SimpleNamespace(run_id="backfill__1")})
 
 
 def _forget(connection: psycopg.Connection[Any]) -> None:

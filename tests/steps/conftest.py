@@ -12,8 +12,11 @@ import pytest
 from devstack.sandbox.server import Sandbox, running
 from include.limits.limiter import Limiter
 from include.ops.session import Session
+from tests.http.conftest import client, gate, scripted, slept
 from tests.steps.line import Line
 from tests.steps.one_date import SOURCE, stores_in, wired
+
+__all__ = ["client", "gate", "limiter", "line", "sandbox", "scripted", "slept"]
 
 
 @pytest.fixture(scope="session")

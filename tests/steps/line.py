@@ -15,7 +15,11 @@ from devstack.sandbox.server import Sandbox
 from include.errors import Problem
 from include.parsing.nbacom import SCHEDULE
 from include.sources.spec import Endpoint
-from include.steps.pipeline import Audited, Scraped, Stores, Wire, audit, load, scrape
+from include.steps.audit import Audited, audit
+from include.steps.job import Stores, Wire
+from include.steps.load import load
+from include.steps.raw_date import RawDate
+from include.steps.scrape import Scraped, scrape
 from include.storage import raw
 from include.storage.local import LocalStore
 from include.warehouse.local import Loaded, LocalWarehouse
@@ -56,7 +60,8 @@ class Line:
         """``refetch``: fresh bodies were ordered just now, or at ``ordered_at``."""
         at = partition(self.endpoint, self.day)
         order = ordered_at or (datetime.now(UTC) if refetch else None)
-        return scrape(SOURCE, self.endpoint, at, self.stores, self.wire, refetch=order)
+        found = RawDate(self.endpoint, at, self.stores.raw, ordered_at=order)
+        return scrape(SOURCE, found, self.stores.warehouse, self.wire)
 
     def load(self) -> Loaded:
         return load(self.endpoint, partition(self.endpoint, self.day), self.stores)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -20,7 +20,9 @@ from include.http.upstream import Upstream
 from include.parsing import balldontlie, nbacom
 from include.partition import Partition
 from include.sources.spec import Cursor, Endpoint, Get, HeaderKey, Host, Source, Truth, Window
-from include.steps.pipeline import Stores, Wire, audit, load, scrape
+from include.steps.attempt import Job, attempt
+from include.steps.entry import Entry
+from include.steps.job import Stores, Wire
 from include.storage.local import LocalStore
 from include.warehouse.local import LocalWarehouse
 
@@ -115,13 +117,22 @@ class OpenGate:
         return
 
 
+def job(folder: Path, wire: Wire, day: date, endpoint: Endpoint = BOX_SCORES) -> Job:
+    """A try of the endpoint's date with stores below a folder."""
+    return Job(
+        source=SOURCE,
+        endpoint=endpoint,
+        partition=partition(endpoint, day),
+        stores=stores_in(folder),
+        reach=lambda: nullcontext(wire),
+    )
+
+
 def main(folder: Path, url: str, day: date) -> None:
-    """The three steps, in one process."""
-    stores, at = stores_in(folder), partition(BOX_SCORES, day)
-    with wired(url, OpenGate()) as wire:
-        scrape(SOURCE, BOX_SCORES, at, stores, wire)
-    load(BOX_SCORES, at, stores)
-    audit(BOX_SCORES, at, stores)
+    """One try of the date; its row of the ledger goes nowhere."""
+    entry = Entry(partition(BOX_SCORES, day), lambda row: None, run_id="one_date")
+    with wired(url, OpenGate()) as wire, entry.recorded():
+        attempt(job(folder, wire, day), entry)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import pytest
 from include.checks.drift import Drift
 from include.errors import ErrorClass
 from include.sources.spec import Column, Endpoint, Row
-from include.steps.pipeline import load
+from include.steps.load import load
 from tests.steps.line import DAY, NO_GAMES, Line, refused
 from tests.steps.one_date import partition
 
@@ -114,7 +114,7 @@ def test_damaged_partition_is_replaced_and_the_log_says_that_nothing_can_be_comp
     line.run()
     sound = line.part.read_bytes()
     line.part.write_bytes(b"torn")
-    with caplog.at_level(logging.WARNING, logger="include.steps.pipeline"):
+    with caplog.at_level(logging.WARNING, logger="include.steps.load"):
         assert loaded(line) == []
     assert line.part.read_bytes() == sound
     assert [record.getMessage().split(": ")[1] for record in caplog.records] == [

@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from include.errors import ErrorClass
+from include.outcome import Outcome
 from include.parsing.nbacom import SCHEDULE, schedule_rows
 from include.sources.spec import Endpoint
 from include.storage import raw
@@ -90,7 +91,7 @@ def test_order_that_was_carried_out_asks_again_once_the_date_is_not_whole_any_mo
     line.run()
     ordered_at = datetime.now(UTC)
     line.scrape(ordered_at=ordered_at)
-    partial = replace(line.manifest(), outcome="partial")
+    partial = replace(line.manifest(), outcome=Outcome.PARTIAL)
     raw.write_manifest(line.stores.raw, partition(line.endpoint, line.day), partial)
     assert [line.scrape(ordered_at=ordered_at).requests for _ in range(2)] == [2, 0]
 
@@ -230,7 +231,7 @@ def test_of_two_sound_bodies_of_a_game_the_manifests_counts(plays: Line) -> None
         status=200,
         suffix="json",
     )
-    raw.write_manifest(plays.stores.raw, at, replace(manifest, outcome="partial"))
+    raw.write_manifest(plays.stores.raw, at, replace(manifest, outcome=Outcome.PARTIAL))
 
     scraped = plays.scrape()
 

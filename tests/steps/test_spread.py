@@ -22,7 +22,9 @@ from include.outcome import Later
 from include.parsing.nbacom import SCHEDULE
 from include.partition import Partition, days_between
 from include.sources.spec import Credits, Source
-from include.steps.pipeline import Wire, scrape
+from include.steps.job import Wire
+from include.steps.raw_date import RawDate
+from include.steps.scrape import scrape
 from tests.steps.credentials import KEYS
 from tests.steps.one_date import OpenGate, stores_in
 from tests.steps.specs import specs_of_dags
@@ -99,7 +101,8 @@ def test_backfill_of_many_allotments_buys_each_list_once_and_ends_as_planned(
         with session, Client(OpenGate(), meter=meter) as client:
             wire = Wire(client=client, upstreams={host.connection: upstream})
             try:
-                assert scrape(source, source.endpoint(key[0]), at, stores, wire).manifest.done
+                found = RawDate(source.endpoint(key[0]), at, stores.raw)
+                assert scrape(source, found, stores.warehouse, wire).manifest.done
             except Later as wait:
                 return wait.until
         return None

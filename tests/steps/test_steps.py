@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from include.checks.rows import incomplete
 from include.errors import ErrorClass
-from include.steps.pipeline import Audited, available_at, incomplete, late_at
+from include.steps.audit import Audited
 from include.storage import raw
 from tests.steps.line import DAY, NO_GAMES, Line, refused, said
 from tests.steps.one_date import BOX_SCORES
@@ -100,7 +101,7 @@ def test_missing_game_is_partial_and_the_warehouse_is_not_touched(line: Line) ->
     problem = refused(line.load)
     assert (problem.error_class, problem.message) == (
         ErrorClass.STORAGE,
-        f"the raw layer does not have the whole date ({message}): clear its scrape task",
+        f"the raw layer does not have the whole date ({message}): clear its task",
     )
     assert refused(line.audit).error_class is ErrorClass.STORAGE
     assert line.part.read_bytes() == before
@@ -180,7 +181,7 @@ def test_body_that_is_no_answer_fails_the_date_and_leaves_no_manifest(
     assert (problem.error_class, len(line.asked()) - before) == (error_class, 1 + requests_sent)
     assert not line.manifest_file.exists()
     assert refused(line.load).message == (
-        "the raw layer does not have the whole date (no manifest): clear its scrape task"
+        "the raw layer does not have the whole date (no manifest): clear its task"
     )
     line.sandbox.no_faults()
     assert line.run()[0] == "complete"
@@ -190,7 +191,7 @@ def test_body_that_is_no_answer_fails_the_date_and_leaves_no_manifest(
 
 
 def test_moments_from_which_a_date_is_final_and_late_are_eastern() -> None:
-    assert [available_at(BOX_SCORES, date(2025, 3, 8)), late_at(BOX_SCORES, date(2025, 3, 8))] == [
+    assert [BOX_SCORES.available_at(date(2025, 3, 8)), BOX_SCORES.late_at(date(2025, 3, 8))] == [
         datetime(2025, 3, 9, 10, tzinfo=UTC),
         datetime(2025, 3, 9, 19, tzinfo=UTC),
     ]

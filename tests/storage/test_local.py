@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from include.errors import ErrorClass, Problem
-from include.storage.local import LocalStore, write_atomically
+from include.files import write_atomically
+from include.storage.local import LocalStore
 
 
 @pytest.fixture

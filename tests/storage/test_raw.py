@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.errors import ErrorClass, Problem
+from include.outcome import Outcome
 from include.partition import Partition
 from include.storage.local import LocalStore
 from include.storage.raw import (
@@ -56,7 +57,7 @@ def manifest(*objects: RawObject) -> Manifest:
         dag_id="bdl",
         endpoint="box_scores",
         day="2025-01-15",
-        outcome="complete",
+        outcome=Outcome.COMPLETE,
         message="2 of 2 games",
         expected_from="listing",
         games_expected=2,
@@ -219,11 +220,9 @@ def test_torn_manifest_is_named_with_its_repair(store: LocalStore, text: str) ->
     assert message.endswith(REPAIR)
 
 
-@pytest.mark.parametrize("outcome", ["partial", "unverified", "not_yet", "failed"])
-def test_only_complete_and_empty_dates_are_done(outcome: str) -> None:
-    assert [
-        replace(manifest(), outcome=each).done for each in ("complete", "no_games", outcome)
-    ] == [True, True, False]
+def test_date_is_done_by_its_outcome() -> None:
+    done = {outcome for outcome in Outcome if replace(manifest(), outcome=outcome).done}
+    assert done == {Outcome.ACCEPTED, Outcome.NO_GAMES, Outcome.COMPLETE}
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,10 @@ from include.http.service_account import token_source
 from include.http.upstream import Upstream
 from include.partition import Partition
 from include.sources.spec import ServiceAccount, Source
-from include.steps.pipeline import Wire, load, scrape
+from include.steps.job import Wire
+from include.steps.load import load
+from include.steps.raw_date import RawDate
+from include.steps.scrape import scrape
 from tests.steps.one_date import OpenGate, stores_in
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,7 +96,8 @@ def _measured(order: Order) -> Peak:
     peak = _traced() if order.traced else _resident()
     with Client(OpenGate(), policy=Policy(backoff=0.01)) as client:
         wire = Wire(client=client, upstreams=upstreams)
-        assert scrape(order.source, endpoint, at, stores, wire).manifest.done
+        found = RawDate(endpoint, at, stores.raw)
+        assert scrape(order.source, found, stores.warehouse, wire).manifest.done
     scraped = peak()
     rows = load(endpoint, at, stores, corrected=lambda drift: None).rows
     return Peak(rows=rows, scrape=scraped, load=peak())

@@ -63,7 +63,7 @@ def open_batch(
     batches.register(db, batch.batch_id, days)
     with db.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO ops.outcomes (dag_id, run_id, day, endpoint, task, attempt, outcome,"
+            "INSERT INTO ops.outcomes (dag_id, run_id, day, endpoint, phase, attempt, outcome,"
             " error_class, message, fingerprint, started_at) VALUES (%s, %s, %s, 'box_scores',"
             " 'audit', 1, %s, %s, %s, %s, now())",
             [

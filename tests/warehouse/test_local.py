@@ -223,7 +223,7 @@ def test_torn_partition_is_named_with_its_repair(warehouse: LocalWarehouse, kept
         warehouse.rows(TABLE, DAY)
     assert caught.value.error_class is ErrorClass.STORAGE
     assert caught.value.message.startswith(f"{path} is not readable Parquet (")
-    assert caught.value.message.endswith("): clear the date's load task to write it again")
+    assert caught.value.message.endswith("): clear the date's task to write it again")
     assert warehouse.replace(TABLE, DAY, [row("a")]).changed is True
     assert path.read_bytes() == whole
 

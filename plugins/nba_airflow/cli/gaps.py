@@ -65,13 +65,11 @@ def gaps(args: Namespace) -> Answer:
 
 def due(source: Source, window: DateRange, now: datetime) -> list[tuple[str, date]]:
     """(endpoint, date) of everything in the window that can be final by now, in date order."""
-    from include.steps.pipeline import available_at
-
     return [
         (endpoint.name, day)
         for day in window.days
         for endpoint in source.endpoints
-        if now >= available_at(endpoint, day)
+        if now >= endpoint.available_at(day)
     ]
 
 

@@ -84,7 +84,7 @@ class Verdict:
         ]
         shown = lines[:MAX_NAMED_CHANGES]
         if more := total - len(shown):
-            shown.append(f"  and {more} more: see the logs of the load tasks")
+            shown.append(f"  and {more} more: see the tasks' logs")
         days = {one.day for one in self.corrections}
         changes, on = counted(total, "change"), counted(len(days), "date")
         return [f"Corrected upstream: {changes} on {on}", *shown]

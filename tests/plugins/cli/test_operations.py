@@ -22,10 +22,12 @@ from include.ops import batches, outbox
 from include.ops.db import connect
 from include.ops.outcomes import OutcomeRow, record
 from include.ops.session import Session
+from include.outcome import Outcome
 from include.parsing.nbacom import SCHEDULE
 from include.partition import DateRange, Partition
 from include.sources.spec import Source, Window
-from include.steps.pipeline import Stores, load
+from include.steps.job import Stores
+from include.steps.load import load
 from include.storage import raw
 from include.storage.local import LocalStore
 from include.warehouse.local import LocalWarehouse
@@ -136,7 +138,7 @@ def done(stores: Stores, sources: dict[str, Source]) -> Callable[[date], None]:
             dag_id=DAG,
             endpoint="box_scores",
             day=str(day),
-            outcome="complete",
+            outcome=Outcome.COMPLETE,
             message="1 of 1 games",
             expected_from="listing",
             games_expected=1,
@@ -159,7 +161,7 @@ def outcome(db: psycopg.Connection[Any], day: date, said: str, **more: Any) -> N
         "dag_id": DAG,
         "endpoint": "box_scores",
         "run_id": f"backfill__{day}",
-        "task": "audit",
+        "phase": "audit",
         "attempt": 1,
     }
     record(

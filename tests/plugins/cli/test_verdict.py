@@ -35,9 +35,9 @@ def row(outcome: str, endpoint: str = "box_scores", message: str = "") -> Outcom
         endpoint=endpoint,
         day=DAY,
         run_id="b",
-        task="audit",
+        phase="audit",
         attempt=1,
-        outcome=outcome,
+        outcome=Outcome(outcome),
         started_at=BEGAN,
         ended_at=BEGAN,
         message=message,
@@ -141,7 +141,7 @@ def test_verdict_names_twenty_corrections_and_counts_the_rest() -> None:
         "Corrected upstream: 251 changes on 1 date",
         f"  2025-01-15 box_scores: {AST}",
         *(f"  2025-01-15 plays: GSW@UTA: ast {n} -> 0" for n in range(19)),
-        "  and 231 more: see the logs of the load tasks",
+        "  and 231 more: see the tasks' logs",
         "Summary mail: /srv/outbox/1.eml",
     ]
     assert verdict.all_done is True

@@ -1,9 +1,12 @@
+"""What a scrape asks for of a date, in which order, and how its pages end."""
+
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +14,8 @@ import pytest
 from include.errors import ErrorClass, Problem
 from include.http.client import Client
 from include.http.upstream import Upstream
+from include.parsing.nbacom import SCHEDULE
+from include.partition import Partition
 from include.sources.spec import (
     Column,
     Cursor,
@@ -26,7 +31,12 @@ from include.sources.spec import (
     Truth,
     no_rows,
 )
-from include.steps.walk import Fetched, fetch
+from include.steps.job import Wire
+from include.steps.raw_date import Fetched, RawDate, Stored
+from include.steps.scrape import scrape
+from include.storage.local import LocalStore
+from include.storage.raw import RawObject
+from include.warehouse.local import LocalWarehouse
 from tests.http.scripted import Scripted, reply
 
 DAY = date(2025, 1, 15)
@@ -64,41 +74,73 @@ def page(*games: str, next_cursor: Any = None) -> bytes:
     return json.dumps({"games": games, "meta": {"next": next_cursor}}).encode()
 
 
-class Walk:
-    """The day's walk on the scripted upstream."""
+class Recording(RawDate):
+    """A date whose bodies are kept in memory; those of ``have`` are there already."""
 
-    def __init__(self, client: Client, scripted: Scripted) -> None:
-        self.client, self.scripted = client, scripted
+    def __init__(self, endpoint: Endpoint, store: LocalStore, have: Sequence[str]) -> None:
+        super().__init__(endpoint, Partition(dag_id="a_dag", endpoint="box_scores", day=DAY), store)
+        self.have = have
+        self.got: list[Fetched] = []
+
+    def body(self, item: str) -> Stored | None:
+        if item not in self.have:
+            return None
+        known = {"path": item, "sha256": "", "bytes": 0, "url": "", "status": 200}
+        found = RawObject(item=item, role="data", fetched_at="", **known)
+        return Stored(object=found, games=())
+
+    def put(self, got: Fetched) -> None:
+        self.got.append(got)
+
+
+class Scrape:
+    """The day's scrape on the scripted upstream."""
+
+    def __init__(self, client: Client, scripted: Scripted, folder: Path) -> None:
+        self.scripted, self.folder = scripted, folder
+        upstreams = {
+            "main": Upstream(name="main", base_url=scripted.url),
+            "cdn": Upstream(name="cdn", base_url=f"{scripted.url}/cdn"),
+        }
+        self.wire = Wire(client=client, upstreams=upstreams)
 
     def __call__(
-        self, endpoint: Endpoint, expected: Iterable[Game] | None = None, have: Sequence[str] = ()
-    ) -> Iterator[Fetched]:
-        upstreams = {
-            "main": Upstream(name="main", base_url=self.scripted.url),
-            "cdn": Upstream(name="cdn", base_url=f"{self.scripted.url}/cdn"),
-        }
-        return fetch(
-            endpoint,
-            source_of(endpoint),
-            DAY,
-            expected,
-            self.client,
-            upstreams,
-            lambda item: item in have,
-        )
+        self, endpoint: Endpoint, expected: Sequence[str] | None = None, have: Sequence[str] = ()
+    ) -> list[Fetched]:
+        """What was asked for, in order. ``expected``: the schedule's games, where it has the
+        date."""
+        warehouse = LocalWarehouse(self.folder / "warehouse")
+        if expected is not None:
+            warehouse.replace(SCHEDULE, DAY, [scheduled(game) for game in expected])
+        date = Recording(endpoint, LocalStore(self.folder / "raw"), have)
+        scrape(source_of(endpoint), date, warehouse, self.wire)
+        return date.got
 
-    def problem(self, endpoint: Endpoint, expected: Iterable[Game] | None = None) -> Problem:
+    def problem(self, endpoint: Endpoint) -> Problem:
         with pytest.raises(Problem) as caught:
-            list(self(endpoint, expected))
+            self(endpoint)
         return caught.value
 
 
+def scheduled(game: str) -> dict[str, Any]:
+    return {
+        "game_date": DAY,
+        "game_id": f"00224{game}",
+        "away_tricode": game[:3],
+        "home_tricode": game[4:],
+        "season_type": "Regular Season",
+        "counts": True,
+        "postponed": False,
+        "source_file": "x",
+    }
+
+
 @pytest.fixture
-def walk(client: Client, scripted: Scripted) -> Walk:
-    return Walk(client, scripted)
+def walk(client: Client, scripted: Scripted, tmp_path: Path) -> Scrape:
+    return Scrape(client, scripted, tmp_path)
 
 
-def test_endpoint_of_one_request_is_one_body(walk: Walk, scripted: Scripted) -> None:
+def test_endpoint_of_one_request_is_one_body(walk: Scrape, scripted: Scripted) -> None:
     scripted.steps = [reply(body=b"[1]")]
     assert list(walk(ONE, [])) == [
         Fetched(
@@ -114,7 +156,7 @@ def test_endpoint_of_one_request_is_one_body(walk: Walk, scripted: Scripted) -> 
 
 
 def test_truth_is_asked_first_and_its_games_become_the_items(
-    walk: Walk, scripted: Scripted
+    walk: Scrape, scripted: Scripted
 ) -> None:
     endpoint = replace(
         ONE, request=PER_GAME, items=per_game, truth=Truth(request=PAGED, games=games_of)
@@ -143,29 +185,28 @@ def test_truth_is_asked_first_and_its_games_become_the_items(
     ]
 
 
-def test_truth_is_not_asked_when_the_schedule_knows(walk: Walk, scripted: Scripted) -> None:
+def test_truth_is_not_asked_when_the_schedule_knows(walk: Scrape, scripted: Scripted) -> None:
     endpoint = replace(
         ONE, request=PER_GAME, items=per_game, truth=Truth(request=PAGED, games=games_of)
     )
     scripted.steps = [reply()]
-    expected = [Game(day=DAY, away="BOS", home="NYK", state=GameState.FINAL)]
-    assert [got.item for got in walk(endpoint, iter(expected))] == ["BOS@NYK"]
+    assert [got.item for got in walk(endpoint, ["BOS@NYK"])] == ["BOS@NYK"]
     assert [got.item for got in walk(endpoint, [])] == []
     assert scripted.paths() == ["/game/BOS%40NYK.json"]
 
 
 def test_without_truth_the_items_learn_that_nothing_is_known(
-    walk: Walk, scripted: Scripted
+    walk: Scrape, scripted: Scripted
 ) -> None:
     seen: list[Listing] = []
     scripted.steps = [reply(body=page("x"))]
     endpoint = replace(ONE, listing=PAGED, items=lambda listing: seen.append(listing) or [])
     assert [(got.role, got.item) for got in walk(endpoint)] == [("listing", "listing")]
-    assert seen == [Listing(day=DAY, expected=None, bodies=(page("x"),))]
+    assert seen == [Listing(day=DAY, expected=None, bodies=[page("x")])]
 
 
 def test_listing_pages_are_given_to_the_items_and_may_live_on_another_host(
-    walk: Walk, scripted: Scripted
+    walk: Scrape, scripted: Scripted
 ) -> None:
     endpoint = replace(
         ONE,
@@ -196,12 +237,9 @@ def test_listing_pages_are_given_to_the_items_and_may_live_on_another_host(
     ]
 
 
-def test_item_that_is_there_is_not_asked_for_again(walk: Walk, scripted: Scripted) -> None:
+def test_item_that_is_there_is_not_asked_for_again(walk: Scrape, scripted: Scripted) -> None:
     endpoint = replace(ONE, request=PER_GAME, items=per_game)
-    expected = [
-        Game(day=DAY, away=away, home="NYK", state=GameState.FINAL)
-        for away in ("BOS", "LAL", "DEN")
-    ]
+    expected = ["BOS@NYK", "LAL@NYK", "DEN@NYK"]
     scripted.steps = [reply()]
     assert [got.item for got in walk(endpoint, expected, have=["BOS@NYK", "DEN@NYK"])] == [
         "LAL@NYK"
@@ -209,27 +247,29 @@ def test_item_that_is_there_is_not_asked_for_again(walk: Walk, scripted: Scripte
 
 
 def test_item_with_pages_is_asked_for_again_since_its_later_pages_may_be_missing(
-    walk: Walk, scripted: Scripted
+    walk: Scrape, scripted: Scripted
 ) -> None:
     scripted.steps = [reply(body=page(next_cursor=1)), reply(body=page())]
     assert [got.item for got in walk(replace(ONE, request=PAGED), have=["all"])] == ["all", "all-2"]
 
 
-def test_next_body_is_asked_for_only_when_it_is_wanted(walk: Walk, scripted: Scripted) -> None:
+def test_next_body_is_asked_for_when_the_one_before_is_stored(
+    walk: Scrape, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
     endpoint = replace(
         ONE, request=PER_GAME, items=lambda _: [Item(name=n, values={"game": n}) for n in "abc"]
     )
     scripted.steps = [reply()] * 3
-    bodies = walk(endpoint)
-    assert scripted.paths() == []
-    next(bodies)
-    assert scripted.paths() == ["/game/a.json"]
+    asked: list[int] = []
+    monkeypatch.setattr(Recording, "put", lambda self, got: asked.append(len(scripted.paths())))
+    walk(endpoint)
+    assert asked == [1, 2, 3]
 
 
 @pytest.mark.parametrize(
     "last", [b"[]", b'{"meta": 5}', b'{"meta": {"next": [1]}}', b'{"meta": {"next": true}}']
 )
-def test_cursor_of_another_shape_is_drift(walk: Walk, scripted: Scripted, last: bytes) -> None:
+def test_cursor_of_another_shape_is_drift(walk: Scrape, scripted: Scripted, last: bytes) -> None:
     scripted.steps = [reply(body=last)]
     problem = walk.problem(replace(ONE, request=PAGED))
     assert (problem.error_class, problem.source, problem.endpoint, problem.day, problem.url) == (
@@ -245,13 +285,13 @@ def test_cursor_of_another_shape_is_drift(walk: Walk, scripted: Scripted, last: 
     "last", [b"{}", b'{"meta": null}', b'{"meta": {}}', b'{"meta": {"next": ""}}']
 )
 def test_missing_null_or_empty_cursor_ends_the_pages(
-    walk: Walk, scripted: Scripted, last: bytes
+    walk: Scrape, scripted: Scripted, last: bytes
 ) -> None:
     scripted.steps = [reply(body=page(next_cursor=0)), reply(body=last)]
     assert [got.item for got in walk(replace(ONE, request=PAGED))] == ["all", "all-2"]
 
 
-def test_repeated_cursor_is_drift_and_no_endless_loop(walk: Walk, scripted: Scripted) -> None:
+def test_repeated_cursor_is_drift_and_no_endless_loop(walk: Scrape, scripted: Scripted) -> None:
     scripted.steps = [reply(body=page(next_cursor=n)) for n in (1, 2, 1)]
     problem = walk.problem(replace(ONE, request=PAGED))
     assert (problem.error_class, problem.message) == (
@@ -261,7 +301,7 @@ def test_repeated_cursor_is_drift_and_no_endless_loop(walk: Walk, scripted: Scri
     assert len(scripted.seen) == 3
 
 
-def test_pages_end_at_a_hundred(walk: Walk, scripted: Scripted) -> None:
+def test_pages_end_at_a_hundred(walk: Scrape, scripted: Scripted) -> None:
     scripted.steps = [reply(body=page(next_cursor=n)) for n in range(1, 200)]
     assert (
         walk.problem(replace(ONE, request=PAGED)).message
@@ -270,7 +310,9 @@ def test_pages_end_at_a_hundred(walk: Walk, scripted: Scripted) -> None:
     assert len(scripted.seen) == 100
 
 
-def test_items_that_would_overwrite_each_other_are_refused(walk: Walk, scripted: Scripted) -> None:
+def test_items_that_would_overwrite_each_other_are_refused(
+    walk: Scrape, scripted: Scripted
+) -> None:
     scripted.steps = [reply()]
     endpoint = replace(ONE, items=lambda _: [Item(name="a/b"), Item(name="a b")])
     problem = walk.problem(endpoint)
@@ -280,7 +322,7 @@ def test_items_that_would_overwrite_each_other_are_refused(walk: Walk, scripted:
     )
 
 
-def test_problem_of_the_wire_names_dag_endpoint_and_day(walk: Walk, scripted: Scripted) -> None:
+def test_problem_of_the_wire_names_dag_endpoint_and_day(walk: Scrape, scripted: Scripted) -> None:
     scripted.steps = [reply(404)]
     assert walk.problem(ONE) == Problem(
         error_class=ErrorClass.NOT_FOUND,
@@ -299,7 +341,7 @@ def test_problem_of_the_wire_names_dag_endpoint_and_day(walk: Walk, scripted: Sc
 
 
 def test_problem_of_the_specs_own_function_names_dag_endpoint_and_day(
-    walk: Walk, scripted: Scripted
+    walk: Scrape, scripted: Scripted
 ) -> None:
     def drifted(body: bytes, day: date) -> list[Game]:
         raise Problem(error_class=ErrorClass.SCHEMA_DRIFT, message="no games in it")
@@ -317,7 +359,7 @@ def test_problem_of_the_specs_own_function_names_dag_endpoint_and_day(
 
 
 def test_connection_that_the_source_does_not_name_is_our_own_mistake(
-    walk: Walk, scripted: Scripted
+    walk: Scrape, scripted: Scripted
 ) -> None:
     problem = walk.problem(replace(ONE, request=Get(path="/", connection="elsewhere")))
     assert (problem.error_class, problem.message) == (

@@ -1,0 +1,100 @@
+"""One try of one date: it is done, it is put off (Later), or it has a Problem."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from include.checks.rows import incomplete
+from include.errors import Problem
+from include.outcome import Later, Outcome
+from include.partition import Partition
+from include.sources.spec import Endpoint, Source
+from include.steps.audit import audit
+from include.steps.entry import Entry
+from include.steps.job import Stores, Wire
+from include.steps.load import load
+from include.steps.raw_date import RawDate
+from include.steps.scrape import scrape
+from include.storage.raw import Manifest
+
+ASK_AGAIN = timedelta(minutes=30)
+"""How long a date that is not complete yet waits before it is asked for again."""
+MAX_DEFERRALS = 6
+"""How often a date lets its upstream put it off (Retry-After, proxies in their cooldown)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One endpoint's date and all that a try of it needs.
+
+    ``reach`` opens the way to the upstreams; it is opened only when something has to be asked for.
+    ``refetch``: the moment at which fresh bodies were ordered, if they were.
+    """
+
+    source: Source
+    endpoint: Endpoint
+    partition: Partition
+    stores: Stores
+    reach: Callable[[], AbstractContextManager[Wire]]
+    refetch: datetime | None = None
+
+
+def attempt(
+    job: Job, entry: Entry, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> None:
+    """Fetches what raw lacks of the date, loads its rows and audits them.
+
+    What it does is told to ``entry``. Raises Later while the date cannot be final, or cannot be
+    asked for, and Problem when it has failed; a later try goes on with what is there.
+    """
+    if (final := job.endpoint.available_at(job.partition.day)) > now():
+        raise Later(final, "its games cannot be final before then", Outcome.NOT_YET)
+    with entry.phase("fetch"):
+        manifest = _fetch(job, entry)
+        entry.note_manifest(manifest)
+        if not manifest.done:
+            raise _not_whole(job.endpoint, job.partition, manifest, now())
+    with entry.phase("load"):
+        corrected = entry.note_corrections
+        entry.note_loaded(load(job.endpoint, job.partition, job.stores, corrected=corrected))
+    with entry.phase("audit"):
+        entry.close(audit(job.endpoint, job.partition, job.stores, corrected=corrected))
+
+
+def _fetch(job: Job, entry: Entry) -> Manifest:
+    """The date's manifest, after what was missing has been asked for."""
+    date = RawDate(job.endpoint, job.partition, job.stores.raw, ordered_at=job.refetch)
+    if date.manifest and date.whole:
+        return date.manifest
+    try:
+        with job.reach() as wire:
+            try:
+                return scrape(job.source, date, job.stores.warehouse, wire).manifest
+            finally:
+                entry.add_spent(wire.client.requests, wire.client.credits)
+    except Problem as problem:
+        if problem.retry_at is None:
+            raise
+        raise _put_off(problem, problem.retry_at, entry) from None
+
+
+def _put_off(problem: Problem, until: datetime, entry: Entry) -> Later | Problem:
+    """The upstream, or every proxy to it, can be asked again ``until`` then: so often, not for
+    ever."""
+    if entry.deferrals >= MAX_DEFERRALS:
+        return problem
+    entry.deferrals += 1
+    why = f"{problem.message}; deferral {entry.deferrals} of {MAX_DEFERRALS}"
+    return Later(until, why, Outcome.QUOTA_WAIT)
+
+
+def _not_whole(
+    endpoint: Endpoint, partition: Partition, manifest: Manifest, now: datetime
+) -> Later | Problem:
+    """An incomplete date is early until its source says that it is late."""
+    if now >= endpoint.late_at(partition.day):
+        return incomplete(manifest)
+    return Later(now + ASK_AGAIN, manifest.message, Outcome.NOT_YET)

@@ -1,0 +1,177 @@
+"""A try of a date as it comes to stand in the ledger: one row, whatever came of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from traceback import extract_tb
+from typing import Any
+
+from include.checks.drift import Drift
+from include.errors import ErrorClass, Problem
+from include.failpoints import reach
+from include.ops.outcomes import OutcomeRow, Phase
+from include.outcome import Later, Outcome
+from include.partition import Partition
+from include.steps.audit import Audited
+from include.storage.raw import Manifest
+from include.warehouse.local import Loaded
+
+log = logging.getLogger(__name__)
+
+# What only code that is wrong raises; everything else (a database that is away) is worth a retry.
+BUGS = (
+    *(ArithmeticError, AssertionError, AttributeError, ImportError, LookupError),
+    *(NameError, RecursionError, TypeError, ValueError),
+)
+
+
+NOTHING_HEARD = "nothing was heard after the load had begun: the worker was killed or lost"
+
+
+class Entry:
+    """Collects what one try did. ``write`` puts a row into the ledger; repeating it replaces the
+    try's row.
+
+    ``spent``: requests and credits of the same try before it was put off; ``deferrals``: how often
+    its upstream has put it off. Until the try says how it ended, its row (if it has one) says LOST:
+    that is what is true of a worker that was killed.
+    """
+
+    def __init__(
+        self,
+        partition: Partition,
+        write: Callable[[OutcomeRow], None],
+        *,
+        run_id: str,
+        attempt: int = 1,
+        log_url: str = "",
+        spent: tuple[int, int] = (0, 0),
+        deferrals: int = 0,
+    ) -> None:
+        self.partition, self.deferrals = partition, deferrals
+        self._write_row = write
+        now = datetime.now(UTC)
+        self._row = OutcomeRow(
+            dag_id=partition.dag_id,
+            endpoint=partition.endpoint,
+            day=partition.day,
+            run_id=run_id,
+            attempt=attempt,
+            phase="fetch",
+            outcome=Outcome.LOST,
+            log_url=log_url,
+            requests=spent[0],
+            credits=spent[1],
+            started_at=now,
+            ended_at=now,
+        )
+        self._counted: Outcome | None = None
+
+    @property
+    def spent(self) -> tuple[int, int]:
+        """Requests and credits so far."""
+        return self._row.requests, self._row.credits
+
+    @contextmanager
+    def phase(self, name: Phase) -> Iterator[None]:
+        """A phase of the try: a group in the task's log, and how far the row says that it came."""
+        self._note(phase=name)
+        log.info("::group::%s %s", name, self.partition)
+        yield
+        log.info("::endgroup::")
+
+    @contextmanager
+    def recorded(self) -> Iterator[None]:
+        """Writes how the block ended where it did not end well, and raises it on.
+
+        A bug becomes a Problem(INTERNAL); what is not a bug is raised as it is, for a retry.
+        """
+        try:
+            yield
+        except Later as later:
+            self._write(later.outcome, later.reason)
+            raise
+        except Problem as problem:
+            self._fail(problem)
+            raise
+        except Exception as error:
+            problem = _as_problem(error, self.partition)
+            self._fail(problem)
+            if isinstance(error, BUGS):
+                raise problem from error
+            raise
+
+    def add_spent(self, requests: int, credits: int) -> None:
+        """What the try has asked and paid, also where nothing came of it."""
+        self._note(requests=self._row.requests + requests, credits=self._row.credits + credits)
+
+    def note_manifest(self, manifest: Manifest) -> None:
+        """How the date was counted in raw."""
+        self._counted = manifest.outcome
+        self._note(
+            games_expected=manifest.games_expected,
+            games_found=manifest.games_found,
+            missing=manifest.missing,
+            bytes=sum(found.bytes for found in manifest.objects),
+        )
+
+    def note_corrections(self, drift: Drift) -> None:
+        """What the upstream has corrected; written before the rows are replaced."""
+        self._note(changes=drift.changes, changes_total=drift.total)
+        more = drift.total - len(drift.changes)
+        lines = [*drift.changes, f"and {more} more"] if more else drift.changes
+        log.info("corrected upstream, changes: %d\n%s", drift.total, "\n".join(lines))
+        told = f"{drift.total} changes upstream, not loaded"
+        self._write(Outcome.LOST, f"{NOTHING_HEARD}; {told}")
+
+    def note_loaded(self, loaded: Loaded) -> None:
+        """A load."""
+        self._note(rows=loaded.rows)
+        state = "replaced" if loaded.changed else "already the same"
+        log.info("%d rows, %s", loaded.rows, state)
+
+    def close(self, audited: Audited) -> None:
+        """The date's rows were counted and are right."""
+        self.note_manifest(audited.manifest)
+        self._note(rows=audited.rows)
+        self._write(audited.manifest.outcome, audited.manifest.message)
+
+    def _fail(self, problem: Problem) -> None:
+        """An incomplete date keeps its k of n; corrections of a failed try are not loaded."""
+        outcome = Outcome.FAILED
+        if problem.error_class in (ErrorClass.INCOMPLETE, ErrorClass.EMPTY_UNEXPECTED):
+            unverified = self._counted is Outcome.UNVERIFIED
+            outcome = Outcome.UNVERIFIED if unverified else Outcome.PARTIAL
+        self._note(error_class=str(problem.error_class), fingerprint=problem.fingerprint)
+        self._note(changes=(), changes_total=0)
+        self._write(outcome, problem.message)
+
+    def _note(self, **facts: Any) -> None:
+        self._row = replace(self._row, **facts)
+
+    def _write(self, outcome: Outcome, message: str) -> None:
+        self._note(outcome=outcome, message=message, ended_at=datetime.now(UTC))
+        reach("before outcome")
+        self._write_row(self._row)
+        reach("after outcome")
+
+
+def _as_problem(error: Exception, partition: Partition) -> Problem:
+    """Names the place, not the text, which may hold anything; the task's log has the traceback."""
+    place = extract_tb(error.__traceback__)[-1]
+    where = f"{type(error).__name__} in {place.name} ({Path(place.filename).name}:{place.lineno})"
+    repair = "Airflow tries it again; the log has its traceback"
+    if isinstance(error, BUGS):
+        repair = "a bug: the log has its traceback; repair it and rerun the date"
+    return Problem(
+        error_class=ErrorClass.INTERNAL,
+        message=f"{where}, {repair}",
+        source=partition.dag_id,
+        endpoint=partition.endpoint,
+        day=partition.day,
+    )

@@ -1,0 +1,263 @@
+"""A date of an endpoint in the raw store: what lies there, what of it still counts, and what is put
+beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Literal
+
+from include.checks.completeness import Count
+from include.errors import Problem
+from include.failpoints import reach
+from include.partition import Partition
+from include.sources.spec import Endpoint, Game, GameState
+from include.storage import raw, shared
+from include.storage.refetch import Progress, note, progress
+
+Role = Literal["truth", "listing", "data"]
+
+LISTING = "listing"
+"""The item that the listing's body is called, and that no other may be."""
+
+_SETTLED = (GameState.FINAL, GameState.LISTED)
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetched:
+    """One body that has arrived. ``item`` is a file-name-safe id, unique in the date; the URL is
+    redacted; requests and credits are this body's."""
+
+    item: str
+    role: Role
+    body: bytes = field(repr=False)
+    url: str
+    status: int
+    requests: int
+    credits: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """A body that need not be asked for again, and the games in it."""
+
+    object: raw.RawObject
+    games: Sequence[Game]
+
+
+class RawDate:
+    """One endpoint's date as it lies in the raw store, while a scrape goes through it.
+
+    ``manifest`` is the one that was found. ``objects`` are the bodies that make up the date from
+    now on: those that were kept and those that were put. ``requests`` and ``credits`` are what the
+    latter took.
+
+    ``ordered_at``: fresh bodies were ordered then (a refetch); older ones do not count. What has
+    come since is noted, so that an interrupted refetch goes on where it was.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        partition: Partition,
+        store: raw.Store,
+        *,
+        ordered_at: datetime | None = None,
+    ) -> None:
+        self.endpoint, self.partition, self.store = endpoint, partition, store
+        self.manifest = raw.read_manifest(store, partition)
+        self.objects: list[raw.RawObject] = []
+        self.requests = self.credits = 0
+        self._ordered_at = ordered_at
+        self._order = progress(store, partition, ordered_at) if ordered_at else None
+        if self._order and self._order.done and not self.whole:
+            self._order = self._asking_again(self._order)  # the date is not whole any more
+
+    @property
+    def whole(self) -> bool:
+        """Whether the date is done in raw, so that it needs no request."""
+        fetched = self.manifest is not None and self.manifest.done
+        return fetched and (self._order is None or self._order.done)
+
+    def body(self, item: str) -> Stored | None:
+        """The stored body of the item, if it counts: nothing is paid twice, nothing stays
+        partial."""
+        return self._reusable.get(item)
+
+    def listing(self, expected: Iterable[Game] | None) -> tuple[raw.RawObject, bytes] | None:
+        """The stored listing, if it was paid for and has every game that is expected.
+
+        So of a date that waits for its next credits it is bought once, not with every attempt. That
+        of an unfinished scrape is taken as it is: the scrape's end will tell what it lacks.
+        """
+        get, found = self.endpoint.listing, [o for o in self._there if o.item == LISTING]
+        if not (get and get.cost and not get.pages and self.endpoint.truth and len(found) == 1):
+            return None
+        body = raw.get_body(self.store, found[0])
+        try:
+            listed = set(self.endpoint.truth.games(body, self.partition.day))
+        except Problem:
+            return None  # its form has changed
+        due = {game for game in expected or () if game.state is not GameState.POSTPONED}
+        if due - listed and not self._unfinished:
+            return None
+        return replace(found[0], role="listing"), body
+
+    def keep(self, found: raw.RawObject) -> None:
+        """Makes a stored body part of the date."""
+        self.objects.append(found)
+
+    def put(self, got: Fetched) -> None:
+        """Stores a body that has arrived and makes it part of the date. Raises Problem(STORAGE)."""
+        reach("after fetch")
+        self.requests, self.credits = self.requests + got.requests, self.credits + got.credits
+        is_csv = got.role == "data" and self.endpoint.request.accept == "csv"
+        put = raw.put_body(
+            self.store,
+            self.partition,
+            item=got.item,
+            role=got.role,
+            body=got.body,
+            url=got.url,
+            status=got.status,
+            suffix="csv" if is_csv else "json",
+        )
+        self.objects.append(put)
+        reach("after raw write")
+        if self._order:
+            self._order = replace(self._order, objects=(*self._order.objects, put))
+            note(self.store, self.partition, self._order)
+
+    def close(self, counted: Count, *, expected_from: str) -> raw.Manifest:
+        """Writes the manifest, from which on ``objects`` are the date, counted so."""
+        if self.endpoint.shared and self.requests:
+            group = self.endpoint.shared(self.partition.day)
+            shared.remember(
+                self.store, self.partition.dag_id, self.partition.endpoint, group, self.objects
+            )
+        manifest = self._write(self._counted(counted, expected_from))
+        if self._order:
+            ended = replace(self._order, done=True)
+            note(self.store, self.partition, ended if manifest.done else self._asking_again(ended))
+        return manifest
+
+    # --- which stored bodies count
+
+    @cached_property
+    def _there(self) -> Sequence[raw.RawObject]:
+        """The stored bodies of the date, read only where one of them could be reused."""
+        if self._order:
+            return self._order.objects
+        listing = self.endpoint.listing
+        paid = self.endpoint.request.cost or (listing and listing.cost)
+        if not (self.endpoint.per_game or paid):
+            return ()
+        return raw.stored_objects(self.store, self.partition)
+
+    @property
+    def _unfinished(self) -> bool:
+        """Whether the last scrape of this kind never came to its end."""
+        return self.manifest is None or self._order is not None
+
+    @cached_property
+    def _reusable(self) -> Mapping[str, Stored]:
+        return self._of_group() if self.endpoint.shared else self._of_date()
+
+    def _of_group(self) -> Mapping[str, Stored]:
+        """The body that another date has fetched for all that share it (a season), if it is newer
+        than this date's lateness, its order, and its own incomplete end."""
+        assert self.endpoint.shared
+        known, day = self.manifest, self.partition.day
+        ended = _LONG_AGO
+        if known and not known.done:
+            ended = datetime.fromisoformat(known.finished_at)
+        since = max(self.endpoint.late_at(day), self._ordered_at or _LONG_AGO, ended)
+        group = self.endpoint.shared(day)
+        found = shared.newest(
+            self.store, self.partition.dag_id, self.partition.endpoint, group, since=since
+        )
+        return {o.item: Stored(object=o, games=self._games(o)) for o in found}
+
+    def _of_date(self) -> Mapping[str, Stored]:
+        """Of an endpoint with a body a game: those that are final and sound.
+
+        A body of the whole date only where it was paid for and the scrape is unfinished: whether it
+        lacks a game only the count can say, and that scrape never came so far.
+        """
+        get = self.endpoint.request
+        if get.pages or not (self.endpoint.per_game or (get.cost and self._unfinished)):
+            return {}
+        sound: dict[str, list[Stored]] = {}
+        for found in self._there:
+            if found.item != LISTING and (games := self._sound_games(found)):
+                sound.setdefault(found.item, []).append(Stored(object=found, games=games))
+        named: set[str] = set()
+        if self.manifest and not self._order:
+            named = {o.path for o in self.manifest.objects}
+        chosen = {item: self._chosen(bodies, named) for item, bodies in sound.items()}
+        return {item: body for item, body in chosen.items() if body}
+
+    def _chosen(self, bodies: Sequence[Stored], named: Collection[str]) -> Stored | None:
+        """Of several sound bodies of one item the manifest's counts.
+
+        Where it names none, nothing says which is the correction: it is asked for again, unless
+        that is paid, since the answer would be one of them once more.
+        """
+        left = [body for body in bodies if body.object.path in named] or bodies
+        return left[0] if len(left) == 1 or self.endpoint.request.cost else None
+
+    def _sound_games(self, found: raw.RawObject) -> Sequence[Game]:
+        """The games of a body that is all final and sound; none of any other."""
+        try:
+            games = self._games(found)
+        except Problem:
+            return []  # the truth's body, or one that has to be asked for again anyway
+        sound = all(game.state in _SETTLED and not game.problem for game in games)
+        return games if sound else []
+
+    def _games(self, found: raw.RawObject) -> Sequence[Game]:
+        return list(self.endpoint.games(raw.get_body(self.store, found), self.partition.day))
+
+    # --- the end of a scrape
+
+    def _asking_again(self, order: Progress) -> Progress:
+        """An order that ended incomplete asks again for all but the games that it has."""
+        kept = [o for o in order.objects if self.endpoint.per_game and o.role == "data"]
+        return replace(order, done=False, objects=tuple(kept))
+
+    def _counted(self, counted: Count, expected_from: str) -> raw.Manifest:
+        return raw.Manifest(
+            dag_id=self.partition.dag_id,
+            endpoint=self.partition.endpoint,
+            day=str(self.partition.day),
+            outcome=counted.outcome,
+            message=counted.message,
+            expected_from=expected_from,
+            games_expected=counted.expected,
+            games_found=counted.found,
+            missing=tuple(counted.missing) + tuple(counted.unsound),
+            requests=self.requests,
+            credits=self.credits,
+            objects=tuple(self.objects),
+            finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        )
+
+    def _write(self, manifest: raw.Manifest) -> raw.Manifest:
+        """Writes the manifest and returns the one that counts: a date that was whole, and is so by
+        the same bodies, keeps its first one, which says what the first fetch cost."""
+        known = self.manifest
+        if known and known.done and _describe_alike(known, manifest):
+            return known
+        reach("before manifest")
+        raw.write_manifest(self.store, self.partition, manifest)
+        reach("after manifest")
+        return manifest
+
+
+def _describe_alike(one: raw.Manifest, other: raw.Manifest) -> bool:
+    """Whether two manifests judge the same bodies alike."""
+    same_bodies = [o.sha256 for o in one.objects] == [o.sha256 for o in other.objects]
+    return same_bodies and one.outcome == other.outcome

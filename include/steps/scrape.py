@@ -1,0 +1,99 @@
+"""Scrape: fetches what the raw layer lacks of a date and writes its manifest, which is the counted
+truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from include.errors import Problem
+from include.failpoints import reach
+from include.partition import Partition
+from include.sources.spec import Listing, Source
+from include.steps.job import Wire
+from include.steps.raw_date import RawDate
+from include.steps.tally import Tally, scheduled
+from include.steps.walk import Walk
+from include.storage import raw
+from include.warehouse.open import Warehouse
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scraped:
+    """A scrape's result; ``requests`` is 0 when the raw layer had the date already."""
+
+    manifest: raw.Manifest
+    requests: int
+    credits: int
+
+
+def scrape(source: Source, date: RawDate, warehouse: Warehouse, wire: Wire) -> Scraped:
+    """Asks for what is due of the date, one body at a time, and counts it.
+
+    A date that is whole in raw costs no request. A body whose game is final is not asked for again
+    after a crash. Raises Problem, which names DAG, endpoint and date; bodies that had arrived by
+    then stay and are reused. Lets through what puts the date off.
+    """
+    if date.manifest and date.whole:
+        return Scraped(manifest=date.manifest, requests=0, credits=0)
+    with named(date.partition):
+        manifest = _scrape(source, date, warehouse, wire)
+    return Scraped(manifest=manifest, requests=date.requests, credits=date.credits)
+
+
+def _scrape(source: Source, date: RawDate, warehouse: Warehouse, wire: Wire) -> raw.Manifest:
+    endpoint, day = date.endpoint, date.partition.day
+    tally = Tally(endpoint, scheduled(endpoint, day, warehouse))
+    walk = Walk(source=source, endpoint=endpoint, day=day, wire=wire)
+    reach("before fetch")
+
+    # What is to be expected: the source's own list, where the schedule does not have the date.
+    if endpoint.truth and tally.lacks_schedule:
+        for page in walk.truth():
+            date.put(page)
+            tally.add_listed(endpoint.truth.games(page.body, day))
+
+    # What there is: the listing, from which the items come.
+    listed = list(_listing(date, walk, tally))
+    if endpoint.truth and not endpoint.truth.request and tally.lacks_schedule:
+        for body in listed:
+            tally.add_listed(endpoint.truth.games(body, day))
+
+    # The items themselves.
+    for item in endpoint.items(Listing(day=day, expected=tally.expected, bodies=listed)):
+        name = walk.claim(item.name)
+        stored = None if endpoint.request.pages else date.body(name)
+        if stored:
+            date.keep(stored.object)
+            tally.add_present(stored.games)
+            continue
+        for page in walk.item(name, item):
+            date.put(page)
+            tally.add_present(endpoint.games(page.body, day))
+    return date.close(tally.count(), expected_from=tally.expected_from)
+
+
+def _listing(date: RawDate, walk: Walk, tally: Tally) -> Iterator[bytes]:
+    """The listing's bodies: the stored one where it counts, else those that are asked for."""
+    if stored := date.listing(None if tally.lacks_schedule else tally.expected):
+        found, body = stored
+        walk.claim(found.item)
+        date.keep(found)
+        yield body
+        return
+    for page in walk.listing():
+        date.put(page)
+        yield page.body
+
+
+@contextmanager
+def named(partition: Partition) -> Iterator[None]:
+    """Puts DAG, endpoint and date into the Problems that know less."""
+    try:
+        yield
+    except Problem as problem:
+        problem.source = partition.dag_id
+        problem.endpoint = problem.endpoint or partition.endpoint
+        problem.day = problem.day or partition.day
+        raise
