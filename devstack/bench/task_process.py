@@ -52,7 +52,7 @@ class Import:
 @dataclass(frozen=True, kw_only=True)
 class Seen:
     """What a task process did: ``added`` maps the modules that its parent did not have to their
-    files, ``code`` is its exit code, ``log`` the task's log."""
+    files, ``code`` is its exit code, ``calls`` are those of Airflow's API on its behalf."""
 
     dag_id: str
     task_id: str
@@ -61,7 +61,7 @@ class Seen:
     cpu: float
     added: Mapping[str, str]
     imports: Sequence[Import]
-    log: str
+    calls: Sequence[str]
 
     @property
     def importing(self) -> float:
@@ -75,11 +75,7 @@ def run(at: Home, sandbox: str, ops: str, order: Order) -> list[Seen]:
     ``sandbox`` and ``ops`` are the URLs of a running sandbox and of a migrated database.
     """
     environment = write_environment(at, ports={"api": 1, "sandbox": 1}, metadata_url=ops)
-    connections = json.loads(write_connections(at, sandbox, ops).read_text())
-    environment |= {
-        f"AIRFLOW_CONN_{name.upper()}": json.dumps(_unpacked(fields))
-        for name, fields in connections.items()
-    }
+    write_connections(at, sandbox, ops)
     done = subprocess.run(
         [sys.executable, "-m", "devstack.bench.task_process"],
         cwd=ROOT,
@@ -92,12 +88,6 @@ def run(at: Home, sandbox: str, ops: str, order: Order) -> list[Seen]:
     if done.returncode != 0:
         raise RuntimeError(f"exit code {done.returncode}: {done.stderr[-3000:]}")
     return [_seen(json.loads(path.read_text())) for path in sorted(Path(order.out).glob("*.json"))]
-
-
-def _unpacked(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The connection as a variable of the environment holds it: its extra is no text there."""
-    extra = json.loads(fields["extra"]) if "extra" in fields else {}
-    return {**fields, "extra": extra}
 
 
 def _seen(found: dict[str, Any]) -> Seen:
@@ -129,7 +119,6 @@ class _Watch:
                 "wall": time.perf_counter() - wall,
                 "cpu": time.process_time() - cpu,
                 "imports": imports,
-                "log": "",
                 "added": {
                     name: getattr(module, "__file__", None) or ""
                     for name, module in sys.modules.items()
@@ -202,38 +191,58 @@ def _tasks(dags: Sequence[str]) -> list[tuple[str, str]]:
     ]
 
 
-def _api(dag_id: str, day: str) -> httpx.MockTransport:
-    """Airflow's API towards a task's supervisor: there is one run of ``day``, all else is well."""
-    import httpx
+class _Api:
+    """Airflow's API towards a task's supervisor, played: there is one run of ``day``, connections
+    are those of the installation, and all else is well."""
 
-    def answer(request: httpx.Request) -> httpx.Response:
-        if not request.url.path.endswith("/run"):
-            return httpx.Response(200, json={})
-        now = datetime.now(UTC).isoformat()
-        empty = dict.fromkeys(
-            ("logical_date", "data_interval_start", "data_interval_end", "end_date"), None
-        )
-        dag_run = {
-            **empty,
-            "dag_id": dag_id,
-            "run_id": f"backfill__{day}",
-            "run_type": "backfill",
-            "state": "running",
-            "run_after": now,
-            "start_date": now,
-            "conf": {},
-            "consumed_asset_events": [],
-            "partition_key": day,
-            "partition_date": None,
-        }
-        content = {"dag_run": dag_run, "max_tries": 2, "should_retry": True}
+    def __init__(self, dag_id: str, day: str) -> None:
+        self.calls: list[str] = []
+        self._dag_id, self._day = dag_id, day
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        import httpx
+
+        kind, _, name = request.url.path.strip("/").rpartition("/")
+        if kind == "connections":
+            self.calls.append(f"{kind}/{name}")
+            content: Any = self._connection(name)
+        elif name == "state":
+            self.calls.append(f"state {json.loads(request.content)['state']}")
+            content = {}
+        else:
+            self.calls.append(name)
+            content = self._start() if name == "run" else {}
         return httpx.Response(200, json=content)
 
-    return httpx.MockTransport(answer)
+    def _connection(self, name: str) -> dict[str, Any]:
+        known = json.loads((Path(os.environ["AIRFLOW_HOME"]) / "connections.json").read_text())
+        empty = dict.fromkeys(("host", "schema", "login", "password", "port", "extra"))
+        return {**empty, "conn_id": name, **known[name]}
+
+    def _start(self) -> dict[str, Any]:
+        now = datetime.now(UTC).isoformat()
+        dag_run = {
+            "dag_id": self._dag_id,
+            "run_id": f"backfill__{self._day}",
+            "run_type": "backfill",
+            "state": "running",
+            "logical_date": None,
+            "data_interval_start": None,
+            "data_interval_end": None,
+            "run_after": now,
+            "start_date": now,
+            "end_date": None,
+            "conf": {},
+            "consumed_asset_events": [],
+            "partition_key": self._day,
+            "partition_date": None,
+        }
+        return {"dag_run": dag_run, "max_tries": 2, "should_retry": True}
 
 
 def _execute(watch: _Watch, out: Path, dag_id: str, task_id: str, day: str) -> None:
     """One task in a process of its own, under Airflow's supervisor."""
+    import httpx
     from airflow.executors.workloads.base import BundleInfo
     from airflow.executors.workloads.task import TaskInstanceDTO
     from airflow.sdk.api.client import Client
@@ -252,14 +261,18 @@ def _execute(watch: _Watch, out: Path, dag_id: str, task_id: str, day: str) -> N
         priority_weight=1,
     )
     watch.next(out, dag_id, task_id)
+    api = _Api(dag_id, day)
     supervisor.supervise_task(
         ti=ti,
         bundle_info=BundleInfo(name="dags-folder"),
         dag_rel_path=f"{dag_id}.py",
         token="",
-        client=Client(base_url="http://played", token="", transport=_api(dag_id, day)),
+        client=Client(
+            base_url="http://played", token="", transport=httpx.MockTransport(api.answer)
+        ),
         log_path=out.with_suffix(".log").name,
     )
+    out.write_text(json.dumps({**json.loads(out.read_text()), "calls": api.calls}))
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from include.errors import ErrorClass, Problem
@@ -27,9 +28,7 @@ def connection(conn_id: str) -> Any:
 
     try:
         if hasattr(sys.modules.get("airflow.sdk.execution_time.task_runner"), "SUPERVISOR_COMMS"):
-            from airflow.sdk import Connection
-
-            return Connection.get(conn_id)
+            return _of_task(conn_id)
         from airflow.models.connection import Connection as ServerConnection
 
         return ServerConnection.get_connection_from_secrets(conn_id)
@@ -42,6 +41,14 @@ def connection(conn_id: str) -> Any:
                 " each one holds"
             ),
         ) from None
+
+
+@cache
+def _of_task(conn_id: str) -> Any:
+    """Once a task: each look-up is a call of Airflow's API by way of the supervisor (3.3.2)."""
+    from airflow.sdk import Connection
+
+    return Connection.get(conn_id)
 
 
 def location(conn_id: str) -> str:
