@@ -71,10 +71,11 @@ def _fetch(job: Job, entry: Entry) -> Manifest:
         return date.manifest
     try:
         with job.reach() as wire:
+            client, before = wire.client, (wire.client.requests, wire.client.credits)
             try:
                 return scrape(job.source, date, job.stores.warehouse, wire).manifest
             finally:
-                entry.add_spent(wire.client.requests, wire.client.credits)
+                entry.add_spent(client.requests - before[0], client.credits - before[1])
     except Problem as problem:
         if problem.retry_at is None:
             raise

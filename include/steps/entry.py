@@ -100,10 +100,10 @@ class Entry:
             self._fail(problem)
             raise
         except Exception as error:
-            problem = _as_problem(error, self.partition)
-            self._fail(problem)
+            found = _as_problem(error, self.partition)
+            self._fail(found)
             if isinstance(error, BUGS):
-                raise problem from error
+                raise found from error
             raise
 
     def add_spent(self, requests: int, credits: int) -> None:

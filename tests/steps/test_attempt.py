@@ -1,0 +1,193 @@
+"""One try of one date: done, put off, or with a Problem; and what it tells the ledger of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from devstack.sandbox.server import Sandbox
+from include.errors import ErrorClass, Problem
+from include.ops.outcomes import OutcomeRow
+from include.outcome import Later, Outcome
+from include.steps.attempt import ASK_AGAIN, MAX_DEFERRALS, Job, attempt
+from include.steps.entry import Entry
+from include.steps.job import Wire
+from tests.steps.line import Line
+from tests.steps.one_date import SOURCE, OpenGate, partition, wired
+
+
+@dataclass
+class Tries:
+    """Tries of the line's date, one after another; ``opened`` counts how often upstreams were
+    reached for."""
+
+    line: Line
+    rows: list[OutcomeRow] = field(default_factory=list)
+    opened: int = 0
+
+    def entry(self, **more: Any) -> Entry:
+        at = partition(self.line.endpoint, self.line.day)
+        return Entry(at, self.rows.append, run_id="r", **more)
+
+    @contextmanager
+    def reach(self) -> Iterator[Wire]:
+        self.opened += 1
+        yield self.line.wire
+
+    def job(self) -> Job:
+        return Job(
+            source=SOURCE,
+            endpoint=self.line.endpoint,
+            partition=partition(self.line.endpoint, self.line.day),
+            stores=self.line.stores,
+            reach=self.reach,
+        )
+
+    def run(self, entry: Entry | None = None, now: datetime | None = None) -> OutcomeRow:
+        """One try; the row that it leaves."""
+        clock: Callable[[], datetime] = (lambda: now) if now else lambda: datetime.now(UTC)
+        entry = entry or self.entry()
+        with entry.recorded():
+            attempt(self.job(), entry, now=clock)
+        return self.rows[-1]
+
+    def put_off(self, entry: Entry | None = None, now: datetime | None = None) -> Later:
+        with pytest.raises(Later) as caught:
+            self.run(entry, now)
+        return caught.value
+
+    def fails(self, entry: Entry | None = None, now: datetime | None = None) -> Problem:
+        with pytest.raises(Problem) as caught:
+            self.run(entry, now)
+        return caught.value
+
+
+@pytest.fixture
+def tries(line: Line) -> Tries:
+    return Tries(line)
+
+
+def test_date_is_fetched_loaded_and_audited_in_one_try(tries: Tries) -> None:
+    row = tries.run()
+    assert (row.phase, row.outcome, row.requests) == ("audit", Outcome.COMPLETE, 2)
+    assert row.rows == len(tries.line.rows()) > 100
+    assert row.games_found == row.games_expected == len(tries.line.listed())
+    assert row.bytes > 1000
+    assert tries.rows == [row]
+
+
+def test_date_that_is_whole_reaches_for_no_upstream(tries: Tries) -> None:
+    tries.run()
+    tries.line.part.unlink()
+    again = tries.run()
+    assert (again.outcome, again.requests, tries.opened) == (Outcome.COMPLETE, 0, 1)
+    assert tries.line.part.exists()
+
+
+def test_order_of_fresh_bodies_reaches_for_the_upstream_again(tries: Tries) -> None:
+    tries.run()
+    job = replace(tries.job(), refetch=datetime.now(UTC))
+    entry = tries.entry()
+    attempt(job, entry)
+    assert (tries.opened, tries.rows[-1].requests) == (2, 2)
+
+
+@pytest.mark.parametrize("early", [timedelta(microseconds=1), timedelta(days=3)])
+def test_date_that_cannot_be_final_waits_for_the_moment_that_its_source_says(
+    tries: Tries, early: timedelta
+) -> None:
+    final = tries.line.endpoint.available_at(tries.line.day)
+    later = tries.put_off(now=final - early)
+    assert (later.until, later.outcome) == (final, Outcome.NOT_YET)
+    assert (tries.opened, tries.rows[-1].outcome) == (0, Outcome.NOT_YET)
+
+
+def test_date_is_tried_at_the_moment_from_which_it_can_be_final(tries: Tries) -> None:
+    final = tries.line.endpoint.available_at(tries.line.day)
+    assert tries.run(now=final).outcome is Outcome.COMPLETE
+
+
+def test_incomplete_date_is_early_until_it_is_late(tries: Tries) -> None:
+    tries.line.fault("missing_game", endpoint="box_scores", times=None)
+    late = tries.line.endpoint.late_at(tries.line.day)
+    early = late - timedelta(microseconds=1)
+
+    later = tries.put_off(now=early)
+
+    row = tries.rows[-1]
+    assert (later.until, later.outcome) == (early + ASK_AGAIN, Outcome.NOT_YET)
+    assert (row.outcome, row.message, row.phase) == (Outcome.NOT_YET, later.reason, "fetch")
+    assert row.games_found == (row.games_expected or 0) - 1
+    assert not tries.line.part.exists()
+    problem = tries.fails(now=late)
+    assert problem.error_class is ErrorClass.INCOMPLETE
+    assert (tries.rows[-1].outcome, tries.rows[-1].missing) == (Outcome.PARTIAL, row.missing)
+
+
+def test_what_was_asked_counts_also_where_nothing_came_of_it(tries: Tries) -> None:
+    tries.line.fault("bad_key", endpoint="box_scores")
+    tries.fails(tries.entry(spent=(5, 7)))
+    assert (tries.rows[-1].requests, tries.rows[-1].credits) == (5 + 2, 7)
+
+
+def test_upstream_may_put_a_date_off_so_often_and_then_the_date_has_failed(
+    tries: Tries, sandbox: Sandbox
+) -> None:
+    """Through a gate of its own: the others would wait for the hour as well."""
+    with wired(sandbox.url, OpenGate()) as wire:
+        tries.line = replace(tries.line, wire=wire)
+        _put_off_by_the_upstream(tries)
+
+
+def _put_off_by_the_upstream(tries: Tries) -> None:
+    tries.line.fault("429", endpoint="box_scores", retry_after=3600, times=None)
+    entry = tries.entry(deferrals=MAX_DEFERRALS - 1)
+    before = datetime.now(UTC)
+    later = tries.put_off(entry)
+    assert later.until >= before
+    assert later.outcome is Outcome.QUOTA_WAIT
+    assert later.reason.endswith(f"; deferral {MAX_DEFERRALS} of {MAX_DEFERRALS}")
+    assert (entry.deferrals, entry.spent) == (MAX_DEFERRALS, (2, 0))
+
+
+def test_date_that_was_put_off_as_often_as_it_may_fails_with_the_upstreams_words(
+    tries: Tries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = Problem(
+        error_class=ErrorClass.BLOCKED, message="in cooldown", retry_at=datetime.now(UTC)
+    )
+
+    def refuse(*args: Any, **options: Any) -> Any:
+        raise said
+
+    monkeypatch.setattr("include.steps.attempt.scrape", refuse)
+    assert tries.fails(tries.entry(deferrals=MAX_DEFERRALS)) is said
+    assert tries.put_off(tries.entry(deferrals=0)).reason == "in cooldown; deferral 1 of 6"
+
+
+def test_limiter_may_put_a_date_off_as_often_as_it_likes(
+    tries: Tries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = Later(datetime.now(UTC), "the window is full", Outcome.QUOTA_WAIT)
+
+    def refuse(*args: Any, **options: Any) -> Any:
+        raise full
+
+    monkeypatch.setattr("include.steps.attempt.scrape", refuse)
+    entry = tries.entry(deferrals=MAX_DEFERRALS)
+    assert tries.put_off(entry) is full
+    assert entry.deferrals == MAX_DEFERRALS
+
+
+def test_corrections_are_told_by_the_load_and_stay_in_the_row(tries: Tries) -> None:
+    tries.run()
+    tries.line.fault("corrected", endpoint="box_scores")
+    entry = tries.entry()
+    attempt(replace(tries.job(), refetch=datetime.now(UTC)), entry)
+    told = [(row.phase, row.outcome, row.changes_total) for row in tries.rows[1:]]
+    assert told == [("load", Outcome.LOST, 1), ("audit", Outcome.COMPLETE, 1)]
