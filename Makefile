@@ -31,8 +31,10 @@ test: $(STAMP)  ## Run all tests; then the fast ones on each other Python of 3.1
 fast: $(STAMP)  ## Run the tests that need no Airflow processes
 	@$(BIN)/python -m pytest -m "not slow" -n 2
 
-lint: $(STAMP)  ## Check style, types and that the pins resolve on 3.11 to 3.13; edits nothing
+lint: $(STAMP)  ## Check style, types, density and that the pins resolve on 3.11 to 3.13; edits nothing
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/mypy include plugins
+	@$(BIN)/python -m devstack.branches
 	@$(BIN)/python -m devstack.pins
 
 fix: $(STAMP)  ## Repair what the linter can repair

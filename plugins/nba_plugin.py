@@ -11,4 +11,4 @@ class NbaPlugin(AirflowPlugin):
 
     name = "nba"
     listeners = [listener]  # noqa: RUF012  Airflow reads plain class attributes
-    timetables = [GameDateTimetable]  # noqa: RUF012
+    timetables = [GameDateTimetable]  # noqa: RUF012  as above

@@ -17,64 +17,80 @@ from devstack.sandbox.faults import rules_from
 if TYPE_CHECKING:
     from devstack.sandbox.app import State
 
-Handler = Callable[[Request], Awaitable[Response]]
+# The sandbox, the request and the body of a POST -> what is answered as JSON.
+Handler = Callable[["State", Request, Any], Any]
 
 
 def control_routes(state: State) -> list[Mount]:
     """``/_sandbox/...``; with a control token set, every call needs it in ``X-Sandbox-Token``."""
-
-    def guarded(handler: Callable[[Request, Any], Any], *, reads_body: bool = False) -> Handler:
-        async def endpoint(request: Request) -> Response:
-            token = request.headers.get("x-sandbox-token", "")
-            if state.config.control_token and not compare_digest(token, state.config.control_token):
-                return JSONResponse({"error": "X-Sandbox-Token is missing or wrong"}, 403)
-            try:
-                return JSONResponse(handler(request, await request.json() if reads_body else None))
-            except ValueError as error:  # BadConfig, BadDay, and JSON that is none
-                return JSONResponse({"error": str(error)}, 400)
-
-        return endpoint
-
-    def order_faults(request: Request, orders: Any) -> Any:
-        rules = rules_from(orders)
-        state.faults.order(rules)
-        return {"faults": len(state.faults.rules)}
-
-    def clear_faults(request: Request, nothing: Any) -> Any:
-        state.faults.clear()
-        return {"faults": 0}
-
-    def change_limits(request: Request, limits: Any) -> Any:
-        if strange := sorted(set(limits) - set(state.upstreams)):
-            raise BadConfig(f"no such source: {', '.join(strange)}")
-        state.limits.change(windows_from(limits))
-        return {"limits": sorted(limits)}
-
-    def set_clock(request: Request, order: Any) -> Any:
-        if not isinstance(order, dict) or not isinstance(order.get("now"), str):
-            raise BadConfig('the clock is set with {"now": "<ISO time>"}')
-        state.set_clock(moment_from(order["now"]))
-        return {"now": state.now().isoformat()}
-
-    def read_log(request: Request, nothing: Any) -> Any:
-        since = float(request.query_params.get("since", "0"))
-        return [entry for entry in state.log.entries if entry["t"] >= since]
-
-    def read_bill(request: Request, nothing: Any) -> Any:
-        now = state.now()
-        return {
-            "monthly": state.credits.monthly,
-            "used": state.credits.used(now),
-            "remaining": state.credits.remaining(now),
-            "now": now.isoformat(),
-        }
-
     routes = [
-        Route("/faults", guarded(order_faults, reads_body=True), methods=["POST"]),
-        Route("/faults", guarded(clear_faults), methods=["DELETE"]),
-        Route("/limits", guarded(change_limits, reads_body=True), methods=["POST"]),
-        Route("/clock", guarded(set_clock, reads_body=True), methods=["POST"]),
-        Route("/log", guarded(read_log), methods=["GET"]),
-        Route("/bill", guarded(read_bill), methods=["GET"]),
+        Route(path, _endpoint(state, handler), methods=[method])
+        for method, path, handler in _HANDLERS
     ]
     return [Mount("/_sandbox", routes=routes)]
+
+
+def _endpoint(state: State, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        if not _is_allowed(state.config.control_token, request):
+            return JSONResponse({"error": "X-Sandbox-Token is missing or wrong"}, 403)
+        try:
+            body = await request.json() if request.method == "POST" else None
+            return JSONResponse(handler(state, request, body))
+        except ValueError as error:  # BadConfig, BadDay, and a body that is not JSON
+            return JSONResponse({"error": str(error)}, 400)
+
+    return endpoint
+
+
+def _is_allowed(token: str, request: Request) -> bool:
+    return not token or compare_digest(request.headers.get("x-sandbox-token", ""), token)
+
+
+def order_faults(state: State, request: Request, orders: Any) -> Any:
+    state.faults.order(rules_from(orders))
+    return {"faults": len(state.faults.rules)}
+
+
+def clear_faults(state: State, request: Request, nothing: None) -> Any:
+    state.faults.clear()
+    return {"faults": 0}
+
+
+def change_limits(state: State, request: Request, limits: Any) -> Any:
+    if strange := sorted(set(limits) - set(state.upstreams)):
+        raise BadConfig(f"no such source: {', '.join(strange)}")
+    state.limits.change(windows_from(limits))
+    return {"limits": sorted(limits)}
+
+
+def set_clock(state: State, request: Request, order: Any) -> Any:
+    if not isinstance(order, dict) or not isinstance(order.get("now"), str):
+        raise BadConfig('the clock is set with {"now": "<ISO time>"}')
+    state.set_clock(moment_from(order["now"]))
+    return {"now": state.now().isoformat()}
+
+
+def read_log(state: State, request: Request, nothing: None) -> Any:
+    since = float(request.query_params.get("since", "0"))
+    return [entry for entry in state.log.entries if entry["t"] >= since]
+
+
+def read_bill(state: State, request: Request, nothing: None) -> Any:
+    now = state.now()
+    return {
+        "monthly": state.credits.monthly,
+        "used": state.credits.used(now),
+        "remaining": state.credits.remaining(now),
+        "now": now.isoformat(),
+    }
+
+
+_HANDLERS: tuple[tuple[str, str, Handler], ...] = (
+    ("POST", "/faults", order_faults),
+    ("DELETE", "/faults", clear_faults),
+    ("POST", "/limits", change_limits),
+    ("POST", "/clock", set_clock),
+    ("GET", "/log", read_log),
+    ("GET", "/bill", read_bill),
+)

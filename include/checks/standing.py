@@ -66,10 +66,12 @@ def standing(
         return Standing(outcome=Outcome.FAILED, message=problem.message, problem=problem)
     # A day without games that was not loaded lacks nothing.
     if (found or {}) != wanted:
-        problem = differ(endpoint, partition, wanted, found)
-        outcome = Outcome.PARTIAL
+        difference = differ(endpoint, partition, wanted, found)
         return Standing(
-            outcome=outcome, message=problem.message, problem=problem, manifest=manifest
+            outcome=Outcome.PARTIAL,
+            message=difference.message,
+            problem=difference,
+            manifest=manifest,
         )
     if stale := outdated(manifest, scheduled, games):
         return _incomplete(stale)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from math import isfinite
-from typing import Any
+from typing import Any, cast
 
 from include.errors import ErrorClass, Problem
 from include.sources.spec import Column, ColumnType
@@ -57,11 +57,11 @@ def _take(parent: Json, key: str, at: str, wanted: str, types: tuple[type, ...])
 
 
 def child(parent: Json, key: str, at: str = "") -> Json:
-    return _take(parent, key, at, "an object", (dict,))
+    return cast(Json, _take(parent, key, at, "an object", (dict,)))
 
 
 def children(parent: Json, key: str, at: str = "") -> list[Any]:
-    return _take(parent, key, at, "a list", (list,))
+    return cast(list[Any], _take(parent, key, at, "a list", (list,)))
 
 
 def records(parent: Json, key: str, at: str = "") -> list[tuple[Json, str]]:
@@ -75,7 +75,7 @@ def records(parent: Json, key: str, at: str = "") -> list[tuple[Json, str]]:
 
 
 def text(parent: Json, key: str, at: str) -> str:
-    return _take(parent, key, at, "text", (str,))
+    return str(_take(parent, key, at, "text", (str,)))
 
 
 def text_or_none(parent: Json, key: str, at: str) -> str | None:
@@ -86,7 +86,7 @@ def text_or_none(parent: Json, key: str, at: str) -> str | None:
 
 
 def flag(parent: Json, key: str, at: str) -> bool:
-    return _take(parent, key, at, "true or false", (bool,))
+    return bool(_take(parent, key, at, "true or false", (bool,)))
 
 
 def whole(parent: Json, key: str, at: str) -> int:

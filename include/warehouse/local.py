@@ -189,7 +189,8 @@ class LocalWarehouse:
         if not path.is_file():
             return None
         try:
-            return pq.ParquetFile(path).read(columns=list(columns) if columns else None).to_pylist()
+            chosen = list(columns) if columns else None
+            return list(pq.ParquetFile(path).read(columns=chosen).to_pylist())
         except (OSError, pa.ArrowInvalid) as error:
             raise Problem(
                 error_class=ErrorClass.STORAGE,

@@ -126,11 +126,11 @@ def main() -> None:
     migrate(ops)
     upgradedb()
     with create_session() as session:
-        print("pools created:", ", ".join(pools(session)) or "none")  # noqa: T201
+        print("pools created:", ", ".join(pools(session)) or "none")
         written = connections(options.connections, session)
         kept = sorted(json.loads(options.connections.read_text()).keys() - set(written))
-        print("connections written:", ", ".join(written) or "none")  # noqa: T201
-        print("connections left as they were edited:", ", ".join(kept) or "none")  # noqa: T201
+        print("connections written:", ", ".join(written) or "none")
+        print("connections left as they were edited:", ", ".join(kept) or "none")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@ schedule."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.timetables.trigger import CronPartitionTimetable
 
@@ -21,14 +21,14 @@ class GameDateTimetable(CronPartitionTimetable):
     the newest partition.
     """
 
-    def __init__(self, **kwargs: object) -> None:
-        fixed = {
+    def __init__(self, **kwargs: Any) -> None:
+        fixed: dict[str, Any] = {
             "cron": "0 0 * * *",
             "timezone": "America/New_York",
             "run_offset": -1,
             "key_format": "%Y-%m-%d",
         }
-        super().__init__(**{**fixed, **kwargs})  # type: ignore[arg-type]
+        super().__init__(**{**fixed, **kwargs})
 
     def next_dagrun_info_v2(
         self, *, last_dagrun_info: DagRunInfo | None, restriction: TimeRestriction

@@ -19,7 +19,7 @@ TEAMS = ["ATL", "BKN", "BOS", "CHA", "CHI", "CLE"]
 
 def game(name: str, state: GameState = GameState.FINAL, **more: object) -> Game:
     away, home = name.split("@")
-    return Game(day=DAY, away=away, home=home, state=state, **more)  # type: ignore[arg-type]
+    return Game(day=DAY, away=away, home=home, state=state, **more)
 
 
 def test_every_expected_game_present_and_sound_is_complete() -> None:

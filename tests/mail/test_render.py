@@ -175,7 +175,7 @@ def failed(n: int, **fields: object) -> DateResult:
     }
     return DateResult(
         day=START + timedelta(days=2 * n), first_at=AT, last_at=AT, **(known | fields)
-    )  # type: ignore[arg-type]
+    )
 
 
 def days_named(text: str) -> set[date]:

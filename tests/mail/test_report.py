@@ -56,6 +56,6 @@ def test_two_results_of_one_date_and_endpoint_are_refused(make_report: MakeRepor
 
 
 def test_end_without_zone_is_refused(make_report: MakeReport) -> None:
-    naive = datetime(2026, 10, 1, 10)  # noqa: DTZ001
+    naive = datetime(2026, 10, 1, 10)  # noqa: DTZ001  refused for that
     with pytest.raises(ValueError, match=r"^batch 42: 2026-10-01 10:00:00 has no time zone$"):
         make_report([], ended_at=naive)

@@ -163,7 +163,7 @@ def test_one_request_loads_the_schedule_of_a_whole_season(
         gzip.decompress((recorded / "nba_com" / "scheduleleaguev2_2024-25.json.gz").read_bytes())
     )
     written = [on["gameDate"][:10] for on in body["leagueSchedule"]["gameDates"]]
-    dates = {datetime.strptime(text, "%m/%d/%Y").date() for text in written}  # noqa: DTZ007
+    dates = {datetime.strptime(text, "%m/%d/%Y").date() for text in written}  # noqa: DTZ007  a date has no zone
     days = sorted(dates | {date(2024, 12, 24)})
     before = len(sandbox.log())
 

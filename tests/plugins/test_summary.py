@@ -65,7 +65,7 @@ class Books:
 def summarise(books: Books) -> None:
     from nba_airflow.summary import SummaryOperator
 
-    SummaryOperator(task_id="report").execute({"ti": books})  # type: ignore[typeddict-item]
+    SummaryOperator(task_id="report").execute({"ti": books})
 
 
 def mails(tmp_path: Path) -> int:

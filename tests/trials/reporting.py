@@ -122,13 +122,13 @@ def main() -> None:
                 reported(db, open_batch(db, n, dates, dates)) for n, dates in ((2, 300), (3, 3000))
             ]
         for report, content, cost in costs:
-            print(  # noqa: T201
+            print(
                 f"closing and reporting {len(report.dates):,} failed dates: {cost.seconds:.2f} s,"
                 f" {cost.statements} statements, {cost.megabytes:.1f} MB at the peak,"
                 f" a mail of {len(content) / 1000:.0f} kB"
             )
         ratio = costs[1][2].seconds / costs[0][2].seconds
-        print(f"ten times the dates take {ratio:.1f} times as long")  # noqa: T201
+        print(f"ten times the dates take {ratio:.1f} times as long")
     finally:
         postgres.stop(folder / "data")
         shutil.rmtree(folder)

@@ -62,10 +62,10 @@ def command(name: str) -> Callable[[Callable[[Namespace], Answer]], Callable[[Na
                 except psycopg.Error as error:
                     raise unreachable(error) from None
             except (Refused, Problem) as error:
-                print(f"airflow nba {name}: {error}", file=sys.stderr)  # noqa: T201
+                print(f"airflow nba {name}: {error}", file=sys.stderr)
                 sys.exit(2)
             except KeyboardInterrupt:
-                print(f"airflow nba {name}: stopped", file=sys.stderr)  # noqa: T201
+                print(f"airflow nba {name}: stopped", file=sys.stderr)
                 sys.exit(130)
             _show(found, as_json=args.json)
             sys.exit(found.code)
@@ -153,7 +153,7 @@ def _stdout_kept_for_the_answer() -> Iterator[None]:
 
 def _show(found: Answer, *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(plain({**found.facts, "exit_code": found.code})))  # noqa: T201
+        print(json.dumps(plain({**found.facts, "exit_code": found.code})))
         return
     from rich.console import Console
 

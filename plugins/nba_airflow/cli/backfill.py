@@ -26,7 +26,7 @@ def backfill(args: Namespace) -> None:
     try:
         code = _run(args)
     except (Refused, Problem) as error:
-        print(f"airflow dags backfill: {error}", file=sys.stderr)  # noqa: T201
+        print(f"airflow dags backfill: {error}", file=sys.stderr)
         code = 2
     sys.exit(code)
 
@@ -231,5 +231,5 @@ def _attach(args: Namespace, window: DateRange) -> str:
 
 def _answer(args: Namespace, facts: Mapping[str, Any], code: int) -> int:
     if args.json:
-        print(json.dumps({**facts, "exit_code": code}))  # noqa: T201
+        print(json.dumps({**facts, "exit_code": code}))
     return code

@@ -157,9 +157,9 @@ class Scheduler(RuleBasedStateMachine):
         from nba_airflow.metadata.unreported import close_unheard
         from nba_airflow.summary import SummaryOperator
 
-        close_unheard(SimpleNamespace(no_autoflush=nullcontext()))  # type: ignore[arg-type]
+        close_unheard(SimpleNamespace(no_autoflush=nullcontext()))
         ti = SimpleNamespace(get_dr_count=self._open_count)
-        SummaryOperator(task_id="report")._close_forgotten(self.db, {"ti": ti})  # type: ignore[typeddict-item]
+        SummaryOperator(task_id="report")._close_forgotten(self.db, {"ti": ti})
 
     # --- the scheduler's part
 
@@ -174,7 +174,7 @@ class Scheduler(RuleBasedStateMachine):
         }
         self.mortal.left = dies_after
         try:
-            register.note(SimpleNamespace(**key, backfill_id=stream.backfill_id))  # type: ignore[arg-type]
+            register.note(SimpleNamespace(**key, backfill_id=stream.backfill_id))
         except Killed:
             return
         finally:
