@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all, and what a full or closed disk is called."""
+"""Writes a file whole or not at all; names the repair when the disk is full or closed."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""How a date stands: the one list of outcomes, which are good, which wait, which is worse; and what
-is put off."""
+"""The outcomes that a date can have, and Later, the exception that puts it off."""
 
 from __future__ import annotations
 

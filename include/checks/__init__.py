@@ -1,1 +1,1 @@
-"""What must hold before a date is called done."""
+"""Judgements on a date: the games in its bodies, its rows against raw, how it stands, its gaps."""

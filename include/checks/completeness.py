@@ -1,5 +1,5 @@
-"""Counts the games that a date's bodies hold against the games that were to be played: the only way
-to be done."""
+"""Counts the games in a date's bodies against those that were to be played: the verdict that a
+scrape writes into the date's manifest."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is worked out and held against a backfill before and while it runs."""
+"""What is worked out about a backfill: so far what its dates take when nothing goes wrong."""

@@ -1,2 +1,1 @@
-"""Bodies of the upstreams into rows and games: bytes in, rows out, no network, no clock, no heavy
-imports."""
+"""From bodies to rows and games: pure functions that the specs in dags/ name and the steps call."""

@@ -1,1 +1,1 @@
-"""The vocabulary in which a source is described."""
+"""What a source's spec is written in; the sources themselves are the files in dags/."""

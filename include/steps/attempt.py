@@ -1,20 +1,19 @@
-"""One try of one date: it is done, it is put off (Later), or it has a Problem."""
+"""One try of one date: fetch, load and audit in turn; it ends done, put off (Later) or with a
+Problem."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from include.checks.rows import incomplete
 from include.errors import Problem
 from include.outcome import Later, Outcome
 from include.partition import Partition
-from include.sources.spec import Endpoint, Source
+from include.sources.spec import Endpoint
 from include.steps.audit import audit
 from include.steps.entry import Entry
-from include.steps.job import Stores, Wire
+from include.steps.job import Job
 from include.steps.load import load
 from include.steps.raw_date import RawDate
 from include.steps.scrape import scrape
@@ -24,22 +23,6 @@ ASK_AGAIN = timedelta(minutes=30)
 """How long a date that is not complete yet waits before it is asked for again."""
 MAX_DEFERRALS = 6
 """How often a date lets its upstream put it off (Retry-After, proxies in their cooldown)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """One endpoint's date and all that a try of it needs.
-
-    ``reach`` opens the way to the upstreams; it is opened only when something has to be asked for.
-    ``refetch``: the moment at which fresh bodies were ordered, if they were.
-    """
-
-    source: Source
-    endpoint: Endpoint
-    partition: Partition
-    stores: Stores
-    reach: Callable[[], AbstractContextManager[Wire]]
-    refetch: datetime | None = None
 
 
 def attempt(

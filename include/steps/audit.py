@@ -1,5 +1,5 @@
-"""Audit: counts the warehouse against raw and schedule, game by game; only here a date becomes
-done."""
+"""Audit: counts the warehouse against raw and schedule, game by game, and loads once more where
+they differ."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A try of a date as it comes to stand in the ledger: one row, whatever came of it."""
+"""What a try of a date writes into the ledger: one row, whatever came of it."""
 
 from __future__ import annotations
 

@@ -1,12 +1,16 @@
-"""What a date's steps are given: where bodies and rows live, and how upstreams are reached."""
+"""What a try of a date is given: the date, its stores, and how upstreams are reached."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 
 from include.http.client import Client
 from include.http.upstream import Upstream
+from include.partition import Partition
+from include.sources.spec import Endpoint, Source
 from include.storage.raw import Store
 from include.warehouse.open import Warehouse
 
@@ -25,3 +29,19 @@ class Wire:
 
     client: Client
     upstreams: Mapping[str, Upstream]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One endpoint's date and all that a try of it needs.
+
+    ``reach`` opens the way to the upstreams; it is opened only when something has to be asked for.
+    ``refetch``: the moment at which fresh bodies were ordered, if they were.
+    """
+
+    source: Source
+    endpoint: Endpoint
+    partition: Partition
+    stores: Stores
+    reach: Callable[[], AbstractContextManager[Wire]]
+    refetch: datetime | None = None

@@ -1,5 +1,4 @@
-"""A date of an endpoint in the raw store: what lies there, what of it still counts, and what is put
-beside it."""
+"""A date of an endpoint in the raw store: which stored bodies still count, and which are added."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The requests of an endpoint's date, as its spec says: pages of its truth, of its listing, of each
-item."""
+"""The requests of an endpoint's date: the source's own list of games, the listing, each item."""
 
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from include.ops.session import Session
     from include.sources.spec import Endpoint, Source
-    from include.steps.attempt import Job
     from include.steps.entry import Entry
+    from include.steps.job import Job
 
 SOONEST = timedelta(seconds=5)
 
@@ -107,7 +107,7 @@ class ScrapeOperator(BaseOperator):
         )
 
     def _job(self, context: Context, partition: Partition, session: Session) -> Job:
-        from include.steps.attempt import Job
+        from include.steps.job import Job
         from nba_airflow.wire import reach
 
         run_type = context["dag_run"].run_type

@@ -1,5 +1,7 @@
-"""The HTTP side of a task: one client per source; limiter, credits and proxies' health are shared
-through the task's one connection to the operations database."""
+"""The HTTP side of a task: one client per source, and the queue of dates that share a body.
+
+Limiter, credits and proxies' health are asked through the task's one connection to the operations
+database."""
 
 from __future__ import annotations
 

@@ -20,9 +20,9 @@ from include.parsing import balldontlie
 from include.parsing.nbacom import SCHEDULE
 from include.partition import Partition, days_between
 from include.sources.spec import Game, GameState
-from include.steps.attempt import Job, attempt
+from include.steps.attempt import attempt
 from include.steps.entry import Entry
-from include.steps.job import Stores, Wire
+from include.steps.job import Job, Stores, Wire
 from include.steps.load import load
 from include.steps.raw_date import RawDate
 from include.steps.scrape import scrape

@@ -32,9 +32,9 @@ from include.ops.outcomes import record
 from include.ops.session import Session
 from include.partition import Partition
 from include.sources.spec import Credits, Endpoint, Source, Window
-from include.steps.attempt import MAX_DEFERRALS, Job, attempt
+from include.steps.attempt import MAX_DEFERRALS, attempt
 from include.steps.entry import Entry
-from include.steps.job import Stores, Wire
+from include.steps.job import Job, Stores, Wire
 from include.steps.load import load
 from include.storage.local import LocalStore
 from include.warehouse.local import LocalWarehouse

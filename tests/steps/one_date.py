@@ -20,9 +20,9 @@ from include.http.upstream import Upstream
 from include.parsing import balldontlie, nbacom
 from include.partition import Partition
 from include.sources.spec import Cursor, Endpoint, Get, HeaderKey, Host, Source, Truth, Window
-from include.steps.attempt import Job, attempt
+from include.steps.attempt import attempt
 from include.steps.entry import Entry
-from include.steps.job import Stores, Wire
+from include.steps.job import Job, Stores, Wire
 from include.storage.local import LocalStore
 from include.warehouse.local import LocalWarehouse
 

@@ -14,9 +14,9 @@ from devstack.sandbox.server import Sandbox
 from include.errors import ErrorClass, Problem
 from include.ops.outcomes import OutcomeRow
 from include.outcome import Later, Outcome
-from include.steps.attempt import ASK_AGAIN, MAX_DEFERRALS, Job, attempt
+from include.steps.attempt import ASK_AGAIN, MAX_DEFERRALS, attempt
 from include.steps.entry import Entry
-from include.steps.job import Wire
+from include.steps.job import Job, Wire
 from tests.steps.line import Line
 from tests.steps.one_date import SOURCE, OpenGate, partition, wired
 
