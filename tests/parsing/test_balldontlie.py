@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from include.errors import ErrorClass, Problem
 from include.parsing.balldontlie import BOX_SCORES, games, listed_games, rows
 from include.sources.spec import GameState
+from tests.parsing.reading import drift
 
 JAN_15, JAN_9 = date(2024, 1, 15), date(2026, 1, 9)
 COUNTED = [
@@ -61,13 +61,6 @@ def one_game(**changes: Any) -> dict[str, Any]:
 
 def body(*of: dict[str, Any]) -> bytes:
     return json.dumps({"data": list(of)}).encode()
-
-
-def drift(call: Any) -> str:
-    with pytest.raises(Problem) as caught:
-        list(call)
-    assert caught.value.error_class is ErrorClass.SCHEMA_DRIFT
-    return caught.value.message.partition(";")[0]
 
 
 def test_every_listed_player_of_the_old_shape_is_a_row(recorded: Path) -> None:

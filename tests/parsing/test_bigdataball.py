@@ -8,16 +8,16 @@ import json
 from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from devstack.sandbox.bigdataball_csv import game_csv
 from devstack.sandbox.boxscore import score
 from devstack.sandbox.league import League
-from include.errors import ErrorClass, Problem
+from include.errors import Problem
 from include.parsing.bigdataball import PLAY_BY_PLAY, games, items, rows
 from include.sources.spec import GameState, Item, Listing
+from tests.parsing.reading import drift
 
 DAY = date(2024, 1, 15)
 FILE = (
@@ -45,13 +45,6 @@ def edited(
     writer.writeheader()
     writer.writerows(plays)
     return out.getvalue().encode()
-
-
-def drift(call: Iterable[Any]) -> str:
-    with pytest.raises(Problem) as caught:
-        list(call)
-    assert caught.value.error_class is ErrorClass.SCHEMA_DRIFT
-    return caught.value.message.partition(";")[0]
 
 
 # --- which files

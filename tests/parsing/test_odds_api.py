@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections import Counter
-from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -30,28 +27,18 @@ from include.parsing.odds_api import (
     prop_rows,
     snapshot_before,
 )
-from include.sources.spec import Game, GameState, Item, Listing, Table
+from include.sources.spec import Game, GameState, Item, Listing
+from tests.parsing.reading import read, shape
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "odds_api_props"
 DAY = date(2024, 1, 16)
+ODDS = "the_odds_api"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 OUTCOMES = "data.bookmakers[0].markets[0].outcomes"
 
 
 def fixture(name: str) -> bytes:
     return (FIXTURES / name).read_bytes()
-
-
-def read(recorded: Path, name: str) -> bytes:
-    raw = (recorded / "the_odds_api" / name).read_bytes()
-    return gzip.decompress(raw) if name.endswith(".gz") else raw
-
-
-def shape(table: Table, rows: Iterable[Any]) -> list[Any]:
-    got = list(rows)
-    assert {frozenset(row) for row in got} == {frozenset(column.name for column in table.columns)}
-    assert len({tuple(row[name] for name in table.key) for row in got}) == len(got)
-    return got
 
 
 def game(away: str, home: str, state: GameState = GameState.FINAL) -> Game:
@@ -67,10 +54,8 @@ def game(away: str, home: str, state: GameState = GameState.FINAL) -> Game:
 def test_recorded_snapshot_of_4_am_utc_holds_two_dates(
     recorded: Path, day: date, count: int
 ) -> None:
-    assert (
-        len(list(event_games(read(recorded, "historical_events_2024-01-25T0400Z.json"), day)))
-        == count
-    )
+    body = read(recorded / ODDS, "historical_events_2024-01-25T0400Z.json")
+    assert len(list(event_games(body, day))) == count
 
 
 def test_recorded_events_of_eleven_dates_are_those_of_ball_dont_lie_but_for_one_postponed_game(
@@ -84,7 +69,7 @@ def test_recorded_events_of_eleven_dates_are_those_of_ball_dont_lie_but_for_one_
     offered = {
         (str(game.day), game.away, game.home)
         for day in sorted({date.fromisoformat(g["date"]) for g in listing})
-        for game in event_games(read(recorded, f"historical_events_{day}T1200Z.json"), day)
+        for game in event_games(read(recorded / ODDS, f"historical_events_{day}T1200Z.json"), day)
     }
     assert played - offered == set()
     assert offered - played == {("2024-01-17", "GSW", "UTA")}
@@ -231,7 +216,7 @@ def test_parameters_that_are_left_out_count_as_one() -> None:
 def test_recorded_event_odds_are_rows_of_a_running_game(
     recorded: Path, name: str, count: int
 ) -> None:
-    day, body = date(2025, 3, 9), read(recorded, f"historical_event_odds_{name}.json")
+    day, body = date(2025, 3, 9), read(recorded / ODDS, f"historical_event_odds_{name}.json")
     assert len(shape(PLAYER_PROPS, prop_rows(body, day))) == count
     (found,) = prop_games(body, day)
     assert (str(found), found.rows) == ("MEM@NOP", count)
@@ -294,19 +279,19 @@ def test_event_that_moved_to_another_date_is_none_of_ours() -> None:
 
 @pytest.mark.parametrize("day", [date(2024, 1, 10) + timedelta(days=n) for n in range(11)])
 def test_recorded_featured_odds_are_rows_of_the_dates_games(recorded: Path, day: date) -> None:
-    body = read(recorded, f"historical_odds_{day}.json.gz")
+    body = read(recorded / ODDS, f"historical_odds_{day}.json.gz")
     rows, games = shape(GAME_LINES, line_rows(body, day)), list(line_games(body, day))
     assert Counter(row["game_id"] for row in rows) == {game.game_id: game.rows for game in games}
     assert {game.problem for game in games} == {""}
     assert {row["side"] for row in rows} == {"Home", "Away", "Over", "Under"}
     assert set(games) == set(
-        event_games(read(recorded, f"historical_events_{day}T1200Z.json"), day)
+        event_games(read(recorded / ODDS, f"historical_events_{day}T1200Z.json"), day)
     )
 
 
 def test_recorded_h2h_of_one_running_game_has_no_line(recorded: Path) -> None:
     rows = shape(
-        GAME_LINES, line_rows(read(recorded, "historical_odds_h2h.json"), date(2024, 1, 24))
+        GAME_LINES, line_rows(read(recorded / ODDS, "historical_odds_h2h.json"), date(2024, 1, 24))
     )
     assert [(row["bookmaker"], row["side"], row["line"], row["price"]) for row in rows] == [
         ("draftkings", "Away", None, 3.3),
