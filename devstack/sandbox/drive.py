@@ -245,7 +245,7 @@ def _game_file(game: Game, league: League) -> _File:
 
 
 def _combined_file(day: date) -> _File:
-    """The season so far in one file, which is uploaded beside the games and is no game."""
+    """The season so far in one file, which is uploaded beside the games and is not a game."""
     season = season_of(day)
     return _File(
         id=f"1cmb{day:%Y%m%d}{_hex(str(day), 21)}",
@@ -285,8 +285,8 @@ def _days(names: list[str], now: datetime, league: League) -> list[date]:
 
 
 def _conditions(q: str) -> list[tuple[str, str, str]] | None:
-    """(field, operator, value) of a query of conditions joined by ``and``; None if it is no such
-    query."""
+    """(field, operator, value) of a query of conditions joined by ``and``; None if it is not
+    such a query."""
     parsed: list[tuple[str, str, str]] = []
     for part in re.split(r"\s+and\s+", q.strip()) if q.strip() else []:
         found = _CONDITION.fullmatch(part)

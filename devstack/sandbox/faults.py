@@ -93,7 +93,7 @@ def rules_from(orders: Sequence[Mapping[str, Any]]) -> list[Rule]:
             )
         for name, wanted in _NUMBERS.items():
             if not isinstance(order.get(name, 0), wanted):
-                raise ValueError(f"{name} is no number in fault {dict(order)}")
+                raise ValueError(f"{name} is not a number in fault {dict(order)}")
         day = order.get("day")
         rules.append(
             Rule(**{**order, "kind": kind, "day": parse_day(day) if isinstance(day, str) else day})

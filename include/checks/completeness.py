@@ -59,7 +59,7 @@ _RANK = {
     GameState.FINAL: 4,
 }
 _DATA = frozenset({GameState.FINAL, GameState.LISTED})
-# A listed game is no evidence: bookmakers keep listing postponed games (GSW@UTA on 2024-01-17).
+# Not LISTED: bookmakers keep listing postponed games (GSW@UTA on 2024-01-17).
 _PLAYED = frozenset({GameState.FINAL, GameState.LIVE})
 
 

@@ -40,8 +40,8 @@ class Drift:
 
 
 def differences(table: Table, old: Iterable[Row], new: Iterable[Row]) -> list[Change]:
-    """Every difference by the table's key, in key order. ``source_file`` is no content and is not
-    compared.
+    """Every difference by the table's key, in key order. ``source_file`` is not content and is
+    not compared.
 
     Nor is a column that the old row does not have: it came with a newer version of the table, not
     from upstream.

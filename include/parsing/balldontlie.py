@@ -4,11 +4,11 @@ list of games."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
-from include.parsing import fields
-from include.parsing.fields import Json
+from include.parsing.fields import Record, decode, drift
 from include.parsing.names import player_key, tricode
 from include.sources.spec import Column, Game, GameState, Row, Table
 
@@ -54,7 +54,10 @@ BOX_SCORES = Table(
     key=("game_id", "team_tricode", "player_id"),
 )
 
-FEWEST_PLAYERS = 5
+MIN_PLAYERS = 5
+
+
+_AWAY, _HOME = "visitor_team", "home_team"
 
 
 def rows(body: bytes, day: date) -> Iterator[Row]:
@@ -63,29 +66,13 @@ def rows(body: bytes, day: date) -> Iterator[Row]:
     Raises Problem(SCHEMA_DRIFT) where a required field is missing or wrong, also for a game of
     another date.
     """
-    for game, at in _games(body, day):
-        away, home = _team(game, "visitor_team", at), _team(game, "home_team", at)
-        of_game = {
-            "game_date": day,
-            "game_id": _game_id(game, day, away, home, at),
-            "home_tricode": home,
-            "away_tricode": away,
-            "season": fields.whole(game, "season", at),
-            "postseason": fields.flag(game, "postseason", at),
-            "tip_off": _tip_off(game, at),
-            "status": fields.text(game, "status", at),
-            "period": fields.whole(game, "period", at),
-            "home_score": fields.whole(game, "home_team_score", at),
-            "away_score": fields.whole(game, "visitor_team_score", at),
-        }
-        for side, team in (("visitor_team", away), ("home_team", home)):
-            for player, path in fields.records(game[side], "players", f"{at}.{side}"):
-                yield {
-                    **of_game,
-                    "team_tricode": team,
-                    "is_home": side == "home_team",
-                    **_player_row(player, path),
-                }
+    for game in _games(body, day):
+        of_game = _game_row(game, day)
+        for side in (_AWAY, _HOME):
+            team = game.child(side)
+            of_team = {"team_tricode": _tricode(team), "is_home": side == _HOME}
+            for player in team.records("players"):
+                yield {**of_game, **of_team, **_player_row(player)}
 
 
 def games(body: bytes, day: date) -> Iterator[Game]:
@@ -95,128 +82,131 @@ def games(body: bytes, day: date) -> Iterator[Game]:
     A final game has a ``problem`` when a side has fewer than five players with minutes or its
     points do not add up.
     """
-    for game, at in _games(body, day):
-        sides = [
-            (team, fields.records(game[team], "players", f"{at}.{team}"))
-            for team in ("visitor_team", "home_team")
-        ]
-        listed = all(players for _, players in sides)
-        state = _state(game, at)
-        problem = ""
-        if state is GameState.FINAL and not listed:
-            # Box scores can come hours after the final whistle (17 % of games at 1 AM Eastern).
-            state, problem = GameState.LIVE, "final, but a side has no players yet"
-        elif state is GameState.FINAL:
-            problem = "; ".join(
-                filter(None, (_unsound(game, team, players, at) for team, players in sides))
-            )
-        yield _game(
-            game,
-            day,
-            at,
-            state=state,
-            rows=sum(len(players) for _, players in sides),
-            problem=problem,
-        )
+    for game in _games(body, day):
+        state, problem = _judge(game)
+        count = len(_players(game, _AWAY)) + len(_players(game, _HOME))
+        yield replace(_game(game, day), state=state, problem=problem, rows=count)
 
 
 def listed_games(body: bytes, day: date) -> Iterator[Game]:
     """The games of a ``/v1/games?dates[]=`` body (one page): what the source itself says was to be
     played."""
-    for game, at in _games(body, day):
-        yield _game(game, day, at, state=_state(game, at))
+    for game in _games(body, day):
+        yield _game(game, day)
 
 
-def _games(body: bytes, day: date) -> Iterator[tuple[Json, str]]:
-    for game, at in fields.records(fields.decoded(body), "data"):
-        said = fields.calendar_day(fields.text(game, "date", at), f"{at}.date")
-        if said != day:
-            raise fields.wrong(f"{at}.date", f"is {said}, but {day} was asked for")
-        yield game, at
+def _games(body: bytes, day: date) -> Iterator[Record]:
+    for game in decode(body).records("data"):
+        game.check_day("date", day)
+        yield game
 
 
-def _game(
-    game: Json, day: date, at: str, *, state: GameState, rows: int = 0, problem: str = ""
-) -> Game:
-    away, home = _team(game, "visitor_team", at), _team(game, "home_team", at)
-    tip_off = _tip_off(game, at)
+def _game(game: Record, day: date) -> Game:
+    tip_off = game.moment_or_none("datetime")
     return Game(
         day=day,
-        away=away,
-        home=home,
-        state=state,
-        game_id=_game_id(game, day, away, home, at),
-        rows=rows,
-        problem=problem,
+        away=_tricode(game.child(_AWAY)),
+        home=_tricode(game.child(_HOME)),
+        state=_state(game),
+        game_id=_game_id(game, day),
         extra={"tip_off": tip_off.isoformat()} if tip_off else {},
     )
 
 
-def _state(game: Json, at: str) -> GameState:
-    status = fields.text(game, "status", at).strip().lower()
+def _game_row(game: Record, day: date) -> dict[str, Any]:
+    return {
+        "game_date": day,
+        "game_id": _game_id(game, day),
+        "home_tricode": _tricode(game.child(_HOME)),
+        "away_tricode": _tricode(game.child(_AWAY)),
+        "season": game.whole("season"),
+        "postseason": game.flag("postseason"),
+        "tip_off": game.moment_or_none("datetime"),
+        "status": game.text("status"),
+        "period": game.whole("period"),
+        "home_score": game.whole("home_team_score"),
+        "away_score": game.whole("visitor_team_score"),
+    }
+
+
+def _game_id(game: Record, day: date) -> str:
+    number = game.whole_or_none("id")
+    if number is not None:
+        return str(number)
+    away, home = _tricode(game.child(_AWAY)), _tricode(game.child(_HOME))
+    return f"{day:%Y%m%d}-{away}-{home}"
+
+
+def _tricode(team: Record) -> str:
+    name = team.text("abbreviation")
+    code = tricode(name)
+    if code is None:
+        raise drift(team.at("abbreviation"), f"{name!r} is not a team that we know")
+    return code
+
+
+def _players(game: Record, side: str) -> list[Record]:
+    return game.child(side).records("players")
+
+
+def _state(game: Record) -> GameState:
+    status = game.text("status").strip().lower()
     if status.startswith(("postponed", "ppd", "cancel")):
         return GameState.POSTPONED
     if status.startswith("final"):
         return GameState.FINAL
-    return GameState.LIVE if fields.whole(game, "period", at) > 0 else GameState.UNPLAYED
+    if game.whole("period") > 0:
+        return GameState.LIVE
+    return GameState.UNPLAYED
 
 
-def _unsound(game: Json, side: str, players: list[tuple[Json, str]], at: str) -> str:
-    team = _team(game, side, at)
-    played = sum(_minutes(player, path) > 0 for player, path in players)
-    if played < FEWEST_PLAYERS:
+def _judge(game: Record) -> tuple[GameState, str]:
+    """The state of a game by its box score, and what is wrong with it."""
+    state = _state(game)
+    if state is not GameState.FINAL:
+        return state, ""
+    # Box scores can come hours after the final whistle (17 % of games at 1 AM Eastern).
+    if not _players(game, _AWAY) or not _players(game, _HOME):
+        return GameState.LIVE, "final, but a side has no players yet"
+    complaints = (_find_unsound(game, _AWAY), _find_unsound(game, _HOME))
+    return state, "; ".join(filter(None, complaints))
+
+
+def _find_unsound(game: Record, side: str) -> str:
+    team, players = _tricode(game.child(side)), _players(game, side)
+    played = sum(_minutes(player) > 0 for player in players)
+    if played < MIN_PLAYERS:
         return f"{team} has {played} players with minutes"
-    points = sum(fields.whole(player, "pts", path) for player, path in players)
-    score = fields.whole(game, f"{side}_score", at)
-    return "" if points == score else f"{team}'s players have {points} points, the team {score}"
+    points = sum(player.whole("pts") for player in players)
+    score = game.whole(f"{side}_score")
+    if points != score:
+        return f"{team}'s players have {points} points, the team {score}"
+    return ""
 
 
-def _team(game: Json, side: str, at: str) -> str:
-    path = f"{at}.{side}"
-    name = fields.text(fields.child(game, side, at), "abbreviation", path)
-    code = tricode(name)
-    if code is None:
-        raise fields.wrong(f"{path}.abbreviation", f"{name!r} is no team that we know")
-    return code
-
-
-def _game_id(game: Json, day: date, away: str, home: str, at: str) -> str:
-    number = fields.whole_or_none(game, "id", at)
-    return f"{day:%Y%m%d}-{away}-{home}" if number is None else str(number)
-
-
-def _tip_off(game: Json, at: str) -> datetime | None:
-    value = fields.text_or_none(game, "datetime", at)
-    return None if value is None else fields.moment(value, f"{at}.datetime")
-
-
-def _minutes(player: Json, at: str) -> int:
+def _minutes(player: Record) -> int:
     """``"28"``, ``"05"`` and ``"28:31"`` are whole minutes; null and ``""`` are 0."""
-    value = (
-        fields.text_or_none(player, "min", at)
-        if "min" in player
-        else fields.text(player, "min", at)
-    )
+    written = player.text_or_null("min") or "0"
     try:
-        return int((value or "0").partition(":")[0])
+        return int(written.partition(":")[0])
     except ValueError as error:
-        raise fields.wrong(f"{at}.min", "is no number of minutes") from error
+        raise drift(player.at("min"), "is not a number of minutes") from error
 
 
-def _player_row(player: Json, at: str) -> dict[str, Any]:
-    who, path = fields.child(player, "player", at), f"{at}.player"
-    name = f"{fields.text(who, 'first_name', path)} {fields.text(who, 'last_name', path)}".strip()
-    counted = {key: fields.whole(player, key, at) for key in _COUNTED}
-    minutes = _minutes(player, at)
+def _player_row(player: Record) -> dict[str, Any]:
+    who = player.child("player")
+    name = f"{who.text('first_name')} {who.text('last_name')}".strip()
+    minutes = _minutes(player)
+    counted = {key: player.whole(key) for key in _COUNTED}
     return {
         "player_name": name,
         "player_key": player_key(name),
-        "player_id": fields.whole(who, "id", path),
+        "player_id": who.whole("id"),
         "minutes": minutes,
         "did_not_play": minutes == 0 and not any(counted.values()),
         **counted,
-        "plus_minus": fields.whole_or_none(player, "plus_minus", at),
-        **{key: fields.number_or_none(player, key, at) for key in _SHARES},
-        **{key: fields.text_or_none(who, key, path) for key in _PLAYER_TEXTS},
-        **{key: fields.whole_or_none(who, key, path) for key in _PLAYER_NUMBERS},
+        "plus_minus": player.whole_or_none("plus_minus"),
+        **{key: player.number_or_none(key) for key in _SHARES},
+        **{key: who.text_or_none(key) for key in _PLAYER_TEXTS},
+        **{key: who.whole_or_none(key) for key in _PLAYER_NUMBERS},
     }

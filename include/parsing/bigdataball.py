@@ -7,12 +7,15 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
-from datetime import date, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
 from math import isfinite
+from operator import itemgetter
 from typing import Any
 
-from include.parsing import fields
+from include.errors import Problem
+from include.parsing.fields import decode, drift
 from include.parsing.names import player_key, tricode
 from include.sources.spec import Column, ColumnType, Game, GameState, Item, Listing, Row, Table
 
@@ -71,45 +74,47 @@ PLAY_BY_PLAY = Table(
     key=("game_id", "play_id"),
 )
 
-_FILE_NAME = re.compile(r"\[(\d{4}-\d\d-\d\d)\]-(\d{10})-([A-Z]{2,4})@([A-Z]{2,4})\.csv", re.ASCII)
+_FILE_NAME = re.compile(
+    r"\[(?P<day>\d{4}-\d\d-\d\d)\]-(?P<game_id>\d{10})"
+    r"-(?P<away>[A-Z]{2,4})@(?P<home>[A-Z]{2,4})\.csv",
+    re.ASCII,
+)
+
+
+MIN_PERIODS = 4
 
 
 def items(listing: Listing) -> list[Item]:
     """One download per game file of exactly this date; Drive's ``name contains`` matches prefixes,
-    so it is looked at again. ``...combined-stats.csv`` is no game. Of a file that was uploaded
+    so it is looked at again. ``...combined-stats.csv`` is not a game. Of a file that was uploaded
     twice the newest counts.
 
     Values: ``file_id``.
     """
-    newest: dict[str, tuple[str, str]] = {}
-    for body in listing.bodies:
-        for file, at in fields.records(fields.decoded(body), "files"):
-            name = _FILE_NAME.fullmatch(fields.text(file, "name", at))
-            if not name or name[1] != listing.day.isoformat():
-                continue
-            version = (fields.text(file, "modifiedTime", at), fields.text(file, "id", at))
-            game = f"{name[2]}-{_team(name[3])}-{_team(name[4])}"
-            newest[game] = max(version, newest.get(game, version))
-    return [
-        Item(name=game, values={"file_id": file_id})
-        for game, (_, file_id) in sorted(newest.items())
-    ]
+    files = [file for body in listing.bodies for file in decode(body).records("files")]
+    newest = {}
+    for file in sorted(files, key=lambda file: (file.text("modifiedTime"), file.text("id"))):
+        name = _FILE_NAME.fullmatch(file.text("name"))
+        if name and name["day"] == listing.day.isoformat():
+            game = f"{name['game_id']}-{_team(name['away'])}-{_team(name['home'])}"
+            newest[game] = file.text("id")
+    return [Item(name=game, values={"file_id": newest[game]}) for game in sorted(newest)]
 
 
 def rows(body: bytes, day: date) -> Iterator[Row]:
     """One row per play of a game's file, with its 44 columns typed and the two teams found."""
-    plays = _plays(body, day)
-    away, home = _sides(plays)
-    for play, at in plays:
-        name = play["player"] or None
+    plays = _read_plays(body, day)
+    away, home = _find_sides(plays)
+    for play in plays:
+        name = play.values["player"] or None
         yield {
             "game_date": day,
-            "game_id": play["game_id"].zfill(10),
+            "game_id": play.game_id,
             "home_tricode": home,
             "away_tricode": away,
             "player_name": name,
             "player_key": player_key(name) if name else None,
-            **{column: _value(play, column, kind, at) for column, kind in _PLAY},
+            **{column: play.read(column, kind) for column, kind in _PLAY},
         }
 
 
@@ -120,72 +125,150 @@ def games(body: bytes, day: date) -> Iterator[Game]:
     A ``problem`` says where the plays of any other file end, or which team's points do not add up
     to the last score.
     """
-    plays = _plays(body, day)
-    away, home = _sides(plays)
-    last, at = plays[-1]
-    period, away_score, home_score = (
-        _whole(last, name, at) for name in ("period", "away_score", "home_score")
-    )
-    points: Counter[str] = Counter()
-    for play, path in plays:
-        if play["points"]:
-            points[_team(play["team"])] += _whole(play, "points", path)
-    final = period >= 4 and _is_zero(last["remaining_time"]) and away_score != home_score
-    added, score = (points[away], points[home]), (away_score, home_score)
-    problem = ""
-    if not final:
-        problem = (
-            f"plays end in period {period} with {last['remaining_time']} left, at"
-            f" {away_score}:{home_score}"
-        )
-    elif added != score:
-        problem = f"plays make {added[0]}:{added[1]}, the score is {score[0]}:{score[1]}"
+    plays = _read_plays(body, day)
+    away, home = _find_sides(plays)
+    last = plays[-1]
+    state, problem = GameState.FINAL, ""
+    if not last.ends_a_game:
+        score = f"{last.score[0]}:{last.score[1]}"
+        left = last.values["remaining_time"]
+        state = GameState.LIVE
+        problem = f"plays end in period {last.whole('period')} with {left} left, at {score}"
+    elif (points := _add_points(plays, away, home)) != last.score:
+        made = f"{points[0]}:{points[1]}"
+        problem = f"plays make {made}, the score is {last.score[0]}:{last.score[1]}"
     yield Game(
         day=day,
         away=away,
         home=home,
-        state=GameState.FINAL if final else GameState.LIVE,
-        game_id=last["game_id"].zfill(10),
+        state=state,
+        game_id=last.game_id,
         rows=len(plays),
         problem=problem,
     )
 
 
-def _plays(body: bytes, day: date) -> list[tuple[dict[str, str], str]]:
+@dataclass(frozen=True)
+class _Play:
+    """A line of the file as text by header, and its ``path``: ``line 4``."""
+
+    values: Mapping[str, str]
+    path: str
+
+    @property
+    def game_id(self) -> str:
+        return self.values["game_id"].zfill(10)
+
+    @property
+    def score(self) -> tuple[int, int]:
+        """(away, home) after the play."""
+        return self.whole("away_score"), self.whole("home_score")
+
+    @property
+    def ends_a_game(self) -> bool:
+        away, home = self.score
+        is_last_second = _is_zero(self.values["remaining_time"])
+        return is_last_second and self.whole("period") >= MIN_PERIODS and away != home
+
+    def wrong(self, column: str, complaint: str) -> Problem:
+        return drift(f"{self.path}: {column}", complaint)
+
+    def double(self, column: str) -> float:
+        try:
+            value = float(self.values[column])
+        except ValueError as error:
+            raise self.wrong(column, "is not a number") from error
+        if not isfinite(value):
+            raise self.wrong(column, "is not a finite number")
+        return value
+
+    def whole(self, column: str) -> int:
+        value = self.double(column)
+        if value % 1 != 0:
+            raise self.wrong(column, "is not a whole number")
+        return int(value)
+
+    def day(self, column: str) -> date:
+        """``2025-06-22`` or ``06/22/2025``."""
+        written = self.values[column]
+        try:
+            if "/" in written:
+                month, day, year = map(int, written.split("/"))
+                return date(year, month, day)
+            return date.fromisoformat(written)
+        except ValueError as error:
+            raise self.wrong(column, "is neither YYYY-MM-DD nor MM/DD/YYYY") from error
+
+    def read(self, column: str, kind: ColumnType) -> Any:
+        """The value by the column's type, None where it is empty and may be."""
+        if self.values[column] == "" and column not in _NEVER_EMPTY:
+            return None
+        return _READERS[kind](self, column)
+
+
+_READERS: dict[ColumnType, Callable[[_Play, str], Any]] = {
+    "INTEGER": _Play.whole,
+    "DOUBLE": _Play.double,
+    "STRING": lambda play, column: play.values[column],
+}
+
+
+def _read_plays(body: bytes, day: date) -> list[_Play]:
     try:
         reader = csv.DictReader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
-        plays = [(play, f"line {n}") for n, play in enumerate(reader, start=2)]
+        lines = list(reader)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise fields.wrong("body", f"is no CSV ({type(error).__name__})") from error
+        raise drift("body", f"is not CSV ({type(error).__name__})") from error
     if lacking := sorted(_HEADERS.difference(reader.fieldnames or ())):
-        raise fields.wrong("header", f"lacks {', '.join(lacking)}")
-    if not plays:
-        raise fields.wrong("body", "has a header and no plays")
-    for play, at in plays:
-        if None in play or None in play.values():
-            raise fields.wrong(at, "has not as many values as the header")
-        said = _day(play["date"], at)
-        if said != day:
-            raise fields.wrong(f"{at}: date", f"is {said}, but {day} was asked for")
-    if len({play["game_id"] for play, _ in plays}) != 1 or not plays[0][0]["game_id"].isdecimal():
-        raise fields.wrong("game_id", "is not one number for the whole file")
+        raise drift("header", f"lacks {', '.join(lacking)}")
+    if not lines:
+        raise drift("body", "has a header and no plays")
+    plays = [_Play(line, f"line {number}") for number, line in enumerate(lines, start=2)]
+    for play in plays:
+        _check_play(play, day)
+    ids = {play.values["game_id"] for play in plays}
+    if len(ids) != 1 or not ids.pop().isdecimal():
+        raise drift("game_id", "is not one number for the whole file")
     return plays
 
 
-def _sides(plays: list[tuple[dict[str, str], str]]) -> tuple[str, str]:
+def _check_play(play: _Play, day: date) -> None:
+    # The reader files surplus values under None, and None for those that lack.
+    if None in play.values or None in play.values.values():
+        raise drift(play.path, "has not as many values as the header")
+    said = play.day("date")
+    if said != day:
+        raise play.wrong("date", f"is {said}, but {day} was asked for")
+
+
+def _find_sides(plays: Iterable[_Play]) -> tuple[str, str]:
     """(away, home): the file names no teams, but plays name a team and a player, and the lineups
     say whose he is."""
     away: Counter[str] = Counter()
     home: Counter[str] = Counter()
-    for play, _ in plays:
-        player, team = play["player"], play["team"]
+    for values in (play.values for play in plays):
+        player, team = values["player"], values["team"]
         if player and team:
-            away[team] += player in (play[name] for name in _AWAY_PLAYERS)
-            home[team] += player in (play[name] for name in _HOME_PLAYERS)
-    names = [side.most_common(1)[0][0] if side.total() else "" for side in (away, home)]
-    if not all(names) or names[0] == names[1]:
-        raise fields.wrong("team", "does not tell who is at home, by the lineups a1-a5 and h1-h5")
+            away[team] += player in itemgetter(*_AWAY_PLAYERS)(values)
+            home[team] += player in itemgetter(*_HOME_PLAYERS)(values)
+    names = _most_common(away), _most_common(home)
+    if "" in names or names[0] == names[1]:
+        raise drift("team", "does not tell who is at home, by the lineups a1-a5 and h1-h5")
     return _team(names[0]), _team(names[1])
+
+
+def _most_common(teams: Counter[str]) -> str:
+    """The team named most often, empty where none was."""
+    return max(+teams, key=teams.__getitem__, default="")
+
+
+def _add_points(plays: Iterable[_Play], away: str, home: str) -> tuple[int, int]:
+    """(away, home): what the plays' points make."""
+    points: Counter[str] = Counter()
+    for play in plays:
+        if play.values["points"]:
+            points[_team(play.values["team"])] += play.whole("points")
+    return points[away], points[home]
 
 
 def _team(name: str) -> str:
@@ -195,44 +278,3 @@ def _team(name: str) -> str:
 def _is_zero(clock: str) -> bool:
     """``0:00:00``, with however many digits."""
     return "0" in clock and not clock.strip("0:.")
-
-
-def _day(written: str, at: str) -> date:
-    """``2025-06-22`` or ``06/22/2025``."""
-    try:
-        if "/" in written:
-            month, day, year = map(int, written.split("/"))
-            return date(year, month, day)
-        return datetime.fromisoformat(written).date()
-    except ValueError as error:
-        raise fields.wrong(f"{at}: date", "is neither YYYY-MM-DD nor MM/DD/YYYY") from error
-
-
-def _whole(play: dict[str, str], column: str, at: str) -> int:
-    value = _double(play, column, at)
-    if value % 1 != 0:
-        raise fields.wrong(f"{at}: {column}", "is no whole number")
-    return int(value)
-
-
-def _double(play: dict[str, str], column: str, at: str) -> float:
-    try:
-        value = float(play[column])
-    except ValueError as error:
-        raise fields.wrong(f"{at}: {column}", "is no number") from error
-    if not isfinite(value):
-        raise fields.wrong(f"{at}: {column}", "is no finite number")
-    return value
-
-
-_READERS: dict[ColumnType, Callable[[dict[str, str], str, str], Any]] = {
-    "INTEGER": _whole,
-    "DOUBLE": _double,
-}
-
-
-def _value(play: dict[str, str], column: str, kind: ColumnType, at: str) -> Any:
-    if play[column] == "" and column not in _NEVER_EMPTY:
-        return None
-    reader = _READERS.get(kind)
-    return reader(play, column, at) if reader else play[column]

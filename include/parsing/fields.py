@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from math import isfinite
-from typing import Any, cast
+from typing import Any, TypeVar
 
 from include.errors import ErrorClass, Problem
 from include.sources.spec import Column, ColumnType
+
+T = TypeVar("T")
 
 _MISSING = object()
 _REPAIR = (
@@ -19,116 +21,141 @@ _REPAIR = (
     " reprocess"
 )
 
-Json = Mapping[str, Any]
 
-
-def drift(path: str, wanted: str, value: object = _MISSING) -> Problem:
-    """The problem to raise for one field: where it is, what was wanted, what type came instead."""
-    found = "is missing" if value is _MISSING else f"is {type(value).__name__}"
-    return Problem(
-        error_class=ErrorClass.SCHEMA_DRIFT, message=f"{path} {found}, wanted {wanted}; {_REPAIR}"
-    )
-
-
-def wrong(path: str, complaint: str) -> Problem:
-    """The problem to raise for a field that has its type but not its meaning."""
+def drift(path: str, complaint: str) -> Problem:
+    """The problem to raise for the field at ``path``: what it is that it should not be."""
     return Problem(error_class=ErrorClass.SCHEMA_DRIFT, message=f"{path} {complaint}; {_REPAIR}")
 
 
-def decoded(body: bytes) -> Json:
+def decode(body: bytes) -> Record:
     """The body as a JSON object; anything else (HTML, a cut body, a list) is drift of ``body``."""
     try:
         value = json.loads(body)
     except ValueError as error:
-        raise wrong(
-            "body", f"is no JSON ({type(error).__name__} after {len(body)} bytes)"
-        ) from error
-    if type(value) is not dict:
-        raise drift("body", "an object", value)
-    return value
+        seen = f"{type(error).__name__} after {len(body)} bytes"
+        raise drift("body", f"is not JSON ({seen})") from error
+    _check_type(value, "body", "an object", dict)
+    return Record(value)
 
 
-def _take(parent: Json, key: str, at: str, wanted: str, types: tuple[type, ...]) -> Any:
-    value = parent.get(key, _MISSING)
-    # type(), not isinstance(): True is no number here.
-    if type(value) in types:
-        return value
-    raise drift(f"{at}.{key}" if at else key, wanted, value)
-
-
-def child(parent: Json, key: str, at: str = "") -> Json:
-    return cast(Json, _take(parent, key, at, "an object", (dict,)))
-
-
-def children(parent: Json, key: str, at: str = "") -> list[Any]:
-    return cast(list[Any], _take(parent, key, at, "a list", (list,)))
-
-
-def records(parent: Json, key: str, at: str = "") -> list[tuple[Json, str]]:
-    """The objects of a list, each with its own path (``data[3]``)."""
-    base = f"{at}.{key}" if at else key
-    found = [(value, f"{base}[{n}]") for n, value in enumerate(children(parent, key, at))]
-    for value, path in found:
-        if type(value) is not dict:
-            raise drift(path, "an object", value)
-    return found
-
-
-def text(parent: Json, key: str, at: str) -> str:
-    return str(_take(parent, key, at, "text", (str,)))
-
-
-def text_or_none(parent: Json, key: str, at: str) -> str | None:
-    """Missing, null and empty text are all None."""
-    return (
-        _take(parent, key, at, "text or null", (str, type(None))) if key in parent else None
-    ) or None
-
-
-def flag(parent: Json, key: str, at: str) -> bool:
-    return bool(_take(parent, key, at, "true or false", (bool,)))
-
-
-def whole(parent: Json, key: str, at: str) -> int:
-    """A whole number, also written as 12.0."""
-    value = _take(parent, key, at, "a whole number", (int, float))
-    if value % 1 != 0:  # NaN and Infinity too: json reads both
-        raise wrong(f"{at}.{key}", "is no whole number")
-    return int(value)
-
-
-def whole_or_none(parent: Json, key: str, at: str) -> int | None:
-    return None if parent.get(key) is None else whole(parent, key, at)
-
-
-def number(parent: Json, key: str, at: str) -> float:
-    value = _take(parent, key, at, "a number", (int, float))
-    if not isfinite(value):
-        raise wrong(f"{at}.{key}", "is no finite number")
-    return float(value)
-
-
-def number_or_none(parent: Json, key: str, at: str) -> float | None:
-    return None if parent.get(key) is None else number(parent, key, at)
-
-
-def moment(value: str, path: str) -> datetime:
+def read_moment(value: str, path: str) -> datetime:
     """An ISO time with Z or an offset as an aware UTC datetime."""
     try:
-        parsed = datetime.fromisoformat(value)
+        moment = datetime.fromisoformat(value)
     except ValueError as error:
-        raise wrong(path, "is no ISO time") from error
-    if parsed.tzinfo is None:
-        raise wrong(path, "is a time without a zone")
-    return parsed.astimezone(UTC)
+        raise drift(path, "is not an ISO time") from error
+    if moment.tzinfo is None:
+        raise drift(path, "is a time without a zone")
+    return moment.astimezone(UTC)
 
 
-def calendar_day(value: str, path: str) -> date:
-    """The date that ``2024-01-15`` or ``2024-01-15T...`` starts with."""
-    try:
-        return date.fromisoformat(value[:10])
-    except ValueError as error:
-        raise wrong(path, "is no ISO date") from error
+def _check_type(value: object, path: str, wanted: str, *types: type) -> None:
+    # type(), not isinstance(): True is not a number here.
+    if type(value) not in types:
+        found = "is missing" if value is _MISSING else f"is {type(value).__name__}"
+        raise drift(path, f"{found}, wanted {wanted}")
+
+
+@dataclass(frozen=True)
+class Record:
+    """A JSON object of a body, and its ``path`` in it: ``data[3].player``, empty for the body.
+
+    Each method reads the field ``key`` and raises Problem(SCHEMA_DRIFT) where it is missing or has
+    another type; the ``..._or_none`` ones answer None where it is missing or null.
+    """
+
+    values: Mapping[str, Any]
+    path: str = ""
+
+    def at(self, key: str) -> str:
+        """The path of a field."""
+        return f"{self.path}.{key}" if self.path else key
+
+    def _take(self, key: str, wanted: str, *types: type) -> Any:
+        value = self.values.get(key, _MISSING)
+        _check_type(value, self.at(key), wanted, *types)
+        return value
+
+    def _unless_null(self, key: str, read: Callable[[str], T]) -> T | None:
+        if self.values.get(key) is None:
+            return None
+        return read(key)
+
+    def child(self, key: str) -> Record:
+        return Record(self._take(key, "an object", dict), self.at(key))
+
+    def children(self, key: str) -> list[Any]:
+        return list(self._take(key, "a list", list))
+
+    def records(self, key: str) -> list[Record]:
+        """The objects of a list."""
+        found = []
+        for number, value in enumerate(self.children(key)):
+            path = f"{self.at(key)}[{number}]"
+            _check_type(value, path, "an object", dict)
+            found.append(Record(value, path))
+        return found
+
+    def text(self, key: str) -> str:
+        return str(self._take(key, "text", str))
+
+    def text_or_none(self, key: str) -> str | None:
+        """Empty text is None, too."""
+        if key not in self.values:
+            return None
+        return self._take(key, "text or null", str, type(None)) or None
+
+    def text_or_null(self, key: str) -> str:
+        """Text that must be there; null is empty."""
+        return self._take(key, "text or null", str, type(None)) or ""
+
+    def flag(self, key: str) -> bool:
+        return bool(self._take(key, "true or false", bool))
+
+    def flag_or_none(self, key: str) -> bool | None:
+        return self._unless_null(key, self.flag)
+
+    def whole(self, key: str) -> int:
+        """A whole number, also written as 12.0."""
+        value = self._take(key, "a whole number", int, float)
+        if value % 1 != 0:  # NaN and Infinity too: json reads both
+            raise drift(self.at(key), "is not a whole number")
+        return int(value)
+
+    def whole_or_none(self, key: str) -> int | None:
+        return self._unless_null(key, self.whole)
+
+    def number(self, key: str) -> float:
+        value = self._take(key, "a number", int, float)
+        if not isfinite(value):
+            raise drift(self.at(key), "is not a finite number")
+        return float(value)
+
+    def number_or_none(self, key: str) -> float | None:
+        return self._unless_null(key, self.number)
+
+    def moment(self, key: str) -> datetime:
+        """An ISO time with Z or an offset as an aware UTC datetime."""
+        return read_moment(self.text(key), self.at(key))
+
+    def moment_or_none(self, key: str) -> datetime | None:
+        """Empty text is None, too."""
+        if self.text_or_none(key) is None:
+            return None
+        return self.moment(key)
+
+    def day(self, key: str) -> date:
+        """The date that ``2024-01-15`` or ``2024-01-15T...`` starts with."""
+        try:
+            return date.fromisoformat(self.text(key)[:10])
+        except ValueError as error:
+            raise drift(self.at(key), "is not an ISO date") from error
+
+    def check_day(self, key: str, asked: date) -> None:
+        """Raises Problem(SCHEMA_DRIFT) where the field is another date than was asked for."""
+        said = self.day(key)
+        if said != asked:
+            raise drift(self.at(key), f"is {said}, but {asked} was asked for")
 
 
 @dataclass(frozen=True)
@@ -141,39 +168,27 @@ class Field:
     required: bool = False
 
 
-def _timestamp(parent: Json, key: str, at: str) -> datetime:
-    return moment(text(parent, key, at), f"{at}.{key}")
-
-
-def _flag_or_none(parent: Json, key: str, at: str) -> bool | None:
-    return None if parent.get(key) is None else flag(parent, key, at)
-
-
-def _timestamp_or_none(parent: Json, key: str, at: str) -> datetime | None:
-    return None if text_or_none(parent, key, at) is None else _timestamp(parent, key, at)
-
-
-_REQUIRED: dict[ColumnType, Callable[[Json, str, str], Any]] = {
-    "STRING": text,
-    "INTEGER": whole,
-    "DOUBLE": number,
-    "BOOLEAN": flag,
-    "TIMESTAMP": _timestamp,
+_REQUIRED: dict[ColumnType, Callable[[Record, str], Any]] = {
+    "STRING": Record.text,
+    "INTEGER": Record.whole,
+    "DOUBLE": Record.number,
+    "BOOLEAN": Record.flag,
+    "TIMESTAMP": Record.moment,
 }
-_OPTIONAL: dict[ColumnType, Callable[[Json, str, str], Any]] = {
-    "STRING": text_or_none,
-    "INTEGER": whole_or_none,
-    "DOUBLE": number_or_none,
-    "BOOLEAN": _flag_or_none,
-    "TIMESTAMP": _timestamp_or_none,
+_OPTIONAL: dict[ColumnType, Callable[[Record, str], Any]] = {
+    "STRING": Record.text_or_none,
+    "INTEGER": Record.whole_or_none,
+    "DOUBLE": Record.number_or_none,
+    "BOOLEAN": Record.flag_or_none,
+    "TIMESTAMP": Record.moment_or_none,
 }
 
 
-def read(parent: Json, at: str, of: Iterable[Field]) -> dict[str, Any]:
+def read_fields(record: Record, fields: Iterable[Field]) -> dict[str, Any]:
     """The values of the fields by column name."""
-    return {
-        field.column.name: (_REQUIRED if field.required else _OPTIONAL)[field.column.type](
-            parent, field.key, at
-        )
-        for field in of
-    }
+    values = {}
+    for field in fields:
+        readers = _REQUIRED if field.required else _OPTIONAL
+        read = readers[field.column.type]
+        values[field.column.name] = read(record, field.key)
+    return values

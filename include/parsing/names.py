@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# Letters that NFKD leaves whole: they are no letter plus a mark.
+# Letters that NFKD leaves whole: they are not a letter plus a mark.
 _LETTERS = str.maketrans(
     {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ß": "ss", "æ": "ae", "œ": "oe", "ı": "i"}
 )
@@ -103,6 +103,6 @@ def player_key(name: str) -> str:
 
 
 def tricode(team: str) -> str | None:
-    """The NBA's three letters for a full name or an abbreviation; None for whoever is no NBA
-    team."""
+    """The NBA's three letters for a full name or an abbreviation; None for whoever is not an
+    NBA team."""
     return _TRICODE_BY_NAME.get(" ".join(team.lower().split()))

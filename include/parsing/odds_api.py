@@ -4,14 +4,16 @@ props and lines."""
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from math import ceil
+from typing import Any
 
 from include.errors import ErrorClass, Problem
-from include.parsing import fields
-from include.parsing.fields import Json
+from include.parsing.fields import Record, decode, drift
 from include.parsing.names import player_key, tricode
 from include.partition import eastern_day
 from include.sources.spec import Column, Game, GameState, Item, Listing, Row, Table
@@ -63,10 +65,29 @@ GAME_LINES = Table(
 
 @dataclass(frozen=True, kw_only=True)
 class _Event:
+    """A game of the date, and the record that the source has of it."""
+
     game: Game
     commence_time: datetime
-    source: Json
-    path: str
+    source: Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Snapshot:
+    """The events of an odds body, and when the source took it, UTC."""
+
+    taken_at: datetime
+    events: Sequence[Record]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Offer:
+    """One outcome of a market at a bookmaker; ``common`` are the columns that props and lines
+    share."""
+
+    event: _Event
+    outcome: Record
+    common: Mapping[str, Any]
 
 
 def event_games(body: bytes, day: date) -> Iterator[Game]:
@@ -76,7 +97,7 @@ def event_games(body: bytes, day: date) -> Iterator[Game]:
     ``extra`` holds ``commence_time`` (ISO, UTC). Events of other teams than the NBA's thirty
     (All-Star) are left out.
     """
-    return (event.game for event in _events(_data(fields.decoded(body)), day))
+    return (event.game for event in _events_of(day, _read_data(decode(body))))
 
 
 def odds_cost(params: Mapping[str, str]) -> int:
@@ -87,14 +108,17 @@ def odds_cost(params: Mapping[str, str]) -> int:
     replace the regions (the provider's documentation). Fewer are billed of one event that lacks a
     market, and none for an empty answer.
     """
-    markets, regions, bookmakers = (
-        _listed(params.get(name, "")) for name in ("markets", "regions", "bookmakers")
-    )
-    return 10 * max(1, markets) * (-(-bookmakers // 10) or max(1, regions))
+    markets = max(1, _count_names(params.get("markets")))
+    regions = max(1, _count_names(params.get("regions")))
+    bookmakers = _count_names(params.get("bookmakers"))
+    if bookmakers:
+        regions = ceil(bookmakers / 10)
+    return 10 * markets * regions
 
 
-def _listed(value: str) -> int:
-    return sum(bool(part) for part in value.split(","))
+def _count_names(value: str | None) -> int:
+    """How many names a parameter lists, separated by commas."""
+    return len(list(filter(None, (value or "").split(","))))
 
 
 def before_tip_off(minutes: int) -> Callable[[Listing], list[Item]]:
@@ -118,34 +142,44 @@ def before_first_tip_off(minutes: int) -> Callable[[Listing], list[Item]]:
 
 
 def _first_item(listing: Listing, minutes: int) -> list[Item]:
-    each = [item.values["snapshot"] for item in _event_items(listing, minutes)]
-    return [Item(name="all", values={"snapshot": min(each)})] if each else []
+    items = _event_items(listing, minutes)
+    if not items:
+        return []
+    first = min(item.values["snapshot"] for item in items)
+    return [Item(name="all", values={"snapshot": first})]
 
 
 def _event_items(listing: Listing, minutes: int) -> list[Item]:
-    games = {
-        game.game_id: game for body in listing.bodies for game in event_games(body, listing.day)
-    }
-    due = None
-    if listing.expected is not None:
-        due = {game for game in listing.expected if game.state is not GameState.POSTPONED}
-    items = []
-    for event_id, game in sorted(games.items()):
-        if due is not None and game not in due:
-            continue
-        snapshot = snapshot_before(datetime.fromisoformat(game.extra["commence_time"]), minutes)
-        if snapshot < PLAYER_MARKETS_SINCE:
-            raise Problem(
-                error_class=ErrorClass.NOT_FOUND,
-                message=(
-                    f"no player market is kept from before {PLAYER_MARKETS_SINCE:%Y-%m-%d}: start"
-                    " the range there"
-                ),
-                day=listing.day,
-            )
-        values = {"event_id": event_id, "snapshot": f"{snapshot:%Y-%m-%dT%H:%M:%SZ}"}
-        items.append(Item(name=f"{game.away}-{game.home}-{event_id}", values=values))
-    return items
+    games: dict[str, Game] = {}
+    for body in listing.bodies:
+        games |= {game.game_id: game for game in event_games(body, listing.day)}
+    return [
+        _event_item(event_id, game, minutes)
+        for event_id, game in sorted(games.items())
+        if _is_due(game, listing)
+    ]
+
+
+def _is_due(game: Game, listing: Listing) -> bool:
+    if listing.expected is None:
+        return True
+    return game in [each for each in listing.expected if each.state is not GameState.POSTPONED]
+
+
+def _event_item(event_id: str, game: Game, minutes: int) -> Item:
+    """Raises Problem(NOT_FOUND) for a game from before player markets were kept."""
+    snapshot = snapshot_before(datetime.fromisoformat(game.extra["commence_time"]), minutes)
+    if snapshot < PLAYER_MARKETS_SINCE:
+        raise Problem(
+            error_class=ErrorClass.NOT_FOUND,
+            message=(
+                f"no player market is kept from before {PLAYER_MARKETS_SINCE:%Y-%m-%d}: start the"
+                " range there"
+            ),
+            day=game.day,
+        )
+    values = {"event_id": event_id, "snapshot": f"{snapshot:%Y-%m-%dT%H:%M:%SZ}"}
+    return Item(name=f"{game.away}-{game.home}-{event_id}", values=values)
 
 
 def snapshot_before(commence_time: datetime, minutes: int) -> datetime:
@@ -162,150 +196,138 @@ def snapshot_before(commence_time: datetime, minutes: int) -> datetime:
 
 def prop_rows(body: bytes, day: date) -> Iterator[Row]:
     """One row per bookmaker, market, player, side and line of an event's odds body."""
-    return _prop_rows(_envelope(body), day)
+    return _prop_rows(_read_snapshot(body), day)
 
 
 def prop_games(body: bytes, day: date) -> Iterator[Game]:
     """The event's game, LISTED; with a ``problem`` where nobody offers a line or the snapshot is
     not before tip-off."""
-    envelope = _envelope(body)
-    return _offered(envelope, day, _prop_rows(envelope, day))
+    snapshot = _read_snapshot(body)
+    return _games_offered(snapshot, day, _prop_rows(snapshot, day))
 
 
 def line_rows(body: bytes, day: date) -> Iterator[Row]:
     """One row per bookmaker, market and side of the date's games; a featured odds body lists other
     days too."""
-    return _line_rows(_envelope(body), day)
+    return _line_rows(_read_snapshot(body), day)
 
 
 def line_games(body: bytes, day: date) -> Iterator[Game]:
     """The date's games in a featured odds body, as in ``prop_games``."""
-    envelope = _envelope(body)
-    return _offered(envelope, day, _line_rows(envelope, day))
+    snapshot = _read_snapshot(body)
+    return _games_offered(snapshot, day, _line_rows(snapshot, day))
 
 
-def _prop_rows(envelope: _Envelope, day: date) -> Iterator[Row]:
+def _prop_rows(snapshot: _Snapshot, day: date) -> Iterator[Row]:
+    return _without_repeats(PLAYER_PROPS, map(_prop_row, _offers(snapshot, day)))
+
+
+def _prop_row(offer: _Offer) -> Row:
+    name = offer.outcome.text("description")
+    return {
+        **offer.common,
+        "player_name": name,
+        "player_key": player_key(name),
+        "side": offer.outcome.text("name"),
+    }
+
+
+def _line_rows(snapshot: _Snapshot, day: date) -> Iterator[Row]:
+    return _without_repeats(GAME_LINES, map(_line_row, _offers(snapshot, day)))
+
+
+def _line_row(offer: _Offer) -> Row:
+    name, game = offer.outcome.text("name"), offer.event.game
+    sides: dict[str | None, str] = {game.home: "Home", game.away: "Away"}
+    return {**offer.common, "side": sides.get(tricode(name), name)}
+
+
+def _without_repeats(table: Table, rows: Iterable[Row]) -> Iterator[Row]:
+    """A bookmaker can list one bet twice; the first one counts."""
     seen = set()
-    for common, outcome, at, _ in _outcomes(envelope, day):
-        name = fields.text(outcome, "description", at)
-        row = {
-            **common,
-            "player_name": name,
-            "player_key": player_key(name),
-            "side": fields.text(outcome, "name", at),
-        }
-        key = tuple(row[column] for column in PLAYER_PROPS.key)
-        # A bookmaker can list one bet twice; the first one counts.
-        if key not in seen:
-            seen.add(key)
-            yield row
-
-
-def _line_rows(envelope: _Envelope, day: date) -> Iterator[Row]:
-    seen = set()
-    for common, outcome, at, game in _outcomes(envelope, day):
-        name = fields.text(outcome, "name", at)
-        team = tricode(name)
-        row = {**common, "side": {game.home: "Home", game.away: "Away"}.get(team or "", name)}
-        key = tuple(row[column] for column in GAME_LINES.key)
-        if key not in seen:
-            seen.add(key)
-            yield row
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Envelope:
-    snapshot_at: datetime
-    data: Sequence[tuple[Json, str]]
-
-
-def _envelope(body: bytes) -> _Envelope:
-    envelope = fields.decoded(body)
-    said = fields.text(envelope, "timestamp", "")
-    return _Envelope(snapshot_at=fields.moment(said, "timestamp"), data=_data(envelope))
-
-
-def _data(envelope: Json) -> list[tuple[Json, str]]:
-    """The events of an answer about all of them (a list) or about one (an object)."""
-    if type(envelope.get("data")) is dict:
-        return [(envelope["data"], "data")]
-    return fields.records(envelope, "data")
-
-
-def _events(data: Iterable[tuple[Json, str]], day: date) -> Iterator[_Event]:
-    for event, at in data:
-        commence_time = fields.moment(
-            fields.text(event, "commence_time", at), f"{at}.commence_time"
-        )
-        teams = [tricode(fields.text(event, key, at)) for key in ("away_team", "home_team")]
-        event_id = fields.text(event, "id", at)
-        if not _EVENT_ID.fullmatch(event_id):
-            raise fields.wrong(f"{at}.id", "is no plain id")
-        if eastern_day(commence_time) == day and None not in teams:
-            away, home = (team or "" for team in teams)
-            game = Game(
-                day=day,
-                away=away,
-                home=home,
-                state=GameState.LISTED,
-                game_id=event_id,
-                extra={"commence_time": commence_time.isoformat()},
-            )
-            yield _Event(game=game, commence_time=commence_time, source=event, path=at)
-
-
-def _outcomes(
-    envelope: _Envelope, day: date
-) -> Iterator[tuple[dict[str, object], Json, str, Game]]:
-    for event in _events(envelope.data, day):
-        left = (event.commence_time - envelope.snapshot_at) // timedelta(minutes=1)
-        of_game = {
-            "game_date": day,
-            "game_id": event.game.game_id,
-            "home_tricode": event.game.home,
-            "away_tricode": event.game.away,
-            "snapshot_at": envelope.snapshot_at,
-            "commence_time": event.commence_time,
-            "minutes_before_tip": left,
-        }
-        for bookmaker, at_bookmaker in fields.records(event.source, "bookmakers", event.path):
-            name = fields.text(bookmaker, "key", at_bookmaker)
-            for market, at_market in fields.records(bookmaker, "markets", at_bookmaker):
-                updated = fields.text_or_none(market, "last_update", at_market)
-                of_market = {
-                    **of_game,
-                    "bookmaker": name,
-                    "market": fields.text(market, "key", at_market),
-                    "last_update": (
-                        None
-                        if updated is None
-                        else fields.moment(updated, f"{at_market}.last_update")
-                    ),
-                }
-                for outcome, at in fields.records(market, "outcomes", at_market):
-                    line, price = (
-                        fields.number_or_none(outcome, "point", at),
-                        fields.number(outcome, "price", at),
-                    )
-                    yield {**of_market, "line": line, "price": price}, outcome, at, event.game
-
-
-def _offered(envelope: _Envelope, day: date, rows: Iterable[Row]) -> Iterator[Game]:
-    counts: dict[str, int] = {}
     for row in rows:
-        counts[row["game_id"]] = counts.get(row["game_id"], 0) + 1
-    for event in _events(envelope.data, day):
-        found = counts.get(event.game.game_id, 0)
-        problem = "" if found else "no bookmaker offers a line"
-        if found and envelope.snapshot_at >= event.commence_time:
-            problem = f"snapshot of {envelope.snapshot_at:%H:%M:%SZ} is not before tip-off"
-        yield Game(
+        key = tuple(row[column] for column in table.key)
+        if key not in seen:
+            seen.add(key)
+            yield row
+
+
+def _read_snapshot(body: bytes) -> _Snapshot:
+    answer = decode(body)
+    return _Snapshot(taken_at=answer.moment("timestamp"), events=_read_data(answer))
+
+
+def _read_data(answer: Record) -> list[Record]:
+    """The events of an answer about all of them (a list) or about one (an object)."""
+    if type(answer.values.get("data")) is dict:
+        return [answer.child("data")]
+    return answer.records("data")
+
+
+def _events_of(day: date, events: Iterable[Record]) -> Iterator[_Event]:
+    for event in events:
+        commence_time = event.moment("commence_time")
+        away, home = tricode(event.text("away_team")), tricode(event.text("home_team"))
+        event_id = event.text("id")
+        if not _EVENT_ID.fullmatch(event_id):
+            raise drift(event.at("id"), "is not a plain id")
+        if eastern_day(commence_time) != day or not away or not home:
+            continue
+        game = Game(
             day=day,
-            away=event.game.away,
-            home=event.game.home,
+            away=away,
+            home=home,
             state=GameState.LISTED,
-            game_id=event.game.game_id,
-            rows=found,
-            problem=problem,
-            extra=event.game.extra,
+            game_id=event_id,
+            extra={"commence_time": commence_time.isoformat()},
         )
+        yield _Event(game=game, commence_time=commence_time, source=event)
+
+
+def _offers(snapshot: _Snapshot, day: date) -> Iterator[_Offer]:
+    for event in _events_of(day, snapshot.events):
+        of_game = _game_columns(event, snapshot)
+        for bookmaker in event.source.records("bookmakers"):
+            for market in bookmaker.records("markets"):
+                of_market = {**of_game, **_market_columns(bookmaker, market)}
+                for outcome in market.records("outcomes"):
+                    yield _Offer(
+                        event=event, outcome=outcome, common=_with_price(of_market, outcome)
+                    )
+
+
+def _game_columns(event: _Event, snapshot: _Snapshot) -> dict[str, Any]:
+    return {
+        "game_date": event.game.day,
+        "game_id": event.game.game_id,
+        "home_tricode": event.game.home,
+        "away_tricode": event.game.away,
+        "snapshot_at": snapshot.taken_at,
+        "commence_time": event.commence_time,
+        "minutes_before_tip": (event.commence_time - snapshot.taken_at) // timedelta(minutes=1),
+    }
+
+
+def _market_columns(bookmaker: Record, market: Record) -> dict[str, Any]:
+    return {
+        "bookmaker": bookmaker.text("key"),
+        "market": market.text("key"),
+        "last_update": market.moment_or_none("last_update"),
+    }
+
+
+def _with_price(of_market: Mapping[str, Any], outcome: Record) -> dict[str, Any]:
+    line, price = outcome.number_or_none("point"), outcome.number("price")
+    return {**of_market, "line": line, "price": price}
+
+
+def _games_offered(snapshot: _Snapshot, day: date, rows: Iterable[Row]) -> Iterator[Game]:
+    counts = Counter(row["game_id"] for row in rows)
+    for event in _events_of(day, snapshot.events):
+        found = counts[event.game.game_id]
+        problem = ""
+        if not found:
+            problem = "no bookmaker offers a line"
+        elif snapshot.taken_at >= event.commence_time:
+            problem = f"snapshot of {snapshot.taken_at:%H:%M:%SZ} is not before tip-off"
+        yield replace(event.game, rows=found, problem=problem)

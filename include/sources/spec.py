@@ -44,7 +44,7 @@ class Table:
 class GameState(StrEnum):
     """FINAL games count as data; UNPLAYED and LIVE ones do not; POSTPONED ones are not expected.
 
-    LISTED ones are data of a body that is no proof of play (a bookmaker's offer, a preseason game
+    LISTED ones are data of a body that does not prove play (a bookmaker's offer, a preseason game
     in the schedule): they count where the game was expected and say nothing where it was not.
     """
 

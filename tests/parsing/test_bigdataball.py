@@ -225,10 +225,10 @@ def changed(body: bytes, line: int, column: str, value: str) -> bytes:
 @pytest.mark.parametrize(
     ("line", "column", "value", "said"),
     [
-        (4, "points", "three", "line 4: points is no number"),
-        (4, "points", "1.5", "line 4: points is no whole number"),
-        (4, "converted_x", "inf", "line 4: converted_x is no finite number"),
-        (4, "away_score", "", "line 4: away_score is no number"),
+        (4, "points", "three", "line 4: points is not a number"),
+        (4, "points", "1.5", "line 4: points is not a whole number"),
+        (4, "converted_x", "inf", "line 4: converted_x is not a finite number"),
+        (4, "away_score", "", "line 4: away_score is not a number"),
         (4, "date", "15.01.2024", "line 4: date is neither YYYY-MM-DD nor MM/DD/YYYY"),
         (4, "date", "2024-01-16", "line 4: date is 2024-01-16, but 2024-01-15 was asked for"),
         (4, "game_id", "22300998", "game_id is not one number for the whole file"),
@@ -245,7 +245,7 @@ def test_file_of_another_shape_is_drift(body: bytes) -> None:
     assert drift(rows(header, DAY)) == "body has a header and no plays"
     assert drift(rows(header.replace(b"points", b"pts") + plays[0], DAY)) == "header lacks points"
     assert drift(rows(header + plays[0][:80], DAY)) == "line 2 has not as many values as the header"
-    assert drift(rows(b"\xff\xfe", DAY)) == "body is no CSV (UnicodeDecodeError)"
+    assert drift(rows(b"\xff\xfe", DAY)) == "body is not CSV (UnicodeDecodeError)"
     assert (
         drift(rows(header + plays[0], DAY))
         == "team does not tell who is at home, by the lineups a1-a5 and h1-h5"

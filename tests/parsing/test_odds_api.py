@@ -331,7 +331,7 @@ def test_game_that_nobody_offers_is_unsound() -> None:
         ({b"2024-01-17T00:30:38Z": b"2024-01-17T00:30:38"}, "timestamp is a time without a zone"),
         ({b'"data"': b'"events"'}, "data is missing, wanted a list"),
         ({b'"commence_time"': b'"starts"'}, "data.commence_time is missing, wanted text"),
-        ({b'"id": "0b"': b'"id": "../0b"'}, "data.id is no plain id"),
+        ({b'"id": "0b"': b'"id": "../0b"'}, "data.id is not a plain id"),
         ({b'"price": 1.95': b'"price": "2"'}, f"{OUTCOMES}[2].price is str, wanted a number"),
         ({b'"description"': b'"player"'}, f"{OUTCOMES}[0].description is missing, wanted text"),
         ({b'"point": 20.5': b'"point": "20.5"'}, f"{OUTCOMES}[0].point is str, wanted a number"),

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
 
-from include.parsing import fields
-from include.parsing.fields import Json
+from include.parsing.fields import Record, decode, drift, read_fields
 from include.parsing.names import player_key
 from include.parsing.nbacom.seasons import (
     COUNTING,
@@ -19,7 +19,7 @@ from include.parsing.nbacom.seasons import (
 )
 from include.sources.spec import Column, Game, GameState, Item, Listing, Row, Table
 
-FEWEST_PLAYERS = 5
+MIN_PLAYERS = 5
 
 _LOG = fields_of(
     ("STRING", True, "PLAYER_NAME"),
@@ -52,6 +52,16 @@ _ITEM_NAMES = {
 }
 
 
+@dataclass(frozen=True)
+class _Line:
+    """A player's line of the log: its columns, and the sides of his game."""
+
+    row: Record
+    game_id: str
+    away: str
+    home: str
+
+
 def box_score_items(listing: Listing) -> list[Item]:
     """One request per season type of the date's games; ``SeasonType`` must match, or the answer is
     an empty 200.
@@ -59,17 +69,9 @@ def box_score_items(listing: Listing) -> list[Item]:
     Values: ``season`` (``2024-25``), ``season_type``. No games, no items. While the games are not
     known, every type that the month can hold is asked for.
     """
-    types: set[str] | None = None
-    if listing.expected is not None:
-        due = [game for game in listing.expected if game.state is not GameState.POSTPONED]
-        types = {game.extra.get("season_type", "") for game in due}
+    types = _types_played(listing)
     if types is None or not types <= COUNTING:
-        types = (
-            {"Regular Season", "PlayIn", "Playoffs"}
-            if 4 <= listing.day.month <= 10
-            else {"Regular Season"}
-        )
-        types |= {"IST"} if listing.day.month == 12 else set()
+        types = _types_possible(listing.day.month)
     return [
         Item(name=name, values={"season": season(listing.day), "season_type": season_type})
         for season_type, name in _ITEM_NAMES.items()
@@ -77,15 +79,32 @@ def box_score_items(listing: Listing) -> list[Item]:
     ]
 
 
+def _types_played(listing: Listing) -> set[str] | None:
+    """The season types of the date's games, None while the games are not known."""
+    if listing.expected is None:
+        return None
+    due = (game for game in listing.expected if game.state is not GameState.POSTPONED)
+    return {game.extra.get("season_type", "") for game in due}
+
+
+def _types_possible(month: int) -> set[str]:
+    types = {"Regular Season"}
+    if 4 <= month <= 10:
+        types |= {"PlayIn", "Playoffs"}
+    if month == 12:
+        types |= {"IST"}
+    return types
+
+
 def box_score_rows(body: bytes, day: date) -> Iterator[Row]:
     """One row per player who played; columns are the 32 headers in lower case, read by name."""
-    for row, at, away, home in _logged(body, day):
-        values = fields.read(row, at, _LOG)
+    for line in _read_lines(body, day):
+        values = read_fields(line.row, _LOG)
         yield {
             "game_date": day,
-            "game_id": row["GAME_ID"],
-            "home_tricode": home,
-            "away_tricode": away,
+            "game_id": line.game_id,
+            "home_tricode": line.home,
+            "away_tricode": line.away,
             "player_key": player_key(values["player_name"]),
             **values,
         }
@@ -97,79 +116,89 @@ def box_score_games(body: bytes, day: date) -> Iterator[Game]:
     A ``problem`` is a side with fewer than five players with minutes, or points that disagree with
     who won.
     """
-    logged: dict[tuple[str, str, str], list[tuple[Json, str]]] = {}
-    for row, at, away, home in _logged(body, day):
-        logged.setdefault((row["GAME_ID"], away, home), []).append((row, at))
-    for (game_id, away, home), rows in logged.items():
-        live = any(fields.text_or_none(row, "WL", at) is None for row, at in rows)
+    lines_of: dict[str, list[_Line]] = {}
+    for line in _read_lines(body, day):
+        lines_of.setdefault(line.game_id, []).append(line)
+    for lines in lines_of.values():
+        state, problem = _judge(lines)
         yield Game(
             day=day,
-            away=away,
-            home=home,
-            state=GameState.LIVE if live else GameState.FINAL,
-            game_id=game_id,
-            rows=len(rows),
-            problem="" if live else _unsound(rows, away, home),
+            away=lines[0].away,
+            home=lines[0].home,
+            state=state,
+            game_id=lines[0].game_id,
+            rows=len(lines),
+            problem=problem,
         )
 
 
-def _logged(body: bytes, day: date) -> Iterator[tuple[Json, str, str, str]]:
-    """(row by header, its path, away, home). At a neutral site both teams' rows carry one MATCHUP,
-    so both sides of a game are placed by its first row."""
-    sets = fields.records(fields.decoded(body), "resultSets")
-    found = [(one, at) for one, at in sets if one.get("name") == "LeagueGameLog"]
-    if not found:
-        raise fields.wrong("resultSets", "holds no LeagueGameLog")
-    ((log, at),) = found[:1]
-    headers = fields.children(log, "headers", at)
-    if lacking := sorted(_LOG_HEADERS.difference(map(str, headers))):
-        raise fields.wrong(f"{at}.headers", f"lacks {', '.join(lacking)}")
+def _read_lines(body: bytes, day: date) -> Iterator[_Line]:
+    """At a neutral site both teams' rows carry one MATCHUP, so both sides of a game are placed by
+    its first row."""
     sides: dict[str, tuple[str, str]] = {}
-    for n, values in enumerate(fields.children(log, "rowSet", at)):
-        path = f"{at}.rowSet[{n}]"
-        if type(values) is not list or len(values) != len(headers):
-            raise fields.wrong(path, "is no list as long as the headers")
-        row = dict(zip(headers, values, strict=True))
-        said = fields.calendar_day(fields.text(row, "GAME_DATE", path), f"{path}.GAME_DATE")
-        if said != day:
-            raise fields.wrong(f"{path}.GAME_DATE", f"is {said}, but {day} was asked for")
-        game_id = fields.text(row, "GAME_ID", path)
+    for row in _read_rows(body):
+        row.check_day("GAME_DATE", day)
+        game_id = row.text("GAME_ID")
         if game_id not in sides:
-            sides[game_id] = _sides(fields.text(row, "MATCHUP", path), f"{path}.MATCHUP")
-        yield row, path, *sides[game_id]
+            sides[game_id] = _read_matchup(row)
+        away, home = sides[game_id]
+        yield _Line(row, game_id, away, home)
 
 
-def _sides(matchup: str, at: str) -> tuple[str, str]:
+def _read_rows(body: bytes) -> Iterator[Record]:
+    """The log's rows by header."""
+    log = _find_log(decode(body))
+    headers = log.children("headers")
+    if lacking := sorted(_LOG_HEADERS.difference(map(str, headers))):
+        raise drift(log.at("headers"), f"lacks {', '.join(lacking)}")
+    for number, values in enumerate(log.children("rowSet")):
+        path = f"{log.at('rowSet')}[{number}]"
+        if type(values) is not list or len(values) != len(headers):
+            raise drift(path, "is not a list as long as the headers")
+        yield Record(dict(zip(headers, values, strict=True)), path)
+
+
+def _find_log(answer: Record) -> Record:
+    for result in answer.records("resultSets"):
+        if result.values.get("name") == "LeagueGameLog":
+            return result
+    raise drift("resultSets", "holds no LeagueGameLog")
+
+
+def _read_matchup(row: Record) -> tuple[str, str]:
     """(away, home) of ``GSW @ UTA`` or ``UTA vs. GSW``."""
+    matchup = row.text("MATCHUP")
     match matchup.split():
         case [away, "@", home] | [home, "vs.", away]:
             return away, home
-    raise fields.wrong(at, f"is {matchup!r}, wanted AAA @ HHH or HHH vs. AAA")
+    raise drift(row.at("MATCHUP"), f"is {matchup!r}, wanted AAA @ HHH or HHH vs. AAA")
 
 
-def _unsound(rows: list[tuple[Json, str]], away: str, home: str) -> str:
-    played: Counter[str] = Counter({away: 0, home: 0})
+def _judge(lines: list[_Line]) -> tuple[GameState, str]:
+    """The state of a game by its lines, and what is wrong with it."""
+    results = [line.row.text_or_none("WL") for line in lines]
+    if None in results:
+        return GameState.LIVE, ""
+    sides = {lines[0].away, lines[0].home}
+    played: Counter[str] = Counter(dict.fromkeys(sides, 0))
     points: Counter[str] = Counter()
-    won: set[str] = set()
-    for row, at in rows:
-        team = fields.text(row, "TEAM_ABBREVIATION", at)
-        played[team] += fields.whole(row, "MIN", at) > 0
-        points[team] += fields.whole(row, "PTS", at)
-        if row["WL"] == "W":
-            won.add(team)
-    if set(played) != {away, home}:
-        return f"rows of {', '.join(sorted(played))}"
-    few = [
-        f"{team} has {number} players with minutes"
-        for team, number in played.items()
-        if number < FEWEST_PLAYERS
-    ]
-    if few:
-        return "; ".join(few)
+    for line in lines:
+        team = line.row.text("TEAM_ABBREVIATION")
+        played[team] += line.row.whole("MIN") > 0
+        points[team] += line.row.whole("PTS")
+    if set(played) != sides:
+        return GameState.FINAL, f"rows of {', '.join(sorted(played))}"
+    if few := sorted(team for team in sides if played[team] < MIN_PLAYERS):
+        complaints = (f"{team} has {played[team]} players with minutes" for team in few)
+        return GameState.FINAL, "; ".join(complaints)
+    return GameState.FINAL, _find_wrong_winner(lines, points)
+
+
+def _find_wrong_winner(lines: list[_Line], points: Counter[str]) -> str:
+    away, home = lines[0].away, lines[0].home
+    won = {line.row.text("TEAM_ABBREVIATION") for line in lines if line.row.text("WL") == "W"}
     winner = max((away, home), key=points.__getitem__)
-    if won != {winner} or points[away] == points[home]:
-        return (
-            f"points {points[away]}:{points[home]} disagree with who won"
-            f" ({', '.join(sorted(won)) or 'nobody'})"
-        )
-    return ""
+    if won == {winner} and points[away] != points[home]:
+        return ""
+    who = ", ".join(sorted(won)) or "nobody"
+    return f"points {points[away]}:{points[home]} disagree with who won ({who})"

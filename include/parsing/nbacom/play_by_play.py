@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date
 
-from include.parsing import fields
-from include.parsing.fields import Json
+from include.parsing.fields import Record, decode, drift, read_fields
 from include.parsing.nbacom.box_scores import box_score_games
 from include.parsing.nbacom.seasons import GAME_COLUMNS, GAME_ID, columns_of, fields_of
 from include.sources.spec import Column, Game, GameState, Item, Listing, Row, Table
@@ -57,22 +57,28 @@ PLAY_BY_PLAY = Table(
 _WORTH = {"2pt": 2, "3pt": 3, "freethrow": 1}
 
 
+@dataclass(frozen=True)
+class _Game:
+    """A game with at least one point: its actions, and the sides by who scored."""
+
+    game_id: str
+    away: str
+    home: str
+    actions: list[Record]
+
+
 def play_by_play_items(listing: Listing) -> list[Item]:
     """One request per game: of the schedule where it is known, else of the game logs that were
     listed first.
 
     Values: ``game_id``. Postponed games have no play by play; a day without games has no items.
     """
-    if listing.expected is not None:
-        games: Sequence[Game] = listing.expected
-    else:
+    games = listing.expected
+    if games is None:
         games = [game for body in listing.bodies for game in box_score_games(body, listing.day)]
     ids = {game.game_id for game in games if game.state is not GameState.POSTPONED}
-    return [
-        Item(name=game_id, values={"game_id": game_id})
-        for game_id in sorted(ids)
-        if GAME_ID.fullmatch(game_id)
-    ]
+    known = filter(GAME_ID.fullmatch, sorted(ids))
+    return [Item(name=game_id, values={"game_id": game_id}) for game_id in known]
 
 
 def play_by_play_rows(body: bytes, day: date) -> Iterator[Row]:
@@ -80,82 +86,89 @@ def play_by_play_rows(body: bytes, day: date) -> Iterator[Row]:
 
     No rows while neither side has scored.
     """
-    game_id, actions = _actions(body)
-    sides = _scoring_sides(actions)
-    if sides is None:
+    game = _read_game(body)
+    if game is None:
         return
-    away, home = sides
-    of_game = {"game_date": day, "game_id": game_id, "home_tricode": home, "away_tricode": away}
-    for action, at in actions:
-        away_score, home_score = _score(action, at)
+    for action in game.actions:
+        away_score, home_score = _score(action)
         yield {
-            **of_game,
-            **fields.read(action, at, _ACTION),
+            "game_date": day,
+            "game_id": game.game_id,
+            "home_tricode": game.home,
+            "away_tricode": game.away,
+            **read_fields(action, _ACTION),
             "home_score": home_score,
             "away_score": away_score,
-            "qualifiers": ",".join(map(str, fields.children(action, "qualifiers", at))) or None,
+            "qualifiers": ",".join(map(str, action.children("qualifiers"))) or None,
         }
 
 
 def play_by_play_games(body: bytes, day: date) -> Iterator[Game]:
     """The body's one game: final once it has the action game/end; a ``problem`` where its shots
     miss the score."""
-    game_id, actions = _actions(body)
-    sides = _scoring_sides(actions)
-    if sides is None:
+    game = _read_game(body)
+    if game is None:
         return
-    away, home = sides
-    ended = any(
-        (action["actionType"], action.get("subType")) == ("game", "end") for action, _ in actions
-    )
-    made: Counter[str] = Counter()
-    for action, _ in actions:
-        if action.get("shotResult") == "Made":
-            made[action.get("teamTricode", "")] += _WORTH.get(action["actionType"], 0)
-    score = _score(*actions[-1])
-    shots = (made[away], made[home])
-    problem = (
-        ""
-        if shots == score
-        else f"shots make {shots[0]}:{shots[1]}, the score is {score[0]}:{score[1]}"
-    )
+    state, problem = _judge(game)
     yield Game(
         day=day,
-        away=away,
-        home=home,
-        state=GameState.FINAL if ended else GameState.LIVE,
-        game_id=game_id,
-        rows=len(actions),
-        problem=problem if ended else "",
+        away=game.away,
+        home=game.home,
+        state=state,
+        game_id=game.game_id,
+        rows=len(game.actions),
+        problem=problem,
     )
 
 
-def _actions(body: bytes) -> tuple[str, list[tuple[Json, str]]]:
-    game = fields.child(fields.decoded(body), "game")
-    actions = fields.records(game, "actions", "game")
-    for action, at in actions:
-        fields.text(action, "actionType", at)
-    return fields.text(game, "gameId", "game"), actions
+def _read_game(body: bytes) -> _Game | None:
+    """The game of the body, None while a side has not scored."""
+    game = decode(body).child("game")
+    actions = game.records("actions")
+    sides = _find_sides(actions)
+    if sides is None:
+        return None
+    return _Game(game.text("gameId"), *sides, actions)
 
 
-def _score(action: Json, at: str) -> tuple[int, int]:
-    """(away, home); the source writes numbers as text."""
-    texts = [fields.text(action, key, at) for key in ("scoreAway", "scoreHome")]
-    if not all(text.isdecimal() for text in texts):
-        raise fields.wrong(at, "has a score that is no number")
-    return int(texts[0]), int(texts[1])
-
-
-def _scoring_sides(actions: list[tuple[Json, str]]) -> tuple[str, str] | None:
+def _find_sides(actions: Iterable[Record]) -> tuple[str, str] | None:
     """(away, home), each the team whose action first raised that side's score."""
     away = home = ""
     before = (0, 0)
-    for action, at in actions:
-        after = _score(action, at)
-        team = fields.text_or_none(action, "teamTricode", at) or ""
-        away = away or (team if after[0] > before[0] else "")
-        home = home or (team if after[1] > before[1] else "")
+    for action in actions:
+        after = _score(action)
+        team = action.text_or_none("teamTricode") or ""
+        if after[0] > before[0]:
+            away = away or team
+        if after[1] > before[1]:
+            home = home or team
         if away and home:
             return away, home
         before = after
     return None
+
+
+def _score(action: Record) -> tuple[int, int]:
+    """(away, home); the source writes numbers as text."""
+    away, home = action.text("scoreAway"), action.text("scoreHome")
+    if not (away.isdecimal() and home.isdecimal()):
+        raise drift(action.path, "has a score that is not a number")
+    return int(away), int(home)
+
+
+def _judge(game: _Game) -> tuple[GameState, str]:
+    """The state of the game by its actions, and what is wrong with it."""
+    made: Counter[str] = Counter()
+    is_over = False
+    for action in game.actions:
+        kind = action.text("actionType")
+        is_over = is_over or (kind, action.values.get("subType")) == ("game", "end")
+        if action.values.get("shotResult") == "Made":
+            made[action.values.get("teamTricode", "")] += _WORTH.get(kind, 0)
+    if not is_over:
+        return GameState.LIVE, ""
+    shots, score = (made[game.away], made[game.home]), _score(game.actions[-1])
+    if shots != score:
+        said = f"shots make {shots[0]}:{shots[1]}, the score is {score[0]}:{score[1]}"
+        return GameState.FINAL, said
+    return GameState.FINAL, ""

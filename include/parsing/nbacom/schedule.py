@@ -6,10 +6,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date
+from typing import Any
 
 from include.errors import ErrorClass, Problem
-from include.parsing import fields
-from include.parsing.fields import Json
+from include.parsing.fields import Record, decode, drift, read_fields
 from include.parsing.nbacom.seasons import (
     COUNTING,
     GAME_COLUMNS,
@@ -60,7 +60,10 @@ SCHEDULE = Table(
     key=("game_id",),
 )
 
-_SCHEDULE_DAY = re.compile(r"(\d\d)/(\d\d)/(\d{4})\b", re.ASCII)
+_SCHEDULE_DAY = re.compile(r"\d\d/\d\d/\d{4}\b", re.ASCII)
+
+
+_STATES = {1: GameState.UNPLAYED, 2: GameState.LIVE, 3: GameState.FINAL}
 
 
 def schedule_rows(body: bytes, day: date) -> Iterator[Row]:
@@ -70,67 +73,66 @@ def schedule_rows(body: bytes, day: date) -> Iterator[Row]:
     Raises Problem(SCHEMA_DRIFT) for another season's body and Problem(EMPTY_UNEXPECTED) for a
     season without games.
     """
-    for game, at in _scheduled(body, day):
-        home, away = (fields.child(game, side, at) for side in ("homeTeam", "awayTeam"))
-        game_id = fields.text(game, "gameId", at)
-        season_type = _season_type(game_id, f"{at}.gameId")
-        home_tricode, away_tricode = (
-            _tricode(home, f"{at}.homeTeam"),
-            _tricode(away, f"{at}.awayTeam"),
-        )
-        utc = fields.text_or_none(game, "gameDateTimeUTC", at)
-        yield {
-            "game_date": day,
-            "game_id": game_id,
-            "home_tricode": home_tricode,
-            "away_tricode": away_tricode,
-            "season": season(day),
-            "season_type": season_type,
-            "counts": season_type in COUNTING and UNDECIDED not in (home_tricode, away_tricode),
-            "postponed": _is_postponed(game, at),
-            "status": fields.whole(game, "gameStatus", at),
-            "tip_off": None if utc is None else fields.moment(utc, f"{at}.gameDateTimeUTC"),
-            "home_team_id": fields.whole_or_none(home, "teamId", f"{at}.homeTeam"),
-            "away_team_id": fields.whole_or_none(away, "teamId", f"{at}.awayTeam"),
-            "home_score": fields.whole_or_none(home, "score", f"{at}.homeTeam"),
-            "away_score": fields.whole_or_none(away, "score", f"{at}.awayTeam"),
-            **fields.read(game, at, _SCHEDULED),
-        }
+    for game in _games_of(day, body):
+        yield _row(game, day)
+
+
+def _row(game: Record, day: date) -> dict[str, Any]:
+    home, away = game.child("homeTeam"), game.child("awayTeam")
+    home_tricode, away_tricode = _tricode(home), _tricode(away)
+    is_decided = UNDECIDED not in (home_tricode, away_tricode)
+    season_type = _season_type(game)
+    return {
+        "game_date": day,
+        "game_id": game.text("gameId"),
+        "home_tricode": home_tricode,
+        "away_tricode": away_tricode,
+        "season": season(day),
+        "season_type": season_type,
+        "counts": is_decided and season_type in COUNTING,
+        "postponed": _is_postponed(game),
+        "status": game.whole("gameStatus"),
+        "tip_off": game.moment_or_none("gameDateTimeUTC"),
+        "home_team_id": home.whole_or_none("teamId"),
+        "away_team_id": away.whole_or_none("teamId"),
+        "home_score": home.whole_or_none("score"),
+        "away_score": away.whole_or_none("score"),
+        **read_fields(game, _SCHEDULED),
+    }
 
 
 def schedule_games(body: bytes, day: date) -> Iterator[Game]:
     """The date's games with the state that the schedule gives them; those that do not count are
     only LISTED."""
-    states = {1: GameState.UNPLAYED, 2: GameState.LIVE, 3: GameState.FINAL}
     for row in schedule_rows(body, day):
-        if not row["counts"]:
-            state = GameState.LISTED
-        elif row["postponed"]:
-            state = GameState.POSTPONED
-        else:
-            state = states.get(row["status"], GameState.UNPLAYED)
+        tip_off = row["tip_off"].isoformat() if row["tip_off"] else ""
         yield Game(
             day=day,
             away=row["away_tricode"],
             home=row["home_tricode"],
-            state=state,
+            state=_state(row),
             game_id=row["game_id"],
             rows=1,
-            extra={
-                "season_type": row["season_type"],
-                "tip_off": row["tip_off"].isoformat() if row["tip_off"] else "",
-            },
+            extra={"season_type": row["season_type"], "tip_off": tip_off},
         )
 
 
-def _scheduled(body: bytes, day: date) -> Iterator[tuple[Json, str]]:
-    schedule = fields.child(fields.decoded(body), "leagueSchedule")
-    said = fields.text(schedule, "seasonYear", "leagueSchedule")
+def _state(row: Row) -> GameState:
+    if not row["counts"]:
+        return GameState.LISTED
+    if row["postponed"]:
+        return GameState.POSTPONED
+    return _STATES.get(row["status"], GameState.UNPLAYED)
+
+
+def _games_of(day: date, body: bytes) -> Iterator[Record]:
+    schedule = decode(body).child("leagueSchedule")
+    said = schedule.text("seasonYear")
     if said != season(day):
         # The cdn has the current season only; its games must not make another season's date look
         # empty.
-        raise fields.wrong("leagueSchedule.seasonYear", f"is {said}, but {day} is of {season(day)}")
-    dates = fields.records(schedule, "gameDates", "leagueSchedule")
+        raise drift(schedule.at("seasonYear"), f"is {said}, but {day} is of {season(day)}")
+    dates = schedule.records("gameDates")
     if not dates:
         raise Problem(
             error_class=ErrorClass.EMPTY_UNEXPECTED,
@@ -139,27 +141,28 @@ def _scheduled(body: bytes, day: date) -> Iterator[tuple[Json, str]]:
                 " published"
             ),
         )
-    for entry, at in dates:
-        written = _SCHEDULE_DAY.match(fields.text(entry, "gameDate", at))
-        if not written:
-            raise fields.wrong(f"{at}.gameDate", "is no MM/DD/YYYY")
-        month, number, year = map(int, written.groups())
-        if (year, month, number) == (day.year, day.month, day.day):
-            yield from fields.records(entry, "games", at)
+    asked = f"{day:%m/%d/%Y}"
+    for entry in dates:
+        written = entry.text("gameDate")
+        if not _SCHEDULE_DAY.match(written):
+            raise drift(entry.at("gameDate"), "is not MM/DD/YYYY")
+        if written.startswith(asked):
+            yield from entry.records("games")
 
 
-def _season_type(game_id: str, at: str) -> str:
+def _season_type(game: Record) -> str:
+    game_id = game.text("gameId")
     if not GAME_ID.fullmatch(game_id):
-        raise fields.wrong(at, "is no NBA.com game id: 00, 1 to 6, seven digits")
+        raise drift(game.at("gameId"), "is not an NBA.com game id: 00, 1 to 6, seven digits")
     return SEASON_TYPES[game_id[2]]
 
 
-def _tricode(team: Json, at: str) -> str:
-    return fields.text_or_none(team, "teamTricode", at) or UNDECIDED
+def _tricode(team: Record) -> str:
+    return team.text_or_none("teamTricode") or UNDECIDED
 
 
-def _is_postponed(game: Json, at: str) -> bool:
-    status = (fields.text_or_none(game, "gameStatusText", at) or "").upper()
-    return fields.text_or_none(game, "postponedStatus", at) in ("Y", "P") or status.startswith(
-        ("PPD", "POSTPONED")
-    )
+def _is_postponed(game: Record) -> bool:
+    if game.text_or_none("postponedStatus") in ("Y", "P"):
+        return True
+    status = game.text_or_none("gameStatusText") or ""
+    return status.upper().startswith(("PPD", "POSTPONED"))

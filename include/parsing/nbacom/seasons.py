@@ -29,9 +29,9 @@ GAME_ID = re.compile(r"00[1-6]\d{7}", re.ASCII)
 def season(day: date) -> str:
     """The season of a date as NBA.com writes it: ``2024-25`` from August to July (2019-20: to
     October)."""
-    starts = (
-        day.year if day.month >= 8 and not date(2020, 8, 1) <= day <= _BUBBLE_END else day.year - 1
-    )
+    starts = day.year
+    if day.month < 8 or date(2020, 8, 1) <= day <= _BUBBLE_END:
+        starts -= 1
     return f"{starts}-{(starts + 1) % 100:02}"
 
 
@@ -53,12 +53,15 @@ def fields_of(*groups: tuple[ColumnType, bool, str]) -> tuple[Field, ...]:
     ``FG_PCT`` is column fg_pct, ``subType`` is sub_type, ``personId=player_id`` names its column
     itself.
     """
-    return tuple(
-        Field(key, Column(name or _snake(key), kind), required)
-        for kind, required, words in groups
-        for key, _, name in (word.partition("=") for word in words.split())
-    )
+    found = []
+    for kind, required, words in groups:
+        for word in words.split():
+            key, _, name = word.partition("=")
+            found.append(Field(key, Column(name or _snake(key), kind), required))
+    return tuple(found)
 
 
 def _snake(key: str) -> str:
-    return key.lower() if key.isupper() else re.sub(r"(?<=[a-z])(?=[A-Z])", "_", key).lower()
+    if key.isupper():
+        return key.lower()
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", key).lower()

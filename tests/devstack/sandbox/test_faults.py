@@ -187,7 +187,7 @@ def test_an_unknown_fault_is_refused_with_its_name(sandbox: Sandbox) -> None:
         sandbox.faults([{"kind": "earthquake"}])
     with pytest.raises(SandboxError, match="unknown field dya"):
         sandbox.faults([{"kind": "500", "dya": DAY}])
-    with pytest.raises(SandboxError, match="times is no number"):
+    with pytest.raises(SandboxError, match="times is not a number"):
         sandbox.faults([{"kind": "500", "times": "2"}])
     with pytest.raises(SandboxError, match="2026-02-30"):
         sandbox.faults([{"kind": "500", "day": "2026-02-30"}])

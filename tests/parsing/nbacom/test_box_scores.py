@@ -194,7 +194,7 @@ def without_header(name: str) -> bytes:
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (b"<html>Access Denied</html>", "body is no JSON (JSONDecodeError after 26 bytes)"),
+        (b"<html>Access Denied</html>", "body is not JSON (JSONDecodeError after 26 bytes)"),
         (b'{"Message":"An error has occurred."}', "resultSets is missing, wanted a list"),
         (b'{"resultSets":[]}', "resultSets holds no LeagueGameLog"),
         (without_header("PTS"), "resultSets[0].headers lacks PTS"),
@@ -205,7 +205,7 @@ def without_header(name: str) -> bytes:
         ),
         (
             wrapped(one_game(FT_PCT=float("nan"))),
-            "resultSets[0].rowSet[0].FT_PCT is no finite number",
+            "resultSets[0].rowSet[0].FT_PCT is not a finite number",
         ),
         (
             wrapped(one_game(GAME_DATE="2024-01-16")),

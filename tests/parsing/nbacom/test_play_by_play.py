@@ -129,7 +129,7 @@ def test_play_by_play_of_another_shape_is_drift(small_game: dict[str, Any]) -> N
     body["game"]["actions"][0]["scoreHome"] = "none"
     assert (
         drift(play_by_play_rows(encoded(body), DAY))
-        == "game.actions[0] has a score that is no number"
+        == "game.actions[0] has a score that is not a number"
     )
 
 

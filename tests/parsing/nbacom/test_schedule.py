@@ -150,11 +150,11 @@ def test_undecided_team_has_a_name_and_does_not_count() -> None:
             a_season(year="2025-26"),
             "leagueSchedule.seasonYear is 2025-26, but 2024-01-15 is of 2023-24",
         ),
-        (a_season(day="2024-01-15"), "leagueSchedule.gameDates[1].gameDate is no MM/DD/YYYY"),
+        (a_season(day="2024-01-15"), "leagueSchedule.gameDates[1].gameDate is not MM/DD/YYYY"),
         (
             a_season(entry("22300999")),
             (
-                "leagueSchedule.gameDates[1].games[0].gameId is no NBA.com game id: 00, 1 to 6,"
+                "leagueSchedule.gameDates[1].games[0].gameId is not an NBA.com game id: 00, 1 to 6,"
                 " seven digits"
             ),
         ),
