@@ -99,7 +99,6 @@ PENDING: dict[str, tuple[str, ...]] = {
         "tests/mail/test_delivery.py",
         "tests/mail/test_render.py",
         "tests/plugins/cli/test_operations.py",
-        "tests/steps/test_error_classes.py",
     ),
     "no_conditional_in_another": (
         "devstack/demo.py",

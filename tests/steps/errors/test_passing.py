@@ -1,0 +1,119 @@
+"""What may pass by asking again: four requests in all, and the date is loaded if it passes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from include.guards.plan import plan
+from include.http.service_account import token_source
+from tests.steps.bench import Bench
+from tests.steps.credentials import (
+    ONE,
+    SCOPES,
+    TWO,
+    key_file,
+)
+from tests.steps.errors.cases import (
+    BDL,
+    DAY,
+    DRIVE,
+    FIRST,
+    GAMES,
+    PASSING,
+    SECOND,
+    SOUND,
+    UPSTREAM,
+    changed,
+    judged,
+    named,
+    strike,
+)
+
+
+@pytest.mark.parametrize("kind", PASSING)
+@pytest.mark.parametrize(("at", "asked"), FIRST, ids=named)
+def test_what_may_pass_is_asked_four_times_in_all(
+    bench: Bench, tmp_path: Path, at: tuple[str, str], asked: str, kind: str
+) -> None:
+    strike(bench.sandbox, at, kind, endpoint=asked)
+
+    ended = bench.run(at, DAY, tmp_path, requests=4, read=0.3 if kind == "hang" else 10.0)
+
+    assert judged(ended) == ("failed", PASSING[kind], 4)
+    by_turns = UPSTREAM[at].startswith("nba_")
+    assert ended.by_address == ({ONE: 2, TWO: 2} if by_turns else {"127.0.0.1": 4})
+    if (
+        kind == "429"
+    ):  # 10 + 20 + 40 s, or of two addresses 10 + 10: while the one waits, so does the other
+        assert ended.backoffs == (0.0, 0.0, 0.0)
+        assert ended.paused > (15 if by_turns else 60)
+    else:
+        assert ended.backoffs == (1.0, 2.0, 4.0)
+        assert ended.paused < 1
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in PASSING if kind not in ("hang", "truncated_json")]
+)
+@pytest.mark.parametrize(("at", "asked"), SECOND, ids=named)
+def test_so_is_the_second_request_of_the_date(
+    bench: Bench, tmp_path: Path, at: tuple[str, str], asked: str, kind: str
+) -> None:
+    strike(bench.sandbox, at, kind, endpoint=asked)
+    ended = bench.run(at, DAY, tmp_path, requests=1 + 4)
+    assert judged(ended) == ("failed", PASSING[kind], 1 + 4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("429", {}),
+        ("429", {"retry_after": 50}),
+        ("503", {"times": 3}),
+        *((kind, {}) for kind in PASSING if kind != "429"),
+    ],
+    ids=named,
+)
+@pytest.mark.parametrize(("at", "asked"), FIRST, ids=named)
+def test_what_passes_costs_a_request_for_every_failure_and_the_date_is_loaded(
+    bench: Bench, tmp_path: Path, at: tuple[str, str], asked: str, kind: str, more: dict[str, int]
+) -> None:
+    failures = more.get("times", 1)
+    strike(bench.sandbox, at, kind, endpoint=asked, **{"times": failures, **more})
+
+    ended = bench.run(
+        at, DAY, tmp_path, requests=SOUND[at] + failures, read=2.0 if kind == "hang" else 10.0
+    )
+
+    assert judged(ended) == ("complete", "", SOUND[at] + failures)
+    assert len(ended.backoffs) == failures
+    if more.get("retry_after") and not UPSTREAM[at].startswith(
+        "nba_"
+    ):  # whose other address goes on at once
+        assert ended.paused > 40
+
+
+@pytest.mark.parametrize("at", SOUND, ids=named)
+def test_a_date_without_faults_makes_the_requests_that_were_planned_and_signs_in_once(
+    bench: Bench, tmp_path: Path, at: tuple[str, str]
+) -> None:
+    token = token_source("bigdataball", key_file(bench.sandbox), SCOPES)
+    ended = bench.run(
+        at, DAY, tmp_path, requests=SOUND[at], upstreams=changed(bench, "bigdataball", token=token)
+    )
+    assert judged(ended) == ("complete", "", SOUND[at])
+    source = bench.sources[at[0]]
+    alone = replace(source, endpoints=(source.endpoint(at[1]),))
+    assert plan(alone, {DAY: GAMES}, scheduled={DAY}).requests == SOUND[at]
+    assert ended.signed_in == (at == DRIVE)
+    assert ended.rows
+
+
+def test_a_retry_after_of_an_hour_is_not_waited_for(bench: Bench, tmp_path: Path) -> None:
+    strike(bench.sandbox, BDL, "429", retry_after=3600)
+    ended = bench.run(BDL, DAY, tmp_path, requests=1)
+    assert judged(ended) == ("failed", "rate_limited", 1)
+    assert ended.retry_at is not None
