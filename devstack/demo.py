@@ -14,7 +14,8 @@ from typing import Any
 
 from devstack import control
 from devstack.environment import ROOT, Home
-from include.partition import days_between
+from include.partition import DateRange
+from include.reruns import backfill_command, rerun_command
 from include.warehouse.local import LocalWarehouse
 
 DAG = "bdl_box_scores"
@@ -68,33 +69,33 @@ def demo(at: Home, sandbox_options: list[str], sources: str) -> int:
     _request(f"{sandbox}/_sandbox/faults", "POST", [fault])
 
     _title(f"Backfilling {first}..{last}; Ball Don't Lie will lack one game of {broken} at first")
-    window = f"{DAG} -s {first} -e {last}"
+    window = DateRange(first, last)
     # A demo that ran before left its runs: they are run again, and asked for again, so that the
     # story is the same.
-    code = _airflow(at, f"dags backfill {window} --refetch -y", attach=window)
+    attach = backfill_command(DAG, window, "--attach")
+    code = _airflow(at, backfill_command(DAG, window, "--refetch", "-y"), attach=attach)
     if code != 1:
         _say(f"The backfill should have ended with 1 (one date is partial), it ended with {code}.")
         return 1
 
     _title(f"Rerunning the failed date as the mail says: {broken}")
-    code = _airflow(at, f"dags backfill {DAG} -s {broken} -e {broken} --rerun-failed-tasks -y")
+    code = _airflow(at, rerun_command(DAG, [broken]))
     if code != 0:
         _say(f"The rerun should have healed the date, it ended with {code}.")
         return 1
 
-    days = days_between(first, last)
+    days = window.days
     if recorded:
         days = [RECORDED_DAY, *days]
         _title(f"The other recorded date, in the API's shape of 2024: {RECORDED_DAY}")
-        if code := _airflow(
-            at, f"dags backfill {DAG} -s {RECORDED_DAY} -e {RECORDED_DAY} --reset-dagruns -y"
-        ):
+        only = DateRange(RECORDED_DAY, RECORDED_DAY)
+        if code := _airflow(at, backfill_command(DAG, only, "--reset-dagruns", "-y")):
             _say(f"It should have been complete, the command ended with {code}.")
             return 1
 
     for dag in _others(sources):
         _title(f"Backfilling {dag}")
-        if code := _airflow(at, f"dags backfill {dag} -s {first} -e {last} --reset-dagruns -y"):
+        if code := _airflow(at, backfill_command(dag, window, "--reset-dagruns", "-y")):
             _say(f"It should have been complete, the command ended with {code}.")
             return 1
 
@@ -120,21 +121,20 @@ def _others(sources: str) -> tuple[str, ...]:
     return tuple(dag for dag in OTHERS if dag in _asked(sources))
 
 
-def _airflow(at: Home, words: str, *, attach: str = "") -> int:
-    _say(f"$ airflow {words}")
-    code = _shell(at, words)
+def _airflow(at: Home, command: str, *, attach: str = "") -> int:
+    code = _shell(at, command)
     if code == 2 and attach:  # a demo that was interrupted left its backfill running
-        _say(f"$ airflow dags backfill {attach} --attach")
-        if _shell(at, f"dags backfill {attach} --attach") == 2:
+        if _shell(at, attach) == 2:
             return 2
-        code = _shell(at, words)
+        code = _shell(at, command)
     return code
 
 
-def _shell(at: Home, words: str) -> int:
-    # The shell line that an operator types; `words` are ours, not a user's.
-    command = f". {shlex.quote(str(at.env_file))} && exec airflow {words}"
-    return subprocess.run(["bash", "-c", command], cwd=ROOT, check=False).returncode
+def _shell(at: Home, command: str) -> int:
+    """Shows and runs the line that an operator types."""
+    _say(f"$ {command}")
+    line = f". {shlex.quote(str(at.env_file))} && exec {command}"
+    return subprocess.run(["bash", "-c", line], cwd=ROOT, check=False).returncode
 
 
 def _table(at: Home, days: list[date]) -> bool:

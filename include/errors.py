@@ -91,5 +91,10 @@ class Problem(Exception):
     __hash__ = Exception.__hash__
 
 
+class Refused(Exception):
+    """What an operator asked for was not begun. The message is one line: why, and what to do
+    instead."""
+
+
 def _problem(fields: dict[str, Any]) -> Problem:
     return Problem(**{k: v for k, v in fields.items() if k in Problem.__dataclass_fields__})

@@ -73,7 +73,11 @@ def test_status_shows_a_backfill_while_it_runs_and_its_dates_afterwards(system: 
     )
     assert connections["balldontlie"]["limiters"][0]["windows"][0]["used"] > 0
     assert connections["the_odds_api"]["credits"]["total"] == 20_000
-    assert system.airflow("nba status").out.startswith("Batches\n  none under way\n")
+    assert (
+        system.airflow("nba status").out.splitlines()[-1] == "0 batches under way, 0 mails not sent"
+    )
+    plain = system.airflow("nba status -o plain").out.splitlines()
+    assert [line.split()[0] for line in plain if "backfill" in line.split()] == []
 
 
 def test_bad_mail_key_is_seen_in_status_and_the_mail_goes_out_once_it_is_repaired(system: System):
@@ -188,7 +192,7 @@ def test_lost_ledger_comes_back_from_the_data(system: System):
             f"gaps {DAG} -s 2024-10-22 -e 2099-01-01",
             "airflow nba gaps: 2099-01-01 is not over yet in US/Eastern",
         ),
-        ("errors never", "airflow nba errors: 'never' is no number of hours"),
+        ("errors never", "airflow nba errors: 'never' is not a number of hours"),
         ("repair", "airflow nba repair: say what to repair: --ledger [DAG] or --mails"),
     ],
 )

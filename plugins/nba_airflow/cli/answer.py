@@ -1,78 +1,131 @@
-"""What the commands of `airflow nba` share: one line and exit code 2 on an error, text or JSON,
-progress on stderr."""
+"""What all commands share: one form of answer in Airflow's `-o table|json|yaml|plain`, one line and
+exit code 2 on an error."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-import time
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from include.errors import Problem
-from nba_airflow.cli.window import Refused
+from include.errors import Problem, Refused
 
 if TYPE_CHECKING:
     import psycopg
+    from airflow.cli.simple_table import AirflowConsole
 
     from include.sources.spec import Source
 
-T = TypeVar("T")
-SAY_EVERY = 10.0  # seconds between two lines of progress where there is no terminal
+INTERRUPTED = 130  # exit code of any command that Ctrl-C ended
+
+Row = Mapping[str, object]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One line of text; ``style`` is rich's, shown on terminals only."""
+    """One line of text, or a cell; ``style`` is rich's, shown on terminals only."""
 
     text: str
     style: str = ""
 
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Rows of equal columns, drawn as Airflow draws its tables."""
+
+    rows: Sequence[Row]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a command found. ``facts`` is its --json object (dates and times as ISO text), ``code``
-    its exit code."""
+    """What a command found, for each reader; ``code`` is its exit code.
 
-    lines: Sequence[Line]
-    facts: Mapping[str, Any]
+    ``text`` is for a person (``-o table``), ``rows`` for awk and grep (``-o plain``): all with the
+    same columns, no line breaks. ``facts`` is the object of ``-o json`` and ``-o yaml``; dates and
+    times become ISO text.
+    """
+
+    text: Sequence[Line | Grid]
+    rows: Sequence[Row]
+    facts: Mapping[str, object]
     code: int = 0
 
 
 def command(name: str) -> Callable[[Callable[[Namespace], Answer]], Callable[[Namespace], None]]:
-    """Makes a function that answers into the entry of `airflow nba NAME`."""
+    """Makes a function that answers into the entry of command NAME (``airflow nba status``).
+
+    Standard output is for the answer alone: whatever is printed before goes to standard error.
+    """
 
     def entry(answer: Callable[[Namespace], Answer]) -> Callable[[Namespace], None]:
         @wraps(answer)
         def run(args: Namespace) -> None:
-            import psycopg
-
-            from include.ops.db import unreachable
-
             try:
-                try:
-                    with _stdout_kept_for_the_answer():
-                        found = answer(args)
-                except psycopg.Error as error:
-                    raise unreachable(error) from None
+                with _databases_named(), _stdout_kept_for_the_answer():
+                    found = answer(args)
             except (Refused, Problem) as error:
-                print(f"airflow nba {name}: {error}", file=sys.stderr)
+                print(f"{name}: {error}", file=sys.stderr)
                 sys.exit(2)
             except KeyboardInterrupt:
-                print(f"airflow nba {name}: stopped", file=sys.stderr)
-                sys.exit(130)
-            _show(found, as_json=args.json)
+                print(f"{name}: stopped", file=sys.stderr)
+                sys.exit(INTERRUPTED)
+            show(found, "json" if args.json else args.output)
             sys.exit(found.code)
 
         return run
 
     return entry
+
+
+def show(found: Answer, output: str) -> None:
+    """Prints the answer; colour on terminals only."""
+    from airflow.cli.simple_table import AirflowConsole
+
+    console = AirflowConsole(highlight=False)
+    if output == "table":
+        _show_text(console, found.text)
+    elif output == "plain":
+        _show_rows(found.rows)
+    else:
+        facts = _plain({**found.facts, "exit_code": found.code})
+        show_facts = console.print_as_json if output == "json" else console.print_as_yaml
+        show_facts(facts)
+
+
+def _show_text(console: AirflowConsole, text: Sequence[Line | Grid]) -> None:
+    for part in text:
+        if isinstance(part, Grid):
+            console.print_as_table([{k: _cell(v) for k, v in row.items()} for row in part.rows])
+        else:
+            style = part.style or None
+            console.print(part.text, style=style, markup=False, emoji=False, soft_wrap=True)
+
+
+def _cell(value: object) -> str:
+    """The value as rich's markup, which Airflow's tables read."""
+    from rich.markup import escape
+
+    text = escape(str(value))
+    return f"[{value.style}]{text}[/]" if isinstance(value, Line) and value.style else text
+
+
+def _show_rows(rows: Sequence[Row]) -> None:
+    """As Airflow's plain tables look, which take a fingerprint of digits for a number (3.3.2)."""
+    if not rows:
+        return
+    cells = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(padded).rstrip())
 
 
 def ops_db() -> psycopg.Connection[Any]:
@@ -93,47 +146,34 @@ def source_of(dag_id: str) -> Source:
     return known[dag_id]
 
 
-def tracked(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
-    """Passes the items on; says on stderr how many have been: a bar on a terminal, elsewhere now
-    and then a line."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    said = time.monotonic()
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task(what, total=total)
-        for done, item in enumerate(items, start=1):
-            yield item
-            bar.update(task, completed=done)
-            if not console.is_terminal and time.monotonic() - said > SAY_EVERY:
-                said = time.monotonic()
-                console.print(f"{done}{f' of {total}' if total else ''} {what}", highlight=False)
-
-
-def plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """The value as JSON knows it: dates and times as ISO text."""
     if isinstance(value, (date, datetime)):
         return value.isoformat()
     if isinstance(value, Mapping):
-        return {key: plain(each) for key, each in value.items()}
+        return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(each) for each in value]
-    return value
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, str) else value
+
+
+@contextmanager
+def _databases_named() -> Iterator[None]:
+    """Makes an error of a database one line that says which of them it is. Raises Problem."""
+    import psycopg
+    from sqlalchemy.exc import DBAPIError
+
+    from include.errors import ErrorClass
+    from include.ops.db import unreachable
+
+    try:
+        yield
+    except psycopg.Error as error:
+        raise unreachable(error) from None
+    except DBAPIError as error:
+        reason = [*str(error.orig).strip().splitlines(), "no reason given"][0]
+        message = f"Airflow's database failed: {reason}; is it running?"
+        raise Problem(error_class=ErrorClass.STORAGE, message=message) from None
 
 
 @contextmanager
@@ -149,16 +189,3 @@ def _stdout_kept_for_the_answer() -> Iterator[None]:
         sys.stdout.flush()
         os.dup2(kept, 1)
         os.close(kept)
-
-
-def _show(found: Answer, *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(plain({**found.facts, "exit_code": found.code})))
-        return
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    for line in found.lines:
-        console.print(
-            line.text, style=line.style or None, markup=False, emoji=False, soft_wrap=True
-        )

@@ -1,88 +1,71 @@
-"""The command itself: from arguments to an exit code that tells the truth."""
+"""`airflow dags backfill`: from arguments to an exit code that tells the truth."""
 
 from __future__ import annotations
 
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from include.errors import Problem
+from include.errors import Refused
 from include.partition import DateRange
 from include.reruns import backfill_command
 from include.storage.refetch import refetch_moment
-from include.wording import counted, dates
-from nba_airflow.cli.window import Refused, parse_window
+from include.wording import dates
+from nba_airflow.cli.answer import INTERRUPTED, Answer, Line, command
+from nba_airflow.cli.plan import Plan
+from nba_airflow.cli.window import parse_window
 from nba_airflow.metadata import runs as metadata
 
-DETACHED = 130  # as for any command that Ctrl-C ended
 
-
-def backfill(args: Namespace) -> None:
-    """Entry of `airflow dags backfill`. Exits 0 (every date done), 1 (some are not), 2 (refused) or
-    130 (detached)."""
-    try:
-        code = _run(args)
-    except (Refused, Problem) as error:
-        print(f"airflow dags backfill: {error}", file=sys.stderr)
-        code = 2
-    sys.exit(code)
-
-
-def _run(args: Namespace) -> int:
-    from airflow.utils.session import create_session
-    from rich.console import Console
-
+@command("airflow dags backfill")
+def backfill(args: Namespace) -> Answer:
+    """Exit code 0: every date is done. 1: some are not. 2: refused. 130: Ctrl-C, it goes on."""
     began = datetime.now(UTC)
     window = parse_window(args.start_date, args.end_date, began)
-    conf = _conf(args.conf)
-    if args.refetch:
-        if args.attach:
-            raise Refused(
-                "--attach starts nothing, so nothing would be fetched again: leave --refetch out"
-            )
-        conf = {**(conf or {}), "refetch": True}
-    if conf and "refetch" in conf:
-        try:
-            moment = refetch_moment(conf["refetch"], run_began=began)
-            conf = {**conf, "refetch": moment.isoformat() if moment else False}
-        except ValueError as error:
-            raise Refused(f"--conf: {error}") from None
-    console = Console(stderr=args.json, highlight=False)
-    with create_session() as session:
-        metadata.check_dag(args.dag_id, window, session, unpause=args.unpause)
-        active = metadata.active_backfill(args.dag_id, session)
-        if active and not args.attach:
-            raise Refused(
-                f"{args.dag_id} has a running backfill (id {active.id},"
-                f" {active.from_date:%Y-%m-%d}..{active.to_date:%Y-%m-%d}): wait, cancel it in the"
-                " UI, or follow it with --attach"
-            )
-        before = metadata.runs_of(args.dag_id, window, session)
-    plan = _Plan(args, window, before, refetch=bool(conf and conf.get("refetch")))
-    console.print(plan.text(), soft_wrap=True)
+    conf = _conf(args, began)
+    plan = _plan(args, window, refetch=bool(conf and conf.get("refetch")))
     if args.dry_run:
-        return _answer(args, {"plan": plan.facts()}, 0)
-    if plan.cleared and not args.yes and not _agreed(plan):
-        raise Refused("nothing was cleared and nothing was started")
+        lines = [Line(text=text) for text in plan.lines()]
+        return Answer(text=lines, rows=plan.rows(), facts={"plan": plan.facts()})
+    _say(*plan.lines())
+    if plan.cleared and not args.yes:
+        _agree(len(plan.cleared))
     lacking = [] if args.attach else _start(args, window, plan, conf)
     if lacking:
-        console.print(
-            f"Airflow made no run for {dates(lacking)}; the other dates are running", soft_wrap=True
-        )
+        _say(f"Airflow made no run for {dates(lacking)}; the other dates are running")
     if args.detach:
-        console.print(f"Started. Follow it: {_attach(args, window)}", soft_wrap=True)
-        return _answer(args, {"plan": plan.facts(), "detached": True}, 0)
-    return _follow(
-        args, window, plan, console, since=None if args.attach else began, lacking=lacking
-    )
+        return _detached(args, window, plan, "Started. Follow it:")
+    try:
+        return _follow(args, window, plan, since=None if args.attach else began, lacking=lacking)
+    except KeyboardInterrupt:
+        said = "Not following any more; the backfill goes on. Follow it again:"
+        return _detached(args, window, plan, said, code=INTERRUPTED)
 
 
-def _conf(text: str | None) -> Mapping[str, Any] | None:
+def _conf(args: Namespace, began: datetime) -> Mapping[str, Any] | None:
+    """What the runs are given; an order to fetch again has its moment in it. Raises Refused."""
+    if args.refetch and args.attach:
+        raise Refused(
+            "--attach starts nothing, so nothing would be fetched again: leave --refetch out"
+        )
+    conf = _parsed(args.conf)
+    if args.refetch:
+        conf["refetch"] = True
+    if "refetch" in conf:
+        try:
+            moment = refetch_moment(conf["refetch"], run_began=began)
+        except ValueError as error:
+            raise Refused(f"--conf: {error}") from None
+        conf["refetch"] = moment.isoformat() if moment else False
+    return conf or None
+
+
+def _parsed(text: str | None) -> dict[str, Any]:
     if not text:
-        return None
+        return {}
     try:
         conf = json.loads(text)
     except ValueError as error:
@@ -94,77 +77,42 @@ def _conf(text: str | None) -> Mapping[str, Any] | None:
     return conf
 
 
-class _Plan:
-    """What the command is about to do with each date of the window."""
+def _plan(args: Namespace, window: DateRange, *, refetch: bool) -> Plan:
+    """What is to be done with each date. Raises Refused where the DAG cannot be backfilled now."""
+    from airflow.utils.session import create_session
 
-    def __init__(
-        self,
-        args: Namespace,
-        window: DateRange,
-        runs: Mapping[date, metadata.Run],
-        *,
-        refetch: bool,
-    ) -> None:
-        self.dag_id, self.window, self.runs = args.dag_id, window, runs
-        self.new = [] if args.attach else [day for day in window.days if day not in runs]
-        failed = [r for r in runs.values() if r.state == "failed"]
-        ended = [r for r in runs.values() if r.finished]
-        whole = args.reset_dagruns or args.refetch
-        self.cleared = (
-            [] if args.attach else ended if whole else failed if args.rerun_failed_tasks else []
-        )
-        self.only_failed = not whole
-        self.refetch = refetch
-        self.left_red = [] if self.cleared or args.attach else failed
-
-    @property
-    def under_way(self) -> bool:
-        """Whether a date of the window runs or is about to, so that a mail will come."""
-        return bool(self.new or self.cleared) or any(not run.finished for run in self.runs.values())
-
-    def text(self) -> str:
-        """The plan as the operator reads it, one fact a line."""
-        kept = len(self.runs) - len(self.cleared)
-        total = counted(len(self.window.days), "date")
-        lines = [f"{self.dag_id}: {self.window}, {total} (US/Eastern, both ends included)"]
-        lines.append(
-            f"  {len(self.new)} new, {len(self.cleared)} to run again, {kept} that have a run are"
-            " left alone"
-        )
-        if self.refetch:
-            asked = counted(len(self.new) + len(self.cleared), "date")
-            lines.append(f"  refetch: the upstream is asked again for {asked}")
-        if self.left_red:
-            lines.append(
-                f"  of those, {len(self.left_red)} failed ({dates(r.day for r in self.left_red)}):"
-                " --rerun-failed-tasks runs them again"
+    with create_session() as session:
+        metadata.check_dag(args.dag_id, window, session, unpause=args.unpause)
+        active = metadata.active_backfill(args.dag_id, session)
+        if active and not args.attach:
+            of = DateRange(active.from_date.date(), active.to_date.date())
+            raise Refused(
+                f"{args.dag_id} has a running backfill (id {active.id}, {of}): wait, cancel it in"
+                " the UI, or follow it with --attach"
             )
-        return "\n".join(lines)
-
-    def facts(self) -> dict[str, Any]:
-        """The plan for --json."""
-        return {
-            "dag_id": self.dag_id,
-            "first": str(self.window.first),
-            "last": str(self.window.last),
-            "dates": len(self.window.days),
-            "new": [str(day) for day in self.new],
-            "cleared": sorted(str(run.day) for run in self.cleared),
-            "refetch": self.refetch,
-        }
-
-
-def _agreed(plan: _Plan) -> bool:
-    if not sys.stdin.isatty():
-        raise Refused(f"{len(plan.cleared)} finished dates would run again: confirm with -y")
-    return input(f"Run {len(plan.cleared)} finished dates again? [y/N] ").strip().lower() in (
-        "y",
-        "yes",
+        there = metadata.runs_of(args.dag_id, window, session)
+    return Plan.of(
+        args.dag_id,
+        window,
+        there,
+        attach=args.attach,
+        rerun_failed=args.rerun_failed_tasks,
+        reset=args.reset_dagruns or args.refetch,
+        refetch=refetch,
     )
 
 
+def _agree(count: int) -> None:
+    """Asks the operator; raises Refused without a yes."""
+    if not sys.stdin.isatty():
+        raise Refused(f"{count} finished dates would run again: confirm with -y")
+    answer = input(f"Run {count} finished dates again? [y/N] ")
+    if answer.strip().lower() not in ("y", "yes"):
+        raise Refused("nothing was cleared and nothing was started")
+
+
 def _start(
-    args: Namespace, window: DateRange, plan: _Plan, conf: Mapping[str, Any] | None
+    args: Namespace, window: DateRange, plan: Plan, conf: Mapping[str, Any] | None
 ) -> list[date]:
     """Creates and clears the plan's runs; the dates for which Airflow made none."""
     from airflow.utils.session import create_session
@@ -182,26 +130,21 @@ def _start(
             there = metadata.runs_of(args.dag_id, window, session)
         lacking = [day for day in plan.new if day not in there]
     if plan.cleared:
+        run_ids = [run.run_id for run in plan.cleared]
         with create_session() as session:
-            metadata.clear(
-                args.dag_id,
-                [run.run_id for run in plan.cleared],
-                session,
-                only_failed=plan.only_failed,
-                conf=conf,
-            )
+            metadata.clear(args.dag_id, run_ids, session, only_failed=plan.only_failed, conf=conf)
     return lacking
 
 
 def _follow(
     args: Namespace,
     window: DateRange,
-    plan: _Plan,
-    console: Any,
+    plan: Plan,
     *,
     since: datetime | None,
     lacking: Collection[date],
-) -> int:
+) -> Answer:
+    """Waits until every date has ended; then how they ended."""
     from airflow.utils.session import create_session
 
     from nba_airflow.cli.follow import follow
@@ -211,25 +154,37 @@ def _follow(
         with create_session() as session:
             return metadata.runs_of(args.dag_id, window, session)
 
-    tracked = [day for day in window.days if day in {*plan.new, *plan.runs} - {*lacking}]
-    try:
-        ended = follow(read, tracked, console)
-        found = verdict(args.dag_id, window, ended, since=since, mail_wanted=plan.under_way)
-    except KeyboardInterrupt:
-        console.print("\nNot following any more; the backfill goes on. Follow it again:")
-        console.print(_attach(args, window), soft_wrap=True)
-        return DETACHED
-    console.print(found.text(), soft_wrap=True)
+    ended = follow(read, _to_follow(window, plan, lacking))
+    found = verdict(args.dag_id, window, ended, since=since, mail_wanted=plan.under_way)
+    text = found.lines()
     if plan.refetch and not found.corrections and found.all_done:
-        console.print("No upstream corrections were found.")
-    return _answer(args, {"plan": plan.facts(), **found.facts()}, 0 if found.all_done else 1)
+        text.append("No upstream corrections were found.")
+    return Answer(
+        text=[Line(text=each) for each in text],
+        rows=found.rows(),
+        facts={"plan": plan.facts(), **found.facts()},
+        code=0 if found.all_done else 1,
+    )
 
 
-def _attach(args: Namespace, window: DateRange) -> str:
-    return backfill_command(args.dag_id, window, "--attach")
+def _to_follow(window: DateRange, plan: Plan, lacking: Collection[date]) -> Sequence[date]:
+    awaited = {*plan.new, *plan.runs} - {*lacking}
+    return [day for day in window.days if day in awaited]
 
 
-def _answer(args: Namespace, facts: Mapping[str, Any], code: int) -> int:
-    if args.json:
-        print(json.dumps({**facts, "exit_code": code}))
-    return code
+def _detached(
+    args: Namespace, window: DateRange, plan: Plan, said: str, *, code: int = 0
+) -> Answer:
+    attach = backfill_command(args.dag_id, window, "--attach")
+    return Answer(
+        text=[Line(text=said), Line(text=attach)],
+        rows=plan.rows(),
+        facts={"plan": plan.facts(), "detached": True, "attach": attach},
+        code=code,
+    )
+
+
+def _say(*lines: str) -> None:
+    """What an operator reads while it goes on; standard output is for the answer."""
+    for line in lines:
+        print(line, file=sys.stderr)

@@ -3,53 +3,65 @@ command pays for it."""
 
 from __future__ import annotations
 
-from airflow.cli import cli_config
-from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand, lazy_load_command
+from typing import Any
 
-ARG_DAG_ID = Arg(("dag_id",), help="The DAG of a source, for example bdl_box_scores")
-ARG_START = Arg(
-    ("-s", "--start-date"), required=True, help="First US/Eastern game date, YYYY-MM-DD, included"
+from airflow.cli import cli_config
+from airflow.cli.cli_config import (
+    ARG_OUTPUT,
+    ActionCommand,
+    Arg,
+    GroupCommand,
+    lazy_load_command,
 )
-ARG_END = Arg(
-    ("-e", "--end-date"), required=True, help="Last US/Eastern game date, YYYY-MM-DD, included"
+
+
+def _arg(*flags: str, **options: Any) -> Arg:
+    return Arg(flags, **options)  # type: ignore[no-untyped-call]  # Airflow's own has no types
+
+
+ARG_DAG_ID = _arg("dag_id", help="The DAG of a source, for example bdl_box_scores")
+ARG_START = _arg(
+    "-s", "--start-date", required=True, help="First US/Eastern game date, YYYY-MM-DD, included"
 )
-ARG_DRY_RUN = Arg(("-n", "--dry-run"), action="store_true", help="Show the plan and change nothing")
-ARG_RERUN_FAILED = Arg(
-    ("--rerun-failed-tasks",),
+ARG_END = _arg(
+    "-e", "--end-date", required=True, help="Last US/Eastern game date, YYYY-MM-DD, included"
+)
+ARG_DRY_RUN = _arg("-n", "--dry-run", action="store_true", help="Show the plan and change nothing")
+ARG_RERUN_FAILED = _arg(
+    "--rerun-failed-tasks",
     action="store_true",
     help=(
         "Also clear the failed tasks of the window's runs, so that they run again in their own runs"
     ),
 )
-ARG_RESET = Arg(
-    ("--reset-dagruns",),
+ARG_RESET = _arg(
+    "--reset-dagruns",
     action="store_true",
     help="Also clear every task of the window's finished runs",
 )
-ARG_BACKWARDS = Arg(("-B", "--run-backwards"), action="store_true", help="Newest date first")
-ARG_REFETCH = Arg(
-    ("--refetch",),
+ARG_BACKWARDS = _arg("-B", "--run-backwards", action="store_true", help="Newest date first")
+ARG_REFETCH = _arg(
+    "--refetch",
     action="store_true",
     help=(
         "Ask the upstream again for every date of the window, also finished ones (as"
         " --reset-dagruns), and say what it has corrected since"
     ),
 )
-ARG_CONF = Arg(
-    ("-c", "--conf"), help="JSON object, the conf of the runs that are created or cleared"
+ARG_CONF = _arg(
+    "-c", "--conf", help="JSON object, the conf of the runs that are created or cleared"
 )
-ARG_YES = Arg(("-y", "--yes"), action="store_true", help="Do not ask before clearing")
-ARG_MAX_ACTIVE = Arg(
-    ("--max-active-runs",), type=int, default=16, help="Dates at work at a time (default 16)"
+ARG_YES = _arg("-y", "--yes", action="store_true", help="Do not ask before clearing")
+ARG_MAX_ACTIVE = _arg(
+    "--max-active-runs", type=int, default=16, help="Dates at work at a time (default 16)"
 )
-ARG_DETACH = Arg(("--detach",), action="store_true", help="Return once the backfill is created")
-ARG_ATTACH = Arg(
-    ("--attach",), action="store_true", help="Follow this DAG's running backfill; create nothing"
+ARG_DETACH = _arg("--detach", action="store_true", help="Return once the backfill is created")
+ARG_ATTACH = _arg(
+    "--attach", action="store_true", help="Follow this DAG's running backfill; create nothing"
 )
-ARG_UNPAUSE = Arg(("--unpause",), action="store_true", help="Unpause the DAG first if it is paused")
-ARG_JSON = Arg(
-    ("--json",), action="store_true", help="Print one JSON object at the end instead of text"
-)
+ARG_UNPAUSE = _arg("--unpause", action="store_true", help="Unpause the DAG first if it is paused")
+ARG_JSON = _arg("--json", action="store_true", help="Short for -o json")
+ANSWERED = (ARG_OUTPUT, ARG_JSON)
 
 BACKFILL = ActionCommand(
     name="backfill",
@@ -57,8 +69,8 @@ BACKFILL = ActionCommand(
     description=(
         "Creates Airflow's own backfill for the dates of the window that have no run yet (both ends"
         " included, US/Eastern game dates) and follows it. Ctrl-C stops following, not the"
-        " backfill. Exit code 0: every date is complete or has no games. 1: some date is not. 2:"
-        " nothing was done, the message says why."
+        " backfill. Exit code 0: every date is complete, has no games or was accepted. 1: some date"
+        " is not. 2: nothing was done, the message says why. 130: Ctrl-C, the backfill goes on."
     ),
     func=lazy_load_command("nba_airflow.cli.backfill.backfill"),
     args=(
@@ -76,24 +88,22 @@ BACKFILL = ActionCommand(
         ARG_DETACH,
         ARG_ATTACH,
         ARG_UNPAUSE,
-        ARG_JSON,
+        *ANSWERED,
     ),
 )
 
 
-ARG_HOURS = Arg(
-    ("hours",), nargs="?", default="24", metavar="HOURS", help="How far to look back (default 24)"
+ARG_HOURS = _arg(
+    "hours", nargs="?", default="24", metavar="HOURS", help="How far to look back (default 24)"
 )
-ARG_LEDGER = Arg(
-    ("--ledger",),
+ARG_LEDGER = _arg(
+    "--ledger",
     action="store_true",
     help="Rebuild lost outcomes from raw manifests and warehouse",
 )
-ARG_MAILS = Arg(
-    ("--mails",), action="store_true", help="Make the mails that were given up due again"
-)
-ARG_DAG_ID_OR_ALL = Arg(
-    ("dag_id",), nargs="?", help="With --ledger: the DAG (default: every source's)"
+ARG_MAILS = _arg("--mails", action="store_true", help="Make the mails that were given up due again")
+ARG_DAG_ID_OR_ALL = _arg(
+    "dag_id", nargs="?", help="With --ledger: the DAG (default: every source's)"
 )
 
 NBA = GroupCommand(
@@ -112,7 +122,7 @@ NBA = GroupCommand(
             name="errors",
             help="What failed lately, grouped by cause",
             func=lazy_load_command("nba_airflow.cli.errors.errors"),
-            args=(ARG_HOURS, ARG_JSON),
+            args=(ARG_HOURS, *ANSWERED),
         ),
         ActionCommand(
             name="gaps",
@@ -122,13 +132,13 @@ NBA = GroupCommand(
                 " why."
             ),
             func=lazy_load_command("nba_airflow.cli.gaps.gaps"),
-            args=(ARG_DAG_ID, ARG_START, ARG_END, ARG_JSON),
+            args=(ARG_DAG_ID, ARG_START, ARG_END, *ANSWERED),
         ),
         ActionCommand(
             name="repair",
             help="Rebuild the ledger, or have given-up mails sent again",
             func=lazy_load_command("nba_airflow.cli.repair.repair"),
-            args=(ARG_DAG_ID_OR_ALL, ARG_LEDGER, ARG_MAILS, ARG_JSON),
+            args=(ARG_DAG_ID_OR_ALL, ARG_LEDGER, ARG_MAILS, *ANSWERED),
         ),
     ),
 )

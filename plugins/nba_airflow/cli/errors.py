@@ -7,24 +7,25 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
 
+from include.errors import Refused
 from include.fold import Group, fold
 from include.ops.failures import failures
-from include.wording import counted, dates, period
+from include.wording import clean, counted, dates, period
 from nba_airflow.cli.answer import Answer, Line, command, ops_db
-from nba_airflow.cli.window import Refused
 
 MAX_HOURS = 24 * 366
 
 
-@command("errors")
+@command("airflow nba errors")
 def errors(args: Namespace) -> Answer:
     """Reads the ledger; exit code 0 whatever it says."""
     hours = parse_hours(args.hours)
     with ops_db() as connection:
         groups = fold(failures(connection, timedelta(hours=hours)))
+    lines = [line for group in groups for line in _lines(group)]
     return Answer(
-        lines=[line for group in groups for line in _lines(group)]
-        or [Line(text=f"no failure in the last {hours:g} hours")],
+        text=lines or [Line(text=f"no failure in the last {hours:g} hours")],
+        rows=[_row(group) for group in groups],
         facts={"hours": hours, "groups": [asdict(group) for group in groups]},
     )
 
@@ -41,6 +42,18 @@ def parse_hours(text: str) -> float:
             " example 24"
         )
     return hours
+
+
+def _row(group: Group) -> dict[str, object]:
+    return {
+        "tries": group.tries,
+        "class": group.title,
+        "dag": group.dag_id,
+        "endpoint": group.endpoint,
+        "dates": dates(group.days).replace(" ", ""),
+        "fingerprint": group.fingerprint,
+        "message": clean(group.message),
+    }
 
 
 def _lines(group: Group) -> Iterator[Line]:

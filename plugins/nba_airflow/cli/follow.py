@@ -1,5 +1,5 @@
-"""Following a window until its last run ends: a bar on a terminal, a line every tenth date
-everywhere."""
+"""Following a window until its last run ends, on stderr: a bar on a terminal, a line every tenth
+date everywhere."""
 
 from __future__ import annotations
 
@@ -57,15 +57,17 @@ def progress(
 def follow(
     read: Callable[[], Mapping[date, Run]],
     tracked: Sequence[date],
-    console: Console,
     *,
+    console: Console | None = None,
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
 ) -> Mapping[date, Run]:
     """Reads the runs once a second until every tracked date's run has ended; returns them."""
+    from rich.console import Console
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
 
+    console = console or Console(stderr=True)
     began = clock()
     runs = read()
     before = progress(runs, tracked, ended_before=0, elapsed=0.0).ended

@@ -12,8 +12,9 @@ from include.checks.gaps import find_gaps
 from include.fold import fold
 from include.reruns import reset_commands
 from nba_airflow import connections
-from nba_airflow.cli.answer import Answer, Line, command, source_of, tracked
-from nba_airflow.cli.verdict import group_lines
+from nba_airflow.cli.answer import Answer, Line, command, source_of
+from nba_airflow.cli.progress import tracked
+from nba_airflow.cli.results import result_lines, result_rows
 from nba_airflow.cli.window import parse_window
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from include.sources.spec import Source
 
 
-@command("gaps")
+@command("airflow nba gaps")
 def gaps(args: Namespace) -> Answer:
     """Reads raw store and warehouse, date by date; exit code 1 if something is missing."""
     now = datetime.now(UTC)
@@ -36,7 +37,8 @@ def gaps(args: Namespace) -> Answer:
     days = sorted({gap.day for gap in found})
     commands = reset_commands(source.dag_id, days)
     return Answer(
-        lines=list(_lines(source, window, found, days, commands)),
+        text=list(_lines(source, window, found, days, commands)),
+        rows=result_rows(found),
         facts={
             "dag_id": source.dag_id,
             "first": window.first,
@@ -89,8 +91,7 @@ def _lines(
         text=f"{source.dag_id}: {window}: {len(days)} of {len(window.days)} dates have gaps",
         style="bold red",
     )
-    for group in fold(found):
-        yield from (Line(text=text) for text in group_lines(group))
+    yield from (Line(text=text) for text in result_lines(found))
     yield Line(text="Fill them:")
     for each in commands:
         yield Line(text=f"  {each}")

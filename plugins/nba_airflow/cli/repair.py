@@ -7,12 +7,13 @@ from argparse import Namespace
 from collections import Counter
 from typing import Any
 
+from include.errors import Refused
 from nba_airflow import connections
-from nba_airflow.cli.answer import Answer, Line, command, ops_db, source_of, tracked
-from nba_airflow.cli.window import Refused
+from nba_airflow.cli.answer import Answer, Line, Row, command, ops_db, source_of
+from nba_airflow.cli.progress import tracked
 
 
-@command("repair")
+@command("airflow nba repair")
 def repair(args: Namespace) -> Answer:
     """``--ledger`` rebuilds lost outcomes, of one DAG or of all; ``--mails`` makes given-up mails
     due again."""
@@ -20,51 +21,46 @@ def repair(args: Namespace) -> Answer:
         raise Refused("say what to repair: --ledger [DAG] or --mails")
     if args.dag_id and not args.ledger:
         raise Refused(f"{args.dag_id} goes with --ledger only")
-    lines: list[Line] = []
+    text: list[str] = []
+    rows: list[Row] = []
     facts: dict[str, Any] = {}
     if args.ledger:
-        facts["ledger"] = _ledger(args.dag_id)
-        lines += [_line(dag_id, counted) for dag_id, counted in facts["ledger"].items()]
+        facts["ledger"] = _rebuild(args.dag_id)
+        for dag_id, counts in facts["ledger"].items():
+            text.append(_line(dag_id, counts))
+            rows += [{"what": dag_id, "became": how, "count": n} for how, n in counts.items()]
     if args.mails:
-        facts["mails"] = _mails()
-        lines.append(
-            Line(
-                text=f"mails: {facts['mails']} due again, sent by the next run of backfill_summary"
-            )
-        )
-    return Answer(lines=lines, facts=facts)
+        due = facts["mails"] = _try_mails_again()
+        text.append(f"mails: {due} due again, sent by the next run of backfill_summary")
+        rows.append({"what": "mails", "became": "due", "count": due})
+    return Answer(text=[Line(text=each) for each in text], rows=rows, facts=facts)
 
 
-def _ledger(dag_id: str | None) -> dict[str, dict[str, int]]:
+def _rebuild(dag_id: str | None) -> dict[str, dict[str, int]]:
     """DAG -> what became of its partitions -> how many."""
     from include.ops.rebuild import rebuild
     from nba_airflow.specs import sources
 
     chosen = [source_of(dag_id)] if dag_id else list(sources().values())
     stores = connections.stores()
+    found: dict[str, dict[str, int]] = {}
     with ops_db() as connection:
-        return {
-            source.dag_id: dict(
-                Counter(
-                    outcome
-                    for _, outcome in tracked(
-                        rebuild(connection, source, stores.raw, stores.warehouse),
-                        f"dates of {source.dag_id}",
-                    )
-                )
-            )
-            for source in chosen
-        }
+        for source in chosen:
+            rebuilt = rebuild(connection, source, stores.raw, stores.warehouse)
+            judged = tracked(rebuilt, f"dates of {source.dag_id}")
+            found[source.dag_id] = dict(Counter(outcome for _, outcome in judged))
+    return found
 
 
-def _mails() -> int:
+def _try_mails_again() -> int:
     from include.ops.outbox import try_again
 
     with ops_db() as connection:
         return try_again(connection)
 
 
-def _line(dag_id: str, counted: dict[str, int]) -> Line:
+def _line(dag_id: str, counts: dict[str, int]) -> str:
+    """``bdl: 2 rebuilt (1 complete, 1 partial); 1 known already``."""
     from include.ops.rebuild import KNOWN, NOT_OURS, UNFINISHED
 
     words = {
@@ -72,10 +68,9 @@ def _line(dag_id: str, counted: dict[str, int]) -> Line:
         UNFINISHED: "without a manifest",
         NOT_OURS: "of an endpoint that the source no longer has",
     }
-    rebuilt = {outcome: n for outcome, n in counted.items() if outcome not in words}
-    left = [f"{counted[key]} {text}" for key, text in words.items() if key in counted]
-    parts = (
-        [", ".join(f"{n} {outcome}" for outcome, n in sorted(rebuilt.items()))] if rebuilt else []
-    )
+    rebuilt = {outcome: n for outcome, n in sorted(counts.items()) if outcome not in words}
     head = f"{dag_id}: {sum(rebuilt.values())} rebuilt"
-    return Line(text="; ".join([f"{head}{f' ({parts[0]})' if parts else ''}", *left]))
+    if rebuilt:
+        head += f" ({', '.join(f'{n} {outcome}' for outcome, n in rebuilt.items())})"
+    left = [f"{counts[how]} {said}" for how, said in words.items() if how in counts]
+    return "; ".join([head, *left])

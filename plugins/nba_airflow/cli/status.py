@@ -20,9 +20,10 @@ from include.ops.status import (
     unsent_mails,
 )
 from include.outcome import Outcome
-from include.wording import counted, moment
+from include.partition import DateRange
+from include.wording import clean, counted, moment
 from nba_airflow import connections
-from nba_airflow.cli.answer import Answer, Line, command, ops_db
+from nba_airflow.cli.answer import Answer, Grid, Line, Row, command, ops_db
 
 if TYPE_CHECKING:
     import psycopg
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from include.sources.spec import Host
 
 
-@command("status")
+@command("airflow nba status")
 def status(args: Namespace) -> Answer:
     """Reads the operations tables and the connections; exit code 0 whatever they say."""
     from nba_airflow.specs import hosts
@@ -39,13 +40,15 @@ def status(args: Namespace) -> Answer:
         batches, mails = open_batches(connection), unsent_mails(connection)
         found = [_connection(connection, host) for host in hosts().values()]
         counts = outcome_counts(connection)
+    rows = [
+        *_batch_rows(batches),
+        *_mail_rows(mails),
+        *(row for each in found for row in _limit_rows(each)),
+        *_date_rows(counts),
+    ]
     return Answer(
-        lines=[
-            *_batch_lines(batches),
-            *_mail_lines(mails),
-            *_connection_lines(found),
-            *_date_lines(counts),
-        ],
+        text=[Grid(rows=rows), *(Line(text=hint) for hint in _hints(batches, mails, counts))],
+        rows=rows,
         facts={
             "batches": [asdict(batch) for batch in batches],
             "mails": [asdict(mail) for mail in mails],
@@ -109,86 +112,80 @@ def _by_dag(counts: Sequence[OutcomeCount]) -> dict[str, dict[str, dict[str, int
     return found
 
 
-def _batch_lines(batches: Sequence[OpenBatch]) -> Iterator[Line]:
-    yield Line(text="Batches", style="bold")
+def _batch_rows(batches: Sequence[OpenBatch]) -> Iterator[Row]:
     for batch in batches:
-        state = "its mail is due" if batch.closed_at else f"since {moment(batch.opened_at)}"
-        failed = f", {batch.failed} failed" if batch.failed else ""
-        yield Line(
-            text=(
-                f"  {batch.dag_id} {batch.kind} {batch.first_day}..{batch.last_day}: {batch.ended}"
-                f" of {batch.runs} ended{failed}, {state}"
-            )
-        )
-    if not batches:
-        yield Line(text="  none under way")
+        name = f"{batch.dag_id} {batch.kind}"
+        if batch.first_day and batch.last_day:
+            name += f" {DateRange(batch.first_day, batch.last_day)}"
+        parts = [f"{batch.ended} of {batch.runs} ended"]
+        if batch.failed:
+            parts.append(f"{batch.failed} failed")
+        parts.append("its mail is due" if batch.closed_at else f"since {moment(batch.opened_at)}")
+        yield _row("batch", name, parts)
 
 
-def _mail_lines(mails: Sequence[UnsentMail]) -> Iterator[Line]:
-    yield Line(text="Mails not sent", style="bold")
+def _mail_rows(mails: Sequence[UnsentMail]) -> Iterator[Row]:
     for mail in mails:
         tries = counted(mail.attempts, "try", "tries")
-        again = f"next at {moment(mail.next_try_at)}" if mail.state == "pending" else "given up"
-        yield Line(
-            text=f"  {mail.subject} ({tries}, {again})",
-            style="red" if mail.state == "failed" else "yellow",
+        if mail.state == "failed":
+            state, style = f"given up after {tries}", "red"
+        else:
+            state, style = f"next try at {moment(mail.next_try_at)}, after {tries}", "yellow"
+        yield _row("mail", mail.subject, [state, mail.last_error], style)
+
+
+def _limit_rows(connection: Mapping[str, Any]) -> Iterator[Row]:
+    """What a connection's limiters hold, and its credits; or what is wrong with it."""
+    if connection["problem"]:
+        yield _row("limit", connection["connection"], [connection["problem"]], "red")
+    for state in connection["limiters"]:
+        parts = [
+            f"{w['used']} of {w['limit']} requests / {w['seconds']:g} s" for w in state["windows"]
+        ]
+        if state["paused_until"]:
+            parts.append(f"paused until {moment(state['paused_until'], seconds=True)}")
+        if state["refusals"]:
+            parts.append(f"{counted(state['refusals'], 'refusal')} to make up for")
+        if state["cooldown_until"]:
+            until = moment(state["cooldown_until"], seconds=True)
+            parts.append(f"cooldown after failures until {until}")
+        held_up = state["paused_until"] or state["cooldown_until"]
+        yield _row("limit", state["name"], parts, "yellow" if held_up else "")
+    if credits := connection["credits"]:
+        parts = [
+            f"{credits['used']} of {credits['total']} used",
+            f"{credits['reserved']} reserved",
+            f"{credits['left']} left",
+            f"backfills may use {credits['left_for_backfills']} now",
+            f"{credits['live_reserve']} are kept for live runs",
+        ]
+        name = f"{connection['connection']} {credits['month']:%Y-%m}"
+        yield _row("credits", name, parts, "" if credits["left"] else "yellow")
+
+
+def _date_rows(counts: Sequence[OutcomeCount]) -> Iterator[Row]:
+    """The dates of each endpoint by their newest outcome, good ones first."""
+    done = {outcome for outcome in Outcome if outcome.done}
+    for (dag_id, endpoint), members in groupby(counts, lambda each: (each.dag_id, each.endpoint)):
+        found = sorted(members, key=lambda each: (each.outcome not in done, -each.dates))
+        yield _row(
+            "dates", f"{dag_id} {endpoint}", [f"{each.dates} {each.outcome}" for each in found]
         )
-        if mail.last_error:
-            yield Line(text=f"    {mail.last_error}")
-    if not mails:
-        yield Line(text="  none")
-    elif any(mail.state == "failed" for mail in mails):
-        yield Line(text="  When the cause is repaired: airflow nba repair --mails")
 
 
-def _connection_lines(found: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
-    yield Line(text="Connections", style="bold")
-    for each in found:
-        if each["problem"]:
-            yield Line(text=f"  {each['connection']}: {each['problem']}", style="red")
-        for state in each["limiters"]:
-            windows = ", ".join(
-                f"{w['used']} of {w['limit']} requests / {w['seconds']:g} s"
-                for w in state["windows"]
-            )
-            paused = (
-                f"; paused until {moment(state['paused_until'], seconds=True)}"
-                if state["paused_until"]
-                else ""
-            )
-            refusals = f"; {state['refusals']} refusals to make up for" if state["refusals"] else ""
-            cooldown = (
-                f"; cooldown after failures until {moment(state['cooldown_until'], seconds=True)}"
-                if state["cooldown_until"]
-                else ""
-            )
-            yield Line(
-                text=f"  {state['name']}: {windows}{paused}{refusals}{cooldown}",
-                style="yellow" if paused or cooldown else "",
-            )
-        if credits := each["credits"]:
-            yield Line(
-                text=(
-                    f"    credits of {credits['month']:%Y-%m}: {credits['used']} of"
-                    f" {credits['total']} used, {credits['reserved']} reserved, {credits['left']}"
-                    f" left; backfills may use {credits['left_for_backfills']} now,"
-                    f" {credits['live_reserve']} are kept for live runs"
-                ),
-                style="yellow" if not credits["left"] else "",
-            )
+def _row(what: str, name: str, parts: Sequence[str], style: str = "") -> Row:
+    state = "; ".join(clean(part) for part in parts if part)
+    return {"what": what, "name": clean(name), "state": Line(text=state, style=style)}
 
 
-def _date_lines(counts: Sequence[OutcomeCount]) -> Iterator[Line]:
-    yield Line(text="Dates by their newest outcome", style="bold")
-    for (dag_id, endpoint), members in groupby(
-        counts, key=lambda each: (each.dag_id, each.endpoint)
-    ):
-        outcomes = sorted(members, key=lambda each: (not Outcome(each.outcome).done, -each.dates))
-        yield Line(
-            text=(
-                f"  {dag_id} {endpoint}:"
-                f" {', '.join(f'{each.dates} {each.outcome}' for each in outcomes)}"
-            )
-        )
+def _hints(
+    batches: Sequence[OpenBatch], mails: Sequence[UnsentMail], counts: Sequence[OutcomeCount]
+) -> Iterator[str]:
+    yield (
+        f"{counted(len(batches), 'batch', 'batches')} under way,"
+        f" {counted(len(mails), 'mail')} not sent"
+    )
+    if any(mail.state == "failed" for mail in mails):
+        yield "When the cause of a given-up mail is repaired: airflow nba repair --mails"
     if not counts:
-        yield Line(text="  none yet (were the ledger's rows lost? airflow nba repair --ledger)")
+        yield "No date has an outcome yet. Were the ledger's rows lost? airflow nba repair --ledger"

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from include.fold import Group, fold
+from include.fold import fold
 from include.ops import batches, outcomes
 from include.ops.db import connect
 from include.ops.results import corrections, date_results
@@ -18,15 +18,16 @@ from include.outcome import Outcome
 from include.partition import DateRange
 from include.reruns import rerun_command
 from include.results import Correction, DateResult, worst_by_day
-from include.wording import counted, dates
+from include.wording import counted
 from nba_airflow import connections
+from nba_airflow.cli.answer import Row
+from nba_airflow.cli.results import result_lines, result_rows
 from nba_airflow.metadata.runs import Run
 
 if TYPE_CHECKING:
     import psycopg
 
-MAX_NAMED_CHANGES = 20  # corrections that the text names; --json and the mail have more
-MAX_NAMED_DATES = 20  # dates of a group that the text quotes one by one; --json has all
+MAX_NAMED_CHANGES = 20  # corrections that the text names; -o json and the mail have more
 MAIL_PATIENCE = 90.0  # seconds; the summary's run takes about five after the last date
 
 
@@ -48,21 +49,25 @@ class Verdict:
         """Whether every date is complete, has no games, or was accepted."""
         return all(result.outcome.done for result in self.results)
 
-    def text(self) -> str:
+    def lines(self) -> list[str]:
         """Totals, then the dates that are not done grouped by what is wrong with them, then the way
         to heal them."""
         totals = Counter(worst.outcome for worst in worst_by_day(self.results).values())
         lines = [", ".join(f"{n} {outcome}" for outcome, n in sorted(totals.items()))]
-        lines += [line for group in fold(self.results) for line in group_lines(group)]
+        lines += result_lines(self.results)
         if bad := {result.day for result in self.results if not result.outcome.done}:
             lines.append(f"Run them again: {rerun_command(self.dag_id, bad)}")
         lines += self._corrected()
         if self.mail:
             lines.append(f"Summary mail: {self.mail}")
-        return "\n".join(lines)
+        return lines
 
-    def facts(self) -> dict[str, Any]:
-        """The verdict for --json: each date by its worst endpoint."""
+    def rows(self) -> list[Row]:
+        """A row per date and endpoint."""
+        return result_rows(self.results)
+
+    def facts(self) -> dict[str, object]:
+        """The verdict for -o json: each date by its worst endpoint."""
         return {
             "dates": {
                 str(day): {"outcome": worst.outcome, "message": worst.message}
@@ -88,20 +93,6 @@ class Verdict:
         days = {one.day for one in self.corrections}
         changes, on = counted(total, "change"), counted(len(days), "date")
         return [f"Corrected upstream: {changes} on {on}", *shown]
-
-
-def group_lines(group: Group) -> Iterator[str]:
-    """What is wrong, with which dates; of incomplete dates that differ, what each of them lacks."""
-    what = f"{group.outcome} ({group.error_class})" if group.error_class else str(group.outcome)
-    where = f" {group.endpoint}" if group.endpoint else ""
-    if group.outcome is not Outcome.PARTIAL or not group.by_day:
-        yield f"  {what}{where}: {dates(group.days)}: {group.message}"
-        return
-    yield f"  {what}{where}: {dates(group.days)}"
-    for day, message in group.by_day[:MAX_NAMED_DATES]:
-        yield f"    {day}: {message}"
-    if (more := len(group.by_day) - MAX_NAMED_DATES) > 0:
-        yield f"    and {counted(more, 'more date')}, which -o json names"
 
 
 def verdict(

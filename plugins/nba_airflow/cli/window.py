@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from include.errors import Refused
 from include.partition import BadDay, DateRange, eastern_day, parse_day
-
-
-class Refused(Exception):
-    """Nothing was done. The message is one line that says why and what to do instead; exit code
-    2."""
 
 
 def parse_window(first: str, last: str, now: datetime) -> DateRange:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
+from include.errors import Refused
 from include.partition import DateRange, parse_day
-from nba_airflow.cli.window import Refused
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

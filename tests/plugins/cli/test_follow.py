@@ -66,7 +66,8 @@ class Script:
     def lines(self, tracked: list[date]) -> list[str]:
         """What is printed where there is no terminal."""
         console = Console(file=io.StringIO(), width=120)
-        assert follow(self.read, tracked, console, clock=self.clock, pause=self.pause) is self.page
+        ways = {"console": console, "clock": self.clock, "pause": self.pause}
+        assert follow(self.read, tracked, **ways) is self.page
         assert isinstance(console.file, io.StringIO)
         return console.file.getvalue().splitlines()
 

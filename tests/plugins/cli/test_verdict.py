@@ -93,7 +93,7 @@ def test_verdict_groups_the_dates_that_failed_alike_and_says_how_to_heal_them() 
         results.append(result(n, Outcome.FAILED, message, error_class="blocked"))
     results.append(result(5, Outcome.PARTIAL, "9 of 11 games", endpoint="plays"))
     verdict = Verdict(dag_id="bdl", results=results, mail="/srv/outbox/1.eml")
-    assert verdict.text().splitlines() == [
+    assert verdict.lines() == [
         "2 complete, 3 failed, 1 partial",
         (
             "  failed (blocked): 2025-01-16..2025-01-17, 2025-01-19:"
@@ -114,7 +114,7 @@ def test_verdict_groups_the_dates_that_failed_alike_and_says_how_to_heal_them() 
 
 def test_verdict_says_of_each_incomplete_date_what_it_lacks() -> None:
     results = [result(n, Outcome.PARTIAL, f"{n} of 9 games: missing GSW@UTA") for n in range(23)]
-    lines = Verdict(dag_id="bdl", results=results, mail="").text().splitlines()
+    lines = Verdict(dag_id="bdl", results=results, mail="").lines()
     assert lines[1:3] == [
         "  partial: 2025-01-15..2025-02-06",
         "    2025-01-15: 0 of 9 games: missing GSW@UTA",
@@ -136,7 +136,7 @@ def test_verdict_names_twenty_corrections_and_counts_the_rest() -> None:
             Correction(day=DAY, endpoint="plays", changes=many, total=250),
         ],
     )
-    assert verdict.text().splitlines() == [
+    assert verdict.lines() == [
         "1 complete",
         "Corrected upstream: 251 changes on 1 date",
         f"  2025-01-15 box_scores: {AST}",

@@ -1,0 +1,104 @@
+"""What `airflow dags backfill` is about to do with each date of its window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from include.partition import DateRange
+from include.wording import counted, dates
+from nba_airflow.metadata.runs import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """``runs`` has the latest run of each date that has one; ``new`` are dates that get one,
+    ``cleared`` runs that run again, with ``only_failed`` their failed tasks alone. ``left_failed``
+    are failed dates that are left as they are; ``refetch``: the upstream is asked again.
+    """
+
+    dag_id: str
+    window: DateRange
+    runs: Mapping[date, Run]
+    new: Sequence[date]
+    cleared: Sequence[Run]
+    only_failed: bool
+    left_failed: Sequence[date]
+    refetch: bool
+
+    @classmethod
+    def of(
+        cls,
+        dag_id: str,
+        window: DateRange,
+        runs: Mapping[date, Run],
+        *,
+        attach: bool,
+        rerun_failed: bool,
+        reset: bool,
+        refetch: bool,
+    ) -> Plan:
+        """``attach``: nothing is started. ``reset``: what has ended runs again as a whole,
+        ``rerun_failed``: what has failed."""
+        new: list[date] = []
+        cleared: list[Run] = []
+        failed = [run for run in runs.values() if run.state == "failed"]
+        if not attach:
+            new = [day for day in window.days if day not in runs]
+            cleared = failed if rerun_failed else []
+        if reset and not attach:
+            cleared = [run for run in runs.values() if run.finished]
+        return cls(
+            dag_id=dag_id,
+            window=window,
+            runs=runs,
+            new=new,
+            cleared=cleared,
+            only_failed=not reset,
+            left_failed=[] if cleared or attach else [run.day for run in failed],
+            refetch=refetch,
+        )
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a date of the window runs or is about to, so that a mail will come."""
+        return bool(self.new or self.cleared) or any(not run.finished for run in self.runs.values())
+
+    def lines(self) -> Iterator[str]:
+        """The plan as the operator reads it, one fact a line."""
+        total = counted(len(self.window.days), "date")
+        kept = len(self.runs) - len(self.cleared)
+        yield f"{self.dag_id}: {self.window}, {total} (US/Eastern, both ends included)"
+        yield (
+            f"  {len(self.new)} new, {len(self.cleared)} to run again, {kept} that have a run are"
+            " left alone"
+        )
+        if self.refetch:
+            asked = counted(len(self.new) + len(self.cleared), "date")
+            yield f"  refetch: the upstream is asked again for {asked}"
+        if self.left_failed:
+            yield (
+                f"  of those, {len(self.left_failed)} failed ({dates(self.left_failed)}):"
+                " --rerun-failed-tasks runs them again"
+            )
+
+    def rows(self) -> list[dict[str, object]]:
+        """A row per date."""
+        again = {run.day for run in self.cleared}
+        done: dict[date, str] = dict.fromkeys(self.window.days, "left alone")
+        done |= dict.fromkeys(self.new, "new")
+        done |= dict.fromkeys(again, "run again")
+        return [{"date": day, "plan": what} for day, what in done.items()]
+
+    def facts(self) -> dict[str, object]:
+        """The plan for -o json."""
+        return {
+            "dag_id": self.dag_id,
+            "first": self.window.first,
+            "last": self.window.last,
+            "dates": len(self.window.days),
+            "new": self.new,
+            "cleared": sorted(run.day for run in self.cleared),
+            "refetch": self.refetch,
+        }
