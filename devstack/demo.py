@@ -15,7 +15,7 @@ from typing import Any
 from devstack import control
 from devstack.environment import ROOT, Home
 from include.partition import DateRange
-from include.reruns import backfill_command, rerun_command
+from include.reruns import word_backfill, word_rerun
 from include.warehouse.local import LocalWarehouse
 
 DAG = "bdl_box_scores"
@@ -72,14 +72,14 @@ def demo(at: Home, sandbox_options: list[str], sources: str) -> int:
     window = DateRange(first, last)
     # A demo that ran before left its runs: they are run again, and asked for again, so that the
     # story is the same.
-    attach = backfill_command(DAG, window, "--attach")
-    code = _airflow(at, backfill_command(DAG, window, "--refetch", "-y"), attach=attach)
+    attach = word_backfill(DAG, window, "--attach")
+    code = _airflow(at, word_backfill(DAG, window, "--refetch", "-y"), attach=attach)
     if code != 1:
         _say(f"The backfill should have ended with 1 (one date is partial), it ended with {code}.")
         return 1
 
     _title(f"Rerunning the failed date as the mail says: {broken}")
-    code = _airflow(at, rerun_command(DAG, [broken]))
+    code = _airflow(at, word_rerun(DAG, [broken]))
     if code != 0:
         _say(f"The rerun should have healed the date, it ended with {code}.")
         return 1
@@ -89,13 +89,13 @@ def demo(at: Home, sandbox_options: list[str], sources: str) -> int:
         days = [RECORDED_DAY, *days]
         _title(f"The other recorded date, in the API's shape of 2024: {RECORDED_DAY}")
         only = DateRange(RECORDED_DAY, RECORDED_DAY)
-        if code := _airflow(at, backfill_command(DAG, only, "--reset-dagruns", "-y")):
+        if code := _airflow(at, word_backfill(DAG, only, "--reset-dagruns", "-y")):
             _say(f"It should have been complete, the command ended with {code}.")
             return 1
 
     for dag in _others(sources):
         _title(f"Backfilling {dag}")
-        if code := _airflow(at, backfill_command(dag, window, "--reset-dagruns", "-y")):
+        if code := _airflow(at, word_backfill(dag, window, "--reset-dagruns", "-y")):
             _say(f"It should have been complete, the command ended with {code}.")
             return 1
 

@@ -12,25 +12,25 @@ MAX_COMMANDS = 5
 anyway."""
 
 
-def backfill_command(dag_id: str, dates: DateRange, *flags: str) -> str:
+def word_backfill(dag_id: str, dates: DateRange, *flags: str) -> str:
     """``airflow dags backfill DAG -s FIRST -e LAST FLAGS``, ready to be pasted."""
     words = ("airflow dags backfill", dag_id, f"-s {dates.first} -e {dates.last}", *flags)
     return " ".join(words)
 
 
-def rerun_command(dag_id: str, days: Iterable[date]) -> str:
+def word_rerun(dag_id: str, days: Iterable[date]) -> str:
     """Runs again what failed on these dates and leaves the good ones between them alone; empty
     without dates."""
     ranges = day_ranges(days)
     if not ranges:
         return ""
     dates = DateRange(ranges[0].first, ranges[-1].last)
-    return backfill_command(dag_id, dates, "--rerun-failed-tasks", "-y")
+    return word_backfill(dag_id, dates, "--rerun-failed-tasks", "-y")
 
 
-def reset_commands(dag_id: str, days: Iterable[date]) -> list[str]:
+def word_resets(dag_id: str, days: Iterable[date]) -> list[str]:
     """Run these dates, whether they have a run or not and whatever its colour."""
     ranges = day_ranges(days)
     if len(ranges) > MAX_COMMANDS:
         ranges = (DateRange(ranges[0].first, ranges[-1].last),)
-    return [backfill_command(dag_id, each, "--reset-dagruns", "-y") for each in ranges]
+    return [word_backfill(dag_id, each, "--reset-dagruns", "-y") for each in ranges]

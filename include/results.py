@@ -54,7 +54,7 @@ class Correction:
     total: int
 
 
-def worst_by_day(results: Iterable[DateResult]) -> dict[date, DateResult]:
+def find_worst(results: Iterable[DateResult]) -> dict[date, DateResult]:
     """The worst result of each date over its endpoints, in date order: a date is only as good as
     its worst table."""
     found: dict[date, list[DateResult]] = defaultdict(list)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.partition import DateRange
-from include.reruns import backfill_command, rerun_command, reset_commands
+from include.reruns import word_backfill, word_rerun, word_resets
 
 FIRST = date(2025, 1, 15)
 DAYS = st.integers(0, 60).map(lambda n: FIRST + timedelta(days=n))
@@ -20,26 +20,26 @@ def after(days: int) -> date:
 
 
 def test_command_has_dag_window_and_flags() -> None:
-    assert backfill_command("bdl", DateRange(FIRST, after(1)), "--attach") == (
+    assert word_backfill("bdl", DateRange(FIRST, after(1)), "--attach") == (
         "airflow dags backfill bdl -s 2025-01-15 -e 2025-01-16 --attach"
     )
 
 
 def test_rerun_spans_the_bad_dates_and_is_empty_without_any() -> None:
-    assert rerun_command("bdl", [after(12), after(0), after(1)]) == (
+    assert word_rerun("bdl", [after(12), after(0), after(1)]) == (
         "airflow dags backfill bdl -s 2025-01-15 -e 2025-01-27 --rerun-failed-tasks -y"
     )
-    assert rerun_command("bdl", []) == ""
+    assert word_rerun("bdl", []) == ""
 
 
 def test_each_range_is_reset_by_a_command_until_there_are_too_many() -> None:
     command = "airflow dags backfill kept -s {} -e {} --reset-dagruns -y"
-    assert reset_commands("kept", []) == []
-    assert reset_commands("kept", [after(0), after(1), after(4)]) == [
+    assert word_resets("kept", []) == []
+    assert word_resets("kept", [after(0), after(1), after(4)]) == [
         command.format("2025-01-15", "2025-01-16"),
         command.format("2025-01-19", "2025-01-19"),
     ]
-    assert reset_commands("kept", [after(2 * n) for n in range(6)]) == [
+    assert word_resets("kept", [after(2 * n) for n in range(6)]) == [
         command.format("2025-01-15", "2025-01-25")
     ]
 
@@ -47,7 +47,7 @@ def test_each_range_is_reset_by_a_command_until_there_are_too_many() -> None:
 @given(st.sets(DAYS, min_size=1))
 def test_no_date_is_left_out(days: set[date]) -> None:
     reached: set[date] = set()
-    for command in reset_commands("kept", days):
+    for command in word_resets("kept", days):
         words = command.split()
         first, last = (date.fromisoformat(words[words.index(flag) + 1]) for flag in ("-s", "-e"))
         reached |= set(DateRange(first, last).days)

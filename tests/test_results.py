@@ -7,7 +7,7 @@ from datetime import date, datetime
 import pytest
 
 from include.outcome import Outcome
-from include.results import DateResult, worst_by_day
+from include.results import DateResult, find_worst
 
 
 def test_a_date_is_only_as_good_as_its_worst_endpoint() -> None:
@@ -18,7 +18,7 @@ def test_a_date_is_only_as_good_as_its_worst_endpoint() -> None:
         DateResult(day=first, outcome=Outcome.COMPLETE, endpoint="player_props"),
         DateResult(day=first, outcome=Outcome.PARTIAL, endpoint="game_lines"),
     ]
-    worst = worst_by_day(results)
+    worst = find_worst(results)
     assert list(worst.items()) == [(first, results[3]), (second, results[1])]
 
 

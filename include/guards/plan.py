@@ -27,7 +27,7 @@ class Plan:
     minutes: float | None
 
 
-def plan(source: Source, games: Mapping[date, int], *, scheduled: Collection[date]) -> Plan:
+def make_plan(source: Source, games: Mapping[date, int], *, scheduled: Collection[date]) -> Plan:
     """For dates of which nothing is there yet, with the number of games of each.
 
     ``scheduled``: the dates that the schedule table has, whose games need not be asked for.

@@ -9,11 +9,11 @@ from typing import Any
 import psycopg
 
 from include.fold import fold
-from include.mail.policy import repeats
+from include.mail.policy import is_repeat
 from include.mail.report import Report
 
 
-def withheld(connection: psycopg.Connection[Any], report: Report) -> bool:
+def withhold(connection: psycopg.Connection[Any], report: Report) -> bool:
     """Whether every failure of the report was told within the repeat interval; counts it then. Does
     not commit."""
     prints = [group.fingerprint for group in fold(report.dates)]
@@ -24,7 +24,7 @@ def withheld(connection: psycopg.Connection[Any], report: Report) -> bool:
             (report.dag_id, prints),
         ).fetchall()
     )
-    if not prints or not all(repeats(last.get(each), datetime.now(UTC)) for each in prints):
+    if not prints or not all(is_repeat(last.get(each), datetime.now(UTC)) for each in prints):
         return False
     connection.execute(
         "UPDATE ops.alerts SET withheld = withheld + 1 WHERE dag_id = %s AND fingerprint = ANY(%s)",
@@ -33,7 +33,7 @@ def withheld(connection: psycopg.Connection[Any], report: Report) -> bool:
     return True
 
 
-def note(connection: psycopg.Connection[Any], report: Report) -> None:
+def note_sent(connection: psycopg.Connection[Any], report: Report) -> None:
     """Notes that the report's failures are being told now. Does not commit: it stands or falls with
     the mail."""
     for group in fold(report.dates):

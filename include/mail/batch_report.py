@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 from include.mail.report import Report
 from include.ops import batches, outcomes
 from include.ops.batches import Batch
-from include.ops.results import corrections, date_results, recovered
-from include.reruns import rerun_command
+from include.ops.results import find_recovered, gather_corrections, judge_dates
+from include.reruns import word_rerun
 
 if TYPE_CHECKING:
     import psycopg
 
 
-def report_of(connection: psycopg.Connection[Any], batch: Batch) -> Report:
+def read_report(connection: psycopg.Connection[Any], batch: Batch) -> Report:
     """The batch as one report: a result per date and endpoint, also for dates that never ran."""
     runs = batches.runs(connection, batch.batch_id)
     rows = outcomes.of_runs(connection, batch.dag_id, [run.run_id for run in runs])
     mine = [row for row in rows if row.ended_at >= batch.opened_at]
-    results = date_results(runs, outcomes.latest(rows), cancelled=batch.cancelled)
+    results = judge_dates(runs, outcomes.latest(rows), cancelled=batch.cancelled)
     earlier = outcomes.latest([row for row in rows if row.ended_at < batch.opened_at])
     days = [run.day for run in runs]
     return Report(
@@ -36,10 +36,10 @@ def report_of(connection: psycopg.Connection[Any], batch: Batch) -> Report:
         requests=sum(row.requests for row in mine),
         credits_used=sum(row.credits for row in mine),
         bytes=sum(row.bytes for row in mine),
-        rerun_command=rerun_command(batch.dag_id, {r.day for r in results if not r.outcome.done}),
+        rerun_command=word_rerun(batch.dag_id, {r.day for r in results if not r.outcome.done}),
         ui_url=os.environ.get("AIRFLOW__API__BASE_URL", ""),
-        recovered=recovered(results, earlier) if batch.kind != "backfill" else (),
-        corrections=corrections(mine),
+        recovered=find_recovered(results, earlier) if batch.kind != "backfill" else (),
+        corrections=gather_corrections(mine),
         in_reply_to=_first_mail(connection, batch) if batch.kind == "rerun" else None,
         code_version=os.environ.get("NBA_VERSION", ""),
     )

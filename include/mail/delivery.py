@@ -21,7 +21,7 @@ from urllib.error import URLError
 from urllib.parse import unquote, urlparse
 
 from include.errors import ErrorClass, Problem
-from include.mail.message import BATCH_HEADER, stored
+from include.mail.message import BATCH_HEADER, to_bytes
 from include.wording import clipped
 
 SENDGRID = "https://api.sendgrid.com"
@@ -70,7 +70,7 @@ class Receipt:
     again: bool = False
 
 
-def mail_target(host: str, key: str = "") -> Target:
+def read_target(host: str, key: str = "") -> Target:
     """What connection ``mail`` means: host ``file:///folder`` is a folder; else SendGrid, at
     ``host`` if it names one.
 
@@ -129,7 +129,7 @@ def _into_folder(message: EmailMessage, target: Folder) -> Receipt:
         with tempfile.NamedTemporaryFile(
             dir=target.path, prefix=".", suffix=".tmp", delete=False
         ) as partial:
-            partial.write(stored(message))
+            partial.write(to_bytes(message))
             partial.flush()
             os.fsync(partial.fileno())
         os.chmod(partial.name, 0o644)
@@ -148,8 +148,8 @@ def _into_folder(message: EmailMessage, target: Folder) -> Receipt:
 
 def _to_sendgrid(message: EmailMessage, target: SendGrid, now: datetime) -> Receipt:
     # Imported here: 90 ms that a local outbox does not pay.
-    from python_http_client.exceptions import HTTPError
-    from sendgrid import SendGridAPIClient
+    from python_http_client.exceptions import HTTPError  # type: ignore[import-untyped]  # no stubs
+    from sendgrid import SendGridAPIClient  # type: ignore[import-untyped]  # no stubs
 
     # The client writes all request headers, the key among them, to its log at DEBUG
     # (python-http-client 3.3.7).

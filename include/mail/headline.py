@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from include import wording as say
-from include.mail.report import Report, totals
+from include.mail.report import Report, count_dates
 from include.outcome import Outcome
 
 Tone = Literal["ok", "bad", "warn", "still"]
@@ -68,14 +68,14 @@ class Tally:
         return [*parts, f"{say.number(self.not_run)} not run"] if self.not_run else parts
 
 
-def tally(report: Report) -> Tally:
+def count(report: Report) -> Tally:
     """Counts the report's dates."""
-    return Tally(totals(report))
+    return Tally(count_dates(report))
 
 
-def subject(report: Report) -> str:
+def word_subject(report: Report) -> str:
     """``[3 failed] bdl_box_scores 2024-10-22..2025-04-13: 171 of 174 dates complete``; one line."""
-    dates = tally(report)
+    dates = count(report)
     return (
         f"[{_status(report, dates)}] {say.clean(report.dag_id)}"
         f" {report.window}: {_said(report, dates)}"
@@ -106,9 +106,9 @@ def _said(report: Report, dates: Tally) -> str:
     return ", ".join(parts)
 
 
-def tone(report: Report) -> Tone:
+def choose_tone(report: Report) -> Tone:
     """The mail's colour; whatever it says is said in words as well."""
-    dates = tally(report)
+    dates = count(report)
     if report.state == "halted" or Outcome.FAILED in dates.failed:
         return "bad"
     if report.state == "cancelled":
@@ -116,9 +116,9 @@ def tone(report: Report) -> Tone:
     return "warn" if dates.bad_parts or not dates.total else "ok"
 
 
-def badge(report: Report) -> str:
+def word_badge(report: Report) -> str:
     """The state in a word or two."""
-    dates = tally(report)
+    dates = count(report)
     if report.state != "finished":
         return report.state.capitalize()
     if not dates.total:
@@ -128,9 +128,9 @@ def badge(report: Report) -> str:
     return "Accepted" if dates.accepted else "Complete"
 
 
-def headline(report: Report) -> str:
+def word_headline(report: Report) -> str:
     """The one line that says how it went."""
-    dates = tally(report)
+    dates = count(report)
     total = say.counted(dates.total, "date")
     if report.state != "finished":
         verb = "Halted by the circuit breaker" if report.state == "halted" else "Cancelled"
@@ -159,9 +159,9 @@ def _these(count: int, total: int, state: str) -> str:
     return f"The date {verb}" if total == 1 else f"All {dates} {verb}"
 
 
-def lede(report: Report, *, errors: int) -> str:
+def word_lede(report: Report, *, errors: int) -> str:
     """What is good, what did not run, and whether the failures are one error or many."""
-    dates = tally(report)
+    dates = count(report)
     without_games = dates.counts.get(Outcome.NO_GAMES, 0)
     if not dates.total:
         return "The batch ended before any date had an outcome."

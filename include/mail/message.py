@@ -37,7 +37,7 @@ class Envelope:
     domain: str = "nba-backfill.local"
 
 
-def message_id(report: Report, domain: str) -> str:
+def make_message_id(report: Report, domain: str) -> str:
     """``<batch-ID@domain>``: one per batch, so that sending again is the same mail.
 
     A halted batch is told at once and may finish later: its mail has the moment of the halt in its
@@ -53,7 +53,7 @@ def message_id(report: Report, domain: str) -> str:
     return f"<{safe}@{domain}>"
 
 
-def message_for(report: Report, envelope: Envelope) -> EmailMessage:
+def make_message(report: Report, envelope: Envelope) -> EmailMessage:
     """The finished message. Dated when the batch ended, not when it is sent: the same report gives
     the same bytes.
 
@@ -64,7 +64,7 @@ def message_for(report: Report, envelope: Envelope) -> EmailMessage:
             f"batch {report.batch_id}: the summary has no recipient; set them in connection `mail`"
         )
     content = render(report)
-    own_id = message_id(report, envelope.domain)
+    own_id = make_message_id(report, envelope.domain)
     message = EmailMessage(policy=_PARTS)
     message["Message-ID"] = own_id
     message["Date"] = format_datetime(report.ended_at.astimezone(UTC))
@@ -86,12 +86,12 @@ def message_for(report: Report, envelope: Envelope) -> EmailMessage:
     return message
 
 
-def stored(message: EmailMessage) -> bytes:
+def to_bytes(message: EmailMessage) -> bytes:
     """The message as an ``.eml`` file or an outbox row holds it."""
     return message.as_bytes(policy=_WIRE)
 
 
-def restored(data: bytes) -> EmailMessage:
+def from_bytes(data: bytes) -> EmailMessage:
     """What ``stored`` wrote, as a message again."""
     message = email.message_from_bytes(data, EmailMessage, policy=_WIRE)
     assert isinstance(message, EmailMessage)

@@ -22,7 +22,7 @@ class Policy:
 POLICY = Policy()
 
 
-def repeats(last_sent: datetime | None, now: datetime, policy: Policy = POLICY) -> bool:
+def is_repeat(last_sent: datetime | None, now: datetime, policy: Policy = POLICY) -> bool:
     """Whether an alert like one that was sent at ``last_sent`` is to be withheld at ``now`` (both
     aware)."""
     return last_sent is not None and now - last_sent < policy.repeat_interval

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from include.mail.report import Report
-from include.mail.view import Limits, View, view
+from include.mail.view import Limits, View, make_view
 
 if TYPE_CHECKING:
     from css_inline import CSSInliner
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parent / "templates"
 COLUMNS = 78
 
-LARGEST = 95_000
+MAX_BYTES = 95_000
 """Bytes of both parts as sent (quoted-printable). Gmail cuts a mail off at 102 kB; headers need
 some of the rest."""
 
@@ -48,8 +48,8 @@ def render(report: Report) -> Rendered:
     """The mail's content: the most detailed one of LIMITS that fits. The same report gives the same
     characters."""
     for limits in LIMITS:
-        rendered = _rendered(view(report, limits))
-        if _sent_size(rendered) <= LARGEST:
+        rendered = _rendered(make_view(report, limits))
+        if _sent_size(rendered) <= MAX_BYTES:
             break
     return rendered
 

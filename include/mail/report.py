@@ -10,7 +10,7 @@ from typing import Literal
 
 from include.outcome import Outcome
 from include.partition import DateRange
-from include.results import Correction, DateResult, worst_by_day
+from include.results import Correction, DateResult, find_worst
 
 State = Literal["finished", "cancelled", "halted"]
 
@@ -23,8 +23,7 @@ class Report:
     ``dates`` holds the last attempt per (day, endpoint), each once, also of dates that never ran.
     ``ended_at`` of a halted batch is the moment its breaker opened. ``recovered`` and
     ``in_reply_to`` (the Message-ID of the first mail) belong to reruns. ``corrections`` has each
-    (day, endpoint) once at most. Figures that are None are left out; ``planned_*`` is what the plan
-    said.
+    (day, endpoint) once at most. What is None is left out; ``planned_*`` is what the plan said.
     """
 
     batch_id: str
@@ -70,14 +69,14 @@ class Report:
             )
 
 
-def totals(report: Report) -> dict[Outcome, int]:
+def count_dates(report: Report) -> dict[Outcome, int]:
     """Dates by outcome, good ones first; outcomes that did not occur are left out. Sums to the
     number of dates."""
-    counted = Counter(result.outcome for result in worst_by_day(report.dates).values())
+    counted = Counter(result.outcome for result in find_worst(report.dates).values())
     return {outcome: counted[outcome] for outcome in sorted(counted, key=_good_first)}
 
 
-def incomplete(report: Report) -> list[DateResult]:
+def list_incomplete(report: Report) -> list[DateResult]:
     """The partial results that know their k of n, by date."""
     known = [
         each
@@ -87,7 +86,7 @@ def incomplete(report: Report) -> list[DateResult]:
     return sorted(known, key=lambda r: (r.day, r.endpoint))
 
 
-def corrected(report: Report) -> list[Correction]:
+def list_corrected(report: Report) -> list[Correction]:
     """The dates that the upstream has corrected, by date."""
     return sorted(report.corrections, key=lambda c: (c.day, c.endpoint))
 

@@ -12,15 +12,15 @@ from include import wording as say
 from include.fold import Group, fold
 from include.mail import headline
 from include.mail.headline import LABELS, Tone
-from include.mail.report import Report, corrected, incomplete
+from include.mail.report import Report, list_corrected, list_incomplete
 from include.outcome import Outcome
 from include.results import Correction, DateResult
 
-LONGEST_URL = 1000
-NAMED_GAMES = 16
+MAX_URL = 1000
+MAX_NAMED_GAMES = 16
 """Missing games named per date; the fullest NBA date had 15 games, so only a broken source exceeds
 it."""
-NAMED_CHANGES = 12
+MAX_NAMED_CHANGES = 12
 """Corrections named per date and endpoint, so that one date that changed as a whole leaves room for
 the others."""
 
@@ -149,30 +149,32 @@ class View:
     not_run_title: str
     plan: Sequence[PlanLine]
     planned: bool
+    plan_title: str
     facts: Sequence[tuple[str, str]]
     closing: str
 
 
-def view(report: Report, limits: Limits) -> View:
+def make_view(report: Report, limits: Limits) -> View:
     """All phrases of the mail. Pure; raises nothing that a valid Report can cause."""
-    dates = headline.tally(report)
+    dates = headline.count(report)
     every = fold(report.dates)
     failed = [g for g in every if g.outcome.wrong]
     waiting = [g for g in every if not g.outcome.wrong]
-    partial = incomplete(report)
+    partial = list_incomplete(report)
     failed_dates = sum(dates.failed.values())
     # Not the tally's number: a date with one failed and one cancelled endpoint counts as failed and
     # is in both lists.
-    changes = corrected(report)
+    changes = list_corrected(report)
     changes_shown = list(_changes_shown(changes, limits.changes))
     idle = len({r.day for r in report.dates if not (r.outcome.done or r.outcome.wrong)})
     plan = _plan(report)
+    planned = any(line.planned for line in plan)
     return View(
-        subject=headline.subject(report),
-        badge=headline.badge(report),
-        tone=headline.tone(report),
-        headline=headline.headline(report),
-        lede=headline.lede(report, errors=len(failed)),
+        subject=headline.word_subject(report),
+        badge=headline.word_badge(report),
+        tone=headline.choose_tone(report),
+        headline=headline.word_headline(report),
+        lede=headline.word_lede(report, errors=len(failed)),
         dag_id=say.clean(report.dag_id),
         scope=f"{report.window}, {say.clean(report.kind)}",
         totals=_totals(dates.counts),
@@ -201,7 +203,8 @@ def view(report: Report, limits: Limits) -> View:
         not_run=[_group(g, limits) for g in waiting],
         not_run_title=f"{say.counted(idle, 'date')} not run",
         plan=plan,
-        planned=any(line.planned for line in plan),
+        planned=planned,
+        plan_title="Plan vs actual" if planned else "Usage",
         facts=_facts(report),
         closing=(
             "Sent at once because the circuit breaker opened; the summary follows when the batch"
@@ -264,8 +267,10 @@ def _group(group: Group, limits: Limits) -> GroupView:
 
 def _incomplete(result: DateResult) -> IncompleteView:
     games = [say.clean(game) for game in result.missing]
-    more = len(games) - NAMED_GAMES
-    named = ", ".join(games[:NAMED_GAMES]) + (f" and {say.number(more)} more" if more > 0 else "")
+    more = len(games) - MAX_NAMED_GAMES
+    named = ", ".join(games[:MAX_NAMED_GAMES]) + (
+        f" and {say.number(more)} more" if more > 0 else ""
+    )
     return IncompleteView(
         day=f"{result.day}",
         endpoint=say.clean(result.endpoint),
@@ -286,7 +291,7 @@ def _changes_shown(changes: list[Correction], room: int) -> Iterator[tuple[Corre
     """Each correction and how many of its changes there is room to show: the first dates' ones come
     first."""
     for one in changes:
-        shown = min(len(one.changes), room, NAMED_CHANGES)
+        shown = min(len(one.changes), room, MAX_NAMED_CHANGES)
         room -= shown
         yield one, shown
 
@@ -336,14 +341,14 @@ def _folded_incomplete(rest: list[DateResult], *, shown: bool) -> Folded | None:
     return Folded(says=says, dates=say.date_lines(r.day for r in rest))
 
 
-_WORTH_COMPARING = (
+MIN_COMPARED_SECONDS = (
     300.0  # seconds planned; below, Airflow's own pace is all that a percentage would show
 )
 
 
 def _plan(report: Report) -> list[PlanLine]:
-    """Actual against planned; how far off is said of finished batches only. Rows without any figure
-    are left out."""
+    """Actual against planned; how far off is said of finished batches only. Rows that nobody
+    knows are left out."""
 
     def line(
         label: str,
@@ -368,7 +373,7 @@ def _plan(report: Report) -> list[PlanLine]:
     seconds = (report.ended_at - report.started_at).total_seconds()
     planned_seconds = None if report.planned_minutes is None else report.planned_minutes * 60
     lines = [
-        line("Duration", seconds, planned_seconds, say.duration, _WORTH_COMPARING),
+        line("Duration", seconds, planned_seconds, say.duration, MIN_COMPARED_SECONDS),
         line("Requests", report.requests, report.planned_requests, say.number),
     ]
     if report.credits_used or report.planned_credits is not None or report.credits_left is not None:
@@ -396,6 +401,6 @@ def _is_link(url: str) -> bool:
     """Only web addresses become links: ``javascript:`` is none, and a clipped one leads nowhere."""
     return (
         url.startswith(("https://", "http://"))
-        and len(url) <= LONGEST_URL
+        and len(url) <= MAX_URL
         and not any(c.isspace() for c in url)
     )

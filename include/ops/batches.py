@@ -242,7 +242,7 @@ def newest_opened(
     return row[0] if row else None
 
 
-def unheard(connection: psycopg.Connection[Any], backfill_ids: Collection[int]) -> list[int]:
+def unreported(connection: psycopg.Connection[Any], backfill_ids: Collection[int]) -> list[int]:
     """Those of Airflow's backfills that have no batch, in order."""
     rows = connection.execute(
         "SELECT DISTINCT backfill_id FROM ops.batches WHERE backfill_id = ANY(%s)",

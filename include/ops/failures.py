@@ -35,7 +35,7 @@ _FAILURES = """
 """
 
 
-def failures(connection: psycopg.Connection[Any], back: timedelta) -> list[DateResult]:
+def read_failures(connection: psycopg.Connection[Any], back: timedelta) -> list[DateResult]:
     """Every failed try of the last ``back``, oldest first, also of dates that were healed since;
     and every run that failed without a word (``lost``)."""
     with connection.cursor(row_factory=dict_row) as cursor:

@@ -23,7 +23,7 @@ class Run(Protocol):
     def started_at(self) -> datetime | None: ...
 
 
-def date_results(
+def judge_dates(
     runs: Iterable[Run], latest: Mapping[tuple[date, str], OutcomeRow], *, cancelled: bool
 ) -> list[DateResult]:
     """One result per date and endpoint, from the newest row of each.
@@ -33,7 +33,7 @@ def date_results(
     """
     by_day: dict[date, list[DateResult]] = {}
     for (day, _), row in sorted(latest.items()):
-        by_day.setdefault(day, []).append(result_of(row))
+        by_day.setdefault(day, []).append(read_row(row))
     found: list[DateResult] = []
     for run in runs:
         said = by_day.get(run.day, [])
@@ -50,7 +50,7 @@ def _silent(run: Run, *, cancelled: bool) -> DateResult:
     return DateResult(day=run.day, outcome=Outcome.LOST, message=words)
 
 
-def result_of(row: OutcomeRow) -> DateResult:
+def read_row(row: OutcomeRow) -> DateResult:
     """What a row says."""
     return DateResult(
         day=row.day,
@@ -69,7 +69,7 @@ def result_of(row: OutcomeRow) -> DateResult:
     )
 
 
-def recovered(
+def find_recovered(
     results: Iterable[DateResult], earlier: Mapping[tuple[date, str], OutcomeRow]
 ) -> list[date]:
     """Dates that were not done by their ``earlier`` rows and are now, all their endpoints."""
@@ -80,7 +80,7 @@ def recovered(
     return sorted(day for day in bad_before if done.get(day))
 
 
-def corrections(rows: Sequence[OutcomeRow]) -> list[Correction]:
+def gather_corrections(rows: Sequence[OutcomeRow]) -> list[Correction]:
     """What these tries (oldest first) found to be corrected upstream and have loaded, per date and
     endpoint.
 

@@ -16,6 +16,7 @@ from airflow.listeners import hookimpl
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
+    from sqlalchemy.orm import Session
 
 log = logging.getLogger(__name__)
 
@@ -57,18 +58,16 @@ def _preload() -> None:
 
 @hookimpl
 def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
-    """A run has started; before one of the summary's, backfills that nothing was heard of are
-    looked for."""
+    """A run has started; before one of the summary's, backfills that were not reported are looked
+    for."""
     from nba_airflow.metadata.batches import SUMMARY
 
     _note(dag_run)
     if dag_run.dag_id == SUMMARY:
-        from sqlalchemy.orm import object_session
+        from nba_airflow.metadata.unreported import close_unreported
 
-        from nba_airflow.metadata.unreported import close_unheard
-
-        if closed := close_unheard(object_session(dag_run)):
-            log.info("backfills that ended unheard, to be reported: %s", ", ".join(closed))
+        if closed := close_unreported(_session_of(dag_run)):
+            log.info("backfills that were not reported yet: %s", ", ".join(closed))
 
 
 @hookimpl
@@ -85,6 +84,15 @@ def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
 
 def _note(dag_run: DagRun) -> None:
     if dag_run.partition_key:
-        from nba_airflow.metadata.batches import note
+        from nba_airflow.metadata.batches import note_run
 
-        note(dag_run)
+        note_run(dag_run, _session_of(dag_run))
+
+
+def _session_of(dag_run: DagRun) -> Session:
+    """The session that Airflow is about to commit."""
+    from sqlalchemy.orm import object_session
+
+    session = object_session(dag_run)
+    assert session is not None
+    return session

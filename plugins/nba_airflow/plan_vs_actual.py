@@ -1,5 +1,4 @@
-"""The figures of a batch that its outcomes do not hold: what it should have taken, and what credits
-are left."""
+"""Plan against actual: what a batch should have taken, and what credits are left."""
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ from datetime import UTC, date, datetime
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from include.guards.plan import plan
+from include.guards.plan import make_plan
 from nba_airflow import connections
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ PLANNED = ("backfill", "catchup")
 """Of a rerun nobody knows how much was there already; one live date is not worth a plan."""
 
 
-def with_figures(connection: psycopg.Connection[Any], report: Report) -> Report:
+def add_plan_vs_actual(connection: psycopg.Connection[Any], report: Report) -> Report:
     """The report with its plan and the credits left, as far as they are known: a mail goes out
     without them too."""
     from include.limits.allowance import room
@@ -45,14 +44,16 @@ def with_figures(connection: psycopg.Connection[Any], report: Report) -> Report:
         paid = [(host.connection, host.credits) for host in source.hosts if host.credits]
         left = [room(balance(connection, name, today), credits, "live") for name, credits in paid]
         report = replace(report, credits_left=sum(left) if paid else None)
-        games = games_of(report)
+        games = count_games(report)
         if (
             not games
             or report.kind not in PLANNED
             or outcomes.had_before(connection, report.batch_id)
         ):
             return report
-        planned = plan(source, games, scheduled=set(connections.stores().warehouse.days(SCHEDULE)))
+        planned = make_plan(
+            source, games, scheduled=set(connections.stores().warehouse.days(SCHEDULE))
+        )
     except Exception:  # also whatever another file in dags/ raises
         log.exception("the summary of %s is without plan or credits", report.batch_id)
         connection.rollback()
@@ -65,7 +66,7 @@ def with_figures(connection: psycopg.Connection[Any], report: Report) -> Report:
     )
 
 
-def games_of(report: Report) -> Mapping[date, int]:
+def count_games(report: Report) -> Mapping[date, int]:
     """How many games each date has; where nobody counted, as many as the others have on average.
     Empty: none known."""
     counted = {r.day: r.games_expected for r in report.dates if r.games_expected is not None}

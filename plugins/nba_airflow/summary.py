@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from include.ops.batches import Batch
 
-_RUNS_PER_QUESTION = 200
+MAX_RUNS_A_QUESTION = 200
 
 
 class SummaryOperator(BaseOperator):
@@ -96,10 +96,10 @@ class SummaryOperator(BaseOperator):
 
     def _report(self, connection: psycopg.Connection[Any], batch: Batch) -> None:
         from include.mail import alerts
-        from include.mail.batch_report import report_of
-        from include.mail.message import Envelope, message_for, message_id, stored
+        from include.mail.batch_report import read_report
+        from include.mail.message import Envelope, make_message, make_message_id, to_bytes
         from include.ops import batches, outbox
-        from nba_airflow.plan_vs_actual import with_figures
+        from nba_airflow.plan_vs_actual import add_plan_vs_actual
 
         extra = connections.connection(connections.MAIL).extra_dejson
         envelope = Envelope(
@@ -107,32 +107,32 @@ class SummaryOperator(BaseOperator):
             recipients=extra["recipients"],
             reply_to=extra.get("reply_to", ""),
         )
-        report = report_of(connection, batch)
-        if batch.kind == "live" and alerts.withheld(connection, report):
+        report = read_report(connection, batch)
+        if batch.kind == "live" and alerts.withhold(connection, report):
             batches.reported(connection, batch.batch_id)
             self.log.info(
                 "live run failed like one that was reported lately: no mail (%s)", batch.batch_id
             )
             return
-        report = with_figures(connection, report)
-        message = message_for(report, envelope)
+        report = add_plan_vs_actual(connection, report)
+        message = make_message(report, envelope)
         row = outbox.Mail(
             mail_id=batch.batch_id,
-            message_id=message_id(report, envelope.domain),
+            message_id=make_message_id(report, envelope.domain),
             subject=str(message["Subject"]),
-            content=stored(message),
+            content=to_bytes(message),
         )
         reach("before outbox")
         outbox.put(connection, row)
         if batch.kind == "live":
-            alerts.note(connection, report)
+            alerts.note_sent(connection, report)
         batches.reported(connection, batch.batch_id)
         reach("after outbox")
         self.log.info("batch %s: %s", batch.batch_id, row.subject)
 
     def _send_due(self, connection: psycopg.Connection[Any]) -> None:
-        from include.mail.delivery import deliver, mail_target
-        from include.mail.message import restored
+        from include.mail.delivery import deliver, read_target
+        from include.mail.message import from_bytes
         from include.ops import outbox
 
         problems = []
@@ -141,7 +141,7 @@ class SummaryOperator(BaseOperator):
             try:
                 reach("before send")
                 receipt = deliver(
-                    restored(mail.content), mail_target(found.host or "", found.password or "")
+                    from_bytes(mail.content), read_target(found.host or "", found.password or "")
                 )
             except Problem as problem:
                 outbox.not_sent(connection, mail, str(problem), again=problem.retry_at is not None)
@@ -160,7 +160,7 @@ def _any_open(ti: RuntimeTaskInstanceProtocol, dag_id: str, run_ids: Sequence[st
     """Whether one of the runs is queued or running. Asked in parts: the ids go into a URL, which
     ends at 64 kB."""
     parts = (
-        run_ids[n : n + _RUNS_PER_QUESTION] for n in range(0, len(run_ids), _RUNS_PER_QUESTION)
+        run_ids[n : n + MAX_RUNS_A_QUESTION] for n in range(0, len(run_ids), MAX_RUNS_A_QUESTION)
     )
     return any(
         ti.get_dr_count(dag_id=dag_id, run_ids=list(part), states=["queued", "running"])

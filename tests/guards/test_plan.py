@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from include.guards.plan import SECONDS_PER_TASK, Plan, plan
+from include.guards.plan import SECONDS_PER_TASK, Plan, make_plan
 from include.parsing import balldontlie
 from include.sources.spec import Credits, Endpoint, Get, Host, Source, Truth, Window
 
@@ -31,11 +31,11 @@ def source(*hosts: Host, **endpoint: object) -> Source:
 
 
 def asked(scheduled: tuple[date, ...] = (), **endpoint: object) -> int:
-    return plan(source(**endpoint), GAMES, scheduled=scheduled).requests
+    return make_plan(source(**endpoint), GAMES, scheduled=scheduled).requests
 
 
 def test_one_request_a_date_also_where_there_are_no_games() -> None:
-    assert plan(source(), GAMES, scheduled=()) == Plan(
+    assert make_plan(source(), GAMES, scheduled=()) == Plan(
         requests=3, credits=0, minutes=max(3.0, TASKS) / 60
     )
 
@@ -63,8 +63,8 @@ def test_body_that_serves_a_season_is_asked_for_once_a_season() -> None:
 def test_requests_are_counted_at_the_host_that_they_go_to() -> None:
     slow = replace(MINUTE, connection="slow", windows=(Window(limit=1, seconds=60),))
     get = Get(path="/plays", connection="slow")
-    assert plan(source(MINUTE, slow, request=get), GAMES, scheduled=()).minutes == 3.0
-    assert plan(source(MINUTE, slow), GAMES, scheduled=()).minutes < 1
+    assert make_plan(source(MINUTE, slow, request=get), GAMES, scheduled=()).minutes == 3.0
+    assert make_plan(source(MINUTE, slow), GAMES, scheduled=()).minutes < 1
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_requests_are_counted_at_the_host_that_they_go_to() -> None:
 def test_the_narrowest_of_windows_latency_and_tasks_gives_the_minutes(
     changes: dict[str, object], seconds: float
 ) -> None:
-    found = plan(source(replace(MINUTE, **changes), per_game=True), GAMES, scheduled=())
+    found = make_plan(source(replace(MINUTE, **changes), per_game=True), GAMES, scheduled=())
     assert found.minutes == pytest.approx(seconds / 60)
 
 
@@ -95,7 +95,7 @@ def test_the_narrowest_of_windows_latency_and_tasks_gives_the_minutes(
 )
 def test_credits_that_are_not_there_today_are_waited_for(credits: Credits, days: int) -> None:
     get = Get(path="/odds", cost=lambda params: 10)
-    found = plan(
+    found = make_plan(
         source(replace(MINUTE, credits=credits), request=get, per_game=True), GAMES, scheduled=()
     )
     assert found.credits == 180
@@ -105,6 +105,6 @@ def test_credits_that_are_not_there_today_are_waited_for(credits: Credits, days:
 def test_backfill_that_gets_no_credits_at_all_never_ends() -> None:
     get = Get(path="/odds", cost=lambda params: 10)
     host = replace(MINUTE, credits=Credits(monthly=100, live_reserve=100))
-    assert plan(source(host, request=get), GAMES, scheduled=()) == Plan(
+    assert make_plan(source(host, request=get), GAMES, scheduled=()) == Plan(
         requests=3, credits=30, minutes=None
     )

@@ -32,7 +32,7 @@ def correction(
 
 def section(rendered: Rendered) -> str:
     """The list in the text part, up to the next heading."""
-    found = re.search(r"\n\n\n(CORRECTED UPSTREAM.*?)\n\n\nFIGURES", rendered.text, re.DOTALL)
+    found = re.search(r"\n\n\n(CORRECTED UPSTREAM.*?)\n\n\nUSAGE", rendered.text, re.DOTALL)
     return found[1] if found else ""
 
 

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from include.errors import ErrorClass, Problem
-from include.mail.delivery import Folder, Receipt, SendGrid, deliver, file_name, mail_target
-from include.mail.message import Envelope, message_for, restored, stored
+from include.mail.delivery import Folder, Receipt, SendGrid, deliver, file_name, read_target
+from include.mail.message import Envelope, from_bytes, make_message, to_bytes
 from include.mail.report import Report
 
 KEY = "SG.a-key-that-nobody-may-see"
@@ -142,7 +142,7 @@ def sendgrid(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
 
 @pytest.fixture
 def message(mixed: Report) -> EmailMessage:
-    return message_for(
+    return make_message(
         mixed,
         Envelope(
             sender="NBA backfills <backfills@example.com>",
@@ -164,7 +164,7 @@ def test_a_folder_gets_the_whole_message_as_one_file(message: EmailMessage, tmp_
     receipt = deliver(message, Folder(path=tmp_path / "out" / "box"))
     path = tmp_path / "out" / "box" / "batch-42@example.com.eml"
     assert receipt == Receipt(message_id="<batch-42@example.com>", where=str(path))
-    assert path.read_bytes() == stored(message)
+    assert path.read_bytes() == to_bytes(message)
 
 
 def test_delivering_again_leaves_the_one_file_as_it_was(
@@ -172,7 +172,7 @@ def test_delivering_again_leaves_the_one_file_as_it_was(
 ) -> None:
     first = deliver(message, Folder(path=tmp_path))
     before = os.stat(first.where)
-    again = deliver(restored(stored(message)), Folder(path=tmp_path))
+    again = deliver(from_bytes(to_bytes(message)), Folder(path=tmp_path))
     assert again == Receipt(message_id="<batch-42@example.com>", where=first.where, again=True)
     assert [p.name for p in tmp_path.iterdir()] == ["batch-42@example.com.eml"]
     assert os.stat(first.where).st_ino == before.st_ino
@@ -239,7 +239,7 @@ def test_a_message_from_the_outbox_is_sent_like_a_fresh_one(
 ) -> None:
     target = SendGrid(key=KEY, host=sendgrid.host)
     deliver(message, target)
-    deliver(restored(stored(message)), target)
+    deliver(from_bytes(to_bytes(message)), target)
     fresh, from_outbox = sendgrid.accepted
     assert from_outbox == fresh
 
@@ -429,7 +429,7 @@ def test_the_key_is_in_no_log_and_no_message(
 def test_the_connection_names_a_folder_or_sendgrid(
     host: str, key: str, target: Folder | SendGrid
 ) -> None:
-    assert mail_target(host, key) == target
+    assert read_target(host, key) == target
 
 
 @pytest.mark.parametrize(
@@ -442,7 +442,7 @@ def test_the_connection_names_a_folder_or_sendgrid(
 )
 def test_a_key_that_cannot_be_a_header_is_refused_unseen(key: str, fault: str) -> None:
     with pytest.raises(Problem) as caught:
-        mail_target("", key)
+        read_target("", key)
     assert caught.value.error_class is ErrorClass.BAD_KEY
     assert (
         caught.value.message

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from include.mail.message import Envelope, message_for, message_id, restored, stored
+from include.mail.message import Envelope, from_bytes, make_message, make_message_id, to_bytes
 from include.mail.render import render
 from include.mail.report import Report
 from include.outcome import Outcome
@@ -22,7 +22,7 @@ ENVELOPE = Envelope(
 
 
 def test_headers_are_complete(mixed: Report) -> None:
-    message = message_for(replace(mixed, in_reply_to="<batch-41@example.com>"), ENVELOPE)
+    message = make_message(replace(mixed, in_reply_to="<batch-41@example.com>"), ENVELOPE)
     assert [(name, str(value)) for name, value in message.items()] == [
         ("Message-ID", "<batch-42@example.com>"),
         ("Date", "Thu, 01 Oct 2026 12:16:00 +0000"),
@@ -46,13 +46,13 @@ def test_headers_are_complete(mixed: Report) -> None:
 
 
 def test_first_mails_answer_nothing(mixed: Report) -> None:
-    message = message_for(mixed, ENVELOPE)
+    message = make_message(mixed, ENVELOPE)
     assert (message["In-Reply-To"], message["References"]) == (None, None)
 
 
 def test_parts_are_the_rendered_text_then_html(mixed: Report) -> None:
     content = render(mixed)
-    parts = list(message_for(mixed, ENVELOPE).iter_parts())
+    parts = list(make_message(mixed, ENVELOPE).iter_parts())
     assert [(part.get_content_type(), part.get_content_charset()) for part in parts] == [
         ("text/plain", "utf-8"),
         ("text/html", "utf-8"),
@@ -65,13 +65,13 @@ def test_parts_are_the_rendered_text_then_html(mixed: Report) -> None:
 
 def test_the_same_report_gives_the_same_bytes(mixed: Report) -> None:
     shuffled = replace(mixed, dates=list(reversed(mixed.dates)))
-    assert stored(message_for(mixed, ENVELOPE)) == stored(message_for(shuffled, ENVELOPE))
+    assert to_bytes(make_message(mixed, ENVELOPE)) == to_bytes(make_message(shuffled, ENVELOPE))
 
 
 def test_what_was_stored_comes_back_as_it_was(mixed: Report) -> None:
-    data = stored(message_for(mixed, ENVELOPE))
-    again = restored(data)
-    assert stored(again) == data
+    data = to_bytes(make_message(mixed, ENVELOPE))
+    again = from_bytes(data)
+    assert to_bytes(again) == data
     body = again.get_body(("plain",))
     assert body is not None
     assert body.get_content().replace("\r\n", "\n") == render(mixed).text
@@ -81,7 +81,7 @@ def test_stored_messages_are_pure_ascii_with_crlf(make_report: MakeReport) -> No
     result = DateResult(
         day=date(2024, 10, 22), outcome=Outcome.FAILED, message="Dončić “did not play” 🏀"
     )
-    data = stored(message_for(make_report([result]), ENVELOPE))
+    data = to_bytes(make_message(make_report([result]), ENVELOPE))
     assert data.isascii()
     assert data.count(b"\n") == data.count(b"\r\n")
 
@@ -96,12 +96,12 @@ def test_three_thousand_failures_stay_below_one_hundred_kilobytes(make_report: M
         )
         for n in range(3000)
     ]
-    assert len(stored(message_for(make_report(results), ENVELOPE))) < 100_000
+    assert len(to_bytes(make_message(make_report(results), ENVELOPE))) < 100_000
 
 
 def test_message_ids_are_safe_and_differ_where_batches_do(make_report: MakeReport) -> None:
     ids = [
-        message_id(make_report([], batch_id=batch_id), "example.com")
+        make_message_id(make_report([], batch_id=batch_id), "example.com")
         for batch_id in ("42", "a b", "a/b", "x" * 60 + "1", "x" * 60 + "2", "<>@\n")
     ]
     assert ids == [
@@ -117,7 +117,7 @@ def test_message_ids_are_safe_and_differ_where_batches_do(make_report: MakeRepor
 def test_a_halt_is_another_mail_than_the_summary(make_report: MakeReport) -> None:
     at = datetime(2026, 10, 1, 10, 30, 5, tzinfo=UTC)
     ids = [
-        message_id(make_report([], state=state, ended_at=ended_at), "example.com")
+        make_message_id(make_report([], state=state, ended_at=ended_at), "example.com")
         for state, ended_at in (
             ("halted", at),
             ("halted", at + timedelta(hours=1)),
@@ -135,14 +135,14 @@ def test_a_mail_to_nobody_is_refused(mixed: Report) -> None:
     with pytest.raises(
         ValueError, match=r"^batch 42: the summary has no recipient; set them in connection `mail`$"
     ):
-        message_for(mixed, replace(ENVELOPE, recipients=[]))
+        make_message(mixed, replace(ENVELOPE, recipients=[]))
 
 
 def test_headers_cannot_be_smuggled_in(make_report: MakeReport) -> None:
-    message = message_for(make_report([], dag_id="x\r\nBcc: evil@example.com"), ENVELOPE)
+    message = make_message(make_report([], dag_id="x\r\nBcc: evil@example.com"), ENVELOPE)
     assert message["Bcc"] is None
     assert message["Subject"] == "[Nothing ran] x Bcc: evil@example.com 2024-10-22: no dates ran"
     with pytest.raises(ValueError, match="linefeed or carriage return"):
-        message_for(
+        make_message(
             make_report([]), replace(ENVELOPE, sender="a@example.com\nBcc: evil@example.com")
         )

@@ -11,8 +11,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from include.mail.headline import headline, lede, subject
-from include.mail.render import COLUMNS, LARGEST, render
+from include.mail.headline import word_headline, word_lede, word_subject
+from include.mail.render import COLUMNS, MAX_BYTES, render
 from include.mail.report import Report
 from include.outcome import Outcome
 from include.results import DateResult
@@ -77,8 +77,8 @@ airflow dags backfill bdl_box_scores -s 2024-10-22 -e 2024-10-31 --rerun-failed-
    Dates: 2024-10-31
 
 
-FIGURES
--------
+PLAN VS ACTUAL
+--------------
               Actual           Planned
 Duration      2 h 14 min       2 h 5 min        +7 %
 Requests      1,318            1,290            +2 %
@@ -117,8 +117,8 @@ Complete, no games            1    50.0 %
 Total                         2
 
 
-FIGURES
--------
+USAGE
+-----
 Duration      2 h 14 min
 Requests      10
 Data          0 B
@@ -291,8 +291,8 @@ def test_subject_and_headline_say_how_it_went(
         for n, outcome in enumerate(outcomes)
     ]
     report = make_report(dates, first_day=START, last_day=date(2010, 1, 9), **fields)
-    assert subject(report) == wanted.format("bdl_box_scores 2010-01-01..2010-01-09")
-    assert headline(report) == line
+    assert word_subject(report) == wanted.format("bdl_box_scores 2010-01-01..2010-01-09")
+    assert word_headline(report) == line
 
 
 @pytest.mark.parametrize(
@@ -315,7 +315,7 @@ def test_accepted_dates_are_named_and_never_called_complete(
     report = make_report(
         [DateResult(day=START + timedelta(n), outcome=each) for n, each in enumerate(outcomes)]
     )
-    assert lede(report, errors=1) == said
+    assert word_lede(report, errors=1) == said
     assert re.findall(r"^Accepted +1 ", render(report).text, re.MULTILINE)
 
 
@@ -323,7 +323,7 @@ def test_html_says_what_the_text_says(mixed: Report) -> None:
     rendered = render(mixed)
     shown = Visible(rendered.html)
     everything = shown.text + " " + " ".join(shown.addresses)
-    labels = {"missing", "Says:", "Seen:", "Log:", "Dates:", "DATES", "BATCH", "FIGURES", "Airflow"}
+    labels = {"missing", "Says:", "Seen:", "Log:", "Dates:", "DATES", "BATCH", "Airflow"}
     for line in rendered.text.splitlines():
         for word in line.split():
             if (
@@ -428,7 +428,7 @@ def test_three_thousand_different_failures_fit_and_say_what_was_left_out(
 
     report = make_report([one(n) for n in range(3000)], rerun_command="airflow dags backfill x")
     rendered = render(report)
-    assert len(b2a_qp(rendered.html.encode())) + len(b2a_qp(rendered.text.encode())) <= LARGEST
+    assert len(b2a_qp(rendered.html.encode())) + len(b2a_qp(rendered.text.encode())) <= MAX_BYTES
     days = {result.day for result in report.dates}
     words = " ".join(rendered.text.split())
     assert days <= days_named(words)

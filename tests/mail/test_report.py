@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from include.mail.report import Report, incomplete, totals
+from include.mail.report import Report, count_dates, list_incomplete
 from include.outcome import Outcome
 from include.results import DateResult
 
@@ -21,7 +21,7 @@ def test_totals_count_each_date_once_good_ones_first(make_report: MakeReport) ->
         [DateResult(day=DAY + timedelta(n), outcome=each) for n, each in enumerate(outcomes)]
         + [DateResult(day=DAY, outcome=Outcome.COMPLETE, endpoint="game_lines")]
     )
-    found = totals(report)
+    found = count_dates(report)
     assert list(found) == [
         Outcome.COMPLETE,
         Outcome.NO_GAMES,
@@ -43,7 +43,7 @@ def test_incomplete_lists_partial_dates_that_know_their_games(make_report: MakeR
             ),
         ]
     )
-    assert incomplete(report) == [known]
+    assert list_incomplete(report) == [known]
 
 
 def test_two_results_of_one_date_and_endpoint_are_refused(make_report: MakeReport) -> None:

@@ -238,8 +238,8 @@ def test_the_report_and_what_it_wrote_are_committed_together(
 def test_backfill_of_which_no_run_told_anything_has_no_batch(db: psycopg.Connection[Any]) -> None:
     batches.current(db, DAG, 2)
     batches.current(db, DAG, batches.CATCHUP)
-    assert batches.unheard(db, [3, 2, 1]) == [1, 3]
-    assert batches.unheard(db, []) == []
+    assert batches.unreported(db, [3, 2, 1]) == [1, 3]
+    assert batches.unreported(db, []) == []
 
 
 def test_runs_without_an_end_are_failed_ones_and_one_that_never_started_means_cancelled(

@@ -12,7 +12,7 @@ import pytest
 
 from include.ops import batches
 from include.ops.db import connect
-from include.ops.failures import failures
+from include.ops.failures import read_failures
 from include.ops.outcomes import OutcomeRow, record
 from include.outcome import Outcome
 from include.results import DateResult
@@ -76,7 +76,7 @@ def test_every_failed_try_of_every_dag_is_told_oldest_first(db: psycopg.Connecti
         failed(db, 1, 2 * HOUR, attempt=2),
         failed(db, 3, 3 * HOUR, dag_id="other", outcome="partial", error_class="incomplete"),
     ]
-    assert failures(db, 24 * HOUR) == [said_by(row) for row in reversed(rows)]
+    assert read_failures(db, 24 * HOUR) == [said_by(row) for row in reversed(rows)]
 
 
 def test_what_is_older_what_went_well_and_what_waits_is_no_failure(
@@ -85,8 +85,8 @@ def test_what_is_older_what_went_well_and_what_waits_is_no_failure(
     failed(db, 0, 25 * HOUR)
     failed(db, 1, HOUR, outcome="complete", error_class="", fingerprint="")
     failed(db, 2, HOUR, outcome="quota_wait", error_class="", fingerprint="")
-    assert failures(db, 24 * HOUR) == []
-    assert [each.day for each in failures(db, 26 * HOUR)] == [DAY]
+    assert read_failures(db, 24 * HOUR) == []
+    assert [each.day for each in read_failures(db, 26 * HOUR)] == [DAY]
 
 
 def batch_with(db: psycopg.Connection[Any], *afters: int) -> str:
@@ -106,7 +106,7 @@ def test_run_that_failed_without_a_word_is_lost(db: psycopg.Connection[Any]) -> 
     for after, state in ((0, "failed"), (1, "failed"), (2, "success")):
         batches.mark(db, batch_id, f"backfill__{after}", state)
 
-    found = failures(db, HOUR)
+    found = read_failures(db, HOUR)
 
     assert [(each.error_class, each.day) for each in found[:-1]] == [
         ("blocked", DAY + timedelta(days=1))
@@ -127,7 +127,7 @@ def test_rerun_that_died_is_lost_although_the_first_run_had_said_why(
 ) -> None:
     failed(db, 0, 2 * HOUR)
     batches.mark(db, batch_with(db, 0), "backfill__0", "failed")
-    assert [(each.outcome, each.day) for each in failures(db, HOUR)] == [(Outcome.LOST, DAY)]
+    assert [(each.outcome, each.day) for each in read_failures(db, HOUR)] == [(Outcome.LOST, DAY)]
 
 
 def test_run_that_was_cancelled_before_it_began_is_no_failure(db: psycopg.Connection[Any]) -> None:
@@ -135,10 +135,10 @@ def test_run_that_was_cancelled_before_it_began_is_no_failure(db: psycopg.Connec
     batches.register(db, batch.batch_id, {"backfill__0": DAY})
     batches.mark(db, batch.batch_id, "backfill__0", "failed")
     batches.close(db, batch.batch_id, cancelled=True)
-    assert failures(db, HOUR) == []
+    assert read_failures(db, HOUR) == []
 
 
 def test_live_run_that_said_why_is_not_lost_as_well(db: psycopg.Connection[Any]) -> None:
     failed(db, 0, timedelta(minutes=1), run_id="scheduled__0")
     assert batches.failed_live(db, DAG, "scheduled__0", DAY, 0)
-    assert [each.error_class for each in failures(db, HOUR)] == ["blocked"]
+    assert [each.error_class for each in read_failures(db, HOUR)] == ["blocked"]

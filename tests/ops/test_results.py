@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from include.ops.batches import BatchRun
 from include.ops.outcomes import OutcomeRow, latest
-from include.ops.results import corrections, date_results, recovered
+from include.ops.results import find_recovered, gather_corrections, judge_dates
 from include.outcome import Outcome
 from include.results import Correction, DateResult
 
@@ -51,7 +51,7 @@ def results(
     runs: Sequence[BatchRun], rows: Sequence[OutcomeRow], *, cancelled: bool = False
 ) -> list[Any]:
     """(day, endpoint, outcome, message) of each result."""
-    found = date_results(runs, latest(rows), cancelled=cancelled)
+    found = judge_dates(runs, latest(rows), cancelled=cancelled)
     return [(r.day, r.endpoint, r.outcome, r.message) for r in found]
 
 
@@ -63,7 +63,7 @@ def test_result_carries_what_the_last_row_says() -> None:
         "log_url": "http://log",
     }
     counts = {"games_found": 9, "games_expected": 11, "missing": ("GSW@UTA", "MIA@BOS"), "rows": 0}
-    (found,) = date_results(
+    (found,) = judge_dates(
         [batch_run("failed")], latest([row("partial", **facts, **counts)]), cancelled=False
     )
     assert found == DateResult(
@@ -139,7 +139,7 @@ def test_recovered_are_dates_that_were_bad_and_are_done_in_all_their_endpoints()
     now = [DateResult(day=day, outcome=Outcome.COMPLETE, endpoint="box_scores") for day in days]
     now.append(DateResult(day=days[0], outcome=Outcome.ACCEPTED, endpoint="plays"))
     now.append(DateResult(day=days[3], outcome=Outcome.LOST, endpoint="plays"))
-    assert recovered(now, earlier) == [days[0], days[1]]
+    assert find_recovered(now, earlier) == [days[0], days[1]]
 
 
 # --- what the upstream has corrected
@@ -165,7 +165,7 @@ def test_corrections_are_gathered_per_date_and_endpoint() -> None:
         load(PTS, endpoint="plays"),
         load(PTS),
     ]
-    assert corrections(rows) == [
+    assert gather_corrections(rows) == [
         Correction(day=DAY, endpoint="box_scores", changes=(AST, PTS), total=10),
         Correction(day=later, endpoint="box_scores", changes=(PTS,), total=1),
         Correction(day=DAY, endpoint="plays", changes=(PTS,), total=1),
@@ -175,22 +175,22 @@ def test_corrections_are_gathered_per_date_and_endpoint() -> None:
 def test_load_that_was_killed_and_tried_again_tells_its_corrections_once() -> None:
     once = [Correction(day=DAY, endpoint="box_scores", changes=(AST,), total=1)]
     killed = replace(load(AST), phase="load", outcome=Outcome.LOST)
-    assert corrections([killed, load(AST)]) == once  # before the rows were replaced
-    assert corrections([killed, load()]) == once  # and after
-    assert corrections([killed, killed, load(), load()]) == once
+    assert gather_corrections([killed, load(AST)]) == once  # before the rows were replaced
+    assert gather_corrections([killed, load()]) == once  # and after
+    assert gather_corrections([killed, killed, load(), load()]) == once
 
 
 def test_load_that_was_killed_and_never_tried_again_has_corrected_nothing() -> None:
     killed = replace(load(AST), phase="load", outcome=Outcome.LOST)
     assert (
-        corrections([killed, replace(load(), outcome=Outcome.FAILED)])
-        == corrections([killed])
+        gather_corrections([killed, replace(load(), outcome=Outcome.FAILED)])
+        == gather_corrections([killed])
         == []
     )
 
 
 def test_value_that_is_corrected_back_and_forth_is_told_each_time() -> None:
-    (found,) = corrections([load(AST), load(PTS), load(AST)])
+    (found,) = gather_corrections([load(AST), load(PTS), load(AST)])
     assert (found.changes, found.total) == ((AST, PTS, AST), 3)
 
 
@@ -222,7 +222,7 @@ def test_every_date_of_a_batch_has_a_result_and_only_those_that_said_so_are_good
     runs: list[BatchRun], rows: list[OutcomeRow], cancelled: bool
 ) -> None:
     newest = latest(rows)
-    results = date_results(runs, newest, cancelled=cancelled)
+    results = judge_dates(runs, newest, cancelled=cancelled)
     assert {r.day for r in results} == {run.day for run in runs}
     assert len({(r.day, r.endpoint) for r in results}) == len(results)
     failed = {run.day for run in runs if run.state == "failed"}

@@ -14,14 +14,14 @@ import psycopg
 import pytest
 
 from include.checks.drift import Drift
-from include.mail.batch_report import report_of
+from include.mail.batch_report import read_report
 from include.ops import batches
 from include.ops.db import connect
 from include.ops.outcomes import OutcomeRow, record
 from include.outcome import Outcome
 from include.partition import DateRange
 from nba_airflow.cli.backfill import backfill
-from nba_airflow.cli.verdict import verdict
+from nba_airflow.cli.verdict import reach_verdict
 from nba_airflow.metadata.runs import Run
 
 DAG = "bdl_box_scores"
@@ -77,13 +77,13 @@ def test_mail_and_command_tell_the_corrections_of_their_own_runs_only(
     for number, drift in enumerate((None, Drift(changes=(AST,), total=1), None)):
         batch = ran(db, number, drift)
         opened.append(batch.opened_at)
-        told.append([(c.day, list(c.changes), c.total) for c in report_of(db, batch).corrections])
+        told.append([(c.day, list(c.changes), c.total) for c in read_report(db, batch).corrections])
     assert told == [[], [(DAY, [AST], 1)], []]
 
     window = DateRange(DAY, DAY)
     runs = {DAY: Run(day=DAY, run_id=f"backfill__{DAY}", state="success", backfill_id=7)}
     found = [
-        verdict(DAG, window, runs, since=moment, mail_wanted=False).corrections
+        reach_verdict(DAG, window, runs, since=moment, mail_wanted=False).corrections
         for moment in opened[1:]
     ]
     assert [[(c.day, list(c.changes), c.total) for c in each] for each in found] == told[1:]

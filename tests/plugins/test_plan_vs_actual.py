@@ -22,7 +22,7 @@ from include.outcome import Outcome
 from include.parsing.nbacom import SCHEDULE
 from include.results import DateResult
 from include.warehouse.local import LocalWarehouse
-from nba_airflow.plan_vs_actual import games_of, with_figures
+from nba_airflow.plan_vs_actual import add_plan_vs_actual, count_games
 
 DAY = date(2025, 1, 15)
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -86,7 +86,7 @@ def planned(found: Report) -> tuple[int | None, int | None, int | None]:
 
 
 def test_free_source_has_a_plan_without_credits(db: psycopg.Connection[Any]) -> None:
-    found = with_figures(db, report())
+    found = add_plan_vs_actual(db, report())
     assert planned(found) == (6, None, None)
     assert found.planned_minutes == pytest.approx(6 / 60)
 
@@ -95,7 +95,7 @@ def test_dates_that_the_schedule_knows_take_one_request_less(
     db: psycopg.Connection[Any], tmp_path: Path
 ) -> None:
     LocalWarehouse(tmp_path / "warehouse").replace(SCHEDULE, DAY, [])
-    assert planned(with_figures(db, report())) == (5, None, None)
+    assert planned(add_plan_vs_actual(db, report())) == (5, None, None)
 
 
 def test_paid_source_tells_what_is_left_of_the_month(db: psycopg.Connection[Any]) -> None:
@@ -105,14 +105,14 @@ def test_paid_source_tells_what_is_left_of_the_month(db: psycopg.Connection[Any]
         (month,),
     )
     games = 11 + 10 + 8  # where nobody counted, the others' average
-    found = with_figures(db, report("odds_api_props"))
+    found = add_plan_vs_actual(db, report("odds_api_props"))
     assert planned(found) == (3 + games + 2 * 3, 3 + 10 * games + 3 * 31, 380)
 
 
 @pytest.mark.parametrize("kind", ["rerun", "live"])
 def test_only_backfills_and_catchup_have_a_plan(db: psycopg.Connection[Any], kind: str) -> None:
-    assert planned(with_figures(db, report("odds_api_props", kind=kind))) == (None, None, 500)
-    assert planned(with_figures(db, report(kind="catchup"))) == (6, None, None)
+    assert planned(add_plan_vs_actual(db, report("odds_api_props", kind=kind))) == (None, None, 500)
+    assert planned(add_plan_vs_actual(db, report(kind="catchup"))) == (6, None, None)
 
 
 def test_dates_that_had_an_outcome_before_have_no_plan(db: psycopg.Connection[Any]) -> None:
@@ -129,13 +129,15 @@ def test_dates_that_had_an_outcome_before_have_no_plan(db: psycopg.Connection[An
     found = []
     for attempt, when in enumerate((timedelta(hours=1), -timedelta(hours=1))):
         db.execute(insert, (DAY, attempt, when))
-        found.append(planned(with_figures(db, replace(report(kind="catchup"), batch_id=batch_id))))
+        found.append(
+            planned(add_plan_vs_actual(db, replace(report(kind="catchup"), batch_id=batch_id)))
+        )
     assert found == [(6, None, None), (None, None, None)]
 
 
 def test_without_any_count_of_games_there_is_no_plan(db: psycopg.Connection[Any]) -> None:
     nothing = report(games=(None, None))
-    assert (games_of(nothing), with_figures(db, nothing)) == ({}, nothing)
+    assert (count_games(nothing), add_plan_vs_actual(db, nothing)) == ({}, nothing)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +148,7 @@ def test_without_any_count_of_games_there_is_no_plan(db: psycopg.Connection[Any]
         ("removed_dag", "", "removed_dag has no spec any more"),
     ],
 )
-def test_summary_goes_out_without_figures_that_nobody_knows(
+def test_summary_goes_out_without_a_plan_that_nobody_knows(
     db: psycopg.Connection[Any],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -158,5 +160,5 @@ def test_summary_goes_out_without_figures_that_nobody_knows(
     monkeypatch.delenv(f"AIRFLOW_CONN_{missing}", raising=False)
     before = report(dag_id)
     with caplog.at_level(logging.WARNING, logger="nba_airflow.plan_vs_actual"):
-        assert with_figures(db, before) == before
+        assert add_plan_vs_actual(db, before) == before
     assert said in caplog.text

@@ -109,21 +109,21 @@ def test_batch_that_cannot_be_reported_holds_up_no_other_and_is_named(
     db: psycopg.Connection[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad, good = batch_of(db, 1, 2), batch_of(db, 2, 2)
-    real = plan_vs_actual.with_figures
+    real = plan_vs_actual.add_plan_vs_actual
 
     def broken(connection: Any, report: Any) -> Any:
         if report.batch_id == bad:
             connection.execute("SELECT 1 / 0")
         return real(connection, report)
 
-    monkeypatch.setattr(plan_vs_actual, "with_figures", broken)
+    monkeypatch.setattr(plan_vs_actual, "add_plan_vs_actual", broken)
     with pytest.raises(RuntimeError, match=f"not reported, and tried again in five minutes: {bad}"):
         summarise(Books())
     assert [each.batch_id for each in batches.due(db)] == [bad]
     assert db.execute("SELECT mail_id, state FROM ops.outbox").fetchall() == [(good, "sent")]
     db.commit()
 
-    monkeypatch.setattr(plan_vs_actual, "with_figures", real)
+    monkeypatch.setattr(plan_vs_actual, "add_plan_vs_actual", real)
     summarise(Books())
     assert (batches.due(db), mails(tmp_path)) == ([], 2)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import psycopg
 
-from include.mail.message import Envelope, message_for, stored
+from include.mail.message import Envelope, make_message, to_bytes
 from include.mail.report import Report
 from include.ops import batches
 from include.ops.db import connect
@@ -83,12 +83,12 @@ def open_batch(
 def reported(db: psycopg.Connection[Any], batch: batches.Batch) -> tuple[Report, bytes, Cost]:
     """Closes the batch; its report, its mail, and the cost. The mail is made twice: tracing memory
     takes time too."""
-    from include.mail.batch_report import report_of
+    from include.mail.batch_report import read_report
 
     def mail() -> tuple[Report, bytes]:
-        report = report_of(db, batch)
-        return report, stored(
-            message_for(report, Envelope(sender="a@b.example", recipients=["c@d.example"]))
+        report = read_report(db, batch)
+        return report, to_bytes(
+            make_message(report, Envelope(sender="a@b.example", recipients=["c@d.example"]))
         )
 
     db.cursor_factory = _Counting

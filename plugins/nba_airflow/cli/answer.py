@@ -128,7 +128,7 @@ def _show_rows(rows: Sequence[Row]) -> None:
         print("  ".join(padded).rstrip())
 
 
-def ops_db() -> psycopg.Connection[Any]:
+def connect_ops() -> psycopg.Connection[Any]:
     """A connection to the operations tables, to be closed by the caller."""
     from include.ops.db import connect
     from nba_airflow import connections
@@ -136,7 +136,7 @@ def ops_db() -> psycopg.Connection[Any]:
     return connect(connections.ops_url(), application_name="airflow nba")
 
 
-def source_of(dag_id: str) -> Source:
+def find_source(dag_id: str) -> Source:
     """The spec of the DAG. Raises Refused, naming those there are."""
     from nba_airflow.specs import sources
 

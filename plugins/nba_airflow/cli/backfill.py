@@ -11,7 +11,7 @@ from typing import Any
 
 from include.errors import Refused
 from include.partition import DateRange
-from include.reruns import backfill_command
+from include.reruns import word_backfill
 from include.storage.refetch import refetch_moment
 from include.wording import dates
 from nba_airflow.cli.answer import INTERRUPTED, Answer, Line, command
@@ -83,14 +83,14 @@ def _plan(args: Namespace, window: DateRange, *, refetch: bool) -> Plan:
 
     with create_session() as session:
         metadata.check_dag(args.dag_id, window, session, unpause=args.unpause)
-        active = metadata.active_backfill(args.dag_id, session)
+        active = metadata.find_active_backfill(args.dag_id, session)
         if active and not args.attach:
             of = DateRange(active.from_date.date(), active.to_date.date())
             raise Refused(
                 f"{args.dag_id} has a running backfill (id {active.id}, {of}): wait, cancel it in"
                 " the UI, or follow it with --attach"
             )
-        there = metadata.runs_of(args.dag_id, window, session)
+        there = metadata.read_runs(args.dag_id, window, session)
     return Plan.of(
         args.dag_id,
         window,
@@ -127,7 +127,7 @@ def _start(
             conf=conf,
         )
         with create_session() as session:
-            there = metadata.runs_of(args.dag_id, window, session)
+            there = metadata.read_runs(args.dag_id, window, session)
         lacking = [day for day in plan.new if day not in there]
     if plan.cleared:
         run_ids = [run.run_id for run in plan.cleared]
@@ -148,14 +148,14 @@ def _follow(
     from airflow.utils.session import create_session
 
     from nba_airflow.cli.follow import follow
-    from nba_airflow.cli.verdict import verdict
+    from nba_airflow.cli.verdict import reach_verdict
 
     def read() -> Mapping[date, metadata.Run]:
         with create_session() as session:
-            return metadata.runs_of(args.dag_id, window, session)
+            return metadata.read_runs(args.dag_id, window, session)
 
     ended = follow(read, _to_follow(window, plan, lacking))
-    found = verdict(args.dag_id, window, ended, since=since, mail_wanted=plan.under_way)
+    found = reach_verdict(args.dag_id, window, ended, since=since, mail_wanted=plan.under_way)
     text = found.lines()
     if plan.refetch and not found.corrections and found.all_done:
         text.append("No upstream corrections were found.")
@@ -175,7 +175,7 @@ def _to_follow(window: DateRange, plan: Plan, lacking: Collection[date]) -> Sequ
 def _detached(
     args: Namespace, window: DateRange, plan: Plan, said: str, *, code: int = 0
 ) -> Answer:
-    attach = backfill_command(args.dag_id, window, "--attach")
+    attach = word_backfill(args.dag_id, window, "--attach")
     return Answer(
         text=[Line(text=said), Line(text=attach)],
         rows=plan.rows(),

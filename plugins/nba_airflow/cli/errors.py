@@ -9,9 +9,9 @@ from datetime import timedelta
 
 from include.errors import Refused
 from include.fold import Group, fold
-from include.ops.failures import failures
+from include.ops.failures import read_failures
 from include.wording import clean, counted, dates, period
-from nba_airflow.cli.answer import Answer, Line, command, ops_db
+from nba_airflow.cli.answer import Answer, Line, command, connect_ops
 
 MAX_HOURS = 24 * 366
 
@@ -20,8 +20,8 @@ MAX_HOURS = 24 * 366
 def errors(args: Namespace) -> Answer:
     """Reads the ledger; exit code 0 whatever it says."""
     hours = parse_hours(args.hours)
-    with ops_db() as connection:
-        groups = fold(failures(connection, timedelta(hours=hours)))
+    with connect_ops() as connection:
+        groups = fold(read_failures(connection, timedelta(hours=hours)))
     lines = [line for group in groups for line in _lines(group)]
     return Answer(
         text=lines or [Line(text=f"no failure in the last {hours:g} hours")],

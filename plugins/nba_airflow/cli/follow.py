@@ -39,7 +39,7 @@ class Progress:
         return " | ".join(parts)
 
 
-def progress(
+def measure(
     runs: Mapping[date, Run], tracked: Sequence[date], *, ended_before: int, elapsed: float
 ) -> Progress:
     """Counts the tracked dates; the pace is that of the dates that ended since following began."""
@@ -70,7 +70,7 @@ def follow(
     console = console or Console(stderr=True)
     began = clock()
     runs = read()
-    before = progress(runs, tracked, ended_before=0, elapsed=0.0).ended
+    before = measure(runs, tracked, ended_before=0, elapsed=0.0).ended
     said = before // LINE_EVERY
     with Bar(
         TextColumn("{task.description}"),
@@ -82,7 +82,7 @@ def follow(
     ) as bar:
         task = bar.add_task("backfill", total=len(tracked), line="")
         while True:
-            now = progress(runs, tracked, ended_before=before, elapsed=clock() - began)
+            now = measure(runs, tracked, ended_before=before, elapsed=clock() - began)
             bar.update(task, completed=now.ended, line=now.line())
             if now.ended // LINE_EVERY > said or now.ended == now.total:
                 said = now.ended // LINE_EVERY

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from include.checks.gaps import find_gaps
 from include.fold import fold
-from include.reruns import reset_commands
+from include.reruns import word_resets
 from nba_airflow import connections
-from nba_airflow.cli.answer import Answer, Line, command, source_of
-from nba_airflow.cli.progress import tracked
-from nba_airflow.cli.results import result_lines, result_rows
+from nba_airflow.cli.answer import Answer, Line, command, find_source
+from nba_airflow.cli.progress import track
+from nba_airflow.cli.results import list_rows, word_groups
 from nba_airflow.cli.window import parse_window
 
 if TYPE_CHECKING:
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 def gaps(args: Namespace) -> Answer:
     """Reads raw store and warehouse, date by date; exit code 1 if something is missing."""
     now = datetime.now(UTC)
-    window, source = parse_window(args.start_date, args.end_date, now), source_of(args.dag_id)
+    window, source = parse_window(args.start_date, args.end_date, now), find_source(args.dag_id)
     stores = connections.stores()
-    dates = due(source, window, now)
-    judged = tracked(
+    dates = list_due(source, window, now)
+    judged = track(
         find_gaps(source, dates, stores.raw, stores.warehouse), "dates of endpoints", len(dates)
     )
     found = [gap for gap in judged if gap]
     days = sorted({gap.day for gap in found})
-    commands = reset_commands(source.dag_id, days)
+    commands = word_resets(source.dag_id, days)
     return Answer(
         text=list(_lines(source, window, found, days, commands)),
-        rows=result_rows(found),
+        rows=list_rows(found),
         facts={
             "dag_id": source.dag_id,
             "first": window.first,
@@ -65,7 +65,7 @@ def gaps(args: Namespace) -> Answer:
     )
 
 
-def due(source: Source, window: DateRange, now: datetime) -> list[tuple[str, date]]:
+def list_due(source: Source, window: DateRange, now: datetime) -> list[tuple[str, date]]:
     """(endpoint, date) of everything in the window that can be final by now, in date order."""
     return [
         (endpoint.name, day)
@@ -91,7 +91,7 @@ def _lines(
         text=f"{source.dag_id}: {window}: {len(days)} of {len(window.days)} dates have gaps",
         style="bold red",
     )
-    yield from (Line(text=text) for text in result_lines(found))
+    yield from (Line(text=text) for text in word_groups(found))
     yield Line(text="Fill them:")
     for each in commands:
         yield Line(text=f"  {each}")

@@ -10,7 +10,7 @@ T = TypeVar("T")
 SECONDS_A_LINE = 10.0  # between two lines where there is no terminal
 
 
-def tracked(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
+def track(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
     """Passes the items on and says how many have been."""
     from rich.console import Console
     from rich.progress import (

@@ -9,8 +9,8 @@ from typing import Any
 
 from include.errors import Refused
 from nba_airflow import connections
-from nba_airflow.cli.answer import Answer, Line, Row, command, ops_db, source_of
-from nba_airflow.cli.progress import tracked
+from nba_airflow.cli.answer import Answer, Line, Row, command, connect_ops, find_source
+from nba_airflow.cli.progress import track
 
 
 @command("airflow nba repair")
@@ -41,13 +41,13 @@ def _rebuild(dag_id: str | None) -> dict[str, dict[str, int]]:
     from include.ops.rebuild import rebuild
     from nba_airflow.specs import sources
 
-    chosen = [source_of(dag_id)] if dag_id else list(sources().values())
+    chosen = [find_source(dag_id)] if dag_id else list(sources().values())
     stores = connections.stores()
     found: dict[str, dict[str, int]] = {}
-    with ops_db() as connection:
+    with connect_ops() as connection:
         for source in chosen:
             rebuilt = rebuild(connection, source, stores.raw, stores.warehouse)
-            judged = tracked(rebuilt, f"dates of {source.dag_id}")
+            judged = track(rebuilt, f"dates of {source.dag_id}")
             found[source.dag_id] = dict(Counter(outcome for _, outcome in judged))
     return found
 
@@ -55,7 +55,7 @@ def _rebuild(dag_id: str | None) -> dict[str, dict[str, int]]:
 def _try_mails_again() -> int:
     from include.ops.outbox import try_again
 
-    with ops_db() as connection:
+    with connect_ops() as connection:
         return try_again(connection)
 
 

@@ -13,7 +13,7 @@ from nba_airflow.cli.answer import Row
 MAX_NAMED_DATES = 20  # dates of a group that the text quotes one by one; -o json has all
 
 
-def result_rows(results: Iterable[DateResult]) -> list[Row]:
+def list_rows(results: Iterable[DateResult]) -> list[Row]:
     """A row per date and endpoint."""
     return [
         {
@@ -26,7 +26,7 @@ def result_rows(results: Iterable[DateResult]) -> list[Row]:
     ]
 
 
-def result_lines(results: Iterable[DateResult]) -> list[str]:
+def word_groups(results: Iterable[DateResult]) -> list[str]:
     """What is wrong, with which dates; of incomplete dates that differ, what each of them lacks."""
     return [line for group in fold(results) for line in _lines(group)]
 

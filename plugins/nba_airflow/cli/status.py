@@ -23,7 +23,7 @@ from include.outcome import Outcome
 from include.partition import DateRange
 from include.wording import clean, counted, moment
 from nba_airflow import connections
-from nba_airflow.cli.answer import Answer, Grid, Line, Row, command, ops_db
+from nba_airflow.cli.answer import Answer, Grid, Line, Row, command, connect_ops
 
 if TYPE_CHECKING:
     import psycopg
@@ -36,7 +36,7 @@ def status(args: Namespace) -> Answer:
     """Reads the operations tables and the connections; exit code 0 whatever they say."""
     from nba_airflow.specs import hosts
 
-    with ops_db() as connection:
+    with connect_ops() as connection:
         batches, mails = open_batches(connection), unsent_mails(connection)
         found = [_connection(connection, host) for host in hosts().values()]
         counts = outcome_counts(connection)

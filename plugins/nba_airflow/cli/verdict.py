@@ -13,22 +13,22 @@ from typing import TYPE_CHECKING, Any
 from include.fold import fold
 from include.ops import batches, outcomes
 from include.ops.db import connect
-from include.ops.results import corrections, date_results
+from include.ops.results import gather_corrections, judge_dates
 from include.outcome import Outcome
 from include.partition import DateRange
-from include.reruns import rerun_command
-from include.results import Correction, DateResult, worst_by_day
+from include.reruns import word_rerun
+from include.results import Correction, DateResult, find_worst
 from include.wording import counted
 from nba_airflow import connections
 from nba_airflow.cli.answer import Row
-from nba_airflow.cli.results import result_lines, result_rows
+from nba_airflow.cli.results import list_rows, word_groups
 from nba_airflow.metadata.runs import Run
 
 if TYPE_CHECKING:
     import psycopg
 
 MAX_NAMED_CHANGES = 20  # corrections that the text names; -o json and the mail have more
-MAIL_PATIENCE = 90.0  # seconds; the summary's run takes about five after the last date
+MAX_MAIL_WAIT = 90.0  # seconds; the summary's run takes about five after the last date
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,11 +52,11 @@ class Verdict:
     def lines(self) -> list[str]:
         """Totals, then the dates that are not done grouped by what is wrong with them, then the way
         to heal them."""
-        totals = Counter(worst.outcome for worst in worst_by_day(self.results).values())
+        totals = Counter(worst.outcome for worst in find_worst(self.results).values())
         lines = [", ".join(f"{n} {outcome}" for outcome, n in sorted(totals.items()))]
-        lines += result_lines(self.results)
+        lines += word_groups(self.results)
         if bad := {result.day for result in self.results if not result.outcome.done}:
-            lines.append(f"Run them again: {rerun_command(self.dag_id, bad)}")
+            lines.append(f"Run them again: {word_rerun(self.dag_id, bad)}")
         lines += self._corrected()
         if self.mail:
             lines.append(f"Summary mail: {self.mail}")
@@ -64,14 +64,14 @@ class Verdict:
 
     def rows(self) -> list[Row]:
         """A row per date and endpoint."""
-        return result_rows(self.results)
+        return list_rows(self.results)
 
     def facts(self) -> dict[str, object]:
         """The verdict for -o json: each date by its worst endpoint."""
         return {
             "dates": {
                 str(day): {"outcome": worst.outcome, "message": worst.message}
-                for day, worst in worst_by_day(self.results).items()
+                for day, worst in find_worst(self.results).items()
             },
             "groups": [asdict(group) for group in fold(self.results)],
             "corrections": [asdict(one) for one in self.corrections],
@@ -95,7 +95,7 @@ class Verdict:
         return [f"Corrected upstream: {changes} on {on}", *shown]
 
 
-def verdict(
+def reach_verdict(
     dag_id: str,
     window: DateRange,
     runs: Mapping[date, Run],
@@ -118,13 +118,15 @@ def verdict(
         )
         return Verdict(
             dag_id=dag_id,
-            results=window_results(window, runs, rows),
+            results=judge_window(window, runs, rows),
             mail=_mail(connection, dag_id, backfills) if mail_wanted else "",
-            corrections=corrections([row for row in rows if since and row.ended_at >= since]),
+            corrections=gather_corrections(
+                [row for row in rows if since and row.ended_at >= since]
+            ),
         )
 
 
-def window_results(
+def judge_window(
     window: DateRange, runs: Mapping[date, Run], rows: Sequence[outcomes.OutcomeRow]
 ) -> list[DateResult]:
     """How every date of the window stands, by its run and its rows (oldest first)."""
@@ -134,13 +136,13 @@ def window_results(
         if day not in runs
     ]
     of_window = [runs[day] for day in window.days if day in runs]
-    return [*date_results(of_window, outcomes.latest(rows), cancelled=True), *without]
+    return [*judge_dates(of_window, outcomes.latest(rows), cancelled=True), *without]
 
 
 def _mail(connection: psycopg.Connection[Any], dag_id: str, backfills: Sequence[int]) -> str:
     """Where the newest batch's mail is. Polls, because Airflow tells nobody when a run has
     ended."""
-    give_up = time.monotonic() + MAIL_PATIENCE
+    give_up = time.monotonic() + MAX_MAIL_WAIT
     while backfills:
         found = connection.execute(
             "SELECT b.batch_id, o.state, o.receipt, o.last_error FROM ops.batches b LEFT JOIN"

@@ -13,6 +13,7 @@ from include.ops import batches
 from include.ops.db import connect
 from include.partition import parse_day
 from nba_airflow import connections
+from nba_airflow.metadata.runs import ENDED
 from nba_airflow.timetable import GameDateTimetable
 
 if TYPE_CHECKING:
@@ -25,13 +26,12 @@ log = logging.getLogger(__name__)
 
 SUMMARY = "backfill_summary"
 TIMETABLE = f"{GameDateTimetable.__module__}.{GameDateTimetable.__qualname__}"
-ENDED = ("success", "failed")
 # A scheduled run that starts later than this after it was due catches up; until then it is live.
 LATE = timedelta(days=1)
 
 
 @cache
-def ops_url() -> str:
+def read_ops_url() -> str:
     """The operations database, read once and in a thread of its own: Airflow's sessions are per
     thread, and a second one in the scheduler's would detach the rows it works on (seen on 3.3.2: it
     dies of DetachedInstanceError)."""
@@ -39,47 +39,53 @@ def ops_url() -> str:
         return pool.submit(connections.ops_url).result()
 
 
-def note(dag_run: DagRun) -> None:
+def note_run(dag_run: DagRun, session: Session) -> None:
     """Notes in the ledger that a date's run started or ended; closes its batch when it was the
-    last.
+    last. ``session`` is the one that Airflow is about to commit.
 
-    Registering beats counting: this run's end is written first, then the others are looked at. A
-    live run that is on time has no batch: it is reported only when it fails, and then at once,
+    A live run that is on time has no batch: it is reported only when it fails, and then at once,
     whatever backfill runs beside it.
     """
-    from sqlalchemy.orm import object_session
-
-    session = object_session(dag_run)
-    if not ours(session, dag_run.dag_id):
+    if not dag_run.partition_key or not has_game_dates(session, dag_run.dag_id):
         return
-    day, state = parse_day(dag_run.partition_key), str(dag_run.state)
-    ended = state in ENDED
-    stream = _stream(dag_run)
-    with connect(ops_url(), application_name="nba scheduler") as connection:
-        if stream is None:
-            if state == "failed":
-                batch_id = batches.failed_live(
-                    connection, dag_run.dag_id, dag_run.run_id, day, dag_run.clear_number or 0
-                )
-                if batch_id:
-                    _start_summary(batch_id, session)
-            return
-        batch = batches.current(
-            connection, dag_run.dag_id, stream, ended_run=dag_run.run_id if ended else ""
-        )
-        if not batches.has(connection, batch.batch_id, dag_run.run_id):
-            runs = _open_runs(dag_run, stream, session)
-            if batch.kind == "backfill":
-                # Cancelled, then cleared in part, before anything was heard of it.
-                runs |= _cancelled_runs(dag_run, session)
-            batches.register(connection, batch.batch_id, {**runs, dag_run.run_id: day})
-        batches.mark(connection, batch.batch_id, dag_run.run_id, state)
-        if ended and batch.closed_at is None and not _more_to_come(dag_run, stream, session):
-            _close(connection, batch, dag_run, session)
+    day, stream = parse_day(dag_run.partition_key), _find_stream(dag_run)
+    with connect(read_ops_url(), application_name="nba scheduler") as connection:
+        if stream is not None:
+            _note_in_batch(connection, dag_run, day, stream, session)
+        elif dag_run.state == "failed":
+            batch_id = batches.failed_live(
+                connection, dag_run.dag_id, dag_run.run_id, day, dag_run.clear_number or 0
+            )
+            if batch_id:
+                _start_summary(batch_id, session)
 
 
-def ours(session: Session, dag_id: str) -> bool:
-    """Whether the DAG has game dates: other teams' partitions are none of ours."""
+def _note_in_batch(
+    connection: psycopg.Connection[Any],
+    dag_run: DagRun,
+    day: date,
+    stream: int,
+    session: Session,
+) -> None:
+    """Registering beats counting: this run's end is written first, then the others are looked
+    at."""
+    ended = dag_run.state in ENDED
+    batch = batches.current(
+        connection, dag_run.dag_id, stream, ended_run=dag_run.run_id if ended else ""
+    )
+    if not batches.has(connection, batch.batch_id, dag_run.run_id):
+        runs = _read_open_runs(dag_run, stream, session)
+        if batch.kind == "backfill":
+            # Cancelled, then cleared in part, before anything was heard of it.
+            runs |= _read_cancelled_runs(dag_run, session)
+        batches.register(connection, batch.batch_id, {**runs, dag_run.run_id: day})
+    batches.mark(connection, batch.batch_id, dag_run.run_id, str(dag_run.state))
+    if ended and batch.closed_at is None and not _is_more_to_come(dag_run, stream, session):
+        _close(connection, batch, session)
+
+
+def has_game_dates(session: Session, dag_id: str) -> bool:
+    """Whether the DAG has game dates: other teams' partitions are not ours."""
     from airflow.models.dag import DagModel
 
     with session.no_autoflush:
@@ -87,7 +93,7 @@ def ours(session: Session, dag_id: str) -> bool:
     return model is not None and model.timetable_type == TIMETABLE
 
 
-def _stream(dag_run: DagRun) -> int | None:
+def _find_stream(dag_run: DagRun) -> int | None:
     """The backfill's id; CATCHUP for a scheduled run that is late or was cleared; None for a live
     run on time."""
     if dag_run.backfill_id is not None:
@@ -100,7 +106,7 @@ def _stream(dag_run: DagRun) -> int | None:
     )
 
 
-def _open_runs(dag_run: DagRun, stream: int, session: Session) -> dict[str, date]:
+def _read_open_runs(dag_run: DagRun, stream: int, session: Session) -> dict[str, date]:
     """run_id -> day of the stream's runs that have not ended, by Airflow's books."""
     from airflow.models.dagrun import DagRun
     from sqlalchemy import or_
@@ -110,19 +116,19 @@ def _open_runs(dag_run: DagRun, stream: int, session: Session) -> dict[str, date
         mine = [DagRun.backfill_id.is_(None), DagRun.run_type == "scheduled", late]
     else:
         mine = [DagRun.backfill_id == stream]
-    return _days(session, dag_run.dag_id, DagRun.state.in_(("queued", "running")), *mine)
+    return _read_days(session, dag_run.dag_id, DagRun.state.in_(("queued", "running")), *mine)
 
 
-def _cancelled_runs(dag_run: DagRun, session: Session) -> dict[str, date]:
+def _read_cancelled_runs(dag_run: DagRun, session: Session) -> dict[str, date]:
     """run_id -> day of the backfill's runs that a cancel has failed before they started."""
     from airflow.models.dagrun import DagRun
 
     mine = DagRun.backfill_id == dag_run.backfill_id
     never_started = (DagRun.state == "failed", DagRun.start_date.is_(None))
-    return _days(session, dag_run.dag_id, mine, *never_started)
+    return _read_days(session, dag_run.dag_id, mine, *never_started)
 
 
-def _days(session: Session, dag_id: str, *wanted: ColumnElement[bool]) -> dict[str, date]:
+def _read_days(session: Session, dag_id: str, *wanted: ColumnElement[bool]) -> dict[str, date]:
     from airflow.models.dagrun import DagRun
     from sqlalchemy import select
 
@@ -132,10 +138,10 @@ def _days(session: Session, dag_id: str, *wanted: ColumnElement[bool]) -> dict[s
         return {run_id: parse_day(key) for run_id, key in rows if key}
 
 
-def _more_to_come(dag_run: DagRun, stream: int, session: Session) -> bool:
+def _is_more_to_come(dag_run: DagRun, stream: int, session: Session) -> bool:
     """Whether other runs of the stream are open, or the schedule is about to make another late
     one."""
-    if set(_open_runs(dag_run, stream, session)) - {dag_run.run_id}:
+    if set(_read_open_runs(dag_run, stream, session)) - {dag_run.run_id}:
         return True
     if stream != batches.CATCHUP:
         return False
@@ -147,9 +153,7 @@ def _more_to_come(dag_run: DagRun, stream: int, session: Session) -> bool:
     return due is not None and due < datetime.now(UTC) - LATE
 
 
-def _close(
-    connection: psycopg.Connection[Any], batch: batches.Batch, dag_run: DagRun, session: Session
-) -> None:
+def _close(connection: psycopg.Connection[Any], batch: batches.Batch, session: Session) -> None:
     """Closes the batch and starts its summary; runs that ended without a word (cancelled) are noted
     as such."""
     cancelled = batches.end_silent(connection, batch.batch_id)

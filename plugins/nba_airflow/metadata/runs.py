@@ -14,7 +14,8 @@ from include.partition import DateRange, parse_day
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-FINISHED = ("success", "failed")
+ENDED = ("success", "failed")
+"""Airflow's states of a run that has ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,7 @@ class Run:
     @property
     def finished(self) -> bool:
         """Whether the run has ended, well or not."""
-        return self.state in FINISHED
+        return self.state in ENDED
 
 
 def check_dag(dag_id: str, window: DateRange, session: Session, *, unpause: bool) -> None:
@@ -43,7 +44,8 @@ def check_dag(dag_id: str, window: DateRange, session: Session, *, unpause: bool
     from sqlalchemy import select
 
     model = session.get(DagModel, dag_id)
-    serialized = session.scalar(SerializedDagModel.latest_item_select_object(dag_id))
+    newest = SerializedDagModel.latest_item_select_object(dag_id)  # type: ignore[no-untyped-call]  # Airflow's own has no types
+    serialized = session.scalar(newest)
     if model is None or serialized is None:
         known = sorted(d for (d,) in session.execute(select(SerializedDagModel.dag_id).distinct()))
         raise Refused(
@@ -70,7 +72,7 @@ def check_dag(dag_id: str, window: DateRange, session: Session, *, unpause: bool
         )
 
 
-def runs_of(dag_id: str, window: DateRange, session: Session) -> dict[date, Run]:
+def read_runs(dag_id: str, window: DateRange, session: Session) -> dict[date, Run]:
     """The latest run of each date of the window that has one."""
     from airflow.models.dagrun import DagRun
     from sqlalchemy import select
@@ -100,7 +102,7 @@ def runs_of(dag_id: str, window: DateRange, session: Session) -> dict[date, Run]
     return {run.day: run for run in found}
 
 
-def active_backfill(dag_id: str, session: Session) -> Any:
+def find_active_backfill(dag_id: str, session: Session) -> Any:
     """Airflow's backfill of the DAG that has not completed, or None.
 
     Airflow marks one complete up to 30 s late (measured on 3.3.2). One whose runs have all ended is
@@ -116,7 +118,7 @@ def active_backfill(dag_id: str, session: Session) -> Any:
         open_runs = session.scalar(
             select(func.count())
             .select_from(DagRun)
-            .where(DagRun.backfill_id == backfill.id, DagRun.state.not_in(FINISHED))
+            .where(DagRun.backfill_id == backfill.id, DagRun.state.not_in(ENDED))
         )
         created = session.scalar(
             select(func.count())
@@ -178,8 +180,8 @@ def create(
 ) -> int:
     """Creates Airflow's own backfill, as `airflow backfill create` does, and returns its id. Raises
     Refused."""
-    from airflow.exceptions import AirflowException
     from airflow.models.backfill import NoBackfillRunsToCreate, _create_backfill
+    from airflow.sdk.exceptions import AirflowException
     from airflow.utils.platform import getuser
 
     try:

@@ -1,5 +1,5 @@
-"""In the scheduler: backfills that are over without a word from any of their runs, like one
-cancelled at once."""
+"""In the scheduler: backfills that are over and in no batch, like one that was cancelled before a
+run had started."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from include.ops import batches
 from include.ops.db import connect
 from include.partition import parse_day
-from nba_airflow.metadata.batches import ENDED, TIMETABLE, ops_url
+from nba_airflow.metadata.batches import TIMETABLE, read_ops_url
+from nba_airflow.metadata.runs import ENDED
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-LOOKED_BACK = timedelta(days=30)
+MAX_LOOK_BACK = timedelta(days=30)
 """How long ago a backfill may have ended: longer than an installation stands still over the
 holidays."""
 RECENT = timedelta(days=1)
@@ -23,24 +24,27 @@ RECENT = timedelta(days=1)
 month's backfills."""
 
 
-def close_unheard(session: Session) -> list[str]:
+def close_unreported(session: Session) -> list[str]:
     """Makes a closed batch of each such backfill, for the summary to report; their ids.
 
     Airflow has no hook for a backfill, and a queued run that a cancel fails tells no listener (seen
     on 3.3.2).
     """
-    with connect(ops_url(), application_name="nba scheduler") as connection, session.no_autoflush:
+    with (
+        connect(read_ops_url(), application_name="nba scheduler") as connection,
+        session.no_autoflush,
+    ):
         now = datetime.now(UTC)
-        since = max(now - LOOKED_BACK, batches.first_opened(connection) or now - RECENT)
+        since = max(now - MAX_LOOK_BACK, batches.first_opened(connection) or now - RECENT)
         closed = []
-        for backfill in batches.unheard(connection, _over(session, since)):
-            dag_id, runs = _ended_runs(session, backfill)
+        for backfill in batches.unreported(connection, _find_over(session, since)):
+            dag_id, runs = _read_ended_runs(session, backfill)
             if runs and (batch_id := batches.adopt(connection, dag_id, backfill, runs)):
                 closed.append(batch_id)
         return closed
 
 
-def _over(session: Session, since: datetime) -> Sequence[int]:
+def _find_over(session: Session, since: datetime) -> Sequence[int]:
     """Our backfills that were completed, or cancelled, since then."""
     from airflow.models.backfill import Backfill
     from airflow.models.dag import DagModel
@@ -54,7 +58,9 @@ def _over(session: Session, since: datetime) -> Sequence[int]:
     )
 
 
-def _ended_runs(session: Session, backfill: int) -> tuple[str, list[tuple[str, date, str, bool]]]:
+def _read_ended_runs(
+    session: Session, backfill: int
+) -> tuple[str, list[tuple[str, date, str, bool]]]:
     """DAG and (run_id, day, state, has started) of the backfill's runs; none while one is open."""
     from airflow.models.dagrun import DagRun
     from sqlalchemy import select

@@ -18,7 +18,7 @@ from include.errors import ErrorClass, Problem, Refused
 from include.outcome import Outcome
 from nba_airflow.cli.answer import Answer, Grid, Line, command
 from nba_airflow.cli.errors import errors
-from nba_airflow.cli.progress import tracked
+from nba_airflow.cli.progress import track
 from nba_airflow.cli.repair import repair
 from nba_airflow.cli.status import status
 from tests.plugins.cli.asking import DAY, Call, Said
@@ -147,7 +147,7 @@ def test_command_that_fails_says_why_on_one_line(
 def test_progress_passes_everything_on_and_is_silent_where_there_is_no_terminal(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    assert list(tracked(iter("abc"), "letters", 3)) == ["a", "b", "c"]
+    assert list(track(iter("abc"), "letters", 3)) == ["a", "b", "c"]
     assert capfd.readouterr() == ("", "")
 
 
@@ -155,8 +155,8 @@ def test_long_work_says_how_far_it_is_where_there_is_no_terminal(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nba_airflow.cli.progress.SECONDS_A_LINE", 0.0)
-    assert list(tracked(iter("ab"), "letters", 2)) == ["a", "b"]
-    assert list(tracked(iter("a"), "letters")) == ["a"]
+    assert list(track(iter("ab"), "letters", 2)) == ["a", "b"]
+    assert list(track(iter("a"), "letters")) == ["a"]
     assert capfd.readouterr() == ("", "1 of 2 letters\n2 of 2 letters\n1 letters\n")
 
 

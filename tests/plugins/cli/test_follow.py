@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from rich.console import Console
 
 from include.partition import days_between
-from nba_airflow.cli.follow import Progress, follow, progress
+from nba_airflow.cli.follow import Progress, follow, measure
 from nba_airflow.metadata.runs import Run
 
 FIRST = date(2025, 1, 1)
@@ -30,14 +30,14 @@ def runs(*states: str) -> dict[date, Run]:
 
 def test_progress_counts_the_tracked_dates_and_speaks_of_the_pace_since_following_began() -> None:
     found = runs("success", "failed", "running", "queued", "", "success")
-    now = progress(found, window(5), ended_before=1, elapsed=30.0)
+    now = measure(found, window(5), ended_before=1, elapsed=30.0)
     assert now == Progress(total=5, ended=2, failed=1, eta=90.0)
     assert now.line() == "2 of 5 dates | 1 ended well | 1 failed | 2 min left"
 
 
 def test_there_is_no_guess_before_a_date_has_ended_and_none_after_the_last() -> None:
-    none_yet = progress(runs("running", "success"), window(2), ended_before=1, elapsed=60.0)
-    done = progress(runs("success", "success"), window(2), ended_before=1, elapsed=60.0)
+    none_yet = measure(runs("running", "success"), window(2), ended_before=1, elapsed=60.0)
+    done = measure(runs("success", "success"), window(2), ended_before=1, elapsed=60.0)
     assert [p.line() for p in (none_yet, done)] == [
         "1 of 2 dates | 1 ended well | 0 failed",
         "2 of 2 dates | 2 ended well | 0 failed",

@@ -16,7 +16,7 @@ from include.sources.spec import Source
 from include.steps.job import Stores
 from include.storage import raw
 from include.warehouse.local import LocalWarehouse
-from nba_airflow.cli.gaps import due, gaps
+from nba_airflow.cli.gaps import gaps, list_due
 from tests.plugins.cli.asking import DAG, DAY, NEXT, Call, Said, outcome
 
 pytestmark = pytest.mark.usefixtures("stores")
@@ -116,8 +116,8 @@ def test_gaps_look_at_every_endpoint(call: Call) -> None:
 def test_date_that_cannot_be_final_yet_is_no_gap(sources: dict[str, Source]) -> None:
     days = DateRange(DAY, NEXT)
     just_before_six_eastern = datetime(2025, 1, 17, 10, 59, tzinfo=UTC)
-    assert due(sources[DAG], days, just_before_six_eastern) == [("box_scores", DAY)]
-    assert due(sources[DAG], days, just_before_six_eastern + timedelta(minutes=1)) == [
+    assert list_due(sources[DAG], days, just_before_six_eastern) == [("box_scores", DAY)]
+    assert list_due(sources[DAG], days, just_before_six_eastern + timedelta(minutes=1)) == [
         ("box_scores", DAY),
         ("box_scores", NEXT),
     ]

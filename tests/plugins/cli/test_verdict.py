@@ -12,7 +12,7 @@ from include.ops.outcomes import OutcomeRow
 from include.outcome import Outcome
 from include.partition import DateRange
 from include.results import Correction, DateResult
-from nba_airflow.cli.verdict import Verdict, window_results
+from nba_airflow.cli.verdict import Verdict, judge_window
 from nba_airflow.metadata.runs import Run
 
 DAY = date(2025, 1, 15)
@@ -73,7 +73,7 @@ SILENT = "ended without a word: cancelled, or its worker was lost"
 def test_date_stands_by_its_rows_and_never_better_than_its_run(
     runs: Mapping[date, Run], rows: list[OutcomeRow], stands: list[tuple[str, Outcome, str]]
 ) -> None:
-    found = window_results(DateRange(DAY, DAY), runs, rows)
+    found = judge_window(DateRange(DAY, DAY), runs, rows)
     assert [(r.endpoint, r.outcome, r.message) for r in found] == stands
     assert {r.day for r in found} == {DAY}
 

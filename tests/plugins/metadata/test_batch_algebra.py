@@ -154,10 +154,10 @@ class Scheduler(RuleBasedStateMachine):
     def the_summary_runs(self) -> None:
         """First the scheduler looks for backfills that were never heard of, then its task for
         forgotten batches."""
-        from nba_airflow.metadata.unreported import close_unheard
+        from nba_airflow.metadata.unreported import close_unreported
         from nba_airflow.summary import SummaryOperator
 
-        close_unheard(SimpleNamespace(no_autoflush=nullcontext()))
+        close_unreported(SimpleNamespace(no_autoflush=nullcontext()))
         ti = SimpleNamespace(get_dr_count=self._open_count)
         SummaryOperator(task_id="report")._close_forgotten(self.db, {"ti": ti})
 
@@ -174,7 +174,8 @@ class Scheduler(RuleBasedStateMachine):
         }
         self.mortal.left = dies_after
         try:
-            register.note(SimpleNamespace(**key, backfill_id=stream.backfill_id))
+            run_of = SimpleNamespace(**key, backfill_id=stream.backfill_id)
+            register.note_run(run_of, None)
         except Killed:
             return
         finally:
@@ -299,25 +300,24 @@ def _patched(db: psycopg.Connection[Any], machine: type[Scheduler]) -> Iterator[
     changes: list[tuple[Any, str, Callable[..., Any] | Mortal | policy.Policy]] = [
         (register, "batches", machine.mortal),
         (register, "connect", session),
-        (register, "ops_url", str),
-        (register, "ours", lambda session, dag_id: True),
-        (register, "_open_runs", open_runs),
-        (register, "_cancelled_runs", cancelled_runs),
+        (register, "read_ops_url", str),
+        (register, "has_game_dates", lambda session, dag_id: True),
+        (register, "_read_open_runs", open_runs),
+        (register, "_read_cancelled_runs", cancelled_runs),
         (register, "_start_summary", start_summary),
         (unreported, "connect", session),
-        (unreported, "ops_url", str),
+        (unreported, "read_ops_url", str),
         (
             unreported,
-            "_over",
+            "_find_over",
             lambda session, since: [
                 s.backfill_id for s in machine.now.streams if not s.open_runs()
             ],
         ),
-        (unreported, "_ended_runs", ended_runs),
+        (unreported, "_read_ended_runs", ended_runs),
         (policy, "POLICY", replace(policy.POLICY, group_wait=timedelta())),
     ]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sqlalchemy.orm.object_session", lambda instance: None)
         for module, name, stand_in in changes:
             patch.setattr(module, name, stand_in)
         yield
