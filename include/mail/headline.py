@@ -3,29 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from include import wording as say
+from include.mail.labels import LABELS, Tone
 from include.mail.report import Report, count_dates
 from include.outcome import Outcome
-
-Tone = Literal["ok", "bad", "warn", "still"]
-
-LABELS = {
-    Outcome.COMPLETE: "Complete",
-    Outcome.NO_GAMES: "Complete, no games",
-    Outcome.ACCEPTED: "Accepted",
-    Outcome.PARTIAL: "Incomplete",
-    Outcome.UNVERIFIED: "Unverified",
-    Outcome.FAILED: "Failed",
-    Outcome.HALTED: "Halted",
-    Outcome.LOST: "Lost",
-    Outcome.CANCELLED: "Cancelled",
-    Outcome.NOT_RUN: "Not run",
-    Outcome.QUOTA_WAIT: "Waiting for limits or credits",
-    Outcome.NOT_YET: "Waiting for data",
-}
-"""The outcomes as operators read them."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from include.mail.report import Report
-from include.mail.view import Limits, View, make_view
+from include.mail.section import Limits
+from include.mail.view import View, make_view
 
 if TYPE_CHECKING:
     from css_inline import CSSInliner

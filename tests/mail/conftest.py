@@ -3,15 +3,18 @@ what matters to it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
+from email.message import EmailMessage
 from typing import Any
 
 import pytest
 
+from include.mail.message import Envelope, make_message
 from include.mail.report import Report
 from include.outcome import Outcome
 from include.results import DateResult
+from tests.mail.stand_in import StandIn, listening
 
 MakeReport = Callable[..., Report]
 
@@ -107,3 +110,24 @@ def mixed(make_report: MakeReport) -> Report:
         ui_url="https://airflow.example.com/dags/bdl_box_scores",
         code_version="3f9c1e2",
     )
+
+
+@pytest.fixture
+def message(mixed: Report) -> EmailMessage:
+    return make_message(
+        mixed,
+        Envelope(
+            sender="NBA backfills <backfills@example.com>",
+            recipients=["a@example.com", "B Team <b@example.com>"],
+            reply_to="oncall@example.com",
+            domain="example.com",
+        ),
+    )
+
+
+@pytest.fixture
+def sendgrid(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    """SendGrid's stand-in, reached without a proxy."""
+    monkeypatch.setenv("no_proxy", "*")
+    with listening() as stand_in:
+        yield stand_in

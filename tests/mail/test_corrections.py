@@ -109,31 +109,3 @@ def test_markup_in_a_value_is_text_and_long_lines_wrap(complete: Report) -> None
     assert change in words(rendered.html)
     assert "<b>word" not in rendered.html
     assert [line for line in rendered.text.splitlines() if len(line) > COLUMNS] == []
-
-
-def test_three_thousand_dates_of_two_hundred_corrections_fit_and_none_is_lost(
-    make_report: MakeReport,
-) -> None:
-    days = [DAY + timedelta(2 * n) for n in range(3000)]
-    changes = tuple(
-        f"GSW@UTA, {'Stephen Curry ' * 8}, player_id {n}: fg_pct 0.4 -> 0.5" for n in range(200)
-    )
-    corrections = [
-        Correction(day=day, endpoint="box_scores", changes=changes, total=250) for day in days
-    ]
-    failed = [
-        DateResult(day=d, outcome=Outcome.FAILED, fingerprint=f"{d}", message="x" * 400)
-        for d in days[:1500]
-    ]
-    complete = [DateResult(day=day, outcome=Outcome.COMPLETE) for day in days[1500:]]
-    rendered = render(make_report([*failed, *complete], corrections=corrections))
-
-    assert len(rendered.text.encode()) + len(rendered.html.encode()) < 100_000
-    text = section(rendered)
-    assert text.startswith("CORRECTED UPSTREAM: 750,000 CHANGES ON 3,000 DATES\n")
-    rest = re.search(r"([\d,]+)(?: more)? changes\s+not\s+shown one by one", text)
-    assert rest is not None
-    shown = len(re.findall(r"fg_pct\s+0\.4\s+->\s+0\.5", text))
-    assert int(rest[1].replace(",", "")) + shown == 750_000
-    folded = re.sub(r"\d{4}-\d\d:", "", text[rest.end() :])
-    assert len(re.findall(r"\d+", folded)) == 3000

@@ -86,19 +86,6 @@ def test_stored_messages_are_pure_ascii_with_crlf(make_report: MakeReport) -> No
     assert data.count(b"\n") == data.count(b"\r\n")
 
 
-def test_three_thousand_failures_stay_below_one_hundred_kilobytes(make_report: MakeReport) -> None:
-    results = [
-        DateResult(
-            day=date(2010, 1, 1) + timedelta(days=2 * n),
-            outcome=Outcome.FAILED,
-            fingerprint=f"{n}",
-            message="é “<b>” " * 99,
-        )
-        for n in range(3000)
-    ]
-    assert len(to_bytes(make_message(make_report(results), ENVELOPE))) < 100_000
-
-
 def test_message_ids_are_safe_and_differ_where_batches_do(make_report: MakeReport) -> None:
     ids = [
         make_message_id(make_report([], batch_id=batch_id), "example.com")

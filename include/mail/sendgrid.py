@@ -1,0 +1,209 @@
+"""SendGrid: a message as its API wants it, and what its refusals mean to an operator."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.headerregistry import Address
+from email.message import EmailMessage, MIMEPart
+from http.client import HTTPException
+from typing import Any
+from urllib.error import URLError
+
+from include.errors import ErrorClass, Problem
+from include.mail.message import BATCH_HEADER
+from include.wording import clipped
+
+SENDGRID = "https://api.sendgrid.com"
+RETRY_AFTER = {
+    ErrorClass.RATE_LIMITED: timedelta(minutes=1),
+    ErrorClass.UPSTREAM_DOWN: timedelta(minutes=5),
+    ErrorClass.HANG: timedelta(minutes=5),
+}
+"""When to try again if the answer does not say. A minute is the window of SendGrid's own limits."""
+
+_CARRIED = ("Message-ID", "In-Reply-To", "References", "Auto-Submitted", BATCH_HEADER)
+"""Headers handed to SendGrid by name; it refuses those that it writes itself (To, From, Subject,
+Reply-To, ...)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendGrid:
+    """SendGrid's v3 API at ``host`` (scheme and host only: the client appends
+    ``/v3/mail/send``)."""
+
+    key: str = field(repr=False)
+    host: str = SENDGRID
+    timeout_seconds: float = 20.0
+
+
+def send(message: EmailMessage, target: SendGrid, now: datetime) -> str:
+    """SendGrid's own id of the mail that it has accepted. Raises Problem."""
+    # Imported here: 90 ms that a local outbox does not pay.
+    from python_http_client.exceptions import HTTPError  # type: ignore[import-untyped]  # no stubs
+    from sendgrid import SendGridAPIClient  # type: ignore[import-untyped]  # no stubs
+
+    # The client writes all request headers, the key among them, to its log at DEBUG
+    # (python-http-client 3.3.7).
+    logging.getLogger("python_http_client.client").setLevel(logging.INFO)
+    api = SendGridAPIClient(api_key=target.key, host=target.host)
+    api.client.timeout = target.timeout_seconds
+    try:
+        answer = api.send(_payload(message))
+    except HTTPError as error:
+        raise _refused(error.status_code, error.body, error.headers, message, target, now) from None
+    except (OSError, HTTPException) as error:
+        raise _unreached(error, target, now) from None
+    if answer.status_code != 202:
+        raise _refused(answer.status_code, answer.body, answer.headers, message, target, now)
+    return str(answer.headers.get("X-Message-Id", ""))
+
+
+def _payload(message: EmailMessage) -> dict[str, Any]:
+    """The body of v3/mail/send. All recipients share one mail, as its To header says."""
+    text, html = message.get_body(("plain",)), message.get_body(("html",))
+    assert text is not None
+    assert html is not None
+    payload: dict[str, Any] = {
+        "personalizations": [{"to": [_address(a) for a in message["To"].addresses]}],
+        "from": _address(message["From"].addresses[0]),
+        "subject": str(message["Subject"]),
+        "content": [
+            {"type": "text/plain", "value": _lines(text)},
+            {"type": "text/html", "value": _lines(html)},
+        ],
+        "headers": {name: str(message[name]) for name in _CARRIED if message[name]},
+        # SendGrid may replace a Message-ID; these come back in its event webhook and activity feed
+        # unchanged.
+        "custom_args": {
+            "batch_id": str(message[BATCH_HEADER]),
+            "message_id": str(message["Message-ID"]),
+        },
+        # Tracking would rewrite every link and add a remote image.
+        "tracking_settings": {
+            "click_tracking": {"enable": False, "enable_text": False},
+            "open_tracking": {"enable": False},
+        },
+    }
+    if message["Reply-To"]:
+        payload["reply_to"] = _address(message["Reply-To"].addresses[0])
+    return payload
+
+
+def _lines(part: MIMEPart) -> str:
+    """The part with ``\n`` line ends, whether it was just built or read back from an outbox."""
+    return str(part.get_content()).replace("\r\n", "\n")
+
+
+def _address(address: Address) -> dict[str, str]:
+    email = {"email": address.addr_spec}
+    return {**email, "name": address.display_name} if address.display_name else email
+
+
+def _refused(
+    status: int,
+    body: bytes,
+    headers: Mapping[str, str],
+    message: EmailMessage,
+    target: SendGrid,
+    now: datetime,
+) -> Problem:
+    said = _said(body, target.key)
+    quoted = f": {said}" if said else ""
+    if status == 401:
+        error_class = ErrorClass.BAD_KEY
+        text = (
+            f"SendGrid refused the key of connection `mail`{quoted}; set a key with the Mail Send"
+            " permission"
+        )
+    elif status == 403:
+        error_class = ErrorClass.BAD_KEY
+        text = (
+            "SendGrid refused the key of connection `mail` or its sender"
+            f" {message['From']}{quoted}; the key needs the Mail Send permission and the sender"
+            " must be a verified Sender Identity"
+        )
+    elif status == 429:
+        error_class = ErrorClass.RATE_LIMITED
+        text = f"SendGrid is over its limit for connection `mail`{quoted}; the mail is sent later"
+    elif status >= 500:
+        error_class = ErrorClass.UPSTREAM_DOWN
+        text = f"SendGrid failed with status {status}{quoted}; the mail is sent later"
+    elif status == 400:
+        error_class = ErrorClass.INTERNAL
+        text = (
+            f"SendGrid did not accept the mail{quoted}; check sender and recipients of connection"
+            " `mail`"
+        )
+    else:
+        error_class = ErrorClass.INTERNAL
+        text = (
+            f"{target.host} answered {status} instead of 202{quoted};"
+            " check that the host of connection `mail` is SendGrid's API"
+        )
+    return Problem(
+        error_class=error_class,
+        message=text,
+        source="sendgrid",
+        endpoint="mail/send",
+        url=f"{target.host}/v3/mail/send",
+        status=status,
+        retry_at=_retry_at(error_class, headers, now),
+    )
+
+
+def _unreached(error: Exception, target: SendGrid, now: datetime) -> Problem:
+    reason = error.reason if isinstance(error, URLError) else error
+    if isinstance(reason, TimeoutError):
+        error_class = ErrorClass.HANG
+        text = (
+            f"no answer from {target.host} in {target.timeout_seconds:g} s; the mail is sent later"
+        )
+    else:
+        error_class = ErrorClass.UPSTREAM_DOWN
+        why = clipped((str(reason) or type(reason).__name__).replace(target.key, "[redacted]"), 200)
+        text = (
+            f"cannot reach {target.host} ({why}); the mail is sent later, check the host of"
+            " connection `mail`"
+        )
+    return Problem(
+        error_class=error_class,
+        message=text,
+        source="sendgrid",
+        endpoint="mail/send",
+        url=f"{target.host}/v3/mail/send",
+        retry_at=_retry_at(error_class, {}, now),
+    )
+
+
+def _said(body: bytes, key: str) -> str:
+    """SendGrid's own words, ``message (field)`` for each of its errors; the first line of anything
+    else."""
+    text = body.decode("utf-8", "replace")
+    try:
+        errors = json.loads(text)["errors"]
+        said = "; ".join(
+            f"{e['message']}{' (' + str(e['field']) + ')' if e.get('field') else ''}"
+            for e in errors
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        said = text.strip().split("\n", 1)[0]
+    return clipped(said.replace(key, "[redacted]"), 300)
+
+
+def _retry_at(
+    error_class: ErrorClass, headers: Mapping[str, str], now: datetime
+) -> datetime | None:
+    """``X-RateLimit-Reset`` (Unix seconds) or ``Retry-After`` (seconds) where SendGrid names them,
+    else RETRY_AFTER."""
+    if error_class not in RETRY_AFTER:
+        return None
+    reset, after = headers.get("X-RateLimit-Reset") or "", headers.get("Retry-After") or ""
+    if after.isdecimal():
+        return now + timedelta(seconds=min(int(after), 86_400))
+    if reset.isdecimal() and now.timestamp() < int(reset) <= now.timestamp() + 86_400:
+        return datetime.fromtimestamp(int(reset), UTC)
+    return now + RETRY_AFTER[error_class]

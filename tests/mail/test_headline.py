@@ -1,0 +1,133 @@
+"""What a batch amounts to, in a phrase."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date, timedelta
+
+import pytest
+
+from include.mail.headline import word_headline, word_lede, word_subject
+from include.mail.render import render
+from include.mail.report import Report
+from include.outcome import Outcome
+from include.results import DateResult
+
+MakeReport = Callable[..., Report]
+START = date(2010, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "fields", "wanted", "line"),
+    [
+        ([Outcome.COMPLETE] * 3, {}, "[OK] {}: 3 dates complete", "All 3 dates are complete"),
+        ([Outcome.COMPLETE], {}, "[OK] {}: 1 date complete", "The date is complete"),
+        (
+            [Outcome.COMPLETE, Outcome.NO_GAMES],
+            {"recovered": [START]},
+            "[OK] {}: 2 dates complete, 1 recovered",
+            "All 2 dates are complete",
+        ),
+        (
+            [Outcome.COMPLETE, Outcome.FAILED],
+            {},
+            "[1 failed] {}: 1 of 2 dates complete",
+            "1 of 2 dates failed",
+        ),
+        ([Outcome.FAILED] * 2, {}, "[2 failed] {}: 0 of 2 dates complete", "All 2 dates failed"),
+        (
+            [Outcome.COMPLETE, Outcome.PARTIAL],
+            {},
+            "[1 incomplete] {}: 1 of 2 dates complete",
+            "1 of 2 dates is incomplete",
+        ),
+        (
+            [Outcome.UNVERIFIED],
+            {},
+            "[1 unverified] {}: 0 of 1 date complete",
+            "The date is unverified",
+        ),
+        (
+            [Outcome.COMPLETE, Outcome.LOST, Outcome.NOT_YET],
+            {},
+            "[2 not run] {}: 1 of 3 dates complete",
+            "2 of 3 dates did not run",
+        ),
+        (
+            [Outcome.FAILED, Outcome.PARTIAL, Outcome.COMPLETE],
+            {},
+            "[1 failed, 1 incomplete] {}: 1 of 3 dates complete",
+            "1 failed and 1 incomplete of 3 dates",
+        ),
+        (
+            [Outcome.COMPLETE, Outcome.FAILED, Outcome.CANCELLED],
+            {"state": "cancelled"},
+            "[Cancelled] {}: 1 of 3 dates complete, 1 failed, 1 not run",
+            "Cancelled after 2 of 3 dates",
+        ),
+        (
+            [Outcome.FAILED, Outcome.HALTED],
+            {"state": "halted"},
+            "[Halted] {}: 0 of 2 dates complete, 1 failed, 1 not run",
+            "Halted by the circuit breaker after 1 of 2 dates",
+        ),
+        (
+            [Outcome.COMPLETE, Outcome.ACCEPTED],
+            {"recovered": [START]},
+            "[OK] {}: 1 of 2 dates complete, 1 accepted, 1 recovered",
+            "1 of 2 dates is complete, 1 is accepted",
+        ),
+        (
+            [Outcome.ACCEPTED] * 2,
+            {},
+            "[OK] {}: 0 of 2 dates complete, 2 accepted",
+            "All 2 dates are accepted",
+        ),
+        (
+            [Outcome.ACCEPTED, Outcome.FAILED],
+            {},
+            "[1 failed] {}: 0 of 2 dates complete, 1 accepted",
+            "1 of 2 dates failed",
+        ),
+        ([], {}, "[Nothing ran] {}: no dates ran", "No dates ran"),
+    ],
+)
+def test_subject_and_headline_say_how_it_went(
+    make_report: MakeReport,
+    outcomes: list[Outcome],
+    fields: dict[str, object],
+    wanted: str,
+    line: str,
+) -> None:
+    dates = [
+        DateResult(day=START + timedelta(days=n), outcome=outcome)
+        for n, outcome in enumerate(outcomes)
+    ]
+    report = make_report(dates, first_day=START, last_day=date(2010, 1, 9), **fields)
+    assert word_subject(report) == wanted.format("bdl_box_scores 2010-01-01..2010-01-09")
+    assert word_headline(report) == line
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "said"),
+    [
+        (
+            [Outcome.COMPLETE, Outcome.NO_GAMES, Outcome.ACCEPTED],
+            "Every expected game is in the warehouse, except for what was accepted on 1 date;"
+            " 1 date had no games.",
+        ),
+        (
+            [Outcome.COMPLETE, Outcome.NO_GAMES, Outcome.ACCEPTED, Outcome.FAILED, Outcome.LOST],
+            "2 dates are complete (1 without games), 1 is accepted, 1 did not run.",
+        ),
+    ],
+)
+def test_accepted_dates_are_named_and_never_called_complete(
+    make_report: MakeReport, outcomes: list[Outcome], said: str
+) -> None:
+    report = make_report(
+        [DateResult(day=START + timedelta(n), outcome=each) for n, each in enumerate(outcomes)]
+    )
+    assert word_lede(report, errors=1) == said
+    assert re.findall(r"^Accepted +1 ", render(report).text, re.MULTILINE)
