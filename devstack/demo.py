@@ -154,8 +154,8 @@ def _table(at: Home, days: list[date]) -> bool:
         loaded = (parts / f"game_date={day}" / "part.parquet").is_file()
         whole = whole and loaded
         games, rows, idle, points = found.get(day, (0, 0, 0, 0))
-        note = "" if rows else "  no games" if loaded else "  NOT LOADED"
-        _say(f"  {day!s:<12}{games:>6}{rows:>7}{idle:>14}{points:>8}{note}")
+        note = "  no games" if loaded else "  NOT LOADED"
+        _say(f"  {day!s:<12}{games:>6}{rows:>7}{idle:>14}{points:>8}{'' if rows else note}")
     return whole
 
 

@@ -68,6 +68,7 @@ def _cause(result: DateResult) -> Cause:
 
 
 def _group(cause: Cause, members: list[DateResult]) -> Group:
+    """The members' group; what it says is the earliest date's that says something."""
     dag_id, endpoint, outcome, error_class, fingerprint = cause
     newest = {member.day: member for member in members}
     in_order = [newest[day] for day in sorted(newest)]

@@ -36,7 +36,7 @@ def after(days: int) -> date:
 
 def result(days: int, message: str = "", **fields: object) -> DateResult:
     known = {"outcome": Outcome.FAILED, "endpoint": "box_scores", "message": message}
-    return DateResult(day=after(days), **(known | fields))  # type: ignore[arg-type]
+    return DateResult(day=after(days), **(known | fields))  # type: ignore[arg-type]  # a dict of fields
 
 
 @given(results=RESULTS)

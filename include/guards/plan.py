@@ -69,10 +69,10 @@ def _gets(
         yield endpoint.truth.request, unknown
     if endpoint.listing:
         yield endpoint.listing, len(games)
-    # A date without games is not asked for where a list says so.
-    yield (
-        endpoint.request,
-        sum(
-            n if endpoint.per_game else min(n, 1) if endpoint.listing else 1 for n in games.values()
-        ),
-    )
+    if endpoint.per_game:
+        yield endpoint.request, sum(games.values())
+    elif endpoint.listing:
+        # A date without games is not asked for where a list says so.
+        yield endpoint.request, sum(map(bool, games.values()))
+    else:
+        yield endpoint.request, len(games)

@@ -42,10 +42,10 @@ def word_incomplete(report: Report, limits: Limits) -> Section[Incomplete]:
     """The partial dates that know their k of n."""
     partial = list_incomplete(report)
     return Section(
-        title=say.counted(len({each.day for each in partial}), "incomplete date"),
+        title=say.counted(_count_days(partial), "incomplete date"),
         shown=[_word_date(each) for each in partial[: limits.incomplete]],
         folded=_fold_dates(partial[limits.incomplete :], shown=bool(limits.incomplete)),
-        endpoints_named=len({each.endpoint for each in partial}) > 1,
+        endpoints_named=_are_several(partial),
     )
 
 
@@ -53,14 +53,23 @@ def word_corrected(report: Report, limits: Limits) -> Section[Corrected]:
     """The values that the upstream has changed since the dates were loaded before."""
     changes = list_corrected(report)
     total = say.counted(sum(each.total for each in changes), "change")
-    dates = say.counted(len({each.day for each in changes}), "date")
+    dates = say.counted(_count_days(changes), "date")
     named = list(zip(changes, _share_room(changes, limits.changes), strict=True))
     return Section(
         title=f"Corrected upstream: {total} on {dates}",
         shown=[_word_changes(each, count, limits) for each, count in named if count],
         folded=_fold_changes(named),
-        endpoints_named=len({each.endpoint for each in changes}) > 1,
+        endpoints_named=_are_several(changes),
     )
+
+
+def _count_days(each_of: Sequence[DateResult | Correction]) -> int:
+    return len({each.day for each in each_of})
+
+
+def _are_several(each_of: Sequence[DateResult | Correction]) -> bool:
+    """Whether they are of more than one endpoint."""
+    return len({each.endpoint for each in each_of}) > 1
 
 
 def _word_date(result: DateResult) -> Incomplete:
@@ -82,7 +91,7 @@ def _fold_dates(rest: Sequence[DateResult], *, shown: bool) -> Folded | None:
         return None
     found = say.number(sum(each.games_found or 0 for each in rest))
     expected = say.counted(sum(each.games_expected or 0 for each in rest), "game")
-    dates = say.counted(len({each.day for each in rest}), "more date" if shown else "date")
+    dates = say.counted(_count_days(rest), "more date" if shown else "date")
     says = f"{dates} not shown one by one, {found} of {expected} found. Dates:"
     return Folded(says=says, dates=say.date_lines(each.day for each in rest))
 

@@ -61,6 +61,7 @@ def is_link(url: str) -> bool:
 
 
 def _word_cause(group: Group, limits: Limits) -> Cause:
+    """The group's phrases; a link that is none, or too long, is named by its length instead."""
     outcome = LABELS[group.outcome]
     title = say.clean(group.error_class) or outcome
     count = say.counted(len(group.days), "date")

@@ -50,23 +50,26 @@ def read_target(host: str, key: str = "") -> Target:
     parsed = urlparse(host)
     if parsed.scheme == "file":
         return Folder(path=Path(unquote(parsed.netloc + parsed.path)))
+    if not key:
+        raise _bad_key("has no password")
     # A line break in a key would come back inside http.client's error message, key and all.
     if not re.fullmatch(r"[\x21-\x7e]+", key):
-        fault = (
-            "has no password"
-            if not key
-            else "has a password with blanks, line breaks or other foreign characters"
-        )
-        raise Problem(
-            error_class=ErrorClass.BAD_KEY,
-            message=(
-                f"connection `mail` {fault}: set it to a SendGrid key with the Mail Send"
-                " permission, or set its host to file:///folder for a local outbox"
-            ),
-            source="sendgrid",
-        )
-    url = host if "://" in host else f"https://{host}" if host else SENDGRID
+        raise _bad_key("has a password with blanks, line breaks or other foreign characters")
+    url = host or SENDGRID
+    if "://" not in url:
+        url = f"https://{url}"
     return SendGrid(key=key, host=url.rstrip("/"))
+
+
+def _bad_key(fault: str) -> Problem:
+    return Problem(
+        error_class=ErrorClass.BAD_KEY,
+        message=(
+            f"connection `mail` {fault}: set it to a SendGrid key with the Mail Send permission, or"
+            " set its host to file:///folder for a local outbox"
+        ),
+        source="sendgrid",
+    )
 
 
 def deliver(message: EmailMessage, target: Target, *, now: datetime | None = None) -> Receipt:
@@ -92,6 +95,7 @@ def file_name(message_id: str) -> str:
 
 
 def _into_folder(message: EmailMessage, target: Folder) -> Receipt:
+    """Written beside its place and moved there, so that a reader never sees half of it."""
     message_id = str(message["Message-ID"])
     path = target.path / file_name(message_id)
     try:

@@ -25,6 +25,36 @@ RETRY_AFTER = {
 }
 """When to try again if the answer does not say. A minute is the window of SendGrid's own limits."""
 
+_REFUSALS = {
+    400: (
+        ErrorClass.INTERNAL,
+        "SendGrid did not accept the mail{said}; check sender and recipients of connection `mail`",
+    ),
+    401: (
+        ErrorClass.BAD_KEY,
+        "SendGrid refused the key of connection `mail`{said}; set a key with the Mail Send"
+        " permission",
+    ),
+    403: (
+        ErrorClass.BAD_KEY,
+        "SendGrid refused the key of connection `mail` or its sender {sender}{said}; the key needs"
+        " the Mail Send permission and the sender must be a verified Sender Identity",
+    ),
+    429: (
+        ErrorClass.RATE_LIMITED,
+        "SendGrid is over its limit for connection `mail`{said}; the mail is sent later",
+    ),
+}
+_DOWN = (
+    ErrorClass.UPSTREAM_DOWN,
+    "SendGrid failed with status {status}{said}; the mail is sent later",
+)
+_STRANGE = (
+    ErrorClass.INTERNAL,
+    "{host} answered {status} instead of 202{said}; check that the host of connection `mail` is"
+    " SendGrid's API",
+)
+
 _CARRIED = ("Message-ID", "In-Reply-To", "References", "Auto-Submitted", BATCH_HEADER)
 """Headers handed to SendGrid by name; it refuses those that it writes itself (To, From, Subject,
 Reply-To, ...)."""
@@ -111,42 +141,17 @@ def _refused(
     target: SendGrid,
     now: datetime,
 ) -> Problem:
+    """What an answer other than 202 means, in SendGrid's words and with the repair."""
+    error_class, text = _REFUSALS.get(status, _DOWN if status >= 500 else _STRANGE)
     said = _said(body, target.key)
-    quoted = f": {said}" if said else ""
-    if status == 401:
-        error_class = ErrorClass.BAD_KEY
-        text = (
-            f"SendGrid refused the key of connection `mail`{quoted}; set a key with the Mail Send"
-            " permission"
-        )
-    elif status == 403:
-        error_class = ErrorClass.BAD_KEY
-        text = (
-            "SendGrid refused the key of connection `mail` or its sender"
-            f" {message['From']}{quoted}; the key needs the Mail Send permission and the sender"
-            " must be a verified Sender Identity"
-        )
-    elif status == 429:
-        error_class = ErrorClass.RATE_LIMITED
-        text = f"SendGrid is over its limit for connection `mail`{quoted}; the mail is sent later"
-    elif status >= 500:
-        error_class = ErrorClass.UPSTREAM_DOWN
-        text = f"SendGrid failed with status {status}{quoted}; the mail is sent later"
-    elif status == 400:
-        error_class = ErrorClass.INTERNAL
-        text = (
-            f"SendGrid did not accept the mail{quoted}; check sender and recipients of connection"
-            " `mail`"
-        )
-    else:
-        error_class = ErrorClass.INTERNAL
-        text = (
-            f"{target.host} answered {status} instead of 202{quoted};"
-            " check that the host of connection `mail` is SendGrid's API"
-        )
     return Problem(
         error_class=error_class,
-        message=text,
+        message=text.format(
+            status=status,
+            host=target.host,
+            sender=message["From"],
+            said=f": {said}" if said else "",
+        ),
         source="sendgrid",
         endpoint="mail/send",
         url=f"{target.host}/v3/mail/send",
@@ -156,22 +161,22 @@ def _refused(
 
 
 def _unreached(error: Exception, target: SendGrid, now: datetime) -> Problem:
+    """What it means that no answer came; the key stays unseen, whatever the error quotes."""
     reason = error.reason if isinstance(error, URLError) else error
     if isinstance(reason, TimeoutError):
-        error_class = ErrorClass.HANG
-        text = (
-            f"no answer from {target.host} in {target.timeout_seconds:g} s; the mail is sent later"
-        )
+        error_class, text = ErrorClass.HANG, "no answer from {host} in {seconds:g} s; {later}"
     else:
         error_class = ErrorClass.UPSTREAM_DOWN
-        why = clipped((str(reason) or type(reason).__name__).replace(target.key, "[redacted]"), 200)
-        text = (
-            f"cannot reach {target.host} ({why}); the mail is sent later, check the host of"
-            " connection `mail`"
-        )
+        text = "cannot reach {host} ({why}); {later}, check the host of connection `mail`"
+    why = (str(reason) or type(reason).__name__).replace(target.key, "[redacted]")
     return Problem(
         error_class=error_class,
-        message=text,
+        message=text.format(
+            host=target.host,
+            seconds=target.timeout_seconds,
+            why=clipped(why, 200),
+            later="the mail is sent later",
+        ),
         source="sendgrid",
         endpoint="mail/send",
         url=f"{target.host}/v3/mail/send",

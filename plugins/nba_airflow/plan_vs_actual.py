@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from include.mail.report import Report
+    from include.sources.spec import Source
 
 log = logging.getLogger(__name__)
 
@@ -26,43 +27,54 @@ PLANNED = ("backfill", "catchup")
 def add_plan_vs_actual(connection: psycopg.Connection[Any], report: Report) -> Report:
     """The report with its plan and the credits left, as far as they are known: a mail goes out
     without them too."""
-    from include.limits.allowance import room
-    from include.limits.credits import balance
-    from include.ops import outcomes
-    from include.parsing.nbacom import SCHEDULE
     from nba_airflow.specs import sources
 
     try:
         source = sources().get(report.dag_id)
         if source is None:
-            log.warning(
-                "%s has no spec any more: its summary is without plan and credits", report.dag_id
-            )
+            unknown = "%s has no spec any more: its summary is without plan and credits"
+            log.warning(unknown, report.dag_id)
             return report
         source = replace(source, hosts=tuple(connections.tier(host) for host in source.hosts))
-        today = datetime.now(UTC).date()
-        paid = [(host.connection, host.credits) for host in source.hosts if host.credits]
-        left = [room(balance(connection, name, today), credits, "live") for name, credits in paid]
-        report = replace(report, credits_left=sum(left) if paid else None)
-        games = count_games(report)
-        if (
-            not games
-            or report.kind not in PLANNED
-            or outcomes.had_before(connection, report.batch_id)
-        ):
-            return report
-        planned = make_plan(
-            source, games, scheduled=set(connections.stores().warehouse.days(SCHEDULE))
-        )
+        return _add_plan(connection, source, _add_credits(connection, source, report))
     except Exception:  # also whatever another file in dags/ raises
         log.exception("the summary of %s is without plan or credits", report.batch_id)
         connection.rollback()
         return report
+
+
+def _add_credits(connection: psycopg.Connection[Any], source: Source, report: Report) -> Report:
+    """The credits left, where the source has any."""
+    from include.limits.allowance import room
+    from include.limits.credits import balance
+
+    today = datetime.now(UTC).date()
+    left = [
+        room(balance(connection, host.connection, today), host.credits, "live")
+        for host in source.hosts
+        if host.credits
+    ]
+    return replace(report, credits_left=sum(left)) if left else report
+
+
+def _add_plan(connection: psycopg.Connection[Any], source: Source, report: Report) -> Report:
+    """What the batch should have taken, where that can be said."""
+    from include.ops import outcomes
+    from include.parsing.nbacom import SCHEDULE
+
+    games = count_games(report)
+    if not games or report.kind not in PLANNED:
+        return report
+    if outcomes.had_before(connection, report.batch_id):
+        return report
+    scheduled = connections.stores().warehouse.days(SCHEDULE)
+    planned = make_plan(source, games, scheduled=set(scheduled))
+    is_paid = any(host.credits for host in source.hosts)
     return replace(
         report,
         planned_minutes=planned.minutes,
         planned_requests=planned.requests,
-        planned_credits=planned.credits if paid else None,
+        planned_credits=planned.credits if is_paid else None,
     )
 
 

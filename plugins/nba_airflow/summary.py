@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.types import RuntimeTaskInstanceProtocol
 
+    from include.mail.message import Envelope
     from include.ops.batches import Batch
 
 MAX_RUNS_A_QUESTION = 200
@@ -95,18 +96,15 @@ class SummaryOperator(BaseOperator):
         return failed
 
     def _report(self, connection: psycopg.Connection[Any], batch: Batch) -> None:
+        """Puts the batch's mail into the outbox, in one transaction with the note that it is
+        reported; an alert like one of the last hours is left out."""
         from include.mail import alerts
         from include.mail.batch_report import read_report
-        from include.mail.message import Envelope, make_message, make_message_id, to_bytes
+        from include.mail.message import make_message, make_message_id, to_bytes
         from include.ops import batches, outbox
         from nba_airflow.plan_vs_actual import add_plan_vs_actual
 
-        extra = connections.connection(connections.MAIL).extra_dejson
-        envelope = Envelope(
-            sender=extra["sender"],
-            recipients=extra["recipients"],
-            reply_to=extra.get("reply_to", ""),
-        )
+        envelope = _read_envelope()
         report = read_report(connection, batch)
         if batch.kind == "live" and alerts.withhold(connection, report):
             batches.reported(connection, batch.batch_id)
@@ -131,6 +129,8 @@ class SummaryOperator(BaseOperator):
         self.log.info("batch %s: %s", batch.batch_id, row.subject)
 
     def _send_due(self, connection: psycopg.Connection[Any]) -> None:
+        """Sends what is in the outbox, one attempt each. Raises AirflowFailException where a mail
+        was not accepted."""
         from include.mail.delivery import deliver, read_target
         from include.mail.message import from_bytes
         from include.ops import outbox
@@ -154,6 +154,18 @@ class SummaryOperator(BaseOperator):
             raise AirflowFailException(
                 f"{len(problems)} mails not sent, kept in ops.outbox: {problems[0]}"
             )
+
+
+def _read_envelope() -> Envelope:
+    """From and To, as connection `mail` has them."""
+    from include.mail.message import Envelope
+
+    extra = connections.connection(connections.MAIL).extra_dejson
+    return Envelope(
+        sender=extra["sender"],
+        recipients=extra["recipients"],
+        reply_to=extra.get("reply_to", ""),
+    )
 
 
 def _any_open(ti: RuntimeTaskInstanceProtocol, dag_id: str, run_ids: Sequence[str]) -> bool:

@@ -3,13 +3,14 @@ exit code 2 on an error."""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -90,14 +91,16 @@ def show(found: Answer, output: str) -> None:
     from airflow.cli.simple_table import AirflowConsole
 
     console = AirflowConsole(highlight=False)
-    if output == "table":
-        _show_text(console, found.text)
-    elif output == "plain":
-        _show_rows(found.rows)
-    else:
-        facts = _plain({**found.facts, "exit_code": found.code})
-        show_facts = console.print_as_json if output == "json" else console.print_as_yaml
-        show_facts(facts)
+    facts = _as_json_knows({**found.facts, "exit_code": found.code})
+    match output:
+        case "json":
+            console.print_as_json(facts)
+        case "yaml":
+            console.print_as_yaml(facts)
+        case "plain":
+            _show_rows(found.rows)
+        case _:
+            _show_text(console, found.text)
 
 
 def _show_text(console: AirflowConsole, text: Sequence[Line | Grid]) -> None:
@@ -146,15 +149,13 @@ def find_source(dag_id: str) -> Source:
     return known[dag_id]
 
 
-def _plain(value: object) -> Any:
-    """The value as JSON knows it: dates and times as ISO text."""
-    if isinstance(value, (date, datetime)):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    return str(value) if isinstance(value, str) else value
+def _as_json_knows(facts: Mapping[str, object]) -> Any:
+    """The same object of lists, texts and numbers; dates and times become ISO text."""
+
+    def write(moment: date) -> str:
+        return moment.isoformat()
+
+    return json.loads(json.dumps(facts, default=write))
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def status(args: Namespace) -> Answer:
 
     with connect_ops() as connection:
         batches, mails = open_batches(connection), unsent_mails(connection)
-        found = [_connection(connection, host) for host in hosts().values()]
+        found = [_read_connection(connection, host) for host in hosts().values()]
         counts = outcome_counts(connection)
     rows = [
         *_batch_rows(batches),
@@ -58,7 +58,9 @@ def status(args: Namespace) -> Answer:
     )
 
 
-def _connection(connection: psycopg.Connection[Any], host: Host) -> dict[str, Any]:
+def _read_connection(connection: psycopg.Connection[Any], host: Host) -> dict[str, Any]:
+    """Its limiters and credits; or what is wrong with it, so that the others are shown all the
+    same."""
     from include.limits.state import limiter_states
 
     facts: dict[str, Any] = {

@@ -79,20 +79,18 @@ class Verdict:
         }
 
     def _corrected(self) -> list[str]:
+        """The first corrections one by one, and how many there are."""
         total = sum(one.total for one in self.corrections)
         if not total:
             return []
-        lines = [
-            f"  {one.day} {one.endpoint}: {change}"
-            for one in self.corrections
-            for change in one.changes
-        ]
-        shown = lines[:MAX_NAMED_CHANGES]
-        if more := total - len(shown):
-            shown.append(f"  and {more} more: see the tasks' logs")
-        days = {one.day for one in self.corrections}
-        changes, on = counted(total, "change"), counted(len(days), "date")
-        return [f"Corrected upstream: {changes} on {on}", *shown]
+        dates = counted(len({one.day for one in self.corrections}), "date")
+        lines = [f"Corrected upstream: {counted(total, 'change')} on {dates}"]
+        for one in self.corrections:
+            lines += [f"  {one.day} {one.endpoint}: {change}" for change in one.changes]
+        named = len(lines[1 : MAX_NAMED_CHANGES + 1])
+        if named < total:
+            lines[named + 1 :] = [f"  and {total - named} more: see the tasks' logs"]
+        return lines
 
 
 def reach_verdict(

@@ -171,18 +171,15 @@ def _start_summary(batch_id: str, session: Session) -> None:
     from sqlalchemy import select
 
     run_id = f"batch__{batch_id}"
+    same = select(DagRun.id).where(DagRun.dag_id == SUMMARY, DagRun.run_id == run_id)
+    # Airflow is in the middle of its own changes to the session's rows: they wait.
     with session.no_autoflush:
-        if session.scalar(
-            select(DagRun.id).where(DagRun.dag_id == SUMMARY, DagRun.run_id == run_id)
-        ):
+        if session.scalar(same):
             return
         dag = DBDagBag().get_latest_version_of_dag(SUMMARY, session=session)
         if dag is None:
-            log.error(
-                "DAG %s is not there yet: its next scheduled run reports batch %s",
-                SUMMARY,
-                batch_id,
-            )
+            missing = "DAG %s is not there yet: its next scheduled run reports batch %s"
+            log.error(missing, SUMMARY, batch_id)
             return
         dag.create_dagrun(
             run_id=run_id,
