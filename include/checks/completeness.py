@@ -3,7 +3,7 @@ scrape writes into the date's manifest."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from include.outcome import Outcome
@@ -37,17 +37,16 @@ class Count:
                 f"{self.found} games found, but which were to be played is not known: load"
                 " nbacom_schedule first"
             )
-        parts = [
-            f"{label} {', '.join(names)}"
-            for label, names in (
-                ("missing", self.missing),
-                ("unsound", self.unsound),
-                ("not in the schedule:", self.unexpected),
-            )
-            if names
-        ]
-        head = f"{self.found} of {self.expected} games"
-        return f"{head}: {'; '.join(parts)}" if parts else head
+        parts = []
+        if self.missing:
+            parts.append(f"missing {', '.join(self.missing)}")
+        if self.unsound:
+            parts.append(f"unsound {', '.join(self.unsound)}")
+        if self.unexpected:
+            parts.append(f"not in the schedule: {', '.join(self.unexpected)}")
+        if not parts:
+            return f"{self.found} of {self.expected} games"
+        return f"{self.found} of {self.expected} games: {'; '.join(parts)}"
 
 
 # Which of two reports on one game to believe: the one that says most.
@@ -72,48 +71,48 @@ def count(expected: Iterable[Game] | None, present: Iterable[Game]) -> Count:
     others too. Postponed games are not expected. Reports on one game from several bodies are
     merged: the best one counts.
     """
-    best: dict[Game, Game] = {}
-    for game in present:
-        if game not in best or _standing(game) > _standing(best[game]):
-            best[game] = game
+    best = _best_reports(present)
     if expected is None:
         reports = sorted(best.values())
         return Count(
             outcome=Outcome.UNVERIFIED,
             expected=0,
-            found=sum(_is_sound(game) for game in reports),
-            unsound=_unsound(reports),
+            found=len(_sound(reports)),
+            unsound=_describe_unsound(reports),
         )
-
-    listed = list(expected)
-    due = sorted({game for game in listed if game.state is not GameState.POSTPONED})
+    listed = set(expected)
+    due = sorted(game for game in listed if game.state is not GameState.POSTPONED)
     reports = [best[game] for game in due if game in best]
-    absent = tuple(
-        _absence(game, best.get(game))
-        for game in due
-        if game not in best or best[game].state not in _DATA
-    )
-    unsound = _unsound(reports)
-    unexpected = tuple(
-        str(g) for g in sorted(best.keys() - set(listed)) if best[g].state in _PLAYED
-    )
-    if absent or unsound:
+    missing = tuple(_describe_missing(game, best.get(game)) for game in _missing(due, best))
+    unsound = _describe_unsound(reports)
+    unexpected = tuple(map(str, sorted(_played(best) - listed)))
+    if missing or unsound:
         outcome = Outcome.PARTIAL
     elif unexpected:
         outcome = Outcome.UNVERIFIED
+    elif due:
+        outcome = Outcome.COMPLETE
     else:
-        outcome = Outcome.COMPLETE if due else Outcome.NO_GAMES
+        outcome = Outcome.NO_GAMES
     return Count(
         outcome=outcome,
         expected=len(due),
-        found=sum(_is_sound(game) for game in reports),
-        missing=absent,
+        found=len(_sound(reports)),
+        missing=missing,
         unexpected=unexpected,
         unsound=unsound,
     )
 
 
-def _standing(game: Game) -> tuple[bool, int, bool, int]:
+def _best_reports(present: Iterable[Game]) -> dict[Game, Game]:
+    """Game -> the report on it that says most."""
+    best: dict[Game, Game] = {}
+    for game in present:
+        best[game] = max(best.get(game, game), game, key=_weight)
+    return best
+
+
+def _weight(game: Game) -> tuple[bool, int, bool, int]:
     return _is_sound(game), _RANK[game.state], not game.problem, game.rows
 
 
@@ -121,13 +120,25 @@ def _is_sound(game: Game) -> bool:
     return game.state in _DATA and not game.problem
 
 
-def _unsound(reports: Iterable[Game]) -> tuple[str, ...]:
-    return tuple(
-        f"{game} ({game.problem})" for game in reports if game.state in _DATA and game.problem
-    )
+def _sound(reports: Iterable[Game]) -> list[Game]:
+    return [game for game in reports if _is_sound(game)]
 
 
-def _absence(game: Game, report: Game | None) -> str:
+def _played(best: Mapping[Game, Game]) -> set[Game]:
+    return {game for game, report in best.items() if report.state in _PLAYED}
+
+
+def _missing(due: Iterable[Game], best: Mapping[Game, Game]) -> list[Game]:
+    with_data = {game for game, report in best.items() if report.state in _DATA}
+    return [game for game in due if game not in with_data]
+
+
+def _describe_unsound(reports: Iterable[Game]) -> tuple[str, ...]:
+    data = (game for game in reports if game.state in _DATA)
+    return tuple(f"{game} ({game.problem})" for game in data if game.problem)
+
+
+def _describe_missing(game: Game, report: Game | None) -> str:
     if report is None:
         return str(game)
     return f"{game} ({report.problem or report.state})"

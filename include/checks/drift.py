@@ -3,7 +3,7 @@ value; no storage."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,9 +11,10 @@ from typing import Any
 from include.sources.spec import Row, Table
 from include.warehouse.local import SOURCE_FILE
 
-NAMED = 200
-"""Changes that are named per date and endpoint; the rest is counted."""
-_LONGEST = 80  # characters of a value
+# Changes that are named per date and endpoint; the rest is counted.
+MAX_NAMED = 200
+# Characters of a value.
+MAX_CHARACTERS = 80
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,7 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Drift:
-    """``changes`` names up to NAMED of them, a line each; ``total`` counts all."""
+    """``changes`` names up to MAX_NAMED of them, a line each; ``total`` counts all."""
 
     changes: tuple[str, ...]
     total: int
@@ -49,17 +50,19 @@ def differences(table: Table, old: Iterable[Row], new: Iterable[Row]) -> list[Ch
     before, after = _by_key(table, old), _by_key(table, new)
     changes: list[Change] = []
     for key in sorted({*before, *after}, key=_order):
-        was, now = before.get(key), after.get(key)
-        if was is None or now is None:
-            changes.append(Change(key=key, field="", old=was, new=now, row=now or was or {}))
-            continue
-        for column in table.columns:
-            name = column.name
-            if name in was and not _same(was[name], now.get(name)):
-                changes.append(
-                    Change(key=key, field=name, old=was[name], new=now.get(name), row=now)
-                )
+        if key not in before:
+            changes.append(Change(key=key, field="", old=None, new=after[key], row=after[key]))
+        elif key not in after:
+            changes.append(Change(key=key, field="", old=before[key], new=None, row=before[key]))
+        else:
+            changes += _changes_of_row(table, key, before[key], after[key])
     return changes
+
+
+def _changes_of_row(table: Table, key: tuple[Any, ...], was: Row, now: Row) -> Iterator[Change]:
+    for name in (column.name for column in table.columns):
+        if name in was and not _is_same(was[name], now.get(name)):
+            yield Change(key=key, field=name, old=was[name], new=now.get(name), row=now)
 
 
 def corrections(table: Table, old: Sequence[Row], new: Sequence[Row]) -> Drift:
@@ -72,26 +75,36 @@ def corrections(table: Table, old: Sequence[Row], new: Sequence[Row]) -> Drift:
     kept = {_body(row) for row in old} & {_body(row) for row in new}
     was, now = ([row for row in rows if _body(row) not in kept] for rows in (old, new))
     changes = differences(table, was, now)
-    return Drift(
-        changes=tuple(said(table, change) for change in changes[:NAMED]), total=len(changes)
-    )
+    named = tuple(describe(table, change) for change in changes[:MAX_NAMED])
+    return Drift(changes=named, total=len(changes))
 
 
-def said(table: Table, change: Change) -> str:
+def describe(table: Table, change: Change) -> str:
     """``GSW@UTA, Stephen Curry, GSW, player_id 115: ast 6 -> 7``, or ``... : row added``; one
     printable line."""
-    row, names = change.row, [*table.key]
-    if row.get("player_name") and "player_name" not in names:
-        names.insert(0, "player_name")
-    tricodes = row.get("away_tricode"), row.get("home_tricode")
-    where = [f"{tricodes[0]}@{tricodes[1]}" if all(tricodes) else f"game {row.get('game_id')}"]
-    where += [_named(name, row.get(name)) for name in names if name != "game_id"]
+    where = ", ".join([_name_game(change.row), *_name_row(table, change.row)])
     if change.field:
-        what = f"{change.field} {_value(change.old)} -> {_value(change.new)}"
+        what = f"{change.field} {_write(change.old)} -> {_write(change.new)}"
+    elif change.old is None:
+        what = "row added"
     else:
-        what = "row added" if change.old is None else "row removed"
+        what = "row removed"
     # Postgres holds no NUL, and a mail's reader is to see no control characters either.
-    return "".join(c if c.isprintable() else "?" for c in f"{', '.join(where)}: {what}")
+    return "".join(c if c.isprintable() else "?" for c in f"{where}: {what}")
+
+
+def _name_game(row: Row) -> str:
+    away, home = row.get("away_tricode"), row.get("home_tricode")
+    if away and home:
+        return f"{away}@{home}"
+    return f"game {row.get('game_id')}"
+
+
+def _name_row(table: Table, row: Row) -> list[str]:
+    names = [name for name in table.key if name != "game_id"]
+    if "player_name" not in names and row.get("player_name"):
+        names.insert(0, "player_name")
+    return [_name_value(name, row.get(name)) for name in names]
 
 
 def _body(row: Row) -> str:
@@ -109,28 +122,31 @@ def _order(key: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple((value is not None, type(value).__name__, value) for value in key)
 
 
-def _same(one: Any, other: Any) -> bool:
-    return bool(
-        one == other or (one != one and other != other)
-    )  # not a number is the same as itself here
+def _is_same(one: Any, other: Any) -> bool:
+    are_both_nan = one != one and other != other
+    return bool(one == other or are_both_nan)
 
 
-def _named(name: str, value: Any) -> str:
-    return _clipped(value) if isinstance(value, str) else f"{name} {_value(value)}"
+def _name_value(name: str, value: Any) -> str:
+    if isinstance(value, str):
+        return _clip(value)
+    return f"{name} {_write(value)}"
 
 
-def _value(value: Any) -> str:
+def _write(value: Any) -> str:
     match value:
         case None:
             return "null"
         case bool():
             return str(value).lower()
         case str():
-            return f'"{_clipped(value)}"'
+            return f'"{_clip(value)}"'
         case datetime():
             return value.isoformat().replace("+00:00", "Z")
     return str(value)
 
 
-def _clipped(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+def _clip(text: str) -> str:
+    if len(text) <= MAX_CHARACTERS:
+        return text
+    return f"{text[:MAX_CHARACTERS]}..."

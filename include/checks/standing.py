@@ -84,15 +84,16 @@ def standing(
 
 
 def _never_fetched(endpoint: Endpoint, scheduled: tuple[Game, ...] | None) -> Standing:
+    if endpoint.is_schedule:
+        return Standing(outcome=Outcome.NOT_RUN, message="never fetched")
     if scheduled is None:
-        unknown = "" if endpoint.is_schedule else ", and the schedule does not have the date either"
-        return Standing(outcome=Outcome.NOT_RUN, message=f"never fetched{unknown}")
+        message = "never fetched, and the schedule does not have the date either"
+        return Standing(outcome=Outcome.NOT_RUN, message=message)
     due = [game for game in scheduled if game.state is not GameState.POSTPONED]
     if not due:
         return Standing(outcome=Outcome.NO_GAMES, message="no games on this date")
-    return Standing(
-        outcome=Outcome.NOT_RUN, message=f"never fetched, {len(due)} games by the schedule"
-    )
+    message = f"never fetched, {len(due)} games by the schedule"
+    return Standing(outcome=Outcome.NOT_RUN, message=message)
 
 
 def _incomplete(manifest: raw.Manifest) -> Standing:

@@ -38,18 +38,10 @@ class LocalStore:
     def names(self, prefix: str) -> list[str]:
         """Sorted paths of the objects in the folder ``prefix`` (not below it), temporary files left
         out."""
-        folder = self.root / prefix
-        if not folder.is_dir():
-            return []
-        return sorted(
-            f"{prefix}/{p.name}"
-            for p in folder.iterdir()
-            if p.is_file() and not p.name.startswith(".")
-        )
+        files = (self.root / prefix).glob("[!.]*")
+        return sorted(f"{prefix}/{file.name}" for file in files if file.is_file())
 
     def folders(self, prefix: str) -> list[str]:
         """Sorted paths of the folders in the folder ``prefix`` (not below them)."""
-        folder = self.root / prefix
-        if not folder.is_dir():
-            return []
-        return sorted(f"{prefix}/{p.name}" for p in folder.iterdir() if p.is_dir())
+        folders = (self.root / prefix).glob("*/")
+        return sorted(f"{prefix}/{folder.name}" for folder in folders)

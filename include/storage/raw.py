@@ -160,36 +160,40 @@ def stored_objects(store: Store, partition: Partition) -> list[RawObject]:
     An item may have several. What only the manifest knows (url, status) is empty. Raises
     Problem(STORAGE) for a body that does not fit the hash in its name.
     """
-    found: list[RawObject] = []
-    for path in store.names(partition.prefix):
-        match = _OBJECT.fullmatch(path.rsplit("/", 1)[-1])
-        data = store.read(path) if match else None
-        if not match or data is None:
-            continue
-        body = _decompressed(data, path, store)
-        sha = hashlib.sha256(body).hexdigest()
-        if not sha.startswith(match["sha"]):
-            raise _damaged(f"{path} has other bytes than its name says", store)
-        found.append(
-            RawObject(
-                item=match["item"],
-                role="data",
-                path=path,
-                sha256=sha,
-                bytes=len(body),
-                url="",
-                status=200,
-                fetched_at="",
-            )
-        )
-    return found
+    found = (_find_object(store, path) for path in store.names(partition.prefix))
+    return list(filter(None, found))
+
+
+def _find_object(store: Store, path: str) -> RawObject | None:
+    """The stored body by its path alone, None where that is not a body's or nothing is there."""
+    match = _OBJECT.fullmatch(path.rsplit("/", 1)[-1])
+    if not match:
+        return None
+    data = store.read(path)
+    if data is None:
+        return None
+    body = _decompressed(data, path, store)
+    sha = hashlib.sha256(body).hexdigest()
+    if not sha.startswith(match["sha"]):
+        raise _damaged(f"{path} has other bytes than its name says", store)
+    return RawObject(
+        item=match["item"],
+        role="data",
+        path=path,
+        sha256=sha,
+        bytes=len(body),
+        url="",
+        status=200,
+        fetched_at="",
+    )
 
 
 def partitions(store: Store, dag_id: str) -> Iterator[Partition]:
     """Every partition of the DAG that has a folder, by date and endpoint, whether it has a manifest
     or not."""
-    for year in store.folders(dag_id):
-        for month in store.folders(year) if _YEAR.fullmatch(year.rsplit("/", 1)[-1]) else ():
+    years = (path for path in store.folders(dag_id) if _YEAR.fullmatch(path.rsplit("/", 1)[-1]))
+    for year in years:
+        for month in store.folders(year):
             for day in store.folders(month):
                 for folder in store.folders(day):
                     at, endpoint = folder.rsplit("/", 2)[-2:]

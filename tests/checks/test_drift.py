@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.checks.drift import NAMED, Change, Drift, corrections, differences, said
+from include.checks.drift import MAX_NAMED, Change, Drift, corrections, describe, differences
 from include.sources.spec import Column, Row, Table
 
 DAY = date(2025, 1, 15)
@@ -214,7 +214,7 @@ def test_player_that_is_part_of_the_key_is_named_once() -> None:
 def test_table_of_one_row_a_game_needs_no_row_name() -> None:
     table = replace(TABLE, key=("game_id",))
     change = Change(key=("1",), field="ast", old=6, new=7, row={**row(), "player_name": None})
-    assert said(table, change) == "GSW@UTA: ast 6 -> 7"
+    assert describe(table, change) == "GSW@UTA: ast 6 -> 7"
 
 
 # --- only what comes from upstream
@@ -224,7 +224,7 @@ def test_first_rows_of_a_date_without_any_are_all_added() -> None:
     assert told([], corrected(row())) == (f"{CURRY}: row added",)
 
 
-def test_newer_reading_of_the_same_body_is_no_correction() -> None:
+def test_newer_reading_of_the_same_body_is_not_a_correction() -> None:
     assert corrections(TABLE, [row()], [row(ast=7)]) == Drift(changes=(), total=0)
 
 
@@ -253,14 +253,14 @@ def test_key_that_has_another_type_in_a_newer_table_is_other_rows() -> None:
     )
 
 
-def test_column_that_the_old_file_did_not_have_yet_is_no_correction() -> None:
+def test_column_that_the_old_file_did_not_have_yet_is_not_a_correction() -> None:
     old = row()
     del old["share"]
     assert told([old], corrected(row(ast=7))) == (f"{CURRY}: ast 6 -> 7",)
 
 
 def test_more_changes_than_are_named_are_counted() -> None:
-    old = [row(n) for n in range(NAMED + 50)]
-    drift = corrections(TABLE, old, corrected(*(row(n, ast=7) for n in range(NAMED + 50))))
+    old = [row(n) for n in range(MAX_NAMED + 50)]
+    drift = corrections(TABLE, old, corrected(*(row(n, ast=7) for n in range(MAX_NAMED + 50))))
     assert (len(drift.changes), drift.total) == (200, 250)
     assert drift.changes[-1] == CURRY.replace("115", "199") + ": ast 6 -> 7"
