@@ -14,7 +14,7 @@ README = DAGS.parent / "README.md"
 _BLOCK = re.compile(r"(<!-- dags:begin -->\n).*?(<!-- dags:end -->)", re.DOTALL)
 
 
-def table() -> str:
+def make_table() -> str:
     """Markdown rows: DAG, what its docstring's heading says, its tables, its limits."""
     lines = ["| DAG | What | Tables | Limits |", "| --- | --- | --- | --- |"]
     known = sources()
@@ -43,13 +43,13 @@ def _limits(source: Source) -> list[str]:
     return found
 
 
-def updated(readme: str) -> str:
+def update(readme: str) -> str:
     """The README's text with the table as it is now. Raises ValueError where its marks are
     missing."""
     if not _BLOCK.search(readme):
         raise ValueError("README.md has lost the marks <!-- dags:begin --> and <!-- dags:end -->")
-    return _BLOCK.sub(lambda found: found[1] + table() + found[2], readme)
+    return _BLOCK.sub(lambda found: found[1] + make_table() + found[2], readme)
 
 
 if __name__ == "__main__":
-    Path(README).write_text(updated(README.read_text()))
+    Path(README).write_text(update(README.read_text()))

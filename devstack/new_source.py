@@ -3,7 +3,6 @@ conformance suite."""
 
 from __future__ import annotations
 
-import argparse
 import keyword
 import re
 import sys
@@ -18,7 +17,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 DAY = "2025-01-15"
 
 # Postgres and Drive allow 63 and more; the longest line of the template must stay within 120.
-LONGEST = 40
+MAX_NAME = 40
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 SAYS_NOTHING = frozenset(
     {"base", "common", "helper", "helpers", "manager", "misc", "util", "utils"}
@@ -29,12 +28,12 @@ class BadName(ValueError):
     """A name that no source can have; the message is one line that says why."""
 
 
-def check(name: str) -> str:
+def check_name(name: str) -> str:
     """The name as it is. Raises BadName where it is malformed, reserved, or taken by a file, table
     or connection."""
-    if not _NAME.fullmatch(name) or len(name) > LONGEST or keyword.iskeyword(name):
+    if not _NAME.fullmatch(name) or len(name) > MAX_NAME or keyword.iskeyword(name):
         raise BadName(
-            f"{name!r} is no name for a source: lower-case words joined by _, at most {LONGEST}"
+            f"{name!r} is not a name for a source: lower-case words joined by _, at most {MAX_NAME}"
             " letters, for example espn_injuries"
         )
     if vague := SAYS_NOTHING.intersection(name.split("_")):
@@ -57,9 +56,9 @@ def check(name: str) -> str:
     return name
 
 
-def write(name: str) -> list[Path]:
+def write_source(name: str) -> list[Path]:
     """Writes spec and fixture; returns their paths. Raises BadName before it writes anything."""
-    check(name)
+    check_name(name)
     text = Template((TEMPLATES / "source.py.txt").read_text()).substitute(name=name)
     spec = ROOT / "dags" / f"{name}.py"
     fixture = ROOT / "tests" / "fixtures" / name / f"players.{DAY}.json"
@@ -71,10 +70,8 @@ def write(name: str) -> list[Path]:
 
 def main() -> int:
     """Exit code 0, or 2 with one line on stderr."""
-    parser = argparse.ArgumentParser(prog="make new-source", description=__doc__)
-    parser.add_argument("name", nargs="?", default="")
     try:
-        written = write(parser.parse_args().name)
+        written = write_source(" ".join(sys.argv[1:]))
     except BadName as error:
         sys.stderr.write(f"new-source: {error}\n")
         return 2

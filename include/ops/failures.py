@@ -17,10 +17,16 @@ _FAILURES = """
             started_at AS first_at, ended_at AS last_at, outcome_id
         FROM ops.outcomes WHERE error_class <> '' AND ended_at > clock_timestamp() - %(back)s
         UNION ALL
-        SELECT b.dag_id, '', 'lost', '', '', r.day,
-            'ended without a word: cancelled, or its worker was lost', '',
-            r.started_at, r.ended_at, 0
+        SELECT b.dag_id, coalesce(last.endpoint, ''), 'lost', '', '', r.day,
+            coalesce(last.message, 'ended without a word: cancelled, or its worker was lost'),
+            coalesce(last.log_url, ''), r.started_at, r.ended_at, 0
         FROM ops.batch_runs r JOIN ops.batches b USING (batch_id)
+        LEFT JOIN LATERAL (
+            SELECT o.endpoint, o.message, o.log_url FROM ops.outcomes o
+            WHERE o.dag_id = b.dag_id AND o.run_id = r.run_id AND o.outcome = 'lost'
+                AND (b.kind = 'live' OR o.ended_at >= b.opened_at)
+            ORDER BY o.outcome_id DESC LIMIT 1
+        ) last ON true
         WHERE r.state = 'failed' AND r.started_at IS NOT NULL
             AND r.ended_at > clock_timestamp() - %(back)s
             AND NOT EXISTS (
@@ -37,7 +43,8 @@ _FAILURES = """
 
 def read_failures(connection: psycopg.Connection[Any], back: timedelta) -> list[DateResult]:
     """Every failed try of the last ``back``, oldest first, also of dates that were healed since;
-    and every run that failed without a word (``lost``)."""
+    and every run that was lost, with what its
+    killed try had come to."""
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(_FAILURES, {"back": back}).fetchall()
     return [DateResult(**{**row, "outcome": Outcome(row["outcome"])}) for row in rows]

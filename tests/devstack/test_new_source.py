@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from devstack.new_source import LONGEST, SAYS_NOTHING, BadName, check
+from devstack.new_source import MAX_NAME, SAYS_NOTHING, BadName, check_name
 from tests.test_policy import ATTICS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,7 +22,7 @@ SUITES = (
     "tests/plugins/test_dags.py",
     "tests/devstack/test_readme.py",
 )
-NAMES = ("my_source", "a" * LONGEST)
+NAMES = ("my_source", "a" * MAX_NAME)
 
 
 def copied(folder: Path) -> Path:
@@ -145,15 +145,15 @@ def test_refused_name_is_one_line_and_nothing_is_written(tmp_path: Path) -> None
         "class",
         "x\n",
         "../x",
-        "a" * (LONGEST + 1),
+        "a" * (MAX_NAME + 1),
     ],
 )
 def test_malformed_name_is_refused_with_an_example(name: str) -> None:
     with pytest.raises(BadName) as refused:
-        check(name)
+        check_name(name)
     assert (
         str(refused.value)
-        == f"{name!r} is no name for a source: lower-case words joined by _, at most 40 letters,"
+        == f"{name!r} is not a name for a source: lower-case words joined by _, at most 40 letters,"
         " for example espn_injuries"
     )
 
@@ -171,7 +171,7 @@ def test_malformed_name_is_refused_with_an_example(name: str) -> None:
 )
 def test_name_that_is_taken_is_refused_with_what_has_it(name: str, why: str) -> None:
     with pytest.raises(BadName) as refused:
-        check(name)
+        check_name(name)
     assert str(refused.value) == f"{name!r} exists: {why}"
 
 
@@ -180,9 +180,9 @@ def test_name_that_the_policy_would_refuse_is_refused_first() -> None:
     with pytest.raises(
         BadName, match=r"^'player_utils' says nothing with 'utils': name it for what it holds$"
     ):
-        check("player_utils")
+        check_name("player_utils")
 
 
-@pytest.mark.parametrize("name", ["x", "espn_injuries", "source2", "a" * LONGEST])
+@pytest.mark.parametrize("name", ["x", "espn_injuries", "source2", "a" * MAX_NAME])
 def test_good_name_is_taken_as_it_is(name: str) -> None:
-    assert check(name) == name
+    assert check_name(name) == name

@@ -43,9 +43,9 @@ def paths(text: str) -> Iterator[str]:
 
 
 def test_table_of_dags_is_that_of_the_specs(airflow_environment: None) -> None:
-    from devstack.dag_table import updated
+    from devstack.dag_table import update
 
-    assert updated(README) == README, (
+    assert update(README) == README, (
         "the README's table is old: PYTHONPATH=.:plugins python -m devstack.dag_table"
     )
 

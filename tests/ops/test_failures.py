@@ -122,6 +122,24 @@ def test_run_that_failed_without_a_word_is_lost(db: psycopg.Connection[Any]) -> 
     )
 
 
+def test_run_whose_try_was_killed_is_lost_with_what_it_had_come_to(
+    db: psycopg.Connection[Any],
+) -> None:
+    batch_id = batch_with(db, 0)
+    said = {"outcome": Outcome.LOST, "error_class": "", "fingerprint": ""}
+    failed(db, 0, timedelta(0), attempt=1, message="nothing was heard after the fetch", **said)
+    killed = failed(
+        db, 0, timedelta(0), attempt=2, message="nothing was heard after the load", **said
+    )
+    assert read_failures(db, HOUR) == []  # it may be under way
+
+    batches.mark(db, batch_id, "backfill__0", "failed")
+
+    (found,) = read_failures(db, HOUR)
+    assert (found.outcome, found.endpoint) == (Outcome.LOST, "box_scores")
+    assert (found.message, found.log_url) == (killed.message, killed.log_url)
+
+
 def test_rerun_that_died_is_lost_although_the_first_run_had_said_why(
     db: psycopg.Connection[Any],
 ) -> None:
