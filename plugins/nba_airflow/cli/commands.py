@@ -116,7 +116,7 @@ NBA = GroupCommand(
                 "Batches under way, mails that were not sent, limits and credits, dates by outcome"
             ),
             func=lazy_load_command("nba_airflow.cli.status.status"),
-            args=(ARG_JSON,),
+            args=ANSWERED,
         ),
         ActionCommand(
             name="errors",

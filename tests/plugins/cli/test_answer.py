@@ -222,3 +222,10 @@ def test_commands_are_registered_once_beside_airflows_own(monkeypatch: pytest.Mo
     dags = [each.name for each in groups["dags"].subcommands]
     assert dags.count("backfill") == 1
     assert {"list", "trigger", "unpause"} < set(dags)
+
+
+def test_every_command_can_be_asked_for_every_form_of_its_answer() -> None:
+    from nba_airflow.cli.commands import ANSWERED, BACKFILL, NBA
+
+    ours = [BACKFILL, *NBA.subcommands]
+    assert [each.name for each in ours if not set(ANSWERED) <= set(each.args)] == []
