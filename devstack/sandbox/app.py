@@ -96,6 +96,7 @@ class _Entrance:
         self._app, self._users = app, config.proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Notes when a request came and, of one through a proxy, who sent it."""
         if scope["type"] == "http":
             scope["sandbox.arrival"] = (time.time(), time.monotonic())
             if "://" in scope["path"]:
@@ -152,6 +153,7 @@ def _source_app(state: State, source: str) -> ASGIApp:
 
 
 async def _arrival(state: State, source: str, scope: Scope, receive: Receive) -> Arrival:
+    """The request as an upstream sees it, once its body is whole."""
     unix, mono = scope["sandbox.arrival"]
     headers = _headers(scope)
     peer = scope["client"][0] if scope.get("client") else "unknown"
@@ -236,6 +238,7 @@ def _billed(state: State, arrival: Arrival, answer: Answer) -> Answer:
 
 
 def _record(state: State, arrival: Arrival, answer: Answer, rule: Rule | None) -> None:
+    """Writes the request into the log that judges us."""
     limited = answer.status == 429 and rule is None
     state.log.write(
         {

@@ -124,6 +124,7 @@ def _share(made: int, tried: int) -> float | int:
 
 
 def _line(line: Line, new_shape: bool) -> Json:
+    """A player's counts, as both shapes write them."""
     row: Json = {
         "min": f"{line.minutes:02d}",
         "fgm": line.fgm,
@@ -179,17 +180,17 @@ def _core(game: Game, league: League, now: datetime) -> Json:
 
 
 def _by_period(final: Score | None) -> Json:
-    row: Json = {}
-    for side in ("home", "visitor"):
-        points = (final.home if side == "home" else final.away) if final else ()
-        row |= {
-            f"{side}_{name}": points[n] if n < len(points) else None
-            for n, name in enumerate(_PERIODS)
-        }
-        row |= {
-            f"{side}_timeouts_remaining": 1 if final else None,
-            f"{side}_in_bonus": True if final else None,
-        }
+    if final is None:
+        return {**_of_side("home", ()), **_of_side("visitor", ())}
+    return {**_of_side("home", final.home), **_of_side("visitor", final.away)}
+
+
+def _of_side(side: str, points: Sequence[int]) -> Json:
+    """A side's points by period, null in those that were not played, and its end of the game."""
+    row: Json = {f"{side}_{name}": None for name in _PERIODS}
+    row |= {f"{side}_{name}": number for name, number in zip(_PERIODS, points, strict=False)}
+    row[f"{side}_timeouts_remaining"] = 1 if points else None
+    row[f"{side}_in_bonus"] = True if points else None
     return row
 
 
@@ -214,21 +215,24 @@ def _boxed(game: Game, league: League, now: datetime) -> Json:
         row = {"id": game.balldontlie_id, "datetime": _utc(game.tip_off)[:-1] + ".000Z"}
         row |= _by_period(league.score(game) if final else None)
     row |= _core(game, league, now)
-    box = league.box_score(game) if final else None
-    for side, team in (("home_team", game.home), ("visitor_team", game.away)):
-        lines = (box.home if side == "home_team" else box.away) if box else ()
+    home: Sequence[Line] = ()
+    away: Sequence[Line] = ()
+    if final:
+        box = league.box_score(game)
+        home, away = box.home, box.away
+    sides = (("home_team", game.home, home), ("visitor_team", game.away, away))
+    for side, team, lines in sides:
         players = [{**_line(line, new_shape), "player": _player(line.player)} for line in lines]
         row[side] = {**_team(team), "players": players}
     return row
 
 
 def _asked(call: Call, league: League) -> list[Game]:
+    """The games that dates, seasons and teams of the query select."""
     days = [parse_day(text) for text in call.params("dates[]")]
     if not days and call.param("start_date"):
-        first, last = (
-            parse_day(call.param("start_date")),
-            parse_day(call.param("end_date") or call.param("start_date")),
-        )
+        first = parse_day(call.param("start_date"))
+        last = parse_day(call.param("end_date") or call.param("start_date"))
         days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     if not days:
         seasons = [int(text) for text in call.params("seasons[]")]
@@ -272,7 +276,9 @@ def _games(call: Call, league: League) -> Answer:
 
 
 def _stats(call: Call, league: League) -> Answer:
+    """A page of ``/v1/stats``: a row per player of every final game."""
     rows: list[Json] = []
+    # Each game's rows, the visitors' after the home team's.
     for game in _asked(call, league):
         if not is_final(game, call.now):
             continue
@@ -288,15 +294,8 @@ def _stats(call: Call, league: League) -> Answer:
             for line in lines:
                 player = {**_player(line.player), "team_id": team.balldontlie_id}
                 row_id = game.balldontlie_id * 100 + len(rows) % 100
-                rows.append(
-                    {
-                        "id": row_id,
-                        **_line(line, False),
-                        "player": player,
-                        "team": _team(team),
-                        "game": brief,
-                    }
-                )
+                about_line = {**_line(line, False), "player": player, "team": _team(team)}
+                rows.append({"id": row_id, **about_line, "game": brief})
     return _page(call, rows)
 
 

@@ -78,6 +78,7 @@ def _name(player: Player | None) -> str:
 
 
 def _row(game: Game, play: Play, play_id: int) -> dict[str, object]:
+    """A play as a line of the file; columns that its kind leaves empty are not in it."""
     fives = {"a": play.away_five, "h": play.home_five}
     row: dict[str, object] = {
         f"{side}{n}": _name(p) for side, five in fives.items() for n, p in enumerate(five, 1)

@@ -171,6 +171,7 @@ def _team(
     raw = [value + missing // len(raw) + int(n < missing % len(raw)) for n, value in enumerate(raw)]
     plus_minus = dict(zip(active, raw, strict=True))
     lines: list[Line] = []
+    # What busy, tall players and guards do more often than others.
     for n, player in enumerate(players):
         if n not in minutes:
             lines.append(Line(player=player))

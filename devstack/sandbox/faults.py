@@ -80,6 +80,7 @@ def rules_from(orders: Sequence[Mapping[str, Any]]) -> list[Rule]:
     """Rules out of JSON objects; ValueError names what is wrong with which."""
     known = {each.name for each in fields(Rule)}
     rules: list[Rule] = []
+    # Everything that could be wrong with an order is looked at before any counts.
     for order in orders:
         if isinstance(order, Rule):
             rules.append(order)

@@ -53,6 +53,7 @@ def judged(
     for request in requests:
         by_source.setdefault(request["source"], []).append(request)
     verdicts: dict[str, Verdict] = {}
+    # Counts of the source, and its worst windows by address.
     for source, all_of_it in sorted(by_source.items()):
         times: dict[str, list[float]] = {}
         for request in all_of_it:

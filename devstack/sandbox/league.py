@@ -160,7 +160,9 @@ def _knock_out(regular: Sequence[Game], season: int, seed: int) -> list[Game]:
         side: [(t[0], t[7]), (t[3], t[4]), (t[2], t[5]), (t[1], t[6])] for side, t in seeded.items()
     }
     rank = {team.tricode: place for teams in seeded.values() for place, team in enumerate(teams)}
+    # Three rounds in each conference; the winners of two neighbouring series meet.
     for round_number in (1, 2, 3):
+        # The East plays first in the evening, the series start in turns.
         for turn, side in enumerate(("East", "West")):
             through: list[Team] = []
             for n, (better, worse) in enumerate(pairs[side]):

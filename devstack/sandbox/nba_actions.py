@@ -43,6 +43,7 @@ def play_by_play_body(game: Game, league: League) -> Json:
 
 
 def _actions(game: Game, league: League) -> Iterator[Json]:
+    """The plays as NBA.com numbers them: two for a substitution, two for a shot defended."""
     totals: Counter[tuple[Player, str]] = Counter()
     number = 0
     for play in plays(game, league.seed):
@@ -128,6 +129,7 @@ def _defended(game: Game, play: Play, totals: Counter[tuple[Player, str]]) -> Js
 
 
 def _action(play: Play, totals: Counter[tuple[Player, str]]) -> Json:
+    """The fields that the kind of play has; totals count on."""
     if play.team is None:
         kind, sub_kind = _TYPES[play.kind]
         text = f"{kind} {sub_kind}".title()
@@ -184,6 +186,7 @@ def _action(play: Play, totals: Counter[tuple[Player, str]]) -> Json:
 
 
 def _shot(play: Play, totals: Counter[tuple[Player, str]], name: str) -> Json:
+    """The fields of a shot from the field."""
     assert play.player is not None
     totals[play.player, "points"] += play.points
     points = f" ({totals[play.player, 'points']} PTS)" if play.made else ""

@@ -39,6 +39,7 @@ def schedule_body(season: int, league: League, now: datetime) -> Json:
 
 @lru_cache(maxsize=4)
 def _body(season: int, league: League, now: datetime) -> Json:
+    """The season's whole body, with each team's wins and losses so far."""
     wins: Counter[str] = Counter()
     losses: Counter[str] = Counter()
     dates: dict[str, list[Json]] = {}
@@ -119,18 +120,21 @@ def _label(game: Game) -> tuple[str, str]:
     return f"{game.home.conference} {_ROUNDS[game.number[2]]}", played
 
 
-def _entry(game: Game, league: League, now: datetime) -> Json:
+def _state(game: Game, league: League, now: datetime) -> tuple[int, str, tuple[int, int]]:
+    """``gameStatus`` with its text, and the points of home and away."""
     if is_final(game, now):
         final = league.score(game)
-        status, text = (
-            3,
-            "Final" if final.periods == 4 else "Final/OT" if final.periods == 5 else "Final/2OT",
-        )
-        points = (final.home_points, final.away_points)
-    else:
-        status, text = (2, "In Progress") if has_begun(game, now) else (1, _clock(game.tip_off))
-        points = (0, 0)
+        text = {4: "Final", 5: "Final/OT"}.get(final.periods, "Final/2OT")
+        return 3, text, (final.home_points, final.away_points)
+    if has_begun(game, now):
+        return 2, "In Progress", (0, 0)
+    return 1, _clock(game.tip_off), (0, 0)
+
+
+def _entry(game: Game, league: League, now: datetime) -> Json:
+    status, text, points = _state(game, league, now)
     label, sub_label = _label(game)
+    # The real entry's fields, in its order.
     return {
         "gameId": game.nba_id,
         "gameCode": f"{game.day:%Y%m%d}/{game.away.tricode}{game.home.tricode}",

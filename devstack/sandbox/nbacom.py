@@ -148,13 +148,9 @@ class NbaCdn:
 
     def endpoint(self, call: Call) -> str:
         """``play_by_play`` or ``schedule``."""
-        return (
-            "schedule"
-            if call.path == _CDN_SCHEDULE
-            else "play_by_play"
-            if _PLAY_BY_PLAY.fullmatch(call.path)
-            else ""
-        )
+        if call.path == _CDN_SCHEDULE:
+            return "schedule"
+        return "play_by_play" if _PLAY_BY_PLAY.fullmatch(call.path) else ""
 
     def day(self, call: Call, league: League) -> date | None:
         """The game's date."""
@@ -238,6 +234,7 @@ def _season_schedule(call: Call, league: League) -> Answer:
 
 
 def _game_log(call: Call, league: League) -> Answer:
+    """``/stats/leaguegamelog``: the players' lines of the dates and season type asked for."""
     if refusal := _missing(call, _LOG_REQUIRED):
         return refusal
     season = _season(call)
@@ -313,6 +310,7 @@ def _log_rows(game: Game, league: League) -> list[list[Any]]:
 
 
 def _numbers(line: Line) -> list[Any]:
+    """A player's counts in the order of the log's headers."""
     fantasy = line.pts + 1.2 * line.reb + 1.5 * line.ast + 3 * (line.stl + line.blk) - line.turnover
     return [
         line.minutes,
@@ -369,6 +367,7 @@ _ONE_GAME: dict[str, Callable[[Json], None]] = {"late_game": _to_scheduled, "pos
 
 
 def _bend_schedule(kind: str, payload: Json, day: date | None) -> None:
+    """Makes the schedule wrong in the way that the fault says."""
     schedule = payload["leagueSchedule"]
     wanted = f"{day:%m/%d/%Y}" if day else ""
     dates = [each for each in schedule["gameDates"] if each["gameDate"].startswith(wanted)]

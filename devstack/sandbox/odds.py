@@ -51,7 +51,9 @@ class OddsApi:
         if call.path.rstrip("/") == "/v4/sports":
             return "sports"
         found = _HISTORICAL.fullmatch(call.path)
-        return "" if not found else "event_odds" if found[3] else found[2]
+        if not found:
+            return ""
+        return "event_odds" if found[3] else found[2]
 
     def day(self, call: Call, league: League) -> date | None:
         """The event's game date; for lists the US/Eastern date of the ``date`` asked for."""

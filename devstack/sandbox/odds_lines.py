@@ -141,6 +141,7 @@ def _half(value: float) -> float:
 
 
 def _game_outcomes(game: Game, league: League, market: str, rng: Random) -> list[Json]:
+    """The two sides of a featured market, priced by the teams' strength."""
     home, away = game.home.odds_name, game.away.odds_name
     edge = strength(league.seed, game.season, game.home.tricode) - strength(
         league.seed, game.season, game.away.tricode
@@ -164,6 +165,7 @@ def _game_outcomes(game: Game, league: League, market: str, rng: Random) -> list
 
 
 def _props(game: Game, league: League, book: Bookmaker, market: str, rng: Random) -> list[Json]:
+    """Over and under of the players whom the bookmaker lists."""
     scale = _PER_SHARE.get(market)
     if scale is None:
         return []

@@ -226,8 +226,17 @@ def _timed(
     return acts
 
 
+def _distance(rng: Random, kind: Kind) -> int:
+    """Feet of a shot; 0 for what is not one."""
+    if kind is Kind.THREE:
+        return rng.randint(23, 29)
+    return rng.randint(1, 20) if kind is Kind.TWO else 0
+
+
 def _told(rng: Random, game: Game, home: _Side, away: _Side, periods: int) -> Iterator[Play]:
+    """The game's plays in order, with the score and the ten players on court after each."""
     scores = {"home_score": 0, "away_score": 0}
+    # Start, jump ball in the first, what both sides did by the clock, end.
     for period in range(1, periods + 1):
         on_court = {True: home.fives[period - 1][0], False: away.fives[period - 1][0]}
 
@@ -256,6 +265,7 @@ def _told(rng: Random, game: Game, home: _Side, away: _Side, periods: int) -> It
         acts = [(act, True) for act in home.acts[period - 1]] + [
             (act, False) for act in away.acts[period - 1]
         ]
+        # What one player did, who else had a part in it, and the rebound after a miss.
         for act, is_home in sorted(acts, key=lambda each: (-each[0].clock, each[0].turn, each[1])):
             ours, theirs = (home, away) if is_home else (away, home)
             team = game.home if is_home else game.away
@@ -287,11 +297,7 @@ def _told(rng: Random, game: Game, home: _Side, away: _Side, periods: int) -> It
                 made=act.made,
                 number=act.number,
                 out_of=act.out_of,
-                distance=rng.randint(23, 29)
-                if act.kind is Kind.THREE
-                else rng.randint(1, 20)
-                if shot
-                else 0,
+                distance=_distance(rng, act.kind),
             )
             if not act.made and (
                 shot or (act.kind is Kind.FREE_THROW and act.number == act.out_of)

@@ -142,6 +142,7 @@ class Recordings:
         return Answer(status=404, payload={"error": f"nothing recorded for {endpoint} of {day}"})
 
     def _nba_stats(self, endpoint: str, call: Call, day: date | None) -> Answer:
+        """The recorded rows of the date, wrapped as the recorded answer is."""
         if endpoint != "leaguegamelog" or day is None:
             return Answer(status=404, payload={"Message": f"nothing recorded for {call.path}"})
         rows = [

@@ -136,6 +136,7 @@ _INCHES = {"G": (73, 78), "G-F": (76, 79), "F": (78, 82), "F-C": (80, 83), "C": 
 
 
 def _player(rng: Random, team: Team, slot: int, name: tuple[str, str, str], country: str) -> Player:
+    """A player whom nobody else is: number, size and history are drawn."""
     first, last, suffix = name
     position = _POSITIONS[slot]
     inches = rng.randint(*_INCHES[position])

@@ -154,6 +154,7 @@ def _fill(season: int, rng: Random) -> dict[date, list[tuple[str, str]]] | None:
     weights = {day: _WEEKDAY_WEIGHT[day.weekday()] for day in days}
     weights[first], weights[date(season, 12, 25)] = 2, 5
     weight_left, games_left = sum(weights.values()) - weights[last], 1230 - 15
+    # As many games as the weekday gets; teams that waited longest play first.
     for day in days[:-1]:
         fixed = weights[day] if day in (first, date(season, 12, 25)) else None
         wanted = fixed or min(
@@ -239,6 +240,7 @@ def preseason_games(season: int, seed: int) -> tuple[Game, ...]:
     rng = Random(f"preseason {seed} {season}")
     first = opening_night(season) - timedelta(days=16)
     games: list[Game] = []
+    # Five games a night.
     for n in range(15):
         day, teams = first + timedelta(days=n), list(TEAMS)
         rng.shuffle(teams)

@@ -194,6 +194,7 @@ def _minutes(player: Record) -> int:
 
 
 def _player_row(player: Record) -> dict[str, Any]:
+    """The player's columns; the rest of a row is the game's and the team's."""
     who = player.child("player")
     name = f"{who.text('first_name')} {who.text('last_name')}".strip()
     minutes = _minutes(player)

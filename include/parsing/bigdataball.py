@@ -214,6 +214,7 @@ _READERS: dict[ColumnType, Callable[[_Play, str], Any]] = {
 
 
 def _read_plays(body: bytes, day: date) -> list[_Play]:
+    """The file's plays, all of one game and of this date. Raises Problem(SCHEMA_DRIFT)."""
     try:
         reader = csv.DictReader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
         lines = list(reader)

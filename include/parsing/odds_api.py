@@ -265,6 +265,8 @@ def _read_data(answer: Record) -> list[Record]:
 
 
 def _events_of(day: date, events: Iterable[Record]) -> Iterator[_Event]:
+    """The events of NBA teams whose tip-off is on the date."""
+    # The id is looked at before anything is left out: it becomes a file's name.
     for event in events:
         commence_time = event.moment("commence_time")
         away, home = tricode(event.text("away_team")), tricode(event.text("home_team"))

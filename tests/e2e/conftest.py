@@ -64,7 +64,9 @@ class _SendGridHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         known = self.headers["Authorization"] == f"Bearer {SendGridStandIn.key}"
-        status = 401 if not known else self.server.refusals.pop(0) if self.server.refusals else 202
+        status = 401
+        if known:
+            status = self.server.refusals.pop(0) if self.server.refusals else 202
         if status == 202:
             self.server.mails.append(body)
         self.send_response(status)

@@ -78,6 +78,7 @@ def schedule_rows(body: bytes, day: date) -> Iterator[Row]:
 
 
 def _row(game: Record, day: date) -> dict[str, Any]:
+    """A game of the schedule as a row."""
     home, away = game.child("homeTeam"), game.child("awayTeam")
     home_tricode, away_tricode = _tricode(home), _tricode(away)
     is_decided = UNDECIDED not in (home_tricode, away_tricode)
