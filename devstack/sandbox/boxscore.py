@@ -12,7 +12,7 @@ from devstack.sandbox.rosters import Player, rosters
 from devstack.sandbox.schedule import Game
 
 # More than there are periods: play by play can then fill every period to the point (see plays.py).
-_FEWEST_FREE_THROWS = 9
+_MIN_FREE_THROWS = 9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,7 +200,7 @@ def _with_free_throws(lines: list[Line]) -> list[Line]:
     """The same points with at least nine free throws: a two becomes two free throws where there are
     too few."""
     n = 0
-    while sum(line.ftm for line in lines) < _FEWEST_FREE_THROWS:
+    while sum(line.ftm for line in lines) < _MIN_FREE_THROWS:
         line = lines[n % len(lines)]
         if line.fgm > line.fg3m:
             fewer = {

@@ -12,7 +12,7 @@ from random import Random
 
 from devstack.sandbox.teams import EASTERN_DIVISIONS, TEAMS, WESTERN_DIVISIONS, Team
 
-MOST_GAMES_A_DATE = 15
+MAX_GAMES_A_DATE = 15
 
 
 class Stage(StrEnum):
@@ -158,7 +158,7 @@ def _fill(season: int, rng: Random) -> dict[date, list[tuple[str, str]]] | None:
     for day in days[:-1]:
         fixed = weights[day] if day in (first, date(season, 12, 25)) else None
         wanted = fixed or min(
-            MOST_GAMES_A_DATE - 1,
+            MAX_GAMES_A_DATE - 1,
             round(games_left * weights[day] / weight_left + rng.uniform(-1, 1)),
         )
         weight_left -= weights[day]
@@ -182,7 +182,7 @@ def _fill(season: int, rng: Random) -> dict[date, list[tuple[str, str]]] | None:
                     break
     for pair in [pair for pair, count in left.items() for _ in range(count)]:
         free = [
-            d for d in days if len(dates[d]) < MOST_GAMES_A_DATE and not busy[d].intersection(pair)
+            d for d in days if len(dates[d]) < MAX_GAMES_A_DATE and not busy[d].intersection(pair)
         ]
         if not free:
             return None

@@ -17,7 +17,7 @@ Accept = Literal["json", "csv"]
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Why an answer is no data. ``retry_after`` is in seconds, None where the upstream does not
+    """Why an answer is not data. ``retry_after`` is in seconds, None where the upstream does not
     say."""
 
     error_class: ErrorClass
@@ -110,7 +110,7 @@ def classify(
     """None for an answer that holds data of the accepted form, else why not.
 
     ``headers`` are looked up by lower-case name; ``body`` may be cut to its first kilobytes where
-    the status is no success. 400 and 422 are ``internal``, not ``schema_drift``: the upstream
+    the status is not a success. 400 and 422 are ``internal``, not ``schema_drift``: the upstream
     understood us and says that our request is wrong, so the repair is in the source's file; drift
     is a body that our parser does not know.
     """

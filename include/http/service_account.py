@@ -56,7 +56,7 @@ def _once(timeout: float) -> Callable[..., Any]:
     """google-auth's transport without its own retries, which would come on top of the client's
     (seen in 2.62).
 
-    Raises TransportError for an answer that may pass and for a 200 that is no JSON (a sign-in page
+    Raises TransportError for an answer that may pass and for a 200 that is not JSON (a sign-in page
     on the way).
     """
     from google.auth.exceptions import TransportError

@@ -39,7 +39,7 @@ class Bounds:
     total: float = 45.0
     body: int = 64 * 1024 * 1024
     refusal: int = 64 * 1024
-    """How much is read of a body whose status is no success."""
+    """How much is read of a body whose status is not a success."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,10 +62,10 @@ def _fetch(job: Job, entry: Entry) -> Manifest:
     except Problem as problem:
         if problem.retry_at is None:
             raise
-        raise _put_off(problem, problem.retry_at, entry) from None
+        raise _defer(problem, problem.retry_at, entry) from None
 
 
-def _put_off(problem: Problem, until: datetime, entry: Entry) -> Later | Problem:
+def _defer(problem: Problem, until: datetime, entry: Entry) -> Later | Problem:
     """The upstream, or every proxy to it, can be asked again ``until`` then: so often, not for
     ever."""
     if entry.deferrals >= MAX_DEFERRALS:
