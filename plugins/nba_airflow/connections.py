@@ -24,7 +24,7 @@ MAIL = "mail"
 def connection(conn_id: str) -> Any:
     """The Airflow connection, in a task as in a server process or command. Raises Problem(INTERNAL)
     if undefined."""
-    from airflow.exceptions import AirflowNotFoundException
+    from airflow.sdk.exceptions import AirflowNotFoundException
 
     try:
         if hasattr(sys.modules.get("airflow.sdk.execution_time.task_runner"), "SUPERVISOR_COMMS"):
