@@ -16,4 +16,4 @@ if sys.argv[0].rsplit("/", 1)[-1] == "airflow":
     try:
         _extend_commands()
     except Exception as error:  # noqa: BLE001  an exception here would break every airflow command
-        print(f"nba_airflow: commands not registered: {error!r}", file=sys.stderr)  # noqa: T201
+        print(f"nba_airflow: commands not registered: {error!r}", file=sys.stderr)  # noqa: T201  to a person

@@ -110,13 +110,6 @@ PENDING: dict[str, tuple[str, ...]] = {
         "include/ops/outcomes.py",
         "include/steps/entry.py",
     ),
-    "ignore_has_its_code_and_a_reason": (
-        "devstack/bench/task_process.py",
-        "include/http/service_account.py",
-        "plugins/airflow_local_settings.py",
-        "tests/plugins/test_operators.py",
-        "tests/plugins/test_preload.py",
-    ),
 }
 
 

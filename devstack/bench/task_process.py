@@ -129,12 +129,12 @@ class _Watch:
             end(code)
 
         # Airflow ends a task process by os._exit, which runs nothing that was registered earlier.
-        os._exit = written  # type: ignore[assignment]
+        os._exit = written  # type: ignore[assignment]  # a stand-in
 
 
 def _time_imports() -> list[dict[str, Any]]:
     """The list to which every import from here on is added that is not caused by another one."""
-    import importlib._bootstrap as bootstrap  # type: ignore[import-not-found]
+    import importlib._bootstrap as bootstrap  # type: ignore[import-not-found]  # no stubs
 
     found: list[dict[str, Any]] = []
     depth = 0
@@ -249,7 +249,7 @@ def _execute(watch: _Watch, out: Path, dag_id: str, task_id: str, day: str) -> N
     from airflow.sdk.execution_time import supervisor
 
     # How soon it looks again when it has looked a moment before its task's end.
-    supervisor.MIN_HEARTBEAT_INTERVAL = 0.05  # type: ignore[assignment]
+    supervisor.MIN_HEARTBEAT_INTERVAL = 0.05  # type: ignore[assignment]  # a stand-in
     ti = TaskInstanceDTO(
         id=uuid.uuid4(),
         dag_version_id=uuid.uuid4(),

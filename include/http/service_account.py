@@ -75,7 +75,7 @@ def _once(timeout: float) -> Callable[..., Any]:
         passing = response.status >= 500 or response.status in _PASSING
         if passing or (response.status == 200 and not response.data.lstrip().startswith(b"{")):
             # google-auth's errors are not typed.
-            raise TransportError(f"status {response.status}")  # type: ignore[no-untyped-call]
+            raise TransportError(f"status {response.status}")  # type: ignore[no-untyped-call]  # theirs
         return response
 
     return once
@@ -99,7 +99,7 @@ def _credentials(
     with suppress(ValueError, TypeError, KeyError):
         info = json.loads(key_file) if isinstance(key_file, str) else dict(key_file)
         # Nor are its credentials.
-        return Credentials.from_service_account_info(  # type: ignore[no-untyped-call]
+        return Credentials.from_service_account_info(  # type: ignore[no-untyped-call]  # theirs
             info, scopes=list(scopes)
         )
     raise _bad(connection, "holds a key file that is not a service account's JSON: paste it again")

@@ -79,7 +79,7 @@ def run(
     made = ScrapeOperator(
         task_id="box_scores", source=source, endpoint=source.endpoint("box_scores")
     )
-    made.execute({"dag_run": dag_run, "ti": ti}, **resumed)  # type: ignore[typeddict-item]
+    made.execute({"dag_run": dag_run, "ti": ti}, **resumed)
 
 
 def fails(source: Source, conf: dict[str, Any] | None = None, **resumed: Any) -> str:

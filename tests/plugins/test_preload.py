@@ -81,14 +81,14 @@ def test_preloading_starts_no_thread_and_opens_nothing(tmp_path: Path) -> None:
 def report() -> None:
     """In a process of its own: what is there after preloading that was not there before."""
     sys.argv = ["airflow", "scheduler"]
-    import airflow.cli.commands.scheduler_command  # noqa: F401
+    import airflow.cli.commands.scheduler_command  # noqa: F401  measured
     from airflow import settings
 
     from nba_airflow.preload import preload
 
     before = set(_open_files())
     preload()
-    print(  # noqa: T201
+    print(  # noqa: T201  read by the test
         json.dumps(
             {
                 "threads": [thread.name for thread in threading.enumerate()],
