@@ -13,7 +13,7 @@ import pytest
 
 from devstack.sandbox.league import League
 from devstack.sandbox.server import Sandbox, running
-from include.guards.plan import plan
+from include.guards.plan import make_plan
 from include.http.client import Client
 from include.http.upstream import Upstream
 from include.limits.credits import Meter
@@ -81,7 +81,7 @@ def test_backfill_of_many_allotments_buys_each_list_once_and_ends_as_planned(
             for g in of_day
         ]
         stores.warehouse.replace(SCHEDULE, day, rows)
-    planned = plan(source, {day: len(of_day) for day, of_day in games.items()}, scheduled=DAYS)
+    planned = make_plan(source, {day: len(of_day) for day, of_day in games.items()}, scheduled=DAYS)
     assert planned.credits < PLAN.monthly - PLAN.live_reserve
     host = source.hosts[0]
     upstream = Upstream(
