@@ -85,20 +85,20 @@ def gather_corrections(rows: Sequence[OutcomeRow]) -> list[Correction]:
     endpoint.
 
     A load tells it before it replaces the rows. One that was killed in between and tried again
-    tells it twice in a row, which counts once; one that was never tried again has corrected
+    tells it twice, which counts once; one after which the date was never done has corrected
     nothing.
     """
     told: dict[tuple[date, str], list[OutcomeRow]] = {}
     open_ended: dict[tuple[date, str], OutcomeRow] = {}
     for row in rows:
         key = (row.day, row.endpoint)
-        before = open_ended.pop(key, None)
         if row.changes_total and row.outcome is Outcome.LOST:
             open_ended[key] = row
         elif row.changes_total:
+            open_ended.pop(key, None)
             told.setdefault(key, []).append(row)
-        elif before and row.outcome.done:
-            told.setdefault(key, []).append(before)
+        elif row.outcome.done and key in open_ended:
+            told.setdefault(key, []).append(open_ended.pop(key))
     return [
         Correction(
             day=day,

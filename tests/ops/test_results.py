@@ -178,6 +178,8 @@ def test_load_that_was_killed_and_tried_again_tells_its_corrections_once() -> No
     assert gather_corrections([killed, load(AST)]) == once  # before the rows were replaced
     assert gather_corrections([killed, load()]) == once  # and after
     assert gather_corrections([killed, killed, load(), load()]) == once
+    failed = replace(load(), outcome=Outcome.FAILED)
+    assert gather_corrections([killed, failed, load()]) == once
 
 
 def test_load_that_was_killed_and_never_tried_again_has_corrected_nothing() -> None:
