@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -89,21 +90,29 @@ class RawDate:
     def listing(self, expected: Iterable[Game] | None) -> tuple[raw.RawObject, bytes] | None:
         """The stored listing, if it was paid for and has every game that is expected.
 
-        So of a date that waits for its next credits it is bought once, not with every attempt. That
-        of an unfinished scrape is taken as it is: the scrape's end will tell what it lacks.
+        So of a date that waits for its next credits it is bought once, not with every attempt; of
+        several the one counts that lacks the fewest games. That of an unfinished scrape is taken as
+        it is: the scrape's end will tell what it lacks.
         """
-        get, found = self.endpoint.listing, [o for o in self._there if o.item == LISTING]
-        if not (get and get.cost and not get.pages and self.endpoint.truth and len(found) == 1):
+        get, truth = self.endpoint.listing, self.endpoint.truth
+        if not (get and get.cost and not get.pages and truth):
             return None
-        body = raw.get_body(self.store, found[0])
-        try:
-            listed = set(self.endpoint.truth.games(body, self.partition.day))
-        except Problem:
-            return None  # its form has changed
         due = {game for game in expected or () if game.state is not GameState.POSTPONED}
-        if due - listed and not self._unfinished:
+        # How many games each lacks, and whether the manifest names it: the least comes first.
+        bought: list[tuple[int, bool, raw.RawObject, bytes]] = []
+        for found in self._there:
+            if found.item != LISTING:
+                continue
+            body = raw.get_body(self.store, found)
+            with suppress(Problem):  # its form has changed
+                listed = set(truth.games(body, self.partition.day))
+                bought.append((len(due - listed), found.path not in self._named, found, body))
+        if not bought:
             return None
-        return replace(found[0], role="listing"), body
+        lacking, _, best, body = min(bought, key=lambda each: each[:2])
+        if lacking and not self._unfinished:
+            return None
+        return replace(best, role="listing"), body
 
     def keep(self, found: raw.RawObject) -> None:
         """Makes a stored body part of the date."""
@@ -162,6 +171,13 @@ class RawDate:
         return self.manifest is None or self._order is not None
 
     @cached_property
+    def _named(self) -> Collection[str]:
+        """The paths of the manifest's bodies; none while fresh ones are on order."""
+        if self.manifest is None or self._order:
+            return ()
+        return {found.path for found in self.manifest.objects}
+
+    @cached_property
     def _reusable(self) -> Mapping[str, Stored]:
         return self._of_group() if self.endpoint.shared else self._of_date()
 
@@ -193,19 +209,16 @@ class RawDate:
         for found in self._there:
             if found.item != LISTING and (games := self._sound_games(found)):
                 sound.setdefault(found.item, []).append(Stored(object=found, games=games))
-        named: set[str] = set()
-        if self.manifest and not self._order:
-            named = {o.path for o in self.manifest.objects}
-        chosen = {item: self._chosen(bodies, named) for item, bodies in sound.items()}
+        chosen = {item: self._chosen(bodies) for item, bodies in sound.items()}
         return {item: body for item, body in chosen.items() if body}
 
-    def _chosen(self, bodies: Sequence[Stored], named: Collection[str]) -> Stored | None:
+    def _chosen(self, bodies: Sequence[Stored]) -> Stored | None:
         """Of several sound bodies of one item the manifest's counts.
 
         Where it names none, nothing says which is the correction: it is asked for again, unless
         that is paid, since the answer would be one of them once more.
         """
-        left = [body for body in bodies if body.object.path in named] or bodies
+        left = [body for body in bodies if body.object.path in self._named] or bodies
         return left[0] if len(left) == 1 or self.endpoint.request.cost else None
 
     def _sound_games(self, found: raw.RawObject) -> Sequence[Game]:
