@@ -44,7 +44,11 @@ def attempt(
         corrected = entry.note_corrections
         entry.note_loaded(load(job.endpoint, job.partition, job.stores, corrected=corrected))
     with entry.phase("audit"):
-        entry.close(audit(job.endpoint, job.partition, job.stores, corrected=corrected))
+        audited = audit(job.endpoint, job.partition, job.stores)
+        if not audited.manifest.done:
+            entry.note_manifest(audited.manifest)
+            raise _not_whole(job.endpoint, job.partition, audited.manifest, now())
+        entry.close(audited)
 
 
 def _fetch(job: Job, entry: Entry) -> Manifest:

@@ -71,6 +71,9 @@ class Entry:
             ended_at=now,
         )
         self._counted: Outcome | None = None
+        self._loaded = False
+        self.written = False
+        """Whether the ledger has its outcome: a try without one has to be made again."""
 
     @property
     def spent(self) -> tuple[int, int]:
@@ -130,7 +133,8 @@ class Entry:
         self._write(Outcome.LOST, f"{NOTHING_HEARD}; {told}")
 
     def note_loaded(self, loaded: Loaded) -> None:
-        """A load."""
+        """A load: what it corrected is corrected, whatever comes of the try."""
+        self._loaded = True
         self._note(rows=loaded.rows)
         state = "replaced" if loaded.changed else "already the same"
         log.info("%d rows, %s", loaded.rows, state)
@@ -142,13 +146,14 @@ class Entry:
         self._write(audited.manifest.outcome, audited.manifest.message)
 
     def _fail(self, problem: Problem) -> None:
-        """An incomplete date keeps its k of n; corrections of a failed try are not loaded."""
+        """An incomplete date keeps its k of n; corrections whose load failed are not told."""
         outcome = Outcome.FAILED
         if problem.error_class in (ErrorClass.INCOMPLETE, ErrorClass.EMPTY_UNEXPECTED):
             unverified = self._counted is Outcome.UNVERIFIED
             outcome = Outcome.UNVERIFIED if unverified else Outcome.PARTIAL
         self._note(error_class=str(problem.error_class), fingerprint=problem.fingerprint)
-        self._note(changes=(), changes_total=0)
+        if not self._loaded:
+            self._note(changes=(), changes_total=0)
         self._write(outcome, problem.message)
 
     def _note(self, **facts: Any) -> None:
@@ -157,7 +162,9 @@ class Entry:
     def _write(self, outcome: Outcome, message: str) -> None:
         self._note(outcome=outcome, message=message, ended_at=datetime.now(UTC))
         reach("before outcome")
+        self.written = False
         self._write_row(self._row)
+        self.written = True
         reach("after outcome")
 
 

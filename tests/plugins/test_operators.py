@@ -279,6 +279,21 @@ def test_bug_is_recorded_by_its_place_and_not_tried_again(
     assert "secret" not in said + message
 
 
+def test_operations_database_that_stays_away_is_left_to_airflows_retries(
+    sources: dict[str, Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its outcome stands nowhere, so that the task must not end for good."""
+    ended = Problem(error_class=ErrorClass.STORAGE, message="ops_db failed")
+
+    def gone(*args: Any, **options: Any) -> Any:
+        raise ended
+
+    monkeypatch.setattr("include.ops.session.Session.run", gone)
+    with pytest.raises(Problem) as caught:
+        run(sources[DAG])
+    assert caught.value is ended
+
+
 def test_lost_database_is_recorded_and_left_to_airflows_retries(
     sources: dict[str, Source], ops_db: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

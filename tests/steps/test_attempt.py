@@ -39,21 +39,27 @@ class Tries:
         self.opened += 1
         yield self.line.wire
 
-    def job(self) -> Job:
+    def job(self, refetch: datetime | None = None) -> Job:
         return Job(
             source=SOURCE,
             endpoint=self.line.endpoint,
             partition=partition(self.line.endpoint, self.line.day),
             stores=self.line.stores,
             reach=self.reach,
+            refetch=refetch,
         )
 
-    def run(self, entry: Entry | None = None, now: datetime | None = None) -> OutcomeRow:
+    def run(
+        self,
+        entry: Entry | None = None,
+        now: datetime | None = None,
+        refetch: datetime | None = None,
+    ) -> OutcomeRow:
         """One try; the row that it leaves."""
         clock: Callable[[], datetime] = (lambda: now) if now else lambda: datetime.now(UTC)
         entry = entry or self.entry()
         with entry.recorded():
-            attempt(self.job(), entry, now=clock)
+            attempt(self.job(refetch), entry, now=clock)
         return self.rows[-1]
 
     def put_off(self, entry: Entry | None = None, now: datetime | None = None) -> Later:
@@ -61,9 +67,14 @@ class Tries:
             self.run(entry, now)
         return caught.value
 
-    def fails(self, entry: Entry | None = None, now: datetime | None = None) -> Problem:
+    def fails(
+        self,
+        entry: Entry | None = None,
+        now: datetime | None = None,
+        refetch: datetime | None = None,
+    ) -> Problem:
         with pytest.raises(Problem) as caught:
-            self.run(entry, now)
+            self.run(entry, now, refetch)
         return caught.value
 
 
@@ -191,3 +202,65 @@ def test_corrections_are_told_by_the_load_and_stay_in_the_row(tries: Tries) -> N
     attempt(replace(tries.job(), refetch=datetime.now(UTC)), entry)
     told = [(row.phase, row.outcome, row.changes_total) for row in tries.rows[1:]]
     assert told == [("load", Outcome.LOST, 1), ("audit", Outcome.COMPLETE, 1)]
+
+
+def test_corrections_that_were_loaded_stay_told_when_the_audit_fails_after_them(
+    tries: Tries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next try finds the corrected rows in the warehouse, and nothing to tell of."""
+    tries.run()
+    tries.line.fault("corrected", endpoint="box_scores")
+    gone = Problem(error_class=ErrorClass.STORAGE, message="the disk is gone")
+
+    def refuse(*args: Any, **options: Any) -> Any:
+        raise gone
+
+    order = datetime.now(UTC)
+    with monkeypatch.context() as patch:
+        patch.setattr("include.steps.attempt.audit", refuse)
+        assert tries.fails(refetch=order) is gone
+    tries.run()
+    told = [(row.phase, row.outcome, row.changes_total) for row in tries.rows[1:]]
+    assert told == [
+        ("load", Outcome.LOST, 1),
+        ("audit", Outcome.FAILED, 1),
+        ("audit", Outcome.COMPLETE, 0),
+    ]
+
+
+def test_schedule_that_learns_of_a_game_after_the_fetch_makes_the_date_as_partial_as_it_is(
+    tries: Tries,
+) -> None:
+    tries.run()
+    games = tries.line.listed()
+    tries.line.schedule([*games, "AAA@BBB"])
+    late = tries.line.endpoint.late_at(tries.line.day)
+
+    later = tries.put_off(now=late - timedelta(hours=1))
+
+    reason = f"the schedule changed since the fetch: {len(games)} of {len(games) + 1} games"
+    assert (later.until, later.outcome) == (late - timedelta(hours=1) + ASK_AGAIN, Outcome.NOT_YET)
+    assert later.reason == f"{reason}: missing AAA@BBB"
+    assert tries.fails(now=late).error_class is ErrorClass.INCOMPLETE
+    rows = [
+        (row.phase, row.outcome, row.games_expected, row.games_found, row.missing)
+        for row in tries.rows[1:]
+    ]
+    count = (len(games) + 1, len(games), ("AAA@BBB",))
+    assert rows == [("audit", Outcome.NOT_YET, *count), ("fetch", Outcome.PARTIAL, *count)]
+
+
+def test_game_that_the_schedule_has_lost_after_the_fetch_makes_the_date_unverified(
+    tries: Tries,
+) -> None:
+    tries.run()
+    first, *others = tries.line.listed()
+    tries.line.schedule(others)
+    assert tries.fails().error_class is ErrorClass.INCOMPLETE
+    row = tries.rows[-1]
+    assert (row.phase, row.outcome, row.games_expected) == (
+        "audit",
+        Outcome.UNVERIFIED,
+        len(others),
+    )
+    assert row.message.endswith(f"not in the schedule: {first}")
