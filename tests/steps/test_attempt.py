@@ -264,3 +264,23 @@ def test_game_that_the_schedule_has_lost_after_the_fetch_makes_the_date_unverifi
         len(others),
     )
     assert row.message.endswith(f"not in the schedule: {first}")
+
+
+def test_try_reaches_each_failpoint_in_the_order_of_a_date(
+    tries: Tries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The crash tests kill at these; in another process, so that they cannot see them go."""
+    reached: list[str] = []
+    for module in ("entry", "load", "raw_date", "scrape"):
+        monkeypatch.setattr(f"include.steps.{module}.reach", reached.append)
+    tries.run()
+    assert reached == [
+        "before fetch",
+        *(["after fetch", "after raw write"] * 2),
+        "before manifest",
+        "after manifest",
+        "before load",
+        "after load",
+        "before outcome",
+        "after outcome",
+    ]

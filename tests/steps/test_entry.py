@@ -4,7 +4,8 @@ known."""
 from __future__ import annotations
 
 import logging
-from datetime import UTC, date, datetime
+import traceback
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -153,7 +154,15 @@ def test_incomplete_date_keeps_its_count(
     assert (row.games_found, row.games_expected, row.missing) == (2, 3, ("MIA@BOS",))
 
 
-@pytest.mark.parametrize("error", [KeyError("secret"), RecursionError("secret")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(ZeroDivisionError("secret"), AssertionError("secret"), AttributeError("secret")),
+        *(ImportError("secret"), KeyError("secret"), NameError("secret")),
+        *(RecursionError("secret"), TypeError("secret"), ValueError("secret")),
+    ],
+    ids=lambda error: type(error).__name__,
+)
 def test_bug_becomes_a_problem_that_names_its_place(
     entry: Entry, rows: list[OutcomeRow], error: Exception
 ) -> None:
@@ -161,13 +170,21 @@ def test_bug_becomes_a_problem_that_names_its_place(
         raise error
     (row,) = rows
     kind = type(error).__name__
-    assert row.message.startswith(
-        f"{kind} in test_bug_becomes_a_problem_that_names_its_place (test_entry.py:"
+    line = traceback.extract_tb(error.__traceback__)[-1].lineno
+    assert row.message == (
+        f"{kind} in test_bug_becomes_a_problem_that_names_its_place (test_entry.py:{line}),"
+        " a bug: the log has its traceback; repair it and rerun the date"
     )
-    assert row.message.endswith("a bug: the log has its traceback; repair it and rerun the date")
     assert (row.outcome, row.error_class) == (Outcome.FAILED, "internal")
     assert "secret" not in str(caught.value)
     assert caught.value.__cause__ is error
+    assert caught.value == Problem(
+        error_class=ErrorClass.INTERNAL,
+        message=row.message,
+        source="bdl",
+        endpoint="box_scores",
+        day=AT.day,
+    )
 
 
 def test_what_is_not_a_bug_is_recorded_and_raised_as_it_is(
@@ -177,5 +194,89 @@ def test_what_is_not_a_bug_is_recorded_and_raised_as_it_is(
     with pytest.raises(ConnectionError) as caught, entry.recorded():
         raise gone
     assert caught.value is gone
-    assert written(rows)[0][1] == "failed"
-    assert rows[0].message.endswith("Airflow tries it again; the log has its traceback")
+    line = traceback.extract_tb(gone.__traceback__)[-1].lineno
+    place = "test_what_is_not_a_bug_is_recorded_and_raised_as_it_is"
+    assert written(rows) == [
+        (
+            "fetch",
+            "failed",
+            f"ConnectionError in {place} (test_entry.py:{line}), Airflow tries it again; the log"
+            " has its traceback",
+        )
+    ]
+
+
+def test_first_try_has_a_row_of_its_own_that_begins_when_it_does(
+    rows: list[OutcomeRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments = iter(datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=n) for n in range(9))
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> Clock:
+            assert tz is UTC
+            return next(moments)  # type: ignore[return-value]
+
+    monkeypatch.setattr("include.steps.entry.datetime", Clock)
+    entry = Entry(AT, rows.append, run_id="r")
+    assert (entry.spent, entry.deferrals, entry.written) == ((0, 0), 0, False)
+    entry.note_loaded(Loaded(rows=7, bytes=1, changed=False))
+    with pytest.raises(Later), entry.recorded():
+        raise Later(datetime(2026, 1, 2, tzinfo=UTC), "full", Outcome.QUOTA_WAIT)
+    assert rows == [
+        OutcomeRow(
+            dag_id="bdl",
+            endpoint="box_scores",
+            day=AT.day,
+            run_id="r",
+            attempt=1,
+            phase="fetch",
+            outcome=Outcome.QUOTA_WAIT,
+            message="full",
+            rows=7,
+            started_at=datetime(2026, 1, 1, tzinfo=UTC),
+            ended_at=datetime(2026, 1, 1, 1, tzinfo=UTC),
+        )
+    ]
+    assert entry.written
+
+
+def test_try_is_written_once_the_ledger_has_its_last_word(rows: list[OutcomeRow]) -> None:
+    away = Problem(error_class=ErrorClass.STORAGE, message="ops_db is away")
+
+    def write(row: OutcomeRow) -> None:
+        if rows:
+            raise away
+        rows.append(row)
+
+    entry = Entry(AT, write, run_id="r")
+    entry.note_corrections(Drift(changes=(AST,), total=1))
+    assert entry.written
+    with pytest.raises(Problem), entry.recorded():
+        raise Later(datetime(2026, 1, 2, tzinfo=UTC), "full", Outcome.QUOTA_WAIT)
+    assert not entry.written
+
+
+def test_corrections_that_were_loaded_stay_told_whatever_comes_of_the_try(
+    entry: Entry, rows: list[OutcomeRow]
+) -> None:
+    entry.note_corrections(Drift(changes=(AST,), total=1))
+    entry.note_loaded(Loaded(rows=384, bytes=1, changed=True))
+    with pytest.raises(Problem), entry.recorded():
+        raise Problem(error_class=ErrorClass.STORAGE, message="the disk is full")
+    assert [(str(row.outcome), row.changes, row.changes_total) for row in rows] == [
+        ("lost", (AST,), 1),
+        ("failed", (AST,), 1),
+    ]
+
+
+def test_log_names_all_changes_or_says_how_many_more_and_whether_rows_were_replaced(
+    entry: Entry, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, logger="include.steps.entry"):
+        entry.note_corrections(Drift(changes=(AST, PTS), total=2))
+        entry.note_loaded(Loaded(rows=384, bytes=1, changed=False))
+    assert caplog.messages == [
+        f"corrected upstream, changes: 2\n{AST}\n{PTS}",
+        "384 rows, already the same",
+    ]
