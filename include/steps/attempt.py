@@ -47,7 +47,7 @@ def attempt(
         audited = audit(job.endpoint, job.partition, job.stores)
         if not audited.manifest.done:
             entry.note_manifest(audited.manifest)
-            raise _not_whole(job.endpoint, job.partition, audited.manifest, now())
+            raise incomplete(audited.manifest)
         entry.close(audited)
 
 
