@@ -30,7 +30,7 @@ def test_severity_is_the_rank_in_the_list_the_worst_first() -> None:
 
 def test_what_is_put_off_says_until_when_and_why_also_after_pickling() -> None:
     until = datetime(2026, 1, 1, tzinfo=UTC)
-    later = Later(until, "the window is full", Outcome.QUOTA_WAIT)
+    later = Later(until=until, reason="the window is full", outcome=Outcome.QUOTA_WAIT)
     for each in (later, pickle.loads(pickle.dumps(later))):
         found = (each.until, each.reason, each.outcome, str(each), each.args)
         args = (until, "the window is full", Outcome.QUOTA_WAIT)
