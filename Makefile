@@ -59,7 +59,5 @@ new-source: $(STAMP)  ## Write the spec file and the fixture of a new source (NA
 	@$(BIN)/python -m devstack.new_source "$(NAME)"
 	@$(BIN)/python -m devstack.dag_table
 
-bench: $(STAMP)  ## Print the limiter's efficiency and worst window, also with processes killed; and what a big report costs
-	@$(BIN)/python -m devstack.limiter_trial --processes 8 --limit 60 --seconds 6 --windows 3
-	@$(BIN)/python -m devstack.limiter_trial --processes 8 --limit 60 --seconds 6 --windows 3 --kill 2 --stop 1
-	@PYTHONPATH=.:plugins $(BIN)/python -m tests.trials.reporting
+bench: $(STAMP)  ## Print what the product costs beside what it is compared with, as JSON lines and a table (ONLY=name)
+	@PYTHONPATH=.:plugins $(BIN)/python -m devstack.bench $(ONLY)

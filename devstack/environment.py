@@ -16,13 +16,14 @@ from zlib import crc32
 
 from include.files import write_atomically
 from include.partition import eastern_day
+from include.settings import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[1]
 
 _FIRST_PORTS = {"api": 8080, "sandbox": 8180}
-WORKERS = "AIRFLOW__CORE__PARALLELISM"
-"""How many tasks run at a time; from the environment, if it says so."""
-PAUSED = "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION"
+OVERRIDES = "NBA_VARIABLES"
+"""A JSON object of variables that this installation shall have otherwise, null: not at all; for
+tests and benchmarks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,10 +134,8 @@ def write_environment(at: Home, *, ports: dict[str, int], metadata_url: str) -> 
         "NBA_LIVE_SINCE": kept["live_since"],
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        WORKERS: os.environ.get(WORKERS, "8"),
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": os.environ.get(PAUSED, "False"),
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__FERNET_KEY": kept["fernet_key"],
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{ports['api']}/execution/",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
@@ -146,25 +145,15 @@ def write_environment(at: Home, *, ports: dict[str, int], metadata_url: str) -> 
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(ports["api"]),
         "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{ports['api']}",
-        "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__API__SECRET_KEY": kept["api_secret"],
         "AIRFLOW__API_AUTH__JWT_SECRET": kept["jwt_secret"],
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(at.logs / "tasks"),
-        # Two lines a date while a backfill is created; the command's own plan says the same in two.
-        "AIRFLOW__LOGGING__NAMESPACE_LEVELS": (
-            "airflow.models.backfill=ERROR airflow.serialization.definitions=ERROR"
-        ),
-        "AIRFLOW__SCHEDULER__MAX_DAGRUNS_PER_LOOP_TO_SCHEDULE": "50",
-        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
-        # Only the scheduler that owns a task notices that its heart stopped; a killed one's are
-        # taken over this often.
-        "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
-        "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
-        # A supervisor that looks a moment too early for its task's end looks again after this long:
-        # at the default of 5 s a third of all tasks kept their worker idle as long (3.3.2).
-        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        **{setting.name: setting.value for setting in SETTINGS},
+    }
+    overrides: dict[str, str | None] = json.loads(os.environ.get(OVERRIDES, "{}"))
+    variables = {
+        name: value for name, value in {**variables, **overrides}.items() if value is not None
     }
     write_atomically(
         at.airflow / "ui-passwords.json",

@@ -205,14 +205,14 @@ def _watch(
             stop(session_of(service.process.pid), patience=5)
             print(f"supervisor: {service.name} ended with {code}; again in {pause} s", flush=True)
             service.process, service.due, service.failures = None, now + pause, service.failures + 1
-        if not ready and _healthy(ports["api"]) and _parsed(at):
+        if not ready and _healthy(ports["api"]) and _parsed(at, env):
             ready = True
             pids = {s.name: s.process.pid for s in services if s.process}
             say(at, "ready", ports=dict(ports), pids=pids, recorded=recorded)
 
 
-def _parsed(at: Home) -> bool:
-    """Whether every file in dags/ has been read, to a DAG or to an import error that the UI
+def _parsed(at: Home, env: Mapping[str, str]) -> bool:
+    """Whether every DAG file has been read, to a DAG or to an import error that the UI
     shows."""
     import psycopg
 
@@ -222,7 +222,7 @@ def _parsed(at: Home) -> bool:
     )
     with psycopg.connect(postgres.url(at.postgres, "airflow")) as connection:
         (found,) = connection.execute(read).fetchone() or (0,)
-    return found >= len(list((ROOT / "dags").glob("*.py")))
+    return found >= len(list(Path(env["AIRFLOW__CORE__DAGS_FOLDER"]).glob("*.py")))
 
 
 def _healthy(port: int) -> bool:

@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,13 +30,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """Tasks to run one after the other for the date ``day``: those of some DAGs in dags/, or of
-    all.
+    """Tasks to run one after the other for each date: those of some DAGs in dags/, or of all.
 
     ``preloaded``: whether the parent imports what the scheduler imports before it forks.
     """
 
-    day: str
+    days: Sequence[str]
     out: str
     dags: Sequence[str] = ()
     preloaded: bool = True
@@ -284,8 +284,8 @@ def main() -> None:
     out = Path(order.out)
     out.mkdir(parents=True, exist_ok=True)
     watch = _Watch()
-    for number, (dag_id, task_id) in enumerate(tasks):
-        _execute(watch, out / f"{number:03}.json", dag_id, task_id, order.day)
+    for number, (day, (dag_id, task_id)) in enumerate(product(order.days, tasks)):
+        _execute(watch, out / f"{number:03}.json", dag_id, task_id, day)
 
 
 if __name__ == "__main__":

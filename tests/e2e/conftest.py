@@ -23,7 +23,7 @@ import pytest
 from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
 from devstack import control
-from devstack.environment import PAUSED, ROOT, WORKERS, Home
+from devstack.environment import OVERRIDES, ROOT, Home
 from devstack.sandbox.judge import worst_window
 from include import failpoints
 from include.partition import eastern_day
@@ -220,8 +220,14 @@ def system(crash_orders: Path, request: pytest.FixtureRequest) -> Iterator[Syste
     """
     home = Home(root=Path(tempfile.mkdtemp(prefix="nba-e2e-")))
     since = eastern_day(datetime.now(UTC)) - timedelta(days=LIVE_DAYS)
-    settings = {"NBA_LIVE_SINCE": str(since), PAUSED: "True", failpoints.ORDERS: str(crash_orders)}
-    settings[WORKERS] = getattr(request.module, "PARALLELISM", "8")
+    variables = {"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True"}
+    if parallelism := getattr(request.module, "PARALLELISM", ""):
+        variables["AIRFLOW__CORE__PARALLELISM"] = parallelism
+    settings = {
+        "NBA_LIVE_SINCE": str(since),
+        OVERRIDES: json.dumps(variables),
+        failpoints.ORDERS: str(crash_orders),
+    }
     os.environ.update(settings)
     with SendGridStandIn() as sendgrid:
         threading.Thread(target=sendgrid.serve_forever, daemon=True).start()

@@ -27,7 +27,9 @@ def tasks(tmp_path_factory: pytest.TempPathFactory, ops_db: str) -> list[Seen]:
     """Every task of dags/, each in a process forked as LocalExecutor forks it."""
     folder = tmp_path_factory.mktemp("tasks")
     with running(folder, now="2026-03-01T20:00:00Z", monthly_credits=20_000) as sandbox:
-        return run(Home(root=folder), sandbox.url, ops_db, Order(day=DAY, out=str(folder / "out")))
+        return run(
+            Home(root=folder), sandbox.url, ops_db, Order(days=[DAY], out=str(folder / "out"))
+        )
 
 
 def foreign(module: str, file: str) -> bool:

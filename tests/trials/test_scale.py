@@ -6,11 +6,11 @@ from __future__ import annotations
 import re
 from datetime import date, timedelta
 
+from devstack.bench.reporting import FIRST, REASONS, open_batch, reported
 from include.fold import fold
 from include.mail.render import render
 from include.mail.report import Report
 from include.ops.db import connect
-from tests.trials.reporting import FIRST, REASONS, open_batch, reported
 
 
 def named_in(text: str) -> set[date]:

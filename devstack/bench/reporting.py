@@ -1,15 +1,11 @@
-"""What reporting a batch costs. ``python -m tests.trials.reporting`` prints it for 300 and for
-3,000 dates."""
+"""A batch whose runs have ended, and what closing and reporting it costs."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
 import tracemalloc
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -17,7 +13,6 @@ import psycopg
 from include.mail.message import Envelope, make_message, to_bytes
 from include.mail.report import Report
 from include.ops import batches
-from include.ops.db import connect
 
 DAG = "bdl_box_scores"
 FIRST = date(2016, 10, 25)
@@ -54,12 +49,18 @@ class _Counting(psycopg.Cursor[Any]):
 
 
 def open_batch(
-    db: psycopg.Connection[Any], backfill: int, dates: int, failing: int
+    db: psycopg.Connection[Any],
+    backfill: int,
+    dates: int,
+    failing: int,
+    *,
+    dag_id: str = DAG,
+    first: date = FIRST,
 ) -> batches.Batch:
-    """A batch of ``dates`` runs that have all ended, of which the first ``failing`` failed, for
-    REASONS in turn."""
-    batch = batches.current(db, DAG, backfill)
-    days = {f"run-{backfill}-{n}": FIRST + timedelta(days=n) for n in range(dates)}
+    """A batch of ``dates`` runs from ``first`` on that have all ended, of which the first
+    ``failing`` failed, for REASONS in turn."""
+    batch = batches.current(db, dag_id, backfill)
+    days = {f"run-{backfill}-{n}": first + timedelta(days=n) for n in range(dates)}
     batches.register(db, batch.batch_id, days)
     with db.cursor() as cursor:
         cursor.executemany(
@@ -67,14 +68,14 @@ def open_batch(
             " error_class, message, fingerprint, started_at) VALUES (%s, %s, %s, 'box_scores',"
             " 'audit', 1, %s, %s, %s, %s, now())",
             [
-                (DAG, run_id, day, *(REASONS[n % 3] if n < failing else _GOOD))
+                (dag_id, run_id, day, *(REASONS[n % 3] if n < failing else _GOOD))
                 for n, (run_id, day) in enumerate(days.items())
             ],
         )
         cursor.execute(
             "UPDATE ops.batch_runs SET started_at = now(), ended_at = now(),"
             " state = CASE WHEN day < %s THEN 'failed' ELSE 'success' END WHERE batch_id = %s",
-            (FIRST + timedelta(days=failing), batch.batch_id),
+            (first + timedelta(days=failing), batch.batch_id),
         )
     db.commit()
     return batch
@@ -104,35 +105,3 @@ def reported(db: psycopg.Connection[Any], batch: batches.Batch) -> tuple[Report,
     finally:
         tracemalloc.stop()
     return report, content, Cost(statements=statements, seconds=seconds, megabytes=peak / 1e6)
-
-
-def main() -> None:
-    """Starts a Postgres of its own, reports two batches that failed, and prints what each took."""
-    from devstack import postgres
-    from include.ops.migrate import migrate
-
-    folder = Path(tempfile.mkdtemp(prefix="nba-bench-"))
-    try:
-        postgres.start(folder / "data")
-        url = postgres.ensure_database(folder / "data", "bench")
-        migrate(url)
-        with connect(url) as db:
-            reported(db, open_batch(db, 1, 10, 5))  # imports and templates
-            costs = [
-                reported(db, open_batch(db, n, dates, dates)) for n, dates in ((2, 300), (3, 3000))
-            ]
-        for report, content, cost in costs:
-            print(
-                f"closing and reporting {len(report.dates):,} failed dates: {cost.seconds:.2f} s,"
-                f" {cost.statements} statements, {cost.megabytes:.1f} MB at the peak,"
-                f" a mail of {len(content) / 1000:.0f} kB"
-            )
-        ratio = costs[1][2].seconds / costs[0][2].seconds
-        print(f"ten times the dates take {ratio:.1f} times as long")
-    finally:
-        postgres.stop(folder / "data")
-        shutil.rmtree(folder)
-
-
-if __name__ == "__main__":
-    main()

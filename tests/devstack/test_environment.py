@@ -1,0 +1,82 @@
+"""What the local installation tells Airflow, and what `.env.example` tells a team to tell it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from devstack.environment import OVERRIDES, ROOT, Home, write_environment
+from include.settings import SETTINGS
+
+if TYPE_CHECKING:
+    from include.sources.spec import Source
+
+EXAMPLE = (ROOT / ".env.example").read_text()
+ONLY_LOCAL = {
+    "AIRFLOW_HOME",
+    "NBA_ROOT",
+    "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION",
+    "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS",
+    "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE",
+    "AIRFLOW__API__HOST",
+    "AIRFLOW__API__PORT",
+    "AIRFLOW__LOGGING__BASE_LOG_FOLDER",
+    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED",
+}
+"""Who may sign in, where logs lie and on which address to listen: each deployment's own."""
+
+
+def example() -> dict[str, str]:
+    """The variables of `.env.example`."""
+    lines = (line for line in EXAMPLE.splitlines() if line and not line.startswith("#"))
+    return dict(line.split("=", 1) for line in lines)
+
+
+def written(tmp_path: Path) -> dict[str, str]:
+    """The local installation's variables."""
+    return write_environment(
+        Home(root=tmp_path), ports={"api": 1, "sandbox": 2}, metadata_url="postgresql://x@/airflow"
+    )
+
+
+def test_example_has_every_setting_with_its_reason() -> None:
+    for setting in SETTINGS:
+        assert f"# {setting.reason}.\n{setting.name}={setting.value}\n" in EXAMPLE
+
+
+def test_example_has_all_that_the_local_installation_sets(tmp_path: Path) -> None:
+    assert set(written(tmp_path)) - ONLY_LOCAL <= set(example())
+
+
+def test_both_connections_to_airflows_database_name_the_driver_that_is_installed() -> None:
+    names = ("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC")
+    assert [example()[name].split(":")[0] for name in names] == ["postgresql+psycopg"] * 2
+
+
+def test_example_has_every_connection_as_json(sources: dict[str, Source]) -> None:
+    hosts = {host.connection for source in sources.values() for host in source.hosts}
+    found = {
+        name.removeprefix("AIRFLOW_CONN_").lower(): json.loads(value)["conn_type"]
+        for name, value in example().items()
+        if name.startswith("AIRFLOW_CONN_")
+    }
+    assert found.keys() == hosts | {"raw_store", "warehouse", "ops_db", "mail"}
+
+
+def test_local_installation_has_every_setting(tmp_path: Path) -> None:
+    variables = written(tmp_path)
+    assert {s.name: variables[s.name] for s in SETTINGS} == {s.name: s.value for s in SETTINGS}
+
+
+def test_benchmark_sets_variables_otherwise_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = {"AIRFLOW__CORE__PARALLELISM": "3", "AIRFLOW__API__WORKERS": None}
+    monkeypatch.setenv(OVERRIDES, json.dumps(order))
+    variables = written(tmp_path)
+    assert variables["AIRFLOW__CORE__PARALLELISM"] == "3"
+    assert "AIRFLOW__API__WORKERS" not in variables
+    assert "AIRFLOW__API__WORKERS" not in (tmp_path / ".airflow" / "env").read_text()
