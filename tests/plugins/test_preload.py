@@ -125,11 +125,17 @@ def _open_files() -> Iterator[str]:
 def test_only_a_scheduler_that_forks_tasks_preloads(
     command: list[str], executor: str, expected: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from airflow.jobs.job import Job
+    from airflow._shared.listeners.listener import ListenerManager
+    from airflow._shared.listeners.spec import lifecycle
+    from airflow.jobs import job
     from airflow.utils import session
 
-    from nba_airflow import preload, provision
+    from nba_airflow import listener, preload, provision
 
+    manager = ListenerManager()
+    manager.add_hookspecs(lifecycle)
+    manager.add_listener(listener)
+    monkeypatch.setattr(job, "get_listener_manager", lambda: manager)
     done = []
     monkeypatch.setattr(sys, "argv", ["airflow", *command])
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
@@ -137,6 +143,6 @@ def test_only_a_scheduler_that_forks_tasks_preloads(
     monkeypatch.setattr(provision, "pools", lambda session: done.append("pools"))
     monkeypatch.setattr(preload, "preload", lambda: done.append("preload"))
 
-    Job()  # which every server process makes first
+    job.Job()  # which every server process makes first
 
     assert done == expected
