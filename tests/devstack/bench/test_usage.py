@@ -23,7 +23,7 @@ def test_cpu_is_that_of_the_process_and_of_the_children_it_has_waited_for() -> N
 def test_a_child_that_ended_in_between_counts_once() -> None:
     before = cpu_seconds([os.getpid()])
     subprocess.run([sys.executable, "-c", BUSY], check=True)
-    assert cpu_seconds([os.getpid()]) - before >= 0.3
+    assert cpu_seconds([os.getpid()]) - before > 0.25  # counted in ticks
 
 
 def test_a_process_that_is_gone_has_used_nothing() -> None:
