@@ -3,9 +3,9 @@ processes.
 
 At every moment ``billed`` + open reservations is at least what the upstream has billed. A
 reservation is closed by its answer; one whose process died stays counted, until an answer arrives
-to a request that began so much later (``hold``) that the upstream's total must include it. The
-upstream's totals (``x-requests-used``, ``-remaining``) are always right: what differs from our sum
-becomes an ``adjust`` entry.
+to a request that began ``request_timeout`` later or more: the upstream's total must include it
+then. The upstream's totals (``x-requests-used``, ``-remaining``) are always right: what differs
+from our sum becomes an ``adjust`` entry.
 """
 
 from __future__ import annotations
@@ -82,9 +82,9 @@ class Meter:
     """Reserves credits of the accounts in ``allowances`` (connection -> Credits) for one purpose.
 
     ``spread``: backfills get an equal share of the month's credits each day instead of all at once.
-    ``hold``: seconds after its reservation within which a request ends; covers the wait for the
-    limiter as well. The last of them before a month's reset admit nothing. ``now``: for tests;
-    otherwise the database's clock counts, one for all hosts.
+    ``request_timeout``: seconds after its reservation within which a request ends; covers the wait
+    for the limiter as well. The last of them before a month's reset admit nothing. ``now``: for
+    tests; otherwise the database's clock counts, one for all hosts.
     """
 
     def __init__(
@@ -94,14 +94,14 @@ class Meter:
         *,
         purpose: Purpose,
         spread: bool = True,
-        hold: float = 300.0,
+        request_timeout: float = 300.0,
         now: Callable[[], datetime] | None = None,
     ) -> None:
         self._session = session
         self._allowances = allowances
         self._purpose: Purpose = purpose
         self._spread = spread
-        self._hold = timedelta(seconds=hold)
+        self._request_timeout = timedelta(seconds=request_timeout)
         self._now = now
 
     def reserve(self, name: str, cost: int) -> Reservation:
@@ -154,7 +154,7 @@ class Meter:
             today = now.date()
             month = _locked(connection, name, month_of(today))
             reset = datetime.combine(next_month(today), time(), UTC)
-            if now >= reset - self._hold:
+            if now >= reset - self._request_timeout:
                 # It could be billed to the old month or to the new one.
                 return _not_now(name, reset, cost, left=0)
             if purpose == "backfill" and month.backfill_since is None:
@@ -167,7 +167,9 @@ class Meter:
                 if cost > (most := room_of_a_month(month, credits, purpose)):
                     return _never(name, cost, most, purpose)
                 until = more_at(month, credits, purpose, cost, today)
-                if cost <= fits + _under_way(connection, name, month.month, now - self._hold):
+                if cost <= fits + _under_way(
+                    connection, name, month.month, now - self._request_timeout
+                ):
                     until = min(until, now + _SOON)
                 return _not_now(name, until, cost, left=fits)
             row = connection.execute(
@@ -202,7 +204,14 @@ class Meter:
                 ):
                     declared = self._allowances[reservation.account].monthly
                     _reconcile(
-                        connection, now, reservation, cost, used, remaining, declared, self._hold
+                        connection,
+                        now,
+                        reservation,
+                        cost,
+                        used,
+                        remaining,
+                        declared,
+                        self._request_timeout,
                     )
                 else:
                     _count_until_billed(connection, now, reservation, cost)
@@ -282,7 +291,7 @@ def _reconcile(
     used: int,
     remaining: int | None,
     declared: int,
-    hold: timedelta,
+    request_timeout: timedelta,
 ) -> None:
     """Close the reservation, and those that died long before it began; make the upstream's total
     ours."""
@@ -295,7 +304,7 @@ def _reconcile(
             reservation.account,
             reservation.month,
             reservation.reservation_id,
-            reservation.reserved_at - hold,
+            reservation.reserved_at - request_timeout,
         ),
     ).fetchall()
     after = before

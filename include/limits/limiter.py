@@ -6,9 +6,9 @@ longest ago, and a place is free again W seconds after the response headers of i
 **arrived here**. A request reaches the upstream between its admission and those headers, so two
 requests of one place are at least W apart at the upstream, however long the network held either; of
 any N + 1 requests two share a place, so no sliding window holds N + 1. A request whose process died
-counts as done ``hold`` seconds after its admission. On top, admissions are W / N apart, so there
-are no bursts. The places are kept as a list of requests, which lets the limits change while it
-runs; the transaction itself is the SQL function ``ops.limiter_admit``.
+counts as done ``request_timeout`` seconds after its admission. On top, admissions are W / N apart,
+so there are no bursts. The places are kept as a list of requests, which lets the limits change
+while it runs; the transactions themselves are SQL functions (include/ops/limiter.sql).
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ class Admission:
 class Limiter:
     """Admits requests under the windows declared in ``rules`` (limiter name -> windows).
 
-    ``session`` is the task's, shared with whoever else asks the database. ``hold`` must exceed the
-    client's bound on one request (connect + read time-outs, redirects) in seconds.
+    ``session`` is the task's, shared with whoever else asks the database. ``request_timeout`` must
+    exceed the client's bound on one request (connect + read time-outs, redirects) in seconds.
     """
 
     def __init__(
@@ -92,13 +92,13 @@ class Limiter:
         session: Session,
         rules: Mapping[str, tuple[Window, ...]],
         *,
-        hold: float = 60.0,
+        request_timeout: float = 60.0,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session = session
         self._rules = rules
-        self._hold = timedelta(seconds=hold)
+        self._request_timeout = timedelta(seconds=request_timeout)
         self._sleep = sleep
         self._monotonic = monotonic
 
@@ -153,7 +153,7 @@ class Limiter:
                 name,
                 [window.limit for window in windows],
                 [float(window.seconds) for window in windows],
-                self._hold,
+                self._request_timeout,
                 timedelta(seconds=patience),
             ),
         )
@@ -170,7 +170,7 @@ class Limiter:
     def _call(self, statement: str, values: tuple[Any, ...]) -> Any:
         """One statement, one transaction, one round trip; safe to repeat.
 
-        A booking whose answer was lost stays booked, unused, until ``hold`` is over.
+        A booking whose answer was lost stays booked, unused, until ``request_timeout`` is over.
         """
 
         def work(connection: psycopg.Connection[Any]) -> Any:

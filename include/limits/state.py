@@ -44,7 +44,7 @@ def limiter_states(
     """The limiters of a host (its connection id) by name, one per proxy; one that was never used
     where none was."""
     known = connection.execute(
-        "SELECT name, CASE WHEN paused_until > clock_timestamp() THEN paused_until END, strikes,"
+        "SELECT name, CASE WHEN paused_until > clock_timestamp() THEN paused_until END, refusals,"
         " CASE WHEN cooldown_until > clock_timestamp() THEN cooldown_until END"
         " FROM ops.limiters LEFT JOIN ops.address_health USING (name)"
         " WHERE split_part(name, '@', 1) = %s ORDER BY name",

@@ -234,8 +234,8 @@ def newest_opened(
 ) -> datetime | None:
     """When the newest batch that has one of the runs was opened; None where none has."""
     row = connection.execute(
-        "SELECT max(opened_at) FROM ops.batches JOIN ops.batch_runs USING (batch_id)"
-        " WHERE dag_id = %s AND run_id = ANY(%s)",
+        "SELECT max((SELECT b.opened_at FROM ops.batches b WHERE b.batch_id = r.batch_id AND"
+        " b.dag_id = %s)) FROM ops.batch_runs r WHERE r.run_id = ANY(%s)",
         (dag_id, list(run_ids)),
     ).fetchone()
     connection.commit()

@@ -71,6 +71,7 @@ def unreachable(error: psycopg.Error, *, secret: str = "") -> Problem:
         error,
         (
             psycopg.errors.UndefinedTable,
+            psycopg.errors.UndefinedColumn,
             psycopg.errors.UndefinedFunction,
             psycopg.errors.InvalidSchemaName,
         ),

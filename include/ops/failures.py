@@ -11,11 +11,12 @@ from psycopg.rows import dict_row
 from include.outcome import Outcome
 from include.results import DateResult
 
+# statement_timestamp() and not clock_timestamp(), which is volatile and rules an index out.
 _FAILURES = """
     WITH failures AS (
         SELECT dag_id, endpoint, outcome, error_class, fingerprint, day, message, log_url,
             started_at AS first_at, ended_at AS last_at, outcome_id
-        FROM ops.outcomes WHERE error_class <> '' AND ended_at > clock_timestamp() - %(back)s
+        FROM ops.outcomes WHERE error_class <> '' AND ended_at > statement_timestamp() - %(back)s
         UNION ALL
         SELECT b.dag_id, coalesce(last.endpoint, ''), 'lost', '', '', r.day,
             coalesce(last.message, 'ended without a word: cancelled, or its worker was lost'),
@@ -28,7 +29,7 @@ _FAILURES = """
             ORDER BY o.outcome_id DESC LIMIT 1
         ) last ON true
         WHERE r.state = 'failed' AND r.started_at IS NOT NULL
-            AND r.ended_at > clock_timestamp() - %(back)s
+            AND r.ended_at > statement_timestamp() - %(back)s
             AND NOT EXISTS (
                 SELECT 1 FROM ops.outcomes o WHERE o.dag_id = b.dag_id AND o.run_id = r.run_id
                     AND o.error_class <> ''

@@ -54,8 +54,7 @@ def claim(connection: psycopg.Connection[Any]) -> Mail | None:
 def sent(connection: psycopg.Connection[Any], mail_id: str, receipt: str) -> None:
     """Notes that the mail was accepted; ``receipt`` says by whom or where it lies."""
     connection.execute(
-        "UPDATE ops.outbox SET state = 'sent', sent_at = clock_timestamp(), receipt = %s,"
-        " last_error = '' WHERE mail_id = %s",
+        "UPDATE ops.outbox SET state = 'sent', receipt = %s, last_error = '' WHERE mail_id = %s",
         (receipt, mail_id),
     )
     connection.commit()

@@ -10,6 +10,10 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
+MAX_TRIES = 5000
+"""Of how many tries, the newest, the outcomes are counted: two to four seasons of every endpoint.
+What that costs must not grow with the ledger; what older dates lack is what `gaps` is for."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class OpenBatch:
@@ -75,13 +79,17 @@ def unsent_mails(connection: psycopg.Connection[Any]) -> list[UnsentMail]:
         return cursor.fetchall()
 
 
-def outcome_counts(connection: psycopg.Connection[Any]) -> list[OutcomeCount]:
-    """Dates by DAG, endpoint and newest outcome."""
+def outcome_counts(
+    connection: psycopg.Connection[Any], tries: int = MAX_TRIES
+) -> list[OutcomeCount]:
+    """The dates of the newest ``tries`` by DAG, endpoint and newest outcome."""
     with connection.cursor(row_factory=class_row(OutcomeCount)) as cursor:
         cursor.execute(
-            "SELECT dag_id, endpoint, outcome, count(*) AS dates FROM (SELECT DISTINCT ON (dag_id,"
-            " endpoint, day) dag_id, endpoint, outcome FROM ops.outcomes ORDER BY dag_id, endpoint,"
-            " day, outcome_id DESC) newest GROUP BY dag_id, endpoint, outcome ORDER BY dag_id,"
-            " endpoint, outcome"
+            "WITH tries AS (SELECT dag_id, endpoint, day, outcome, outcome_id FROM ops.outcomes"
+            " ORDER BY outcome_id DESC LIMIT %s), newest AS (SELECT DISTINCT ON (dag_id, endpoint,"
+            " day) dag_id, endpoint, outcome FROM tries ORDER BY dag_id, endpoint, day, outcome_id"
+            " DESC) SELECT dag_id, endpoint, outcome, count(*) AS dates FROM newest GROUP BY"
+            " dag_id, endpoint, outcome ORDER BY dag_id, endpoint, outcome",
+            (tries,),
         )
         return cursor.fetchall()

@@ -65,7 +65,7 @@ def wire(session: Session, source: Source, purpose: Literal["live", "backfill"])
         for host, upstream in reached
         for address in addresses(host.connection, upstream.proxies)
     }
-    gate = Limiter(session, rules, hold=REQUEST_TIMEOUT)
+    gate = Limiter(session, rules, request_timeout=REQUEST_TIMEOUT)
     # The client asks and tells nothing of a direct address: there is no other to go to.
     proxied = any(upstream.proxies for _, upstream in reached)
     health = SharedHealth(session) if proxied else None

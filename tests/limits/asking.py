@@ -36,7 +36,7 @@ def main() -> None:
     windows = tuple(Window(limit=limit, seconds=seconds) for limit, seconds in order["windows"])
     get = Get(path=order["path"], params=order["params"], accept=order["accept"])
     session = Session(order["database"])
-    limiter = Limiter(session, {order["name"]: windows}, hold=5.0)
+    limiter = Limiter(session, {order["name"]: windows}, request_timeout=5.0)
     with session, Client(limiter, bounds=Bounds(read=5.0)) as client:
         for _ in range(order["requests"]):
             client.get(upstream, get, {})

@@ -31,7 +31,7 @@ from include.sources.spec import Credits
 ROOT = Path(__file__).resolve().parents[2]
 ODDS = "the_odds_api"
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
-HOLD = timedelta(minutes=5)
+REQUEST_TIMEOUT = timedelta(minutes=5)
 
 
 @dataclass
@@ -242,7 +242,7 @@ def test_nobody_comes_back_soon_for_what_a_dead_process_reserved(
 ) -> None:
     live = meter("live")
     live.reserve(ODDS, 495)
-    clock.now = NOON + HOLD + timedelta(seconds=1)
+    clock.now = NOON + REQUEST_TIMEOUT + timedelta(seconds=1)
     assert refused(live, 10) == (datetime(2026, 2, 1, tzinfo=UTC), 5)
 
 
@@ -278,9 +278,9 @@ def test_nothing_is_reserved_so_late_that_the_reset_could_come_first(
 ) -> None:
     live = meter("live")
     reset = datetime(2026, 2, 1, tzinfo=UTC)
-    clock.now = reset - HOLD - timedelta(seconds=1)
+    clock.now = reset - REQUEST_TIMEOUT - timedelta(seconds=1)
     live.reserve(ODDS, 10)
-    clock.now = reset - HOLD
+    clock.now = reset - REQUEST_TIMEOUT
     assert refused(live, 10) == (reset, 0)
 
 
@@ -365,10 +365,10 @@ def test_a_dead_processs_reservation_counts_until_a_later_answer_brings_the_bill
 ) -> None:
     meter("backfill").reserve(ODDS, 10)  # and never more of it
     live = meter("live")
-    clock.now = NOON + HOLD
+    clock.now = NOON + REQUEST_TIMEOUT
     spend(live, 5, used=billed + 5)
     assert balance(db, ODDS, NOON.date()).committed == billed + 15  # it could still be on its way
-    clock.now = NOON + HOLD + timedelta(seconds=1)
+    clock.now = NOON + REQUEST_TIMEOUT + timedelta(seconds=1)
     spend(live, 5, used=billed + 10)
     assert balance(db, ODDS, NOON.date()).committed == billed + 10
     assert open_reservations(db) == 0
@@ -381,7 +381,7 @@ def test_an_answer_that_began_before_a_process_can_be_called_dead_does_not_close
     live = meter("live")
     live.reserve(ODDS, 10)
     slow = live.reserve(ODDS, 5)
-    clock.now = NOON + HOLD + timedelta(seconds=1)
+    clock.now = NOON + REQUEST_TIMEOUT + timedelta(seconds=1)
     slow.settle(cost=5, used=5, remaining=495)
     assert balance(db, ODDS, NOON.date()).committed == 15
 
@@ -393,7 +393,7 @@ def test_an_answer_without_totals_counts_as_told_until_totals_come(
     live.reserve(ODDS, 10).settle(cost=10, used=None)
     spend(live, 5, used=5)
     assert balance(db, ODDS, NOON.date()).committed == 15
-    clock.now = NOON + HOLD + timedelta(seconds=1)
+    clock.now = NOON + REQUEST_TIMEOUT + timedelta(seconds=1)
     spend(live, 5, used=10)
     assert balance(db, ODDS, NOON.date()).committed == 10
 
@@ -403,7 +403,7 @@ def test_an_unanswered_live_request_that_was_not_billed_leaves_the_reserve_as_it
 ) -> None:
     backfill = meter("backfill")
     meter("live").reserve(ODDS, 60).settle(cost=60, used=None)
-    clock.now = NOON + HOLD + timedelta(seconds=1)
+    clock.now = NOON + REQUEST_TIMEOUT + timedelta(seconds=1)
     spend(backfill, 1, used=1)
     assert refused(backfill, 400)[1] == 399
 
@@ -413,7 +413,7 @@ def test_an_unanswered_request_of_a_backfill_counts_for_its_days_share(
 ) -> None:
     backfill = meter("backfill", spread=True)
     backfill.reserve(ODDS, 10).settle(cost=10, used=None)
-    clock.now = NOON + HOLD + timedelta(seconds=1)
+    clock.now = NOON + REQUEST_TIMEOUT + timedelta(seconds=1)
     spend(backfill, 1, used=1)
     assert refused(backfill, 20)[1] == 14
 
@@ -423,7 +423,7 @@ def test_a_process_that_wakes_up_after_it_was_called_dead_is_billed_by_its_answe
 ) -> None:
     live = meter("live")
     stopped = live.reserve(ODDS, 10)
-    clock.now = NOON + HOLD + timedelta(seconds=1)
+    clock.now = NOON + REQUEST_TIMEOUT + timedelta(seconds=1)
     spend(live, 5, used=5)
     stopped.settle(cost=10, used=15, remaining=485)
     assert balance(db, ODDS, NOON.date()).committed == 15
@@ -510,9 +510,11 @@ class World:
 
     def creep(self, minutes: int) -> None:
         self.clock.pass_(minutes=minutes)
-        # The client bounds a request: after HOLD it has ended one way or the other.
+        # The client bounds a request: after REQUEST_TIMEOUT it has ended one way or the other.
         self.under_way = [
-            s for s in self.under_way if s.reservation.reserved_at + HOLD > self.clock.now
+            s
+            for s in self.under_way
+            if s.reservation.reserved_at + REQUEST_TIMEOUT > self.clock.now
         ]
 
     leap = creep
@@ -695,7 +697,7 @@ def test_processes_that_were_killed_on_the_way_are_counted_and_then_billed(
     assert open_reservations(db) == 2
     assert bill() == 40
     assert balance(db, ODDS, NOON.date()).committed >= 40
-    later = NOON + HOLD + timedelta(seconds=1)
+    later = NOON + REQUEST_TIMEOUT + timedelta(seconds=1)
     assert end(*(start(ops_db, now=later) for _ in range(4))) == [0] * 4
     assert (bill(), balance(db, ODDS, NOON.date()).committed) == (400, 400)
     assert open_reservations(db) == 0

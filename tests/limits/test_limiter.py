@@ -20,7 +20,7 @@ from include.outcome import Later, Outcome
 from include.sources.spec import Window
 
 SECOND = timedelta(seconds=1)
-HOLD = 45.0
+REQUEST_TIMEOUT = 45.0
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def make(ops_db: str, db: psycopg.Connection[Any]) -> Iterator[Make]:
 
     def limiter(*windows: Window, sleep: Callable[[float], None] = lambda seconds: None) -> Limiter:
         made.append(Session(ops_db))
-        return Limiter(made[-1], {"up": windows}, hold=HOLD, sleep=sleep)
+        return Limiter(made[-1], {"up": windows}, request_timeout=REQUEST_TIMEOUT, sleep=sleep)
 
     yield limiter
     for one in made:
@@ -109,9 +109,12 @@ def test_a_request_that_was_never_released_counts_as_done_after_the_hold(
 ) -> None:
     limiter = make(per_minute(1))
     limiter.admit("up", max_wait=0)
-    age(db, HOLD + 1)
+    age(db, REQUEST_TIMEOUT + 1)
     ((admitted, done),) = requests(db)
-    assert (done - admitted, moment_of_next(limiter)) == (HOLD * SECOND, done + 60.065 * SECOND)
+    assert (done - admitted, moment_of_next(limiter)) == (
+        REQUEST_TIMEOUT * SECOND,
+        done + 60.065 * SECOND,
+    )
 
 
 def test_while_all_places_are_under_way_nothing_is_booked(
@@ -140,8 +143,8 @@ def test_a_request_under_way_is_waited_for_until_it_is_released(
 
     looks = count(1)
     waiting = make(per_minute(1), sleep=release_at_the_third_look)
-    # 1 s per window in reality: the hold of the first request is not over, its release alone makes
-    # room.
+    # 1 s per window in reality: the time-out of the first request is not over, its release alone
+    # makes room.
     db.execute("UPDATE ops.limiter_requests SET done_at = done_at + interval '60 s'")
     admission = waiting.admit("up", max_wait=60.0)
     assert (next(looks), admission.name) == (5, "up")

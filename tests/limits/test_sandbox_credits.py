@@ -42,7 +42,7 @@ KILLED = """
 import sys
 from tests.limits.test_sandbox_credits import MAY, buying
 database, base, event_id, snapshot = sys.argv[1:]
-with buying(database, base, now=lambda: MAY, hold=1.0) as buy:
+with buying(database, base, now=lambda: MAY, request_timeout=1.0) as buy:
     buy({"event_id": event_id, "snapshot": snapshot})
 """
 
@@ -57,7 +57,7 @@ def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
 
 @contextmanager
 def buying(
-    database: str, base: str, *, now: Callable[[], datetime], hold: float = 300.0
+    database: str, base: str, *, now: Callable[[], datetime], request_timeout: float = 300.0
 ) -> Iterator[Callable[[dict[str, str]], None]]:
     """Buys one event's odds at a time, for a backfill that may use its share of the month at
     once."""
@@ -66,7 +66,14 @@ def buying(
     )
     allowances = {"the_odds_api": PLAN}
     with Session(database) as session:
-        meter = Meter(session, allowances, purpose="backfill", spread=False, now=now, hold=hold)
+        meter = Meter(
+            session,
+            allowances,
+            purpose="backfill",
+            spread=False,
+            now=now,
+            request_timeout=request_timeout,
+        )
         with Client(OpenGate(), meter=meter) as client:
             yield lambda values: client.get(upstream, ODDS, values) and None
 
@@ -135,7 +142,7 @@ def test_a_process_killed_between_answer_and_settling_is_billed_all_the_same(
         assert month(db, MAY).committed >= 10  # counted although nobody settled it
 
         later = MAY.replace(hour=13)
-        with buying(ops_db, base, now=lambda: later, hold=1.0) as buy:
+        with buying(ops_db, base, now=lambda: later, request_timeout=1.0) as buy:
             buy(event)
 
         assert (month(db, MAY).committed, sandbox.bill()["used"]) == (before + 20, before + 20)

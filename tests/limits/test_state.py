@@ -30,7 +30,9 @@ def db(ops_db: str) -> Iterator[psycopg.Connection[Any]]:
 @pytest.fixture
 def limiter(ops_db: str) -> Iterator[Limiter]:
     with Session(ops_db) as session:
-        yield Limiter(session, dict.fromkeys(NAMES, WINDOWS), hold=45.0, sleep=lambda seconds: None)
+        yield Limiter(
+            session, dict.fromkeys(NAMES, WINDOWS), request_timeout=45.0, sleep=lambda seconds: None
+        )
 
 
 def uses(minute: int, hour: int) -> tuple[WindowUse, ...]:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
-import psycopg
 import pytest
 
 from devstack import postgres
+from include.errors import ErrorClass, Problem
 from include.ops.db import connect
-from include.ops.migrate import migrate
+from include.ops.migrate import VERSION, migrate
+from include.ops.outcomes import Phase
+from include.outcome import Outcome
 
 ROOT = Path(__file__).resolve().parents[2]
-VERSIONS = ROOT / "include" / "ops" / "migrations" / "versions"
-NEWEST = max(path.name.split("_")[0] for path in VERSIONS.glob("[0-9]*.py"))
 
 
 @pytest.fixture
@@ -34,23 +36,46 @@ def structure(url: str) -> list[tuple[str, str, str]]:
         ).fetchall()
 
 
-def revision(url: str) -> list[tuple[str]]:
+def versions(url: str) -> list[tuple[int]]:
     with connect(url) as connection:
-        return connection.execute("SELECT version_num FROM ops.alembic_version").fetchall()
+        return connection.execute("SELECT version FROM ops.versions").fetchall()
 
 
 def test_an_empty_database_gets_every_table(empty: str) -> None:
     migrate(empty)
-    assert {table for table, _, _ in structure(empty)} >= {
+    assert {table for table, _, _ in structure(empty)} == {
+        "address_health",
+        "alerts",
         "batch_runs",
         "batches",
+        "credit_entries",
+        "credit_months",
+        "credit_reservations",
         "limiter_requests",
         "limiter_windows",
         "limiters",
         "outbox",
         "outcomes",
+        "versions",
     }
-    assert revision(empty) == [(NEWEST,)]
+    assert versions(empty) == [(VERSION,)]
+
+
+def test_the_ledger_takes_exactly_the_outcomes_and_phases_that_there_are(empty: str) -> None:
+    migrate(empty)
+    assert allowed(empty, "outcome") == {str(outcome) for outcome in Outcome}
+    assert allowed(empty, "phase") == set(get_args(Phase))
+
+
+def allowed(url: str, column: str) -> set[str]:
+    """The values that the CHECK of a column of ops.outcomes lists."""
+    with connect(url) as connection:
+        ((check,),) = connection.execute(
+            "SELECT pg_get_constraintdef(oid) FROM pg_constraint"
+            " WHERE conrelid = 'ops.outcomes'::regclass AND conname = %s",
+            (f"outcomes_{column}_check",),
+        ).fetchall()
+    return set(re.findall(r"'(\w+)'", check))
 
 
 def test_migrating_again_changes_nothing(empty: str) -> None:
@@ -61,7 +86,7 @@ def test_migrating_again_changes_nothing(empty: str) -> None:
     migrate(empty)
     with connect(empty) as connection:
         assert connection.execute("SELECT name FROM ops.limiters").fetchall() == [("kept",)]
-    assert (structure(empty), revision(empty)) == (before, [(NEWEST,)])
+    assert (structure(empty), versions(empty)) == (before, [(VERSION,)])
 
 
 def run(*arguments: str, url: str | None = None) -> subprocess.Popen[str]:
@@ -84,17 +109,52 @@ def test_two_processes_that_migrate_at_once_both_succeed(empty: str) -> None:
     processes = [run("migrate", empty), run("migrate", url=empty)]
     said = [(*process.communicate(timeout=60), process.returncode) for process in processes]
     assert said == [("operations tables: up to date\n", "", 0)] * 2
-    assert revision(empty) == [(NEWEST,)]
+    assert versions(empty) == [(VERSION,)]
 
 
-def test_a_revision_that_fails_leaves_nothing_of_the_others(empty: str) -> None:
+def test_a_step_that_fails_leaves_nothing_of_the_others(empty: str) -> None:
     with connect(empty) as connection:
         connection.execute("CREATE SCHEMA ops")
         connection.execute("CREATE TABLE ops.outbox (in_the_way int)")
-    with pytest.raises(Exception, match='relation "outbox" already exists') as failed:
+    with pytest.raises(Problem) as failed:
         migrate(empty)
-    assert isinstance(failed.value.__cause__, psycopg.errors.DuplicateTable)
+    assert failed.value == Problem(
+        error_class=ErrorClass.STORAGE,
+        message="the operations tables (ops_db) cannot be made, and nothing was changed:"
+        ' relation "outbox" already exists',
+    )
     assert structure(empty) == [("outbox", "in_the_way", "integer")]
+
+
+def test_tables_of_the_shape_before_the_first_release_are_refused_with_the_repair(
+    empty: str,
+) -> None:
+    with connect(empty) as connection:
+        connection.execute("CREATE SCHEMA ops")
+        connection.execute("CREATE TABLE ops.alembic_version (version_num text)")
+        connection.execute("INSERT INTO ops.alembic_version VALUES ('0008')")
+    said, complained = (process := run("migrate", empty)).communicate(timeout=60)
+    assert (process.returncode, said, complained) == (
+        1,
+        "",
+        "storage: the operations tables (ops_db) are of the shape before the first release: run"
+        " `DROP SCHEMA ops CASCADE` in that database, start again, and write the outcomes anew from"
+        " raw with `airflow nba repair --ledger`\n",
+    )
+    assert structure(empty) == [("alembic_version", "version_num", "text")]
+
+
+def test_tables_that_a_newer_package_has_made_are_refused(empty: str) -> None:
+    migrate(empty)
+    with connect(empty) as connection:
+        connection.execute("INSERT INTO ops.versions (version) VALUES (%s)", (VERSION + 1,))
+    with pytest.raises(Problem) as failed:
+        migrate(empty)
+    assert failed.value == Problem(
+        error_class=ErrorClass.STORAGE,
+        message=f"the operations tables (ops_db) are of version {VERSION + 1}, and this package"
+        f" knows {VERSION}: install the newer package",
+    )
 
 
 def test_the_command_says_which_database_it_misses() -> None:
@@ -112,16 +172,3 @@ def test_the_command_says_in_one_line_that_the_database_is_away() -> None:
     assert (process.returncode, said, complained.count("\n")) == (1, "", 1)
     assert complained.startswith("storage: the operations database (ops_db) failed: ")
     assert "sesame" not in complained
-
-
-def test_every_revision_follows_the_one_before() -> None:
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
-
-    config = Config()
-    config.set_main_option("script_location", str(VERSIONS.parent))
-    config.set_main_option("path_separator", "os")
-    chain = [step.revision for step in ScriptDirectory.from_config(config).walk_revisions()]
-    assert chain == sorted(
-        (path.name.split("_")[0] for path in VERSIONS.glob("[0-9]*.py")), reverse=True
-    )

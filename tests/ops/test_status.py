@@ -21,6 +21,7 @@ from include.ops.status import (
     outcome_counts,
     unsent_mails,
 )
+from include.outcome import Outcome
 
 DAG = "bdl_box_scores"
 DAY = date(2025, 1, 15)
@@ -135,6 +136,25 @@ def test_each_date_counts_once_by_its_newest_outcome(db: psycopg.Connection[Any]
         OutcomeCount(dag_id=DAG, endpoint="box_scores", outcome="complete", dates=2),
         OutcomeCount(dag_id=DAG, endpoint="box_scores", outcome="failed", dates=1),
         OutcomeCount(dag_id=DAG, endpoint="plays", outcome="no_games", dates=1),
+    ]
+
+
+def test_only_the_newest_tries_are_counted(db: psycopg.Connection[Any]) -> None:
+    for after in range(3):
+        row = OutcomeRow(
+            dag_id=DAG,
+            endpoint="plays",
+            day=DAY + timedelta(days=after),
+            run_id="r",
+            phase="audit",
+            attempt=1,
+            outcome=Outcome.FAILED if after == 0 else Outcome.COMPLETE,
+            started_at=AT,
+            ended_at=AT,
+        )
+        record(db, row)
+    assert outcome_counts(db, tries=2) == [
+        OutcomeCount(dag_id=DAG, endpoint="plays", outcome="complete", dates=2)
     ]
 
 

@@ -250,7 +250,7 @@ def _forget(connection: psycopg.Connection[Any]) -> None:
     found = connection.execute(
         "SELECT tablename FROM pg_tables WHERE schemaname = 'ops'"
     ).fetchall()
-    tables = ", ".join(f"ops.{table}" for (table,) in found if table != "alembic_version")
+    tables = ", ".join(f"ops.{table}" for (table,) in found if table != "versions")
     connection.execute(f"TRUNCATE {tables}")
     connection.commit()
 

@@ -1,0 +1,195 @@
+-- The operations tables, as of version 1. Every time is this server's clock_timestamp(), one clock
+-- for all hosts, unless a column says otherwise.
+
+-- How dates stand. One row per try; the newest of a (dag, endpoint, date) is how the date stands.
+
+CREATE TABLE ops.outcomes (
+    outcome_id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    dag_id         text NOT NULL,
+    endpoint       text NOT NULL,
+    day            date NOT NULL,
+    run_id         text NOT NULL,
+    attempt        int  NOT NULL,
+    phase          text NOT NULL CHECK (phase IN ('fetch', 'load', 'audit')),
+    outcome        text NOT NULL CHECK (outcome IN (
+        'failed', 'partial', 'unverified', 'halted', 'lost', 'cancelled', 'not_run', 'quota_wait',
+        'not_yet', 'accepted', 'no_games', 'complete'
+    )),
+    error_class    text NOT NULL DEFAULT '',
+    fingerprint    text NOT NULL DEFAULT '',
+    message        text NOT NULL DEFAULT '',
+    log_url        text NOT NULL DEFAULT '',
+    requests       int  NOT NULL DEFAULT 0,
+    credits        int  NOT NULL DEFAULT 0,
+    rows           int  NOT NULL DEFAULT 0,
+    bytes          bigint NOT NULL DEFAULT 0,
+    games_expected int,
+    games_found    int,
+    missing        text[] NOT NULL DEFAULT '{}',
+    changes        text[] NOT NULL DEFAULT '{}',
+    changes_total  int  NOT NULL DEFAULT 0,
+    started_at     timestamptz NOT NULL,
+    ended_at       timestamptz NOT NULL,
+    UNIQUE (dag_id, endpoint, day, run_id, attempt)
+);
+CREATE INDEX outcomes_by_run ON ops.outcomes (dag_id, run_id);
+CREATE INDEX outcomes_by_end ON ops.outcomes (ended_at);
+COMMENT ON COLUMN ops.outcomes.phase IS 'how far the try came';
+COMMENT ON COLUMN ops.outcomes.changes IS
+    'what the upstream had corrected, found by a load; the first of changes_total';
+COMMENT ON COLUMN ops.outcomes.started_at IS 'by the worker''s clock, as ended_at';
+
+-- The runs that one mail reports.
+
+CREATE TABLE ops.batches (
+    batch_id    text PRIMARY KEY,
+    dag_id      text NOT NULL,
+    kind        text NOT NULL CHECK (kind IN ('backfill', 'rerun', 'catchup', 'live')),
+    backfill_id int,
+    generation  int  NOT NULL DEFAULT 0,
+    opened_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    closed_at   timestamptz,
+    cancelled   boolean NOT NULL DEFAULT false,
+    reported_at timestamptz
+);
+COMMENT ON COLUMN ops.batches.backfill_id IS
+    'Airflow''s, which begin with 1; 0: the stream of scheduled runs that catch up';
+CREATE UNIQUE INDEX batches_generation ON ops.batches (backfill_id, dag_id, generation);
+CREATE INDEX batches_opened ON ops.batches (opened_at);
+CREATE INDEX batches_open ON ops.batches (opened_at) WHERE closed_at IS NULL;
+CREATE INDEX batches_unreported ON ops.batches (opened_at) WHERE reported_at IS NULL;
+
+CREATE TABLE ops.batch_runs (
+    batch_id   text NOT NULL REFERENCES ops.batches ON DELETE CASCADE,
+    run_id     text NOT NULL,
+    day        date NOT NULL,
+    state      text NOT NULL DEFAULT 'queued',
+    started_at timestamptz,
+    ended_at   timestamptz,
+    PRIMARY KEY (batch_id, run_id)
+);
+CREATE INDEX batch_runs_by_run ON ops.batch_runs (run_id);
+CREATE INDEX batch_runs_failed ON ops.batch_runs (ended_at) WHERE state = 'failed';
+
+-- Mails, and what alerts of live runs were about.
+
+CREATE TABLE ops.outbox (
+    mail_id     text PRIMARY KEY,
+    message_id  text NOT NULL UNIQUE,
+    subject     text NOT NULL,
+    content     bytea NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    state       text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sent', 'failed')),
+    attempts    int NOT NULL DEFAULT 0,
+    next_try_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    receipt     text NOT NULL DEFAULT '',
+    last_error  text NOT NULL DEFAULT ''
+);
+CREATE INDEX outbox_unsent ON ops.outbox (created_at) WHERE state <> 'sent';
+
+CREATE TABLE ops.alerts (
+    dag_id      text NOT NULL,
+    fingerprint text NOT NULL,
+    sent_at     timestamptz NOT NULL,
+    withheld    int NOT NULL DEFAULT 0,
+    PRIMARY KEY (dag_id, fingerprint)
+);
+COMMENT ON COLUMN ops.alerts.withheld IS 'live failures alike since sent_at that sent no mail';
+
+-- The limiter: its declarations and its requests. The functions on them are in limiter.sql.
+
+CREATE TABLE ops.limiters (
+    name         text PRIMARY KEY,
+    next_at      timestamptz NOT NULL DEFAULT '-infinity',
+    paused_until timestamptz NOT NULL DEFAULT '-infinity',
+    refusals     int         NOT NULL DEFAULT 0,
+    known_since  timestamptz NOT NULL DEFAULT '-infinity'
+);
+COMMENT ON COLUMN ops.limiters.refusals IS 'in a row, each doubles the pause; a success takes one back';
+COMMENT ON COLUMN ops.limiters.known_since IS 'requests that were done earlier have been deleted';
+
+CREATE TABLE ops.limiter_windows (
+    name         text NOT NULL REFERENCES ops.limiters ON DELETE CASCADE,
+    seconds      double precision NOT NULL CHECK (seconds > 0),
+    max_requests int NOT NULL CHECK (max_requests > 0),
+    declared_at  timestamptz NOT NULL,
+    PRIMARY KEY (name, seconds)
+);
+
+CREATE TABLE ops.limiter_requests (
+    request_id  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name        text NOT NULL,
+    admitted_at timestamptz NOT NULL,
+    done_at     timestamptz NOT NULL,
+    confirmed   boolean NOT NULL DEFAULT false,
+    released    boolean NOT NULL DEFAULT false
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+COMMENT ON COLUMN ops.limiter_requests.done_at IS
+    'it has reached the upstream by then: arrival of its response headers; unknown: admitted_at + request_timeout';
+COMMENT ON COLUMN ops.limiter_requests.confirmed IS 'its moment had come, so it is being sent';
+CREATE INDEX limiter_requests_done ON ops.limiter_requests (name, done_at);
+
+-- The proxies that failed since they last reached their upstream; one without a row is well.
+
+CREATE TABLE ops.address_health (
+    name           text PRIMARY KEY,
+    failures       int  NOT NULL,
+    cooldown_until timestamptz,
+    told           uuid NOT NULL
+);
+COMMENT ON COLUMN ops.address_health.cooldown_until IS
+    'from then on one claim, the probe, is granted';
+COMMENT ON COLUMN ops.address_health.told IS
+    'the failure or probe that was written last: when it is written again, it changes nothing';
+
+-- The credit ledger: a balance per account and month, the reservations under way, and every booking
+-- that was made. The sum of a month's entries is its billed + open_live + open_backfill.
+
+CREATE TABLE ops.credit_months (
+    account          text NOT NULL,
+    month            date NOT NULL,
+    billed           int NOT NULL DEFAULT 0,
+    open_live        int NOT NULL DEFAULT 0,
+    open_backfill    int NOT NULL DEFAULT 0,
+    spent_live       int NOT NULL DEFAULT 0,
+    spent_backfill   int NOT NULL DEFAULT 0,
+    backfill_since   date,
+    upstream_total   int,
+    told_under       int NOT NULL DEFAULT 0,
+    exhausted_under  int NOT NULL DEFAULT 0,
+    last_reservation bigint NOT NULL DEFAULT 0,
+    settled_through  bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (account, month)
+);
+COMMENT ON COLUMN ops.credit_months.billed IS 'what the upstream itself says was used';
+COMMENT ON COLUMN ops.credit_months.told_under IS
+    'the declared allowance when upstream_total was told; 0: it was not';
+COMMENT ON COLUMN ops.credit_months.exhausted_under IS
+    'the declared allowance when the upstream said that the month is used up; 0: it did not';
+COMMENT ON COLUMN ops.credit_months.settled_through IS
+    'the newest reservation when the last bill came in: a later one''s bill includes all that were settled';
+
+CREATE TABLE ops.credit_reservations (
+    reservation_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    account        text NOT NULL,
+    month          date NOT NULL,
+    purpose        text NOT NULL CHECK (purpose IN ('live', 'backfill')),
+    amount         int  NOT NULL,
+    reserved_at    timestamptz NOT NULL,
+    settled        boolean NOT NULL DEFAULT false
+);
+COMMENT ON TABLE ops.credit_reservations IS
+    'counted as spent until a bill that must include them comes in';
+CREATE INDEX credit_reservations_open ON ops.credit_reservations (account, month, reserved_at);
+
+CREATE TABLE ops.credit_entries (
+    entry_id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at             timestamptz NOT NULL,
+    account        text NOT NULL,
+    month          date NOT NULL,
+    kind           text NOT NULL CHECK (kind IN ('reserve', 'settle', 'refund', 'adjust')),
+    purpose        text NOT NULL,
+    reservation_id bigint NOT NULL,
+    amount         int NOT NULL
+);
+COMMENT ON TABLE ops.credit_entries IS 'for people: no code reads it';

@@ -1,0 +1,124 @@
+"""What the ledger is asked costs as much with ten seasons in it as with one: counted in blocks that
+Postgres reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from include.mail import batch_report
+from include.ops import batches, failures, outbox, outcomes, status
+from include.ops.db import connect
+
+FIRST = date(2014, 10, 1)
+RUNS = [f"backfill__{FIRST + timedelta(days=n)}" for n in range(7)]
+
+# Of each season 365 dates of five DAGs with two endpoints each, every eighth tried twice, in
+# batches of a week that are reported by a mail each. The newest date ended now.
+_FILL = """
+    TRUNCATE ops.outcomes, ops.batches, ops.batch_runs, ops.outbox;
+    INSERT INTO ops.batches
+        (batch_id, dag_id, kind, backfill_id, opened_at, closed_at, reported_at)
+    SELECT format('dag_%s:%s:0', g, w), 'dag_' || g, 'backfill', w * 5 + g, ended, ended, ended
+    FROM generate_series(1, {seasons} * 52) w, generate_series(1, 5) g,
+        LATERAL (SELECT now() - make_interval(weeks => {seasons} * 52 - w) AS ended) AS at;
+    INSERT INTO ops.batch_runs (batch_id, run_id, day, state, started_at, ended_at)
+    SELECT batch_id, 'backfill__' || day, day, CASE WHEN n = 0 THEN 'failed' ELSE 'success' END,
+        opened_at, closed_at
+    FROM ops.batches, generate_series(0, 6) n, LATERAL (
+        SELECT date '{first}' + (split_part(batch_id, ':', 2)::int - 1) * 7 + n AS day
+    ) AS of_run;
+    INSERT INTO ops.outcomes (
+        dag_id, endpoint, day, run_id, attempt, phase, outcome, error_class, started_at, ended_at
+    )
+    SELECT dag_id, 'endpoint_' || e, day, run_id, t, 'audit',
+        CASE WHEN t = 1 AND state = 'failed' THEN 'failed' ELSE 'complete' END,
+        CASE WHEN t = 1 AND state = 'failed' THEN 'hang' ELSE '' END, started_at, ended_at
+    FROM ops.batch_runs JOIN (SELECT batch_id, dag_id FROM ops.batches) AS b USING (batch_id),
+        generate_series(1, 2) e, generate_series(1, 2) t WHERE t = 1 OR state = 'failed'
+    ORDER BY day;
+    INSERT INTO ops.outbox (mail_id, message_id, subject, content, state, created_at)
+    SELECT batch_id, batch_id, 's', convert_to(repeat('x', 3000), 'utf8'), 'sent', opened_at
+    FROM ops.batches;
+    INSERT INTO ops.batches (batch_id, dag_id, kind, backfill_id)
+    VALUES ('dag_1:0:0', 'dag_1', 'backfill', 1000000);
+    INSERT INTO ops.outbox (mail_id, message_id, subject, content)
+    VALUES ('dag_1:0:0', 'new', 's', 'x');
+    ANALYZE
+"""
+
+Db = psycopg.Connection[Any]
+ASKED: dict[str, Callable[[Db], object]] = {
+    "status, dates": status.outcome_counts,
+    "status, batches": status.open_batches,
+    "status, mails": status.unsent_mails,
+    "errors": lambda db: failures.failures(db, timedelta(hours=24)),
+    "a batch's mail, its rows": lambda db: outcomes.of_runs(db, "dag_1", RUNS),
+    "a batch's mail, a rerun": lambda db: outcomes.had_before(db, "dag_1:1:0"),
+    "a batch's mail, its runs": lambda db: batches.runs(db, "dag_1:1:0"),
+    "a batch's mail, the one before": lambda db: batch_report._first_mail(db, _a_batch(db)),
+    "a run's end, its batch": lambda db: batches.current(db, "dag_1", 1000000),
+    "a run's end, of the batch": lambda db: batches.has(db, "dag_1:1:0", RUNS[0]),
+    "a run's end, its state": lambda db: batches.mark(db, "dag_1:1:0", RUNS[0], "success"),
+    "a batch's end": lambda db: batches.close(db, "dag_1:0:0"),
+    "a batch's end, the others": lambda db: batches.end_silent(db, "dag_1:1:0"),
+    "the sweep, to be reported": batches.due,
+    "the sweep, open": batches.unfinished,
+    "the sweep, since when": batches.first_opened,
+    "a rerun, since when": lambda db: batches.newest_opened(db, "dag_1", RUNS),
+    "the outbox, next": outbox.claim,
+    "the outbox, one": lambda db: outbox.receipt_of(db, "dag_1:1:0"),
+    "the outbox, given up": outbox.try_again,
+}
+
+
+def _a_batch(db: Db) -> batches.Batch:
+    found = batches.get(db, "dag_1:1:0")
+    assert found
+    return found
+
+
+class Counting(psycopg.Cursor[Any]):
+    """Adds up the blocks that each statement reads, which is run once more for it and taken back
+    then."""
+
+    blocks = 0
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Counting:
+        with self.connection.transaction(force_rollback=True):
+            cursor = psycopg.Cursor(self.connection)
+            cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {query}", params)
+            (([plan],),) = cursor.fetchall()
+        Counting.blocks += plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"]
+        return super().execute(query, params, **options)
+
+
+def blocks(url: str, ask: Callable[[Db], object]) -> int:
+    """How many blocks the question reads."""
+    with connect(url) as connection:
+        connection.cursor_factory = Counting
+        Counting.blocks = 0
+        ask(connection)
+    return Counting.blocks
+
+
+@pytest.fixture(scope="module")
+def costs(ops_db: str) -> dict[str, tuple[int, int]]:
+    """Question -> blocks with one season and with ten."""
+    found: list[dict[str, int]] = []
+    for seasons in (1, 10):
+        with connect(ops_db) as connection:
+            connection.execute(_FILL.format(seasons=seasons, first=FIRST))
+        found.append({name: blocks(ops_db, ask) for name, ask in ASKED.items()})
+    return {name: (found[0][name], found[1][name]) for name in ASKED}
+
+
+@pytest.mark.parametrize("question", ASKED)
+def test_ten_seasons_cost_what_one_does(costs: dict[str, tuple[int, int]], question: str) -> None:
+    one, ten = costs[question]
+    # A larger index is a level deeper for each row that is looked up.
+    assert ten <= 1.5 * one + 10, f"{one} blocks with one season, {ten} with ten"
