@@ -1,9 +1,10 @@
 """Every source's limit with the sandbox as judge: eight processes, two of them killed and started
-again on the way."""
+again on the way, one stopped for a while, each request held up between admission and sending."""
 
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from devstack.sandbox.judge import worst_window
-from devstack.sandbox.server import running
+from devstack.sandbox.server import Sandbox, running
 from include.sources.nbacom import STATS
 from tests.steps.credentials import key_file
 
@@ -72,6 +73,11 @@ SOURCES = {
 }
 
 
+def until_asked(sandbox: Sandbox, times: int, workers: list[subprocess.Popen[bytes]]) -> None:
+    while len(sandbox.log()) < times:
+        assert any(worker.poll() is None for worker in workers)
+
+
 @pytest.mark.parametrize("source", SOURCES)
 def test_no_sliding_window_at_the_sandbox_is_exceeded(
     ops_db: str, tmp_path: Path, source: str
@@ -89,14 +95,16 @@ def test_no_sliding_window_at_the_sandbox_is_exceeded(
             "base": sandbox.base(source),
             "requests": share,
         }
-        command = [sys.executable, "-m", "tests.limits.asking", json.dumps(order)]
+        command = [sys.executable, "-m", "tests.trials.asking", json.dumps(order)]
         workers = [subprocess.Popen(command, cwd=ROOT) for _ in range(PROCESSES)]
-        while len(sandbox.log()) < limit:  # in the second window, with requests under way
-            assert any(worker.poll() is None for worker in workers)
+        until_asked(sandbox, limit, workers)  # in the second window, with requests under way
         for worker in workers[:2]:
             worker.kill()
             worker.wait()
         workers[:2] = [subprocess.Popen(command, cwd=ROOT) for _ in range(2)]
+        workers[2].send_signal(signal.SIGSTOP)
+        until_asked(sandbox, limit * 2, [*workers[:2], *workers[3:]])
+        workers[2].send_signal(signal.SIGCONT)
         assert [worker.wait() for worker in workers] == [0] * PROCESSES
         log = [entry for entry in sandbox.log() if not entry["path"].endswith("/token")]
 

@@ -59,6 +59,15 @@ def test_the_worst_window_is_found_wherever_it_starts() -> None:
     assert worst_window([], 60.0) == 0
 
 
+@given(st.lists(st.integers(0, 50)), st.integers(1, 20))
+def test_the_worst_window_starts_at_an_arrival(arrivals: list[int], seconds: int) -> None:
+    slowly = max(
+        (sum(start <= other < start + seconds for other in arrivals) for start in arrivals),
+        default=0,
+    )
+    assert worst_window([float(moment) for moment in arrivals], float(seconds)) == slowly
+
+
 @given(
     gaps=st.lists(st.floats(0, 30, allow_nan=False), max_size=80),
     limit=st.integers(1, 8),
