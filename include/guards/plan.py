@@ -44,7 +44,6 @@ def make_plan(source: Source, games: Mapping[date, int], *, scheduled: Collectio
     for host in source.hosts:
         asked = requests[host.connection]
         seconds += [asked * window.seconds / window.limit for window in host.windows]
-        seconds.append(asked * host.seconds_per_request / host.concurrency)
         if host.credits and (needed := credits[host.connection]):
             days = 1 if host.credits.spread else _DAYS_A_MONTH
             share = (host.credits.monthly - host.credits.live_reserve) * days / _DAYS_A_MONTH

@@ -233,10 +233,10 @@ class Endpoint:
 class Host:
     """One upstream host: the one declaration from which its Airflow pool and its limiter both come.
 
-    ``connection`` names the Airflow connection and the pool, ``concurrency`` sizes the pool,
-    ``windows`` bound the requests, ``headers`` go with every request, ``seconds_per_request`` is
-    the measured median latency that plans start from. Two sources on one host share this value, and
-    with it the limit.
+    ``connection`` names the Airflow connection and the pool, ``windows`` bound the requests,
+    ``headers`` go with every request, ``seconds_per_request`` is the measured median latency, which
+    with the windows sizes the pool. Two sources on one host share this value, and with it the
+    limit.
     """
 
     connection: str
@@ -245,7 +245,6 @@ class Host:
     auth: HeaderKey | QueryKey | ServiceAccount | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     credits: Credits | None = None
-    concurrency: int = 8
     seconds_per_request: float = 0.5
 
 

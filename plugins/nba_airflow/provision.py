@@ -4,114 +4,166 @@ itself."""
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import re
-import secrets
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from nba_airflow.specs import hosts
+from include.errors import Problem
+from include.guards.plan import plan
+from include.limits.pool_size import fit_into_workers, needed_slots
+from include.sources.spec import Host, Source
+from nba_airflow.connections import tier
+from nba_airflow.specs import hosts, sources
 
 if TYPE_CHECKING:
     from airflow.models.connection import Connection
     from sqlalchemy.orm import Session
 
-_MARKED = re.compile(
-    r"Provisioned by make up \((\w+):\w+\); edit it and it stays as you left it", re.ASCII
+# How many games a date has on which there are any: 1,230 on 164 to 174 dates of a season.
+GAMES_PER_DATE = 7
+_DAYS_A_MONTH = 30
+
+# The address of a service on this machine, with the port between its two groups.
+_LOOPBACK = re.compile(
+    r"(\w+://(?:[^\s\"'/@]*@)?(?:127\.0\.0\.1|localhost|\[::1\])):\d+((?:[/?][^\s\"'\\]*)?)"
 )
-# As it was until 2026-11, when an edit was recognised by a changed description only.
-_UNMARKED = "Provisioned by make up; edit it and it stays as you left it"
-_FIELDS = ("conn_type", "host", "login", "password", "schema", "port", "team_name")
-_LOOPBACK_PORT = re.compile(r"(?<=://127\.0\.0\.1:)\d+")
 
 
 def pools(session: Session) -> list[str]:
     """Creates the pool of each host, named like its connection. One that is there keeps the slots
-    it was given.
+    that it was given.
 
     A task whose pool is missing waits for ever with only a warning (seen on 3.3.2), so this also
     runs whenever a scheduler starts. Returns the names of the pools that were created.
     """
+    from airflow.configuration import conf
     from airflow.models.pool import Pool
     from sqlalchemy import select
 
-    there = set(session.scalars(select(Pool.pool)))
-    created = []
-    for name, host in hosts().items():
-        if name not in there:
-            text = (
-                f"Concurrent requests to {host.base_url}; the shared limiter, not this pool, keeps"
-                " its rate"
-            )
-            session.add(
-                Pool(pool=name, slots=host.concurrency, description=text, include_deferred=False)
-            )
-            created.append(name)
-    return created
+    declared = hosts()
+    missing = sorted(declared.keys() - set(session.scalars(select(Pool.pool))))
+    if not missing:
+        return []
+    bought = {name: _as_bought(host, session) for name, host in declared.items()}
+    sizes = pool_sizes(sources(), bought, workers=conf.getint("core", "parallelism"))
+    for name in missing:
+        text = (
+            f"Concurrent tasks that ask {declared[name].base_url}; the shared limiter, not this"
+            " pool, keeps its rate"
+        )
+        session.add(Pool(pool=name, slots=sizes[name], description=text, include_deferred=False))
+    return missing
 
 
-def connections(path: Path, session: Session) -> list[str]:
-    """Creates the connections of a JSON file (Airflow's import format, by id); returns the names of
-    those written.
+def pool_sizes(
+    of: Mapping[str, Source], bought: Mapping[str, tuple[Host, int]], *, workers: int
+) -> dict[str, int]:
+    """Connection -> slots, for sources by DAG id and their hosts as ``_as_bought`` finds them."""
+    wanted = {
+        name: _needed_slots(host, addresses, of) for name, (host, addresses) in bought.items()
+    }
+    groups = [{host.connection for host in source.hosts} for source in of.values()]
+    return fit_into_workers(wanted, groups, workers)
 
-    One that is there is replaced only while it is just what an earlier start wrote: ports change
-    from start to start, and what an operator has changed in any field, the description included, is
-    his.
+
+def _needed_slots(host: Host, addresses: int, of: Mapping[str, Source]) -> int:
+    """What the tasks of all sources in this host's pool can use; ``addresses`` have a limit
+    each."""
+    day = date(2025, 1, 15)  # any will do
+    tasks = [
+        plan(replace(source, endpoints=(endpoint,)), {day: GAMES_PER_DATE}, scheduled={day})
+        for source in of.values()
+        for endpoint in source.endpoints
+        if (endpoint.request.connection or source.connection) == host.connection
+    ]
+    if not tasks:
+        return 1
+    tasks_per_day = None
+    credits_per_task = sum(task.credits for task in tasks) / len(tasks)
+    if host.credits and credits_per_task:
+        left = host.credits.monthly - host.credits.live_reserve
+        tasks_per_day = left / credits_per_task
+        if host.credits.spread:
+            tasks_per_day /= _DAYS_A_MONTH
+    return needed_slots(
+        rate=addresses * min(window.limit / window.seconds for window in host.windows),
+        seconds_per_request=host.seconds_per_request,
+        requests_per_task=sum(task.requests for task in tasks) / len(tasks),
+        tasks_per_day=tasks_per_day,
+    )
+
+
+def _as_bought(host: Host, session: Session) -> tuple[Host, int]:
+    """The host with the limits of its connection, and the number of addresses that it is asked
+    from: its proxies, else this machine.
+
+    Looked up in this session and the environment alone: another session of this thread would end
+    this one's work.
+    """
+    from airflow.models.connection import Connection
+    from airflow.secrets.environment_variables import EnvironmentVariablesBackend
+    from sqlalchemy import select
+
+    found = EnvironmentVariablesBackend().get_connection(host.connection) or session.scalar(
+        select(Connection).where(Connection.conn_id == host.connection)
+    )
+    if found is None:
+        return host, 1
+    try:
+        return tier(host, found), len(found.extra_dejson.get("proxies", ())) or 1
+    except Problem:
+        return host, 1  # each task says what is wrong with the connection
+
+
+def connections(path: Path, session: Session) -> tuple[list[str], list[str]]:
+    """Creates the connections of a JSON file (Airflow's import format, by id): the names of those
+    that were created, and of those that were there and now name other ports.
+
+    One that is there is an operator's and stays as it is, but for the ports of services on this
+    machine, which change from start to start.
     """
     from airflow.models.connection import Connection
     from sqlalchemy import select
 
-    written = []
+    created, moved = [], []
     for conn_id, fields in json.loads(path.read_text()).items():
-        new = Connection(conn_id=conn_id, **fields)
+        new = Connection(conn_id=conn_id, description="Made by make up", **fields)
         there = session.scalar(select(Connection).where(Connection.conn_id == conn_id))
-        if there is not None:
-            if not _untouched(there, new):
-                continue
-            session.delete(there)
-            session.flush()
-        new.description = _description(new, salt=secrets.token_hex(8))
-        session.add(new)
-        written.append(conn_id)
-    return written
+        if there is None:
+            session.add(new)
+            created.append(conn_id)
+        elif _follow_ports(there, new):
+            moved.append(conn_id)
+    return created, moved
 
 
-def _untouched(there: Connection, new: Connection) -> bool:
-    """Whether nobody has changed the connection since it was provisioned.
-
-    One of an older version has no hash: its fields must be the new ones, but for the ports of this
-    machine.
-    """
-    if there.description == _UNMARKED:
-        return _LOOPBACK_PORT.sub("", _said(there)) == _LOOPBACK_PORT.sub("", _said(new))
-    marked = _MARKED.fullmatch(there.description or "")
-    return marked is not None and there.description == _description(there, salt=marked[1])
-
-
-def _description(connection: Connection, salt: str) -> str:
-    """What a provisioned connection is marked with: a hash of all its other fields, which no edit
-    keeps valid.
-
-    Airflow shows descriptions to people from whom it hides passwords, so the hash is salted and
-    slow to guess by. Not keyed with Airflow's Fernet key: after `airflow rotate-fernet-key` all
-    would look edited.
-    """
-    digest = hashlib.scrypt(
-        _said(connection).encode(), salt=salt.encode(), n=2**14, r=8, p=1, dklen=16
-    )
-    return f"Provisioned by make up ({salt}:{digest.hex()}); edit it and it stays as you left it"
+def _follow_ports(there: Connection, new: Connection) -> bool:
+    """Whether the connection named a service on this machine by another port than now; it is
+    changed then."""
+    changed = False
+    for field in ("host", "extra"):
+        text = getattr(there, field) or ""
+        if (followed := with_ports_of(getattr(new, field) or "", text)) != text:
+            setattr(there, field, followed)
+            changed = True
+    return changed
 
 
-def _said(connection: Connection) -> str:
-    """All that a connection says, as one text. The UI's form writes null as "" and indents the
-    extra: no difference."""
-    fields = {name: getattr(connection, name) or None for name in _FIELDS}
-    return json.dumps({**fields, "extra": json.loads(connection.extra or "{}")}, sort_keys=True)
+def with_ports_of(new: str, there: str) -> str:
+    """The text ``there``, in which the loopback addresses that differ from one in ``new`` only in
+    the port have that one's port."""
+    now = {(found[1], found[2]): found[0] for found in _LOOPBACK.finditer(new)}
+    return _LOOPBACK.sub(lambda found: now.get((found[1], found[2]), found[0]), there)
 
 
 def main() -> None:
-    """Migrates Airflow's database and the operations tables, then provisions."""
+    """Migrates Airflow's database and the operations tables, then provisions. Ends with one line
+    where the tables cannot be brought up to date."""
     from airflow.utils.db import upgradedb
     from airflow.utils.session import create_session
 
@@ -122,15 +174,20 @@ def main() -> None:
         "--connections", type=Path, required=True, help="JSON file of connections by id"
     )
     options = parser.parse_args()
-    ops = json.loads(json.loads(options.connections.read_text())["ops_db"]["extra"])["url"]
-    migrate(ops)
+    wanted: dict[str, dict[str, Any]] = json.loads(options.connections.read_text())
+    try:
+        migrate(json.loads(wanted["ops_db"]["extra"])["url"])
+    except Problem as problem:
+        sys.exit(str(problem))
     upgradedb()
     with create_session() as session:
+        created, moved = connections(options.connections, session)
+        session.flush()
         print("pools created:", ", ".join(pools(session)) or "none")
-        written = connections(options.connections, session)
-        kept = sorted(json.loads(options.connections.read_text()).keys() - set(written))
-        print("connections written:", ", ".join(written) or "none")
-        print("connections left as they were edited:", ", ".join(kept) or "none")
+    print("connections created:", ", ".join(created) or "none")
+    print("connections with another port now:", ", ".join(moved) or "none")
+    kept = sorted(wanted.keys() - set(created) - set(moved))
+    print("connections left as they are:", ", ".join(kept) or "none")
 
 
 if __name__ == "__main__":

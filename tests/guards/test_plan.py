@@ -71,11 +71,10 @@ def test_requests_are_counted_at_the_host_that_they_go_to() -> None:
     ("changes", "seconds"),
     [
         ({"windows": (Window(limit=60, seconds=60), Window(limit=18, seconds=360))}, 360),
-        ({"seconds_per_request": 8.0, "concurrency": 2}, 18 * 8 / 2),
-        ({"windows": (Window(limit=1000, seconds=1),), "seconds_per_request": 0.1}, TASKS),
+        ({"windows": (Window(limit=1000, seconds=1),)}, TASKS),
     ],
 )
-def test_the_narrowest_of_windows_latency_and_tasks_gives_the_minutes(
+def test_the_narrowest_of_windows_and_tasks_gives_the_minutes(
     changes: dict[str, object], seconds: float
 ) -> None:
     found = make_plan(source(replace(MINUTE, **changes), per_game=True), GAMES, scheduled=())

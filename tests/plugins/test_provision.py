@@ -1,5 +1,5 @@
-"""Connections over several starts with other ports, in Airflow's own table: what an operator has
-changed is his."""
+"""Connections over several starts with other ports, and pools as large as their limit can use, in
+Airflow's own tables: what an operator has changed is his."""
 
 from __future__ import annotations
 
@@ -16,33 +16,25 @@ if TYPE_CHECKING:
     from airflow.models.connection import Connection
     from sqlalchemy.orm import Session
 
-ALL = [
-    "balldontlie",
-    "the_odds_api",
-    "nba_stats",
-    "nba_cdn",
-    "bigdataball",
-    "raw_store",
-    "warehouse",
-    "ops_db",
-    "mail",
-]
-BEFORE_THE_HASH = "Provisioned by make up; edit it and it stays as you left it"
+UPSTREAMS = ["balldontlie", "the_odds_api", "nba_stats", "nba_cdn", "bigdataball"]
+ALL = [*UPSTREAMS, "raw_store", "warehouse", "ops_db", "mail"]
 REAL_KEY = "0123456789abcdef0123456789abcdef"
 
-Start = Callable[..., list[str]]
+Start = Callable[..., tuple[list[str], list[str]]]
 
 
 @pytest.fixture
 def session() -> Iterator[Session]:
-    """A database with nothing but Airflow's connections."""
+    """A database with nothing but Airflow's connections and pools."""
     from airflow.models.connection import Connection
+    from airflow.models.pool import Pool
     from airflow.models.team import Team
     from sqlalchemy import create_engine
     from sqlalchemy.orm import Session
 
     engine = create_engine("sqlite://")
-    Connection.metadata.create_all(engine, tables=[Team.__table__, Connection.__table__])
+    tables = [Team.__table__, Connection.__table__, Pool.__table__]
+    Connection.metadata.create_all(engine, tables=tables)
     with Session(engine) as session:
         yield session
     engine.dispose()
@@ -57,22 +49,17 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 @pytest.fixture
 def start(session: Session, home: Home) -> Start:
     """``start(port)`` provisions as a start of the local installation does whose sandbox got that
-    port.
-
-    ``start(port, "mail")`` does so with one connection only: each costs a slow hash.
-    """
+    port."""
     from nba_airflow.provision import connections
 
-    def start(port: int, *only: str) -> list[str]:
+    def start(port: int) -> tuple[list[str], list[str]]:
         path = write_connections(
             home, f"http://127.0.0.1:{port}", f"postgresql://postgres@/ops?host={home.postgres}"
         )
-        every = json.loads(path.read_text())
-        path.write_text(json.dumps({name: every[name] for name in only or every}))
-        written = connections(path, session)
+        found = connections(path, session)
         session.commit()
         session.expire_all()  # so that everything is read back as another process reads it
-        return written
+        return found
 
     return start
 
@@ -104,21 +91,13 @@ def edit(session: Session, conn_id: str, **changes: Any) -> None:
     session.expire_all()
 
 
-def provisioned_before_the_hash(session: Session, *conn_ids: str) -> None:
-    """Makes the connections what an older version wrote."""
-    for conn_id in conn_ids:
-        found(session, conn_id).description = BEFORE_THE_HASH
-    session.commit()
-
-
-def test_connections_that_nobody_changed_follow_the_ports_of_every_start(
-    session: Session, start: Start
-) -> None:
-    for port in (8180, 8191, 8191):
-        assert start(port) == ALL
-        assert found(session, "the_odds_api").host == f"http://127.0.0.1:{port}/the_odds_api"
-        key_file = found(session, "bigdataball").extra_dejson["keyfile_dict"]
-        assert key_file["token_uri"] == f"http://127.0.0.1:{port}/bigdataball/token"
+def test_connections_follow_the_ports_of_every_start(session: Session, start: Start) -> None:
+    assert start(8180) == (ALL, [])
+    assert start(8180) == ([], [])
+    assert start(8191) == ([], UPSTREAMS)
+    assert found(session, "the_odds_api").host == "http://127.0.0.1:8191/the_odds_api"
+    key_file = found(session, "bigdataball").extra_dejson["keyfile_dict"]
+    assert key_file["token_uri"] == "http://127.0.0.1:8191/bigdataball/token"
 
 
 def test_real_key_put_in_as_the_readme_says_survives_every_start(
@@ -126,132 +105,186 @@ def test_real_key_put_in_as_the_readme_says_survives_every_start(
 ) -> None:
     start(8180)
     edit(session, "the_odds_api", host="", password=REAL_KEY)
-    for port in (8180, 8191):
-        assert start(port) == [name for name in ALL if name != "the_odds_api"]
-        kept = found(session, "the_odds_api")
-        assert (kept.host, kept.password) == ("", REAL_KEY)
+    assert start(8191) == ([], [name for name in UPSTREAMS if name != "the_odds_api"])
+    kept = found(session, "the_odds_api")
+    assert (kept.host, kept.password) == ("", REAL_KEY)
 
 
 @pytest.mark.parametrize(
     ("conn_id", "changes"),
     [
-        ("balldontlie", {"password": REAL_KEY}),
         ("balldontlie", {"host": "api.balldontlie.io"}),
-        ("balldontlie", {"host": ""}),
-        ("balldontlie", {"login": "me"}),
-        ("balldontlie", {"port": 443}),
-        ("balldontlie", {"schema": "https"}),
-        ("balldontlie", {"conn_type": "generic"}),
-        ("balldontlie", {"extra": '{"windows": [[600, 60]]}'}),
-        ("balldontlie", {"description": "our paid account"}),
-        ("balldontlie", {"description": None}),
-        ("the_odds_api", {"extra": '{"credits": {"monthly": 20000, "live_reserve": 2000}}'}),
-        (
-            "bigdataball",
-            {"extra": '{"keyfile_dict": {"client_email": "us@ours.iam.gserviceaccount.com"}}'},
-        ),
+        ("balldontlie", {"host": "http://127.0.0.1:9000/another"}),
+        ("the_odds_api", {"host": ""}),
+        ("bigdataball", {"host": "", "extra": '{"keyfile_dict": {"client_email": "us@ours"}}'}),
         ("raw_store", {"extra": '{"url": "file:///srv/nba/raw"}'}),
-        ("ops_db", {"extra": '{"url": "postgresql://ops@db.internal/ops"}'}),
+        ("ops_db", {"extra": '{"url": "postgresql://ops@db.internal:5432/ops"}'}),
         ("mail", {"host": "", "password": REAL_KEY}),
     ],
     ids=named,
 )
-def test_one_changed_field_makes_a_connection_the_operators(
+def test_a_connection_that_leads_elsewhere_stays_as_it_is(
     session: Session, start: Start, conn_id: str, changes: dict[str, Any]
 ) -> None:
-    start(8180, conn_id)
+    start(8180)
     edit(session, conn_id, **changes)
     before = found(session, conn_id).get_uri()
-    assert start(8191, conn_id) == []
+    start(8191)
     assert found(session, conn_id).get_uri() == before
-
-
-def test_form_that_is_saved_unchanged_is_no_edit(session: Session, start: Start) -> None:
-    start(8180)
-    for conn_id in ALL:
-        edit(session, conn_id)
-        said = found(session, conn_id)
-        indented = json.dumps(json.loads(said.extra), indent=2) if said.extra else ""
-        edit(session, conn_id, login="", schema="", extra=indented)
-    assert start(8191) == ALL
-
-
-def test_deleted_connection_is_provisioned_again(session: Session, start: Start) -> None:
-    start(8180, "mail")
-    edit(session, "mail", password=REAL_KEY)
-    session.delete(found(session, "mail"))
-    assert start(8180, "mail") == ["mail"]
-
-
-def test_connection_that_was_there_before_the_first_start_is_the_operators(
-    session: Session, start: Start
-) -> None:
-    from airflow.models.connection import Connection
-
-    session.add(Connection(conn_id="balldontlie", conn_type="http", password=REAL_KEY))
-    assert start(8180, "balldontlie", "mail") == ["mail"]
-    assert found(session, "balldontlie").password == REAL_KEY
-
-
-# What an older version provisioned, without a hash.
-
-
-def test_connections_of_an_older_version_still_follow_the_ports(
-    session: Session, start: Start
-) -> None:
-    start(8180)
-    provisioned_before_the_hash(session, *ALL)
-    assert start(8191) == ALL
-    assert found(session, "nba_cdn").host == "http://127.0.0.1:8191/nba_cdn"
 
 
 @pytest.mark.parametrize(
     ("conn_id", "changes"),
     [
-        ("balldontlie", {"host": "", "password": REAL_KEY}),
         ("balldontlie", {"password": REAL_KEY}),
+        ("balldontlie", {"login": "me"}),
+        ("balldontlie", {"description": "our own"}),
+        ("balldontlie", {"extra": '{"windows": [[600, 60]]}'}),
         ("the_odds_api", {"extra": '{"credits": {"monthly": 20000, "live_reserve": 2000}}'}),
-        ("warehouse", {"extra": '{"url": "duckdb:///srv/nba/warehouse"}'}),
     ],
     ids=named,
 )
-def test_edit_of_an_older_versions_connection_is_kept_too(
+def test_a_changed_connection_to_this_machine_keeps_the_change_and_follows_the_port(
     session: Session, start: Start, conn_id: str, changes: dict[str, Any]
 ) -> None:
-    start(8180, conn_id)
-    provisioned_before_the_hash(session, conn_id)
-    edit(session, conn_id, **changes)
-    before = found(session, conn_id).get_uri()
-    for port in (8191, 8192):
-        assert start(port, conn_id) == []
-        assert found(session, conn_id).get_uri() == before
-
-
-# What the hash gives away.
-
-
-def test_hash_of_the_same_connection_is_another_every_time(session: Session, start: Start) -> None:
-    described = set()
-    for _ in range(3):
-        start(8180, "balldontlie")
-        described.add(found(session, "balldontlie").description)
-    assert len(described) == 3
-
-
-def test_hash_does_not_hold_for_another_connection(session: Session, start: Start) -> None:
-    start(8180, "nba_cdn", "nba_stats")
-    edit(session, "nba_stats", description=found(session, "nba_cdn").description)
-    assert start(8180, "nba_cdn", "nba_stats") == ["nba_cdn"]
-
-
-def test_description_holds_no_password(session: Session, start: Start) -> None:
     start(8180)
-    for name in ALL:
-        connection = found(session, name)
-        secrets = [
-            connection.password,
-            connection.extra_dejson.get("keyfile_dict", {}).get("private_key"),
-        ]
-        assert [
-            secret for secret in secrets if secret and secret in str(connection.description)
-        ] == []
+    edit(session, conn_id, **changes)
+    before = found(session, conn_id)
+    was = (before.login, before.password, before.description, before.extra)
+    start(8191)
+    after = found(session, conn_id)
+    assert (after.login, after.password, after.description, after.extra) == was
+    assert after.host == f"http://127.0.0.1:8191/{conn_id}"
+
+
+def test_form_that_is_saved_with_an_indented_extra_follows_the_port(
+    session: Session, start: Start
+) -> None:
+    start(8180)
+    said = found(session, "bigdataball").extra
+    edit(session, "bigdataball", extra=json.dumps(json.loads(said or ""), indent=2))
+    assert start(8191) == ([], UPSTREAMS)
+    key_file = found(session, "bigdataball").extra_dejson["keyfile_dict"]
+    assert key_file["token_uri"] == "http://127.0.0.1:8191/bigdataball/token"
+
+
+def test_deleted_connection_is_made_again(session: Session, start: Start) -> None:
+    start(8180)
+    edit(session, "mail", password=REAL_KEY)
+    session.delete(found(session, "mail"))
+    assert start(8180) == (["mail"], [])
+    assert found(session, "mail").password is None
+
+
+@pytest.mark.parametrize(
+    ("new", "there", "followed"),
+    [
+        ("http://127.0.0.1:2/a", "http://127.0.0.1:1/a", "http://127.0.0.1:2/a"),
+        ("http://127.0.0.1:2", "http://127.0.0.1:1", "http://127.0.0.1:2"),
+        ("http://[::1]:2/a", "http://[::1]:1/a", "http://[::1]:2/a"),
+        ("http://localhost:2/a?b=c", "http://localhost:1/a?b=c", "http://localhost:2/a?b=c"),
+        (
+            "postgresql://p:w@127.0.0.1:2/ops",
+            "postgresql://p:w@127.0.0.1:1/ops",
+            "postgresql://p:w@127.0.0.1:2/ops",
+        ),
+        (
+            '{"a": "http://127.0.0.1:2/a", "b": "http://127.0.0.1:3/b"}',
+            '{"b": "http://127.0.0.1:1/b", "c": "http://127.0.0.1:1/c", "port": 1}',
+            '{"b": "http://127.0.0.1:3/b", "c": "http://127.0.0.1:1/c", "port": 1}',
+        ),
+        ("http://127.0.0.1:2/a", "http://127.0.0.1:1/b", "http://127.0.0.1:1/b"),
+        ("http://127.0.0.1:2/a", "http://127.0.0.1:1/ab", "http://127.0.0.1:1/ab"),
+        ("http://127.0.0.1:2/a", "https://127.0.0.1:1/a", "https://127.0.0.1:1/a"),
+        ("http://127.0.0.1:2/a", "http://me@127.0.0.1:1/a", "http://me@127.0.0.1:1/a"),
+        ("http://10.0.0.1:2/a", "http://10.0.0.1:1/a", "http://10.0.0.1:1/a"),
+        ("", "http://127.0.0.1:1/a", "http://127.0.0.1:1/a"),
+        ("http://127.0.0.1:2/a", "", ""),
+    ],
+)
+def test_only_the_port_of_the_same_address_on_this_machine_is_taken_over(
+    new: str, there: str, followed: str
+) -> None:
+    from nba_airflow.provision import with_ports_of
+
+    assert with_ports_of(new, there) == followed
+
+
+# Pools.
+
+
+def slots(session: Session) -> dict[str, int]:
+    from airflow.models.pool import Pool
+    from sqlalchemy import select
+
+    return {pool.pool: pool.slots for pool in session.scalars(select(Pool))}
+
+
+@pytest.fixture
+def provision(
+    session: Session, airflow_environment: None, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., list[str]]:
+    """``provision(workers=...)`` makes the pools that are missing."""
+    from nba_airflow.provision import pools
+
+    def provision(*, workers: int = 64) -> list[str]:
+        monkeypatch.setenv("AIRFLOW__CORE__PARALLELISM", str(workers))
+        created = pools(session)
+        session.commit()
+        return created
+
+    return provision
+
+
+def test_pools_are_as_large_as_the_limits_of_the_specs_can_use(
+    session: Session, provision: Callable[..., list[str]]
+) -> None:
+    assert provision() == sorted(UPSTREAMS)
+    assert slots(session) == {
+        "balldontlie": 4,
+        "bigdataball": 9,
+        "nba_cdn": 2,
+        "nba_stats": 7,
+        "the_odds_api": 1,  # 13 credits a day buy a part of one date
+    }
+
+
+def test_pools_leave_room_where_there_are_few_workers(
+    session: Session, provision: Callable[..., list[str]]
+) -> None:
+    provision(workers=16)
+    assert slots(session) == {
+        "balldontlie": 3,
+        "bigdataball": 4,
+        "nba_cdn": 2,
+        "nba_stats": 4,
+        "the_odds_api": 1,
+    }
+
+
+def test_a_larger_plan_in_the_connection_makes_a_larger_pool(
+    session: Session,
+    start: Start,
+    provision: Callable[..., list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start(8180)
+    edit(session, "balldontlie", extra='{"windows": [[600, 60]]}')
+    proxies = [f"http://user-{n}:pw@gate.test:7000" for n in range(2)]
+    extra = json.dumps({"conn_type": "http", "extra": {"proxies": proxies}})
+    monkeypatch.setenv("AIRFLOW_CONN_NBA_STATS", extra)
+    edit(session, "nba_cdn", extra='{"windows": "many"}')
+    provision(workers=200)
+    found = slots(session)
+    assert (found["balldontlie"], found["nba_stats"], found["nba_cdn"]) == (35, 14, 2)
+
+
+def test_a_pool_that_is_there_keeps_the_slots_that_an_operator_gave_it(
+    session: Session, provision: Callable[..., list[str]]
+) -> None:
+    from airflow.models.pool import Pool
+
+    session.add(Pool(pool="balldontlie", slots=31, description="ours", include_deferred=True))
+    assert provision() == sorted({*UPSTREAMS} - {"balldontlie"})
+    assert slots(session)["balldontlie"] == 31
+    assert provision() == []
