@@ -1,5 +1,5 @@
-"""How many slots a pool gets: as many tasks at a time as its limit can use, so that workers are left
-for the others. Arithmetic only."""
+"""How many slots a pool gets: as many tasks at a time as its limit can use, so that workers are
+left for the others. Arithmetic only."""
 
 from __future__ import annotations
 
