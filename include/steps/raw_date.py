@@ -156,13 +156,9 @@ class RawDate:
 
     @cached_property
     def _there(self) -> Sequence[raw.RawObject]:
-        """The stored bodies of the date, read only where one of them could be reused."""
+        """The stored bodies of the date; asked for only where one of them could be reused."""
         if self._order:
             return self._order.objects
-        listing = self.endpoint.listing
-        paid = self.endpoint.request.cost or (listing and listing.cost)
-        if not (self.endpoint.per_game or paid):
-            return ()
         return raw.stored_objects(self.store, self.partition)
 
     @property

@@ -76,7 +76,7 @@ def _scrape(source: Source, date: RawDate, warehouse: Warehouse, wire: Wire) -> 
 
 def _listing(date: RawDate, walk: Walk, tally: Tally) -> Iterator[bytes]:
     """The listing's bodies: the stored one where it counts, else those that are asked for."""
-    if stored := date.listing(None if tally.lacks_schedule else tally.expected):
+    if stored := date.listing(tally.expected):
         found, body = stored
         walk.claim(found.item)
         date.keep(found)

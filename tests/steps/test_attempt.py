@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from devstack.sandbox.server import Sandbox
 from include.errors import ErrorClass, Problem
 from include.ops.outcomes import OutcomeRow
 from include.outcome import Later, Outcome
-from include.steps.attempt import ASK_AGAIN, MAX_DEFERRALS, attempt
+from include.steps.attempt import MAX_DEFERRALS, attempt
 from include.steps.entry import Entry
 from include.steps.job import Job, Wire
 from tests.steps.line import Line
@@ -114,7 +115,8 @@ def test_date_that_cannot_be_final_waits_for_the_moment_that_its_source_says(
 ) -> None:
     final = tries.line.endpoint.available_at(tries.line.day)
     later = tries.put_off(now=final - early)
-    assert (later.until, later.outcome) == (final, Outcome.NOT_YET)
+    why = "its games cannot be final before then"
+    assert later.args == (final, why, Outcome.NOT_YET)
     assert (tries.opened, tries.rows[-1].outcome) == (0, Outcome.NOT_YET)
 
 
@@ -131,7 +133,7 @@ def test_incomplete_date_is_early_until_it_is_late(tries: Tries) -> None:
     later = tries.put_off(now=early)
 
     row = tries.rows[-1]
-    assert (later.until, later.outcome) == (early + ASK_AGAIN, Outcome.NOT_YET)
+    assert (later.until, later.outcome) == (early + timedelta(minutes=30), Outcome.NOT_YET)
     assert (row.outcome, row.message, row.phase) == (Outcome.NOT_YET, later.reason, "fetch")
     assert row.games_found == (row.games_expected or 0) - 1
     assert not tries.line.part.exists()
@@ -286,3 +288,19 @@ def test_try_reaches_each_failpoint_in_the_order_of_a_date(
         "before outcome",
         "after outcome",
     ]
+
+
+def test_try_counts_what_it_has_asked_and_paid_itself(
+    tries: Tries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client: Any = SimpleNamespace(requests=5, credits=7)
+
+    def refuse(*args: Any, **options: Any) -> Any:
+        client.requests, client.credits = 8, 11
+        raise Problem(error_class=ErrorClass.BAD_KEY, message="refused")
+
+    monkeypatch.setattr("include.steps.attempt.scrape", refuse)
+    tries.line = replace(tries.line, wire=Wire(client=client, upstreams={}))
+    entry = tries.entry(spent=(1, 2))
+    tries.fails(entry)
+    assert entry.spent == (1 + 3, 2 + 4)

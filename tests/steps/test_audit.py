@@ -3,6 +3,7 @@ raw."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -13,7 +14,7 @@ from include.errors import ErrorClass
 from include.outcome import Outcome
 from include.steps.audit import Audited
 from tests.steps.line import DAY, NO_GAMES, Line, refused, said
-from tests.steps.one_date import BOX_SCORES
+from tests.steps.one_date import BOX_SCORES, partition
 
 # --- the schedule table
 
@@ -79,7 +80,9 @@ def test_date_is_not_done_any_more_when_the_schedule_learns_of_a_game_and_is_ask
 
 
 @pytest.mark.parametrize("damage", ["deleted", "torn", "other rows"])
-def test_audit_heals_a_partition_that_is_not_what_raw_holds(line: Line, damage: str) -> None:
+def test_audit_heals_a_partition_that_is_not_what_raw_holds(
+    line: Line, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
     rows = line.run()[1]
     whole = line.part.read_bytes()
     before = len(line.asked())
@@ -90,7 +93,12 @@ def test_audit_heals_a_partition_that_is_not_what_raw_holds(line: Line, damage: 
             line.part.write_bytes(whole[: len(whole) // 2])
         case "other rows":
             line.stores.warehouse.replace(BOX_SCORES.table, DAY, line.rows()[1:])
-    assert line.audit().rows == rows
+    with caplog.at_level(logging.WARNING, logger="include.steps.audit"):
+        assert line.audit().rows == rows
+    (warning,) = caplog.messages
+    at = partition(line.endpoint, line.day)
+    assert warning.startswith(f"{at}: {line.endpoint.table} is not what raw holds (")
+    assert warning.endswith("); loading it again")
     assert line.part.read_bytes() == whole
     assert len(line.asked()) == before
 

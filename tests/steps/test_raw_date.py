@@ -125,6 +125,8 @@ def test_listing_that_was_paid_for_is_taken_as_it_is_while_the_scrape_is_unfinis
     assert listing_of(store) == ["BOS@NYK"]
     assert RawDate(LISTED, AT, store).listing(None)
     assert listing_of(store, game("BOS@NYK"), game("LAL@DEN")) == ["BOS@NYK"]
+    put(store, LISTING, "BOS@NYK", "BOS@NYK")  # nothing tells which is the better
+    assert listing_of(store)
 
 
 def test_listing_of_a_finished_scrape_counts_while_it_has_every_game_that_is_due(

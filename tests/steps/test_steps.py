@@ -8,8 +8,9 @@ from datetime import UTC, date, datetime
 import pytest
 
 from include.checks.rows import incomplete
-from include.errors import ErrorClass
+from include.errors import ErrorClass, Problem
 from include.steps.audit import Audited
+from include.steps.scrape import Scraped
 from include.storage import raw
 from tests.steps.line import DAY, NO_GAMES, Line, refused, said
 from tests.steps.one_date import BOX_SCORES
@@ -74,7 +75,8 @@ def test_rerun_of_a_whole_date_asks_nothing_and_changes_no_byte(line: Line) -> N
 
     again = line.scrape()
 
-    assert (again.requests, again.manifest.requests) == (0, 2)
+    assert again == Scraped(manifest=line.manifest(), requests=0, credits=0)
+    assert again.manifest.requests == 2
     assert line.load().changed is False
     assert line.run() == first
     assert (len(line.asked()), line.part.read_bytes(), line.part.stat().st_mtime_ns) == before[:3]
@@ -180,8 +182,11 @@ def test_body_that_is_no_answer_fails_the_date_and_leaves_no_manifest(
     problem = refused(line.scrape)
     assert (problem.error_class, len(line.asked()) - before) == (error_class, 1 + requests_sent)
     assert not line.manifest_file.exists()
-    assert refused(line.load).message == (
-        "the raw layer does not have the whole date (no manifest): clear its task"
+    assert refused(line.load) == Problem(
+        error_class=ErrorClass.STORAGE,
+        message="the raw layer does not have the whole date (no manifest): clear its task",
+        endpoint="box_scores",
+        day=DAY,
     )
     line.sandbox.no_faults()
     assert line.run()[0] == "complete"

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 
 from include.errors import ErrorClass, Problem
+from include.partition import Partition
 from include.sources.spec import (
+    Endpoint,
     Game,
     Get,
     Item,
     Listing,
     Truth,
 )
-from include.steps.raw_date import Fetched
+from include.steps.raw_date import Fetched, RawDate
+from include.steps.scrape import Scraped, scrape
 from tests.http.scripted import Scripted, reply
+from tests.steps.line import refused
+from tests.steps.one_date import stores_in
 from tests.steps.scripted_walk import (
     DAY,
     ONE,
@@ -27,6 +33,7 @@ from tests.steps.scripted_walk import (
     games_of,
     page,
     per_game,
+    source_of,
     walk,
 )
 
@@ -46,6 +53,14 @@ def test_endpoint_of_one_request_is_one_body(walk: Scrape, scripted: Scripted) -
             credits=0,
         )
     ]
+
+
+def test_body_is_not_shown_where_what_was_fetched_is_printed(
+    walk: Scrape, scripted: Scripted
+) -> None:
+    scripted.steps = [reply(body=b"[1]")]
+    (got,) = walk(ONE, [])
+    assert "[1]" not in repr(got)
 
 
 def test_truth_is_asked_first_and_its_games_become_the_items(
@@ -235,3 +250,42 @@ def test_warning_of_a_request_that_is_made_again_names_endpoint_and_date(
     walk(ONE)
     (warning,) = caplog.messages
     assert "(main box_scores 2025-01-15)" in warning
+
+
+def test_listing_that_was_paid_for_is_bought_once_and_stays_part_of_the_date(
+    walk: Scrape, scripted: Scripted, tmp_path: Path
+) -> None:
+    endpoint = replace(
+        ONE,
+        listing=Get(path="/list", cost=lambda params: 1),
+        request=PER_GAME,
+        items=per_game,
+        per_game=True,
+        games=games_of,
+        truth=Truth(games=games_of),
+    )
+    scripted.steps = [
+        reply(body=page("BOS@NYK")),
+        reply(404),
+        reply(body=page("BOS@NYK")),
+    ]
+    stores = stores_in(tmp_path)
+    at = Partition(dag_id="a_dag", endpoint="box_scores", day=DAY)
+
+    def tried(endpoint: Endpoint) -> Scraped:
+        date = RawDate(endpoint, at, stores.raw)
+        return scrape(source_of(endpoint), date, stores.warehouse, walk.wire)
+
+    assert refused(lambda: tried(endpoint)).error_class is ErrorClass.NOT_FOUND
+    clash = replace(endpoint, items=lambda _: [Item(name="listing")])
+    assert refused(lambda: tried(clash)).message.startswith("two requests are both called listing")
+
+    scraped = tried(endpoint)
+
+    asked = ["/list", "/game/BOS%40NYK.json", "/game/BOS%40NYK.json"]
+    assert (scripted.paths(), scraped.requests) == (asked, 1)
+    assert scraped.manifest.outcome == "complete"
+    assert [(o.item, o.role) for o in scraped.manifest.objects] == [
+        ("listing", "listing"),
+        ("BOS@NYK", "data"),
+    ]
