@@ -22,6 +22,7 @@ from tests.steps.line import DAY
 from tests.steps.one_date import BOX_SCORES, partition
 
 AT = partition(BOX_SCORES, DAY)
+PLACE = {"dag_id": AT.dag_id, "endpoint": AT.endpoint, "day": str(DAY)}
 
 
 NOW = datetime(2026, 3, 1, 20, tzinfo=UTC)
@@ -84,9 +85,7 @@ def ended(
 ) -> raw.Manifest:
     """Leaves the manifest of a scrape that came to its end."""
     manifest = raw.Manifest(
-        dag_id=AT.dag_id,
-        endpoint=AT.endpoint,
-        day=str(DAY),
+        **PLACE,
         outcome=outcome,
         message="",
         expected_from="schedule",
@@ -303,9 +302,7 @@ def test_manifest_says_what_the_date_is_made_of_and_what_it_took(store: LocalSto
     ]
     assert [raw.get_body(store, o) for o in manifest.objects[1:]] == [b'["LAL@DEN"]', b"[]"]
     assert manifest == raw.Manifest(
-        dag_id=AT.dag_id,
-        endpoint=AT.endpoint,
-        day=str(DAY),
+        **PLACE,
         outcome=Outcome.PARTIAL,
         message="2 of 4 games: missing C@D; unsound E@F (short)",
         expected_from="schedule",
