@@ -10,8 +10,9 @@ from include.errors import ErrorClass, Problem
 from include.sources.spec import (
     Item,
 )
+from include.steps.walk import Walk
 from tests.http.scripted import Scripted, reply
-from tests.steps.scripted_walk import DAY, ONE, PAGED, Scrape, page, walk
+from tests.steps.scripted_walk import DAY, ONE, PAGED, Scrape, page, source_of, walk
 
 __all__ = ["walk"]
 
@@ -93,8 +94,7 @@ def test_items_that_would_overwrite_each_other_are_refused(
         ("A9@-_.z", "A9@-_.z"),
     ],
 )
-def test_name_of_an_item_is_made_safe_for_a_file(
-    walk: Scrape, scripted: Scripted, name: str, file: str
-) -> None:
-    scripted.steps = [reply()]
-    assert [got.item for got in walk(replace(ONE, items=lambda _: [Item(name=name)]))] == [file]
+def test_name_of_an_item_is_made_safe_for_a_file(walk: Scrape, name: str, file: str) -> None:
+    asks = Walk(source=source_of(ONE), endpoint=ONE, day=DAY, wire=walk.wire)
+    assert asks.claim(name) == file
+    assert asks.names == {file}
