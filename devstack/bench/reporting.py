@@ -65,8 +65,8 @@ def open_batch(
     with db.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO ops.outcomes (dag_id, run_id, day, endpoint, phase, attempt, outcome,"
-            " error_class, message, fingerprint, started_at) VALUES (%s, %s, %s, 'box_scores',"
-            " 'audit', 1, %s, %s, %s, %s, now())",
+            " error_class, message, fingerprint, started_at, ended_at) VALUES (%s, %s, %s,"
+            " 'box_scores', 'audit', 1, %s, %s, %s, %s, now(), now())",
             [
                 (dag_id, run_id, day, *(REASONS[n % 3] if n < failing else _GOOD))
                 for n, (run_id, day) in enumerate(days.items())

@@ -37,13 +37,11 @@ _FIELDS = tuple(Month.__dataclass_fields__)
 _COLUMNS = ", ".join(_FIELDS)
 _KEY = "account = %s AND month = %s"
 
-# On the 1st a total may still be last month's: the upstream documents the day of its reset, not the
-# hour.
+# On the 1st a total may still be last month's: the hour of its reset is not documented.
 _RESET = timedelta(days=1)
 # How long a refusal on that day holds: until then the upstream may have reset.
 _ASK_AGAIN = timedelta(hours=1)
-# Requests under way can cost less than was reserved for them, so who just misses them comes back
-# soon.
+# Requests under way can cost less than was reserved: who just misses them comes back soon.
 _SOON = timedelta(minutes=1)
 _LARGER_PLAN = (
     'after buying a larger plan, raise {"credits": {"monthly": ..., "live_reserve": ...}} in the'
@@ -53,8 +51,7 @@ _LARGER_PLAN = (
 
 @dataclass(frozen=True, kw_only=True)
 class Reservation:
-    """Credits set aside for one request of ``account``, in the UTC month that starts on
-    ``month``."""
+    """Credits set aside for one request, in the UTC month that starts on ``month``."""
 
     meter: Meter = field(repr=False)
     reservation_id: int

@@ -175,7 +175,7 @@ def _changes(node: ast.AST) -> list[Callable[[], ast.AST]]:
 
 def _comparisons(node: ast.Compare) -> list[Callable[[], ast.AST]]:
     others = _COMPARED.get(type(node.ops[0]), ()) if len(node.ops) == 1 else ()
-    return [lambda other=other: _with(node, ops=[other()]) for other in others]  # type: ignore[misc]
+    return [lambda other=other: _with(node, ops=[other()]) for other in others]  # type: ignore[misc]  # a default binds each
 
 
 def _conditions(node: ast.AST) -> list[Callable[[], ast.AST]]:

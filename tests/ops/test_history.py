@@ -56,7 +56,7 @@ ASKED: dict[str, Callable[[Db], object]] = {
     "status, dates": status.outcome_counts,
     "status, batches": status.open_batches,
     "status, mails": status.unsent_mails,
-    "errors": lambda db: failures.failures(db, timedelta(hours=24)),
+    "errors": lambda db: failures.read_failures(db, timedelta(hours=24)),
     "a batch's mail, its rows": lambda db: outcomes.of_runs(db, "dag_1", RUNS),
     "a batch's mail, a rerun": lambda db: outcomes.had_before(db, "dag_1:1:0"),
     "a batch's mail, its runs": lambda db: batches.runs(db, "dag_1:1:0"),

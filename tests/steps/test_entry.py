@@ -215,7 +215,7 @@ def test_first_try_has_a_row_of_its_own_that_begins_when_it_does(
         @classmethod
         def now(cls, tz: object = None) -> Clock:
             assert tz is UTC
-            return next(moments)  # type: ignore[return-value]
+            return next(moments)  # type: ignore[return-value]  # only compared
 
     monkeypatch.setattr("include.steps.entry.datetime", Clock)
     entry = Entry(AT, rows.append, run_id="r")
