@@ -53,7 +53,7 @@ ARG_CONF = _arg(
 )
 ARG_YES = _arg("-y", "--yes", action="store_true", help="Do not ask before clearing")
 ARG_MAX_ACTIVE = _arg(
-    "--max-active-runs", type=int, default=16, help="Dates at work at a time (default 16)"
+    "--max-active-runs", type=int, default=32, help="Dates at work at a time (default 32)"
 )
 ARG_DETACH = _arg("--detach", action="store_true", help="Return once the backfill is created")
 ARG_ATTACH = _arg(
