@@ -120,6 +120,5 @@ def costs(ops_db: str) -> dict[str, tuple[int, int]]:
 @pytest.mark.parametrize("question", ASKED)
 def test_ten_seasons_cost_what_one_does(costs: dict[str, tuple[int, int]], question: str) -> None:
     one, ten = costs[question]
-    # A larger index is a level deeper for each row that is looked up.
-    # Ten times the rows make an index a level deeper; reading them all would be thousands of blocks.
+    # A larger index is a level deeper for each row; reading all rows would be thousands of blocks.
     assert ten <= 1.5 * one + 40, f"{one} blocks with one season, {ten} with ten"
