@@ -44,8 +44,7 @@ _FAILURES = """
 
 def read_failures(connection: psycopg.Connection[Any], back: timedelta) -> list[DateResult]:
     """Every failed try of the last ``back``, oldest first, also of dates that were healed since;
-    and every run that was lost, with what its
-    killed try had come to."""
+    and every run that was lost, with what its killed try had come to."""
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(_FAILURES, {"back": back}).fetchall()
     return [DateResult(**{**row, "outcome": Outcome(row["outcome"])}) for row in rows]
