@@ -249,7 +249,7 @@ def test_a_date_that_is_not_final_yet_waits_without_worker_or_slot(system: Syste
     system.until(lambda: system.api("GET", path)["state"] == "deferred")
 
     pool = system.api("GET", "pools/balldontlie")
-    assert (pool["occupied_slots"], pool["slots"]) == (0, 8)
+    assert pool["occupied_slots"] == 0 < pool["slots"]
     asked = [r for r in system.requests() if str(today) in r["query"]]
     assert asked == []
     system.api("PATCH", f"dags/{DAG}/dagRuns/{run['dag_run_id']}", {"state": "failed"})
@@ -305,9 +305,9 @@ def test_every_upstream_has_its_pool(system: System):
 
     assert pools == {
         "default_pool": 128,
-        "balldontlie": 8,
-        "bigdataball": 8,
-        "nba_cdn": 8,
-        "nba_stats": 8,
-        "the_odds_api": 8,
+        "balldontlie": 3,
+        "bigdataball": 3,
+        "nba_cdn": 2,
+        "nba_stats": 3,
+        "the_odds_api": 3,
     }
