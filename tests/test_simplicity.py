@@ -99,7 +99,6 @@ PENDING: dict[str, tuple[str, ...]] = {
     "no_conditional_in_another": ("include/ops/batches.py",),
     "long_block_has_a_comment": (
         "devstack/bench/task_process.py",
-        "devstack/limiter_trial.py",
         "devstack/postgres.py",
         "devstack/supervisor.py",
         "include/http/client.py",

@@ -16,11 +16,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import psycopg
-from psycopg.rows import class_row
 
 from include.errors import ErrorClass, Problem
 from include.limits.allowance import (
-    Month,
     Purpose,
     month_of,
     more_at,
@@ -29,13 +27,10 @@ from include.limits.allowance import (
     room_of_a_month,
     room_today,
 )
+from include.limits.credit_rows import enter, lock_month, write_month
 from include.ops.session import Session
 from include.outcome import Later, Outcome
 from include.sources.spec import Credits
-
-_FIELDS = tuple(Month.__dataclass_fields__)
-_COLUMNS = ", ".join(_FIELDS)
-_KEY = "account = %s AND month = %s"
 
 # On the 1st a total may still be last month's: the hour of its reset is not documented.
 _RESET = timedelta(days=1)
@@ -131,8 +126,8 @@ class Meter:
                 now = self._moment(connection)
                 if not _is_this_months(now):
                     return _not_reset(name, now + _ASK_AGAIN)
-                month = _locked(connection, name, month_of(now.date()))
-                _write(
+                month = lock_month(connection, name, month_of(now.date()))
+                write_month(
                     connection,
                     name,
                     replace(month, exhausted_under=max(declared, month.exhausted_under)),
@@ -149,14 +144,14 @@ class Meter:
         with connection.transaction():
             now = self._moment(connection)
             today = now.date()
-            month = _locked(connection, name, month_of(today))
+            month = lock_month(connection, name, month_of(today))
             reset = datetime.combine(next_month(today), time(), UTC)
             if now >= reset - self._request_timeout:
                 # It could be billed to the old month or to the new one.
                 return _not_now(name, reset, cost, left=0)
             if purpose == "backfill" and month.backfill_since is None:
                 month = replace(month, backfill_since=today)
-                _write(connection, name, month)
+                write_month(connection, name, month)
             fits = room(month, credits, purpose)
             if purpose == "backfill" and self._spread:
                 fits = room_today(month, credits, today)
@@ -184,8 +179,10 @@ class Meter:
                 amount=cost,
                 reserved_at=now,
             )
-            _write(connection, name, replace(month.opened(purpose, cost), last_reservation=row[0]))
-            _enter(connection, now, month.month, "reserve", reservation, cost)
+            write_month(
+                connection, name, replace(month.opened(purpose, cost), last_reservation=row[0])
+            )
+            enter(connection, now, month.month, "reserve", reservation, cost)
             return reservation
 
     def _settle(
@@ -223,16 +220,6 @@ class Meter:
         return moment.astimezone(UTC)
 
 
-def balance(connection: psycopg.Connection[Any], account: str, day: date) -> Month:
-    """How the account stands in the UTC month of ``day``; see allowance.room and room_today for
-    what is left."""
-    with connection.cursor(row_factory=class_row(Month)) as cursor:
-        cursor.execute(
-            f"SELECT {_COLUMNS} FROM ops.credit_months WHERE {_KEY}", (account, month_of(day))
-        )
-        return cursor.fetchone() or Month(month=month_of(day))
-
-
 def _is_this_months(now: datetime) -> bool:
     """Whether what the upstream says at that moment surely is about the month that it is by our
     clock."""
@@ -244,7 +231,7 @@ def _under_way(connection: psycopg.Connection[Any], name: str, month: date, sinc
     are dead."""
     row = connection.execute(
         "SELECT coalesce(sum(amount), 0) FROM ops.credit_reservations"
-        f" WHERE {_KEY} AND reserved_at >= %s AND NOT settled",
+        " WHERE account = %s AND month = %s AND reserved_at >= %s AND NOT settled",
         (name, month, since),
     ).fetchone()
     assert row is not None
@@ -292,7 +279,7 @@ def _reconcile(
 ) -> None:
     """Close the reservation, and those that died long before it began; make the upstream's total
     ours."""
-    before = _locked(connection, reservation.account, reservation.month)
+    before = lock_month(connection, reservation.account, reservation.month)
     closed = connection.execute(
         "DELETE FROM ops.credit_reservations WHERE account = %s AND month = %s"
         " AND (reservation_id = %s OR reserved_at < %s)"
@@ -317,20 +304,20 @@ def _reconcile(
     if mine:
         after = after.spent(reservation.purpose, cost)
         after = after.told(reservation.reservation_id, used, remaining, declared)
-        _enter(connection, now, before.month, "settle", reservation, settled)
+        enter(connection, now, before.month, "settle", reservation, settled)
     else:
         # Settled before, or given up for dead: its total may be old news, but is never too high.
         after = replace(after, billed=max(after.billed, used))
-    _write(connection, reservation.account, after)
+    write_month(connection, reservation.account, after)
     if adjusted := after.committed - before.committed - settled:
-        _enter(connection, now, before.month, "adjust", reservation, adjusted)
+        enter(connection, now, before.month, "adjust", reservation, adjusted)
 
 
 def _count_until_billed(
     connection: psycopg.Connection[Any], now: datetime, reservation: Reservation, cost: int
 ) -> None:
     """No total came with the answer, or not surely this month's: the cost stays open."""
-    month = _locked(connection, reservation.account, reservation.month)
+    month = lock_month(connection, reservation.account, reservation.month)
     if cost == 0:
         statement = (
             "DELETE FROM ops.credit_reservations WHERE reservation_id = %s AND NOT settled"
@@ -346,55 +333,5 @@ def _count_until_billed(
     if connection.execute(statement, values).fetchone() is None:
         return
     change = cost - reservation.amount
-    _write(connection, reservation.account, month.opened(reservation.purpose, change))
-    _enter(connection, now, month.month, "settle" if cost else "refund", reservation, change)
-
-
-def _locked(connection: psycopg.Connection[Any], account: str, first: date) -> Month:
-    """The month's balance, created when it is new; nobody else changes it until the transaction
-    ends.
-
-    Taken before any reservation is touched, so two settlements cannot wait for each other.
-    """
-    connection.execute(
-        "INSERT INTO ops.credit_months (account, month) VALUES (%s, %s) ON CONFLICT DO NOTHING",
-        (account, first),
-    )
-    with connection.cursor(row_factory=class_row(Month)) as cursor:
-        cursor.execute(
-            f"SELECT {_COLUMNS} FROM ops.credit_months WHERE {_KEY} FOR UPDATE", (account, first)
-        )
-        month = cursor.fetchone()
-    assert month is not None
-    return month
-
-
-def _write(connection: psycopg.Connection[Any], account: str, month: Month) -> None:
-    connection.execute(
-        f"UPDATE ops.credit_months SET ({_COLUMNS}) = ROW({', '.join(['%s'] * len(_FIELDS))}) WHERE"
-        f" {_KEY}",
-        (*(getattr(month, name) for name in _FIELDS), account, month.month),
-    )
-
-
-def _enter(
-    connection: psycopg.Connection[Any],
-    now: datetime,
-    month: date,
-    kind: str,
-    reservation: Reservation,
-    amount: int,
-) -> None:
-    connection.execute(
-        "INSERT INTO ops.credit_entries (at, account, month, kind, purpose, reservation_id, amount)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-        (
-            now,
-            reservation.account,
-            month,
-            kind,
-            reservation.purpose,
-            reservation.reservation_id,
-            amount,
-        ),
-    )
+    write_month(connection, reservation.account, month.opened(reservation.purpose, change))
+    enter(connection, now, month.month, "settle" if cost else "refund", reservation, change)

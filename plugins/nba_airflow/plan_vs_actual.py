@@ -46,7 +46,7 @@ def add_plan_vs_actual(connection: psycopg.Connection[Any], report: Report) -> R
 def _add_credits(connection: psycopg.Connection[Any], source: Source, report: Report) -> Report:
     """The credits left, where the source has any."""
     from include.limits.allowance import room
-    from include.limits.credits import balance
+    from include.limits.credit_rows import balance
 
     today = datetime.now(UTC).date()
     left = [

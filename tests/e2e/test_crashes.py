@@ -20,7 +20,7 @@ import pytest
 
 from devstack import control, postgres
 from include import failpoints
-from include.limits.credits import balance
+from include.limits.credit_rows import balance
 from include.ops.db import connect
 from include.partition import days_between
 

@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 
 from include.errors import ErrorClass, Problem
 from include.limits.allowance import Month, Purpose, month_of, next_month
-from include.limits.credits import Meter, Reservation, balance
+from include.limits.credit_rows import balance
+from include.limits.credits import Meter, Reservation
 from include.ops.db import connect
 from include.ops.session import Session
 from include.outcome import Later, Outcome

@@ -20,7 +20,8 @@ from devstack.sandbox.server import Sandbox, running
 from include import failpoints
 from include.http.client import Client, Upstream
 from include.limits.allowance import Month
-from include.limits.credits import Meter, balance
+from include.limits.credit_rows import balance
+from include.limits.credits import Meter
 from include.ops.db import connect
 from include.ops.session import Session
 from include.outcome import Later

@@ -85,7 +85,7 @@ def _credits(connection: psycopg.Connection[Any], host: Host) -> dict[str, Any]:
     """In credits of this UTC month: ``left`` is for live runs, ``left_for_backfills`` what those
     may use now."""
     from include.limits.allowance import room, room_today, total
-    from include.limits.credits import balance
+    from include.limits.credit_rows import balance
 
     assert host.credits
     today = datetime.now(UTC).date()
