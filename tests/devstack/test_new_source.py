@@ -95,12 +95,12 @@ def test_new_sources_pass_conformance_policy_lint_and_load_as_dags(tmp_path: Pat
         linted = run(folder, ruff, *lint, "--no-cache", *(f"dags/{name}.py" for name in NAMES))
         assert linted.returncode == 0, linted.stdout
     assert "| [`my_source`](dags/my_source.py) | my_source: " in (folder / "README.md").read_text()
-    pool = "from nba_airflow.specs import hosts; print(hosts()['my_source'].windows[0].limit)"
+    limit = "from nba_airflow.specs import hosts; print(hosts()['my_source'].windows[0].limit)"
     path = f"PYTHONPATH={folder}:{folder / 'plugins'}"
     asked = run(
-        folder, "env", path, f"AIRFLOW_HOME={folder / '.airflow'}", sys.executable, "-c", pool
+        folder, "env", path, f"AIRFLOW_HOME={folder / '.airflow'}", sys.executable, "-c", limit
     )
-    assert asked.stdout.strip() == "8", asked.stderr
+    assert asked.stdout.strip() == "60", asked.stderr
 
 
 @pytest.mark.slow
