@@ -1,1 +1,1 @@
-"""The operations tables in Postgres: outcomes, batches, mails, leases, and their migrations."""
+"""The operations tables in Postgres: outcomes, batches, mails, leases, and their schema."""

@@ -192,21 +192,19 @@ def test_running_game_is_asked_for_again_and_the_finished_ones_are_not(plays: Li
     assert len({row["source_file"] for row in plays.rows()}) == 1 + len(others)
 
 
-def test_of_two_sound_bodies_of_a_game_neither_is_believed(plays: Line) -> None:
-    plays.scrape()
+def correct_first(plays: Line) -> raw.RawObject:
+    """The first game's stored body, after another sound one was put beside it."""
     at = partition(PLAY_BY_PLAY, DAY)
     first, *_ = raw.stored_objects(plays.stores.raw, at)
-    corrected = raw.get_body(plays.stores.raw, first) + b"\n"
-    raw.put_body(
-        plays.stores.raw,
-        at,
-        item=first.item,
-        role="data",
-        body=corrected,
-        url="",
-        status=200,
-        suffix="json",
-    )
+    body = raw.get_body(plays.stores.raw, first) + b"\n"
+    facts = {"role": "data", "url": "", "status": 200, "suffix": "json"}
+    raw.put_body(plays.stores.raw, at, item=first.item, body=body, **facts)
+    return first
+
+
+def test_of_two_sound_bodies_of_a_game_neither_is_believed(plays: Line) -> None:
+    plays.scrape()
+    first = correct_first(plays)
     plays.manifest_file.unlink()
     before = len(plays.asked())
 
@@ -219,18 +217,7 @@ def test_of_two_sound_bodies_of_a_game_neither_is_believed(plays: Line) -> None:
 def test_of_two_sound_bodies_of_a_game_the_manifests_counts(plays: Line) -> None:
     manifest = plays.scrape().manifest
     at = partition(PLAY_BY_PLAY, DAY)
-    first, *_ = raw.stored_objects(plays.stores.raw, at)
-    corrected = raw.get_body(plays.stores.raw, first) + b"\n"
-    raw.put_body(
-        plays.stores.raw,
-        at,
-        item=first.item,
-        role="data",
-        body=corrected,
-        url="",
-        status=200,
-        suffix="json",
-    )
+    correct_first(plays)
     raw.write_manifest(plays.stores.raw, at, replace(manifest, outcome=Outcome.PARTIAL))
 
     scraped = plays.scrape()
