@@ -73,14 +73,10 @@ def _holds_code(line: str) -> bool:
 
 
 def measure_files(root: Path = ROOT) -> dict[Path, Density]:
-    """The product's files that hold functions, each with its density; migrations are SQL."""
+    """The product's files that hold functions, each with its density."""
     paths = (path for layer in PRODUCT for path in sorted((root / layer).rglob("*.py")))
     measured = {path.relative_to(root): measure(path.read_text()) for path in paths}
-    return {
-        path: density
-        for path, density in measured.items()
-        if density.lines and "migrations" not in path.parts
-    }
+    return {path: density for path, density in measured.items() if density.lines}
 
 
 def total(densities: Iterable[Density]) -> Density:

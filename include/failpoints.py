@@ -41,7 +41,7 @@ bytes are in a temporary one. The three about credits are reached by paid reques
 _reached: Counter[str] = Counter()
 
 
-def reach(point: str) -> None:
+def reach_failpoint(point: str) -> None:
     """Says that the process has come to one of POINTS."""
     wanted, _, time = os.environ.get(AT, "").partition(":")
     if wanted == point:

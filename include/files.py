@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from include.errors import ErrorClass, Problem
-from include.failpoints import reach
+from include.failpoints import reach_failpoint
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -48,7 +48,7 @@ def write_atomically(path: Path, data: bytes, *, replace: bool) -> bool:
         try:
             _fill(handle, data)
             os.chmod(name, 0o644)
-            reach("before swap")
+            reach_failpoint("before swap")
             written = _put(name, path, replace=replace)
             _sync_folder(path.parent)
             return written

@@ -19,7 +19,7 @@ from pathlib import Path
 names = ["nba_plugin", "airflow_local_settings", "include", "nba_airflow"]
 for package in ("include", "nba_airflow"):
     walked = pkgutil.walk_packages(import_module(package).__path__, package + ".")
-    names += [module.name for module in walked if ".migrations." not in module.name]
+    names += [module.name for module in walked]
 for name in names:
     import_module(name)
 

@@ -12,14 +12,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Self
 
 from include.errors import RETRIED, ErrorClass, Problem
-from include.failpoints import reach
+from include.failpoints import reach_failpoint
 from include.http.addresses import Address, Health, Rotation, addresses
 from include.http.admission import Gate, Meter
 from include.http.classify import Verdict, classify
 from include.http.exchange import CREDIT_HEADERS, Exchange, has_arrived
-from include.http.redact import Redactor
 from include.http.transport import Bounds, Broken, Reply, Transport
 from include.http.upstream import Request, Upstream, prepare
+from include.redact import Redactor
 from include.sources.spec import Get
 
 log = logging.getLogger(__name__)
@@ -189,9 +189,9 @@ class Client:
         reservation = None
         try:
             if request.cost and self._meter:
-                reach("before reserve")
+                reach_failpoint("before reserve")
                 reservation = self._meter.reserve(upstream.name, request.cost)
-                reach("after reserve")
+                reach_failpoint("after reserve")
             admission = self._gate.admit(address.name, max_wait=self._policy.max_wait)
         except BaseException:
             if reservation:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from include.failpoints import reach
+from include.failpoints import reach_failpoint
 from include.http.admission import Admission, Reservation
 from include.http.transport import Broken, Reply
 
@@ -26,7 +26,7 @@ class Exchange:
     def note_headers(self, status: int, headers: Mapping[str, str]) -> None:
         """Status and headers are in: the request has arrived, and they say what it cost."""
         self.admission.release(ok=status not in (403, 429))
-        reach("before settle")
+        reach_failpoint("before settle")
         last, used, remaining = (_number(headers.get(name, "")) for name in CREDIT_HEADERS)
         if last is None:
             # Refusals that do not say are free.

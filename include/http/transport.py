@@ -17,7 +17,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from include.errors import ErrorClass
-from include.http.redact import RedactingFilter, Redactor
+from include.redact import RedactingFilter, Redactor
 
 _CHUNK = 64 * 1024
 _URLLIB3_LOGGERS = tuple(

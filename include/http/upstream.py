@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
 from include.errors import ErrorClass, Problem
-from include.http.redact import Redactor, proxy_secrets
+from include.redact import Redactor, proxy_secrets
 from include.sources.spec import Get, HeaderKey, QueryKey, ServiceAccount
 
 

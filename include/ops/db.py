@@ -12,6 +12,7 @@ import psycopg
 from psycopg import conninfo
 
 from include.errors import ErrorClass, Problem
+from include.redact import Redactor
 
 SCHEMA = "ops"
 
@@ -64,9 +65,7 @@ def connect(
 def unreachable(error: psycopg.Error, *, secret: str = "") -> Problem:
     """The Problem that tells an operator which database failed, how, and what to do; ``secret`` is
     blotted out."""
-    words = " ".join(str(error).split()) or type(error).__name__
-    if secret:
-        words = words.replace(secret, "***")
+    words = Redactor([secret]).text(" ".join(str(error).split())) or type(error).__name__
     if isinstance(
         error,
         (

@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
-MAX_TRIES = 5000
-"""Of how many tries, the newest, the outcomes are counted: two to four seasons of every endpoint.
+MAX_TRIES = 2000
+"""Of how many tries, the newest, the outcomes are counted: a season of every endpoint and more.
 What that costs must not grow with the ledger; what older dates lack is what `gaps` is for."""
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from include.checks.drift import Drift
 from include.errors import ErrorClass, Problem
-from include.failpoints import reach
+from include.failpoints import reach_failpoint
 from include.ops.outcomes import OutcomeRow, Phase
 from include.outcome import Later, Outcome
 from include.partition import Partition
@@ -161,11 +161,11 @@ class Entry:
 
     def _write(self, outcome: Outcome, message: str) -> None:
         self._note(outcome=outcome, message=message, ended_at=datetime.now(UTC))
-        reach("before outcome")
+        reach_failpoint("before outcome")
         self.written = False
         self._write_row(self._row)
         self.written = True
-        reach("after outcome")
+        reach_failpoint("after outcome")
 
 
 def _as_problem(error: Exception, partition: Partition) -> Problem:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from include.checks.drift import Drift, corrections
 from include.errors import ErrorClass, Problem
-from include.failpoints import reach
+from include.failpoints import reach_failpoint
 from include.partition import Partition
 from include.sources.spec import Endpoint, Row
 from include.steps.job import Stores
@@ -32,7 +32,7 @@ def load(
     again. Raises Problem(STORAGE) without a complete manifest: a partial day never replaces a whole
     one.
     """
-    reach("before load")
+    reach_failpoint("before load")
     rows: Iterable[Row] = _read_rows(endpoint, partition, whole_manifest(partition, stores), stores)
     if corrected:
         rows = list(rows)
@@ -40,7 +40,7 @@ def load(
         if (drift := _drift(endpoint, partition, stores, rows)).total:
             corrected(drift)
     loaded = stores.warehouse.replace(endpoint.table, partition.day, rows)
-    reach("after load")
+    reach_failpoint("after load")
     return loaded
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 from include.checks.completeness import Count
 from include.errors import Problem
-from include.failpoints import reach
+from include.failpoints import reach_failpoint
 from include.partition import Partition
 from include.sources.spec import Endpoint, Game, GameState
 from include.storage import raw, shared
@@ -120,7 +120,7 @@ class RawDate:
 
     def put(self, got: Fetched) -> None:
         """Stores a body that has arrived and makes it part of the date. Raises Problem(STORAGE)."""
-        reach("after fetch")
+        reach_failpoint("after fetch")
         self.requests, self.credits = self.requests + got.requests, self.credits + got.credits
         is_csv = got.role == "data" and self.endpoint.request.accept == "csv"
         put = raw.put_body(
@@ -134,7 +134,7 @@ class RawDate:
             suffix="csv" if is_csv else "json",
         )
         self.objects.append(put)
-        reach("after raw write")
+        reach_failpoint("after raw write")
         if self._order:
             self._order = replace(self._order, objects=(*self._order.objects, put))
             note(self.store, self.partition, self._order)
@@ -259,9 +259,9 @@ class RawDate:
         known = self.manifest
         if known and known.done and _describe_alike(known, manifest):
             return known
-        reach("before manifest")
+        reach_failpoint("before manifest")
         raw.write_manifest(self.store, self.partition, manifest)
-        reach("after manifest")
+        reach_failpoint("after manifest")
         return manifest
 
 

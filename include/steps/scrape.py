@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from include.errors import Problem
-from include.failpoints import reach
+from include.failpoints import reach_failpoint
 from include.partition import Partition
 from include.sources.spec import Listing, Source
 from include.steps.job import Wire
@@ -46,7 +46,7 @@ def _scrape(source: Source, date: RawDate, warehouse: Warehouse, wire: Wire) -> 
     endpoint, day = date.endpoint, date.partition.day
     tally = Tally(endpoint, scheduled(endpoint, day, warehouse))
     walk = Walk(source=source, endpoint=endpoint, day=day, wire=wire)
-    reach("before fetch")
+    reach_failpoint("before fetch")
 
     # What is to be expected: the source's own list, where the schedule does not have the date.
     if endpoint.truth and tally.lacks_schedule:

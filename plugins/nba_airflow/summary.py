@@ -10,7 +10,7 @@ from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable
 from airflow.sdk.exceptions import AirflowFailException
 
 from include.errors import Problem
-from include.failpoints import reach
+from include.failpoints import reach_failpoint
 from nba_airflow import connections
 
 if TYPE_CHECKING:
@@ -120,12 +120,12 @@ class SummaryOperator(BaseOperator):
             subject=str(message["Subject"]),
             content=to_bytes(message),
         )
-        reach("before outbox")
+        reach_failpoint("before outbox")
         outbox.put(connection, row)
         if batch.kind == "live":
             alerts.note_sent(connection, report)
         batches.reported(connection, batch.batch_id)
-        reach("after outbox")
+        reach_failpoint("after outbox")
         self.log.info("batch %s: %s", batch.batch_id, row.subject)
 
     def _send_due(self, connection: psycopg.Connection[Any]) -> None:
@@ -139,7 +139,7 @@ class SummaryOperator(BaseOperator):
         while mail := outbox.claim(connection):
             found = connections.connection(connections.MAIL)
             try:
-                reach("before send")
+                reach_failpoint("before send")
                 receipt = deliver(
                     from_bytes(mail.content), read_target(found.host or "", found.password or "")
                 )
@@ -147,7 +147,7 @@ class SummaryOperator(BaseOperator):
                 outbox.not_sent(connection, mail, str(problem), again=problem.retry_at is not None)
                 problems.append(problem)
             else:
-                reach("after send")
+                reach_failpoint("after send")
                 outbox.sent(connection, mail.mail_id, receipt.where)
                 self.log.info("mail %s: %s", mail.message_id, receipt.where)
         if problems:

@@ -37,7 +37,6 @@ def test_densities_are_told_by_package_then_of_all_then_of_the_densest_files(
         ("include/a.py", "x()"),
         ("include/parsing/b.py", "return 1 if a else 2"),
         ("include/parsing/c.py", "x()\n    y()"),
-        ("include/ops/migrations/d.py", "return 1 if a else 2"),
         ("include/constants.py", ""),
     ):
         path = tmp_path / name

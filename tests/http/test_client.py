@@ -15,10 +15,10 @@ import pytest
 from include.errors import ErrorClass, Problem
 from include.http.addresses import addresses
 from include.http.client import Answer, Client, Policy
-from include.http.redact import proxy_secrets
 from include.http.transport import Bounds
 from include.http.upstream import Upstream
 from include.outcome import Later, Outcome
+from include.redact import proxy_secrets
 from include.sources.spec import Get, HeaderKey
 from tests.http.scripted import (
     FLOOD,

@@ -121,14 +121,14 @@ def test_process_that_nobody_wants_dead_lives(sandbox: Sandbox, tmp_path: Path) 
 
 
 def points_in(*files: Path) -> set[str]:
-    """The names that the files hand to ``reach``."""
+    """The names that the files hand to ``reach_failpoint``."""
     return {
         node.args[0].value
         for path in files
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
-        and node.func.id == "reach"
+        and node.func.id == "reach_failpoint"
         and isinstance(node.args[0], ast.Constant)
     }
 

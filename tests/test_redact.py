@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from include.http.redact import RedactingFilter, Redactor, proxy_secrets
+from include.redact import RedactingFilter, Redactor, proxy_secrets
 
 SECRET = "pä/ss+w%rd=1"
 
