@@ -3,8 +3,10 @@ sleeps."""
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 
@@ -59,3 +61,28 @@ def client(scripted: Scripted, gate: CountingGate, slept: list[float]) -> Iterat
 def upstream(scripted: Scripted) -> Upstream:
     """Lets in by a query key, the kind of secret that shows up in every URL."""
     return Upstream(name="odds", base_url=scripted.url, key=KEY, auth=QueryKey(name="apiKey"))
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port of this machine that refuses connections: bound, but nobody listens."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
+# Proxies. The scripted server plays the proxies too: http://upstream.test is only ever asked for
+# through it.
+
+USERS = ("session-one-1", "session-two-2")
+PASSWORD = "pr0xy/p@ss"
+
+
+@pytest.fixture
+def proxied(scripted: Scripted) -> Upstream:
+    gate_url = scripted.url.removeprefix("http://")
+    return Upstream(
+        name="nba",
+        base_url="http://upstream.test",
+        proxies=tuple(f"http://{user}:{quote(PASSWORD, safe='')}@{gate_url}" for user in USERS),
+    )
