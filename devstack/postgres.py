@@ -52,7 +52,10 @@ def start(data_dir: Path | str) -> str:
     """
     data = _absolute(data_dir)
     data.parent.mkdir(parents=True, exist_ok=True)
+    # Two starts at once would each see no server, and both create or start one.
     with _alone(data):
+        # What a kill or an aborted creation left behind goes first: Postgres refuses to start over
+        # a lock file whose pid somebody else has by now.
         if _postmaster(data) is None:
             _forget_dead_server(data)
             _create(data)

@@ -99,6 +99,7 @@ def say(at: Home, phase: str, **facts: object) -> None:
 def supervise(at: Home, sandbox_options: list[str]) -> int:
     """Runs until TERM or INT. Returns 1 when something that everything needs could not be
     started."""
+    # A second supervisor would restart the processes of the first and take its ports.
     with _sole(at):
         stop_asked = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -106,6 +107,8 @@ def supervise(at: Home, sandbox_options: list[str]) -> int:
         mark = str(at.airflow)
         stop(leftovers(mark), patience=5)
         services: list[Service] = []
+        # In this order: the environment names the databases and ports that are chosen here, and
+        # Airflow's processes need migrated databases and the pools.
         try:
             say(at, "starting Postgres")
             at.logs.mkdir(parents=True, exist_ok=True)
@@ -183,6 +186,8 @@ def _watch(
     recorded: bool,
 ) -> None:
     ready = False
+    # Each look restarts what has ended, after a pause that grows while it keeps ending at once;
+    # that all is ready is said once, and not taken back.
     for turn in itertools.count():
         if stop_asked.wait(0.5):
             return

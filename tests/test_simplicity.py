@@ -89,30 +89,11 @@ POLICIES = (
     ignore_has_its_code_and_a_reason,
 )
 
-# Files that do not keep a policy yet; whoever makes one keep it takes it out here.
-PENDING: dict[str, tuple[str, ...]] = {
-    "no_conditional_in_another": ("include/ops/batches.py",),
-    "long_block_has_a_comment": (
-        "devstack/bench/task_process.py",
-        "devstack/postgres.py",
-        "devstack/supervisor.py",
-        "include/http/client.py",
-        "include/http/service_account.py",
-        "include/http/transport.py",
-        "include/limits/credits.py",
-        "include/limits/limiter.py",
-        "include/ops/outcomes.py",
-        "include/steps/entry.py",
-    ),
-}
-
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.__name__)
 def test_every_file_keeps_the_policy(policy: Callable[[Path, str], Iterator[str]]) -> None:
     assert len(FILES) > 100, f"the files of {ROOT} were not found"
-    pending = PENDING.get(policy.__name__, ())
-    files = [path for path in FILES if path.as_posix() not in pending]
-    offences = [offence for path in files for offence in policy(path, (ROOT / path).read_text())]
+    offences = [offence for path in FILES for offence in policy(path, (ROOT / path).read_text())]
     assert not offences, "\n".join(offences)
 
 

@@ -220,6 +220,7 @@ class _Api:
         return {**empty, "conn_id": name, **known[name]}
 
     def _start(self) -> dict[str, Any]:
+        """The answer to a task's start: its run, as a backfill makes one for the day."""
         now = datetime.now(UTC).isoformat()
         dag_run = {
             "dag_id": self._dag_id,

@@ -177,6 +177,8 @@ class Client:
                 exchange.note_headers,
             )
         except BaseException:
+            # No answer is coming (the task was stopped, say). Unless the headers have ended the
+            # admission, it ends here; the credits stay reserved: the request may be billed.
             if exchange.credits is None:
                 exchange.admission.release()
             raise
@@ -186,6 +188,9 @@ class Client:
         return got
 
     def _admit(self, address: Address, upstream: Upstream, request: Request) -> Exchange:
+        """Credits first, then the limiter: where the credits do not suffice, no place in the
+        limiter's window is taken for nothing. Whatever stops the request gives back what was taken
+        before."""
         reservation = None
         try:
             if request.cost and self._meter:
@@ -203,6 +208,8 @@ class Client:
     def _judge(
         self, call: _Call, request: Request, address: Address, got: Reply | Broken
     ) -> Answer | _Failure:
+        # A status of 200 proves nothing: block pages and cut bodies have it too, so what came is
+        # classified by its content before the address counts as well.
         if isinstance(got, Broken):
             broken = Verdict(error_class=got.error_class, reason=got.reason)
             return self._fail(call, request, address, got, broken)

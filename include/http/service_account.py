@@ -31,6 +31,8 @@ def token_source(
     credentials: Any = None
 
     def token() -> str:
+        # google-auth is imported, and the key file read, with the first request: a source that asks
+        # nothing pays for neither. Errors are raised without their cause, which could show the key.
         nonlocal credentials
         from google.auth.exceptions import RefreshError, TransportError
 

@@ -129,6 +129,9 @@ class Transport:
         ends: float,
         redactor: Redactor,
     ) -> Reply | Broken:
+        # A body is bounded in bytes and in time while it comes: neither an endless nor a trickling
+        # one may hold a task. A refusal's body is only read for its message: cut off or too long,
+        # it is as good.
         status, body = response.status_code, bytearray()
         sound = 200 <= status < 300
         most = self._bounds.body if sound else self._bounds.refusal

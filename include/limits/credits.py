@@ -141,6 +141,8 @@ class Meter:
         self, connection: psycopg.Connection[Any], name: str, cost: int
     ) -> Reservation | Later | Problem:
         credits, purpose = self._allowances[name], self._purpose
+        # The month's row is locked from reading what is left to booking: two processes must not
+        # both take the last credits.
         with connection.transaction():
             now = self._moment(connection)
             today = now.date()
@@ -189,6 +191,8 @@ class Meter:
         self, reservation: Reservation, cost: int, used: int | None, remaining: int | None
     ) -> None:
         def work(connection: psycopg.Connection[Any]) -> None:
+            # A total is compared with our sum only where it surely is of the reservation's month;
+            # around a reset it can be the other one's.
             with connection.transaction():
                 now = self._moment(connection)
                 if (

@@ -141,6 +141,8 @@ class Limiter:
         return until
 
     def _book(self, name: str, patience: float) -> Any:
+        """Books the next moment that every window of the limiter allows, unless it lies more than
+        ``patience`` seconds ahead: (request_id, wait, moment, unreleased), the first None then."""
         if name not in self._rules:
             raise KeyError(
                 f"no windows are declared for the limiter {name!r}: known are {sorted(self._rules)}"

@@ -70,7 +70,9 @@ def current(
         connection.commit()
         return found[0]
     generation = found[0].generation + 1 if found else 0
-    kind = "catchup" if backfill_id == CATCHUP else "rerun" if generation else "backfill"
+    kind = "rerun" if generation else "backfill"
+    if backfill_id == CATCHUP:
+        kind = "catchup"
     batch_id = f"{dag_id}:{backfill_id or 'catchup'}:{generation}"
     connection.execute(
         "INSERT INTO ops.batches (batch_id, dag_id, kind, backfill_id, generation) VALUES (%s, %s,"

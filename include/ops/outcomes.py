@@ -77,23 +77,23 @@ def of_runs(
     connection: psycopg.Connection[Any], dag_id: str, run_ids: Collection[str]
 ) -> list[OutcomeRow]:
     """The tries of these runs, oldest first."""
+    names = ", ".join(_COLUMNS)
     with connection.cursor(row_factory=class_row(OutcomeRow)) as cursor:
-        names = ", ".join(_COLUMNS)
-        cursor.execute(
+        rows = cursor.execute(
             f"SELECT {names} FROM ops.outcomes WHERE dag_id = %s AND run_id = ANY(%s) ORDER BY"
             " outcome_id",
             (dag_id, list(run_ids)),
+        ).fetchall()
+    # An outcome is stored as text, and psycopg reads arrays as lists.
+    return [
+        replace(
+            row,
+            outcome=Outcome(row.outcome),
+            missing=tuple(row.missing),
+            changes=tuple(row.changes),
         )
-        # psycopg reads arrays as lists.
-        return [
-            replace(
-                row,
-                outcome=Outcome(row.outcome),
-                missing=tuple(row.missing),
-                changes=tuple(row.changes),
-            )
-            for row in cursor
-        ]
+        for row in rows
+    ]
 
 
 def had_before(connection: psycopg.Connection[Any], batch_id: str) -> bool:

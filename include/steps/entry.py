@@ -55,6 +55,8 @@ class Entry:
     ) -> None:
         self.partition, self.deferrals = partition, deferrals
         self._write_row = write
+        # A whole row from the start: what is noted replaces a fact in it, so it can be written at
+        # any moment.
         now = datetime.now(UTC)
         self._row = OutcomeRow(
             dag_id=partition.dag_id,
