@@ -1,1 +1,2 @@
-"""How often an upstream may be asked, kept by all processes together."""
+"""Whether a request may be sent now: the rate limiter, the month's credits and the health of
+proxies, counted in Postgres for all processes together."""

@@ -1,1 +1,2 @@
-"""The one summary mail of a backfill: what it says, how it looks, how it leaves."""
+"""The one summary mail of a backfill: from the ledger's rows to a report, its words as text and
+HTML, and its delivery."""

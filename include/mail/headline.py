@@ -11,7 +11,7 @@ from include.outcome import Outcome
 
 
 @dataclass(frozen=True)
-class Tally:
+class DateCounts:
     """The dates of a report by outcome."""
 
     counts: dict[Outcome, int]
@@ -50,9 +50,9 @@ class Tally:
         return [*parts, f"{say.number(self.not_run)} not run"] if self.not_run else parts
 
 
-def count(report: Report) -> Tally:
+def count(report: Report) -> DateCounts:
     """Counts the report's dates."""
-    return Tally(count_dates(report))
+    return DateCounts(count_dates(report))
 
 
 def word_subject(report: Report) -> str:
@@ -64,7 +64,7 @@ def word_subject(report: Report) -> str:
     )
 
 
-def _status(report: Report, dates: Tally) -> str:
+def _status(report: Report, dates: DateCounts) -> str:
     if report.state != "finished":
         return report.state.capitalize()
     if not dates.total:
@@ -72,7 +72,7 @@ def _status(report: Report, dates: Tally) -> str:
     return ", ".join(dates.bad_parts) or "OK"
 
 
-def _said(report: Report, dates: Tally) -> str:
+def _said(report: Report, dates: DateCounts) -> str:
     if not dates.total:
         return "no dates ran"
     if dates.complete == dates.total:

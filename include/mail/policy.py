@@ -1,4 +1,5 @@
-"""When a mail goes out, in one place and in Alertmanager's terms."""
+"""When a mail goes out: how long a silent backfill is waited for, and how soon the same failure is
+mailed again. The names are Alertmanager's."""
 
 from __future__ import annotations
 

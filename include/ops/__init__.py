@@ -1,1 +1,2 @@
-"""The operations tables in Postgres: outcomes, batches, mails, leases, and their schema."""
+"""What has happened and what is under way, in Postgres: how each try of a date ended (outcomes),
+which runs share a mail (batches), mails to send (outbox), who works on a date (leases)."""

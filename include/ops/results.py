@@ -1,5 +1,5 @@
-"""From runs and the ledger's rows to how each date stands, for the mail and for the command's
-verdict: nothing that was not heard of is called well."""
+"""How each date of a backfill ended, from its run in Airflow and its rows in the ledger: for the
+mail and for the command's exit code. A date that said nothing is never called well."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Scheduler-side hooks: pools at its start, and the batch that a date's run belongs to, from first
-to last.
+"""What Airflow's scheduler calls: at its start, to create the pools; when a date's run starts or
+ends, to note it in its batch, whose last run starts the mail.
 
 Airflow calls these in the scheduler before it commits, swallows what they raise (its log has it)
 and calls them again after a crash (seen on 3.3.2), so each is quick, repeatable and uses Airflow's

@@ -1,5 +1,5 @@
-"""Puts schemas, pools and connections where Airflow looks for them; safe to run again, and beside
-itself."""
+"""Prepares an Airflow installation for these DAGs: creates the tables, pools and connections that
+they need. Safe to run again, and beside itself."""
 
 from __future__ import annotations
 

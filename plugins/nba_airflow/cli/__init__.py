@@ -1,1 +1,2 @@
-"""The commands: one answer format, one file a command."""
+"""What operators type, `airflow dags backfill` and `airflow nba ...`: a file for each command, and
+what they share."""
