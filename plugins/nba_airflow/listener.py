@@ -60,7 +60,7 @@ def _preload() -> None:
 def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
     """A run has started; before one of the summary's, backfills that were not reported are looked
     for."""
-    from nba_airflow.metadata.batches import SUMMARY
+    from nba_airflow.metadata.batch_of_run import SUMMARY
 
     _note(dag_run)
     if dag_run.dag_id == SUMMARY:
@@ -84,7 +84,7 @@ def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
 
 def _note(dag_run: DagRun) -> None:
     if dag_run.partition_key:
-        from nba_airflow.metadata.batches import note_run
+        from nba_airflow.metadata.batch_of_run import note_run
 
         note_run(dag_run, _session_of(dag_run))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from include.ops import batches
 from include.ops.db import connect
 from include.partition import parse_day
-from nba_airflow.metadata.batches import TIMETABLE, read_ops_url
+from nba_airflow.metadata.batch_of_run import TIMETABLE, read_ops_url
 from nba_airflow.metadata.runs import ENDED
 
 if TYPE_CHECKING:

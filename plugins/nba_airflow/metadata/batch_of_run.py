@@ -1,5 +1,5 @@
-"""In the scheduler: which runs make up a batch, when its last one has ended, and the start of its
-summary."""
+"""In the scheduler: puts each run of a date into its batch, closes the batch after its last run, and
+starts the summary that mails it."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ class Scheduler(RuleBasedStateMachine):
     # --- the scheduler's part
 
     def _happens(self, stream: Stream, run: str, state: str, dies_after: int) -> None:
-        from nba_airflow.metadata import batches as register
+        from nba_airflow.metadata import batch_of_run as register
 
         key = {
             "dag_id": stream.dag_id,
@@ -273,7 +273,7 @@ class Scheduler(RuleBasedStateMachine):
 @contextmanager
 def _patched(db: psycopg.Connection[Any], machine: type[Scheduler]) -> Iterator[None]:
     """Airflow's side of the code under test, as the machine's books have it."""
-    from nba_airflow.metadata import batches as register
+    from nba_airflow.metadata import batch_of_run as register
     from nba_airflow.metadata import unreported
 
     def session(*args: Any, **options: Any) -> Any:
