@@ -1,5 +1,5 @@
-"""In the scheduler: puts each run of a date into its batch, closes the batch after its last run, and
-starts the summary that mails it."""
+"""In the scheduler: puts each run of a date into its batch, closes the batch after its last run,
+and starts the summary that mails it."""
 
 from __future__ import annotations
 
