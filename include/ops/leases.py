@@ -16,9 +16,9 @@ from include.partition import Partition
 
 log = logging.getLogger(__name__)
 
-# Seconds. A twin (Airflow starts one after a scheduler crash) waits for the first to end rather
-# than failing the date.
-PATIENCE = 300.0
+# Seconds, less than a statement may take (ops.db). A twin (Airflow starts one after a scheduler
+# crash) waits for the first to end rather than failing the date.
+PATIENCE = 15.0
 
 _HOLDER = (
     "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.granted"

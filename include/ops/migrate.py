@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 
 from include.errors import ErrorClass, Problem
-from include.ops.db import SCHEMA, connect
+from include.ops.db import MIGRATION, SCHEMA, connect
 
 # The files that lead from version n to n + 1. Those of a version that was released never change.
 _STEPS: tuple[tuple[str, ...], ...] = (("tables.sql", "limiter.sql"),)
@@ -25,7 +25,7 @@ def migrate(url: str) -> None:
     Raises Problem(STORAGE), with the repair: the database is away, its tables are of another shape
     or newer, or a step fails.
     """
-    with connect(url, application_name="nba migrate") as connection:
+    with connect(url, application_name="nba migrate", deadlines=MIGRATION) as connection:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         found = _version(connection)
         try:

@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 import psycopg
 
 from include.errors import Problem
-from include.ops.db import connect, unreachable
+from include.ops.db import TASK, connect, unreachable
 
 Connection = psycopg.Connection[Any]
 T = TypeVar("T")
@@ -21,6 +21,11 @@ T = TypeVar("T")
 # takes 1-2.
 PATIENCE = 10.0
 _PAUSE = 0.25
+
+
+def connect_task(url: str, application_name: str) -> Connection:
+    """A connection with the deadlines of a task's session."""
+    return connect(url, application_name=application_name, deadlines=TASK)
 
 
 class Session:
@@ -36,7 +41,7 @@ class Session:
         url: str,
         *,
         name: str = "",
-        connect: Callable[..., Connection] = connect,
+        connect: Callable[..., Connection] = connect_task,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -93,9 +98,6 @@ class Session:
         if self._connection is None:
             connection = self._connect(self._url, application_name=self._name)
             connection.autocommit = True
-            # A process that is stopped in the middle of a transaction must not hold its locks for
-            # long.
-            connection.execute("SET idle_in_transaction_session_timeout = '5s'")
             self._connection = connection
         return self._connection
 

@@ -4,13 +4,29 @@ betray nothing."""
 from __future__ import annotations
 
 import os
+import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
 
 import psycopg
 import pytest
 
 from include.errors import ErrorClass, Problem
-from include.ops.db import REPAIR, connect, driver_free, unreachable
+from include.ops.db import (
+    COMMAND,
+    LISTENER,
+    MIGRATION,
+    REPAIR,
+    TASK,
+    Deadlines,
+    connect,
+    driver_free,
+    unreachable,
+)
+from include.ops.session import Session
 
 SECRET = "hunter2-is-secret"
 
@@ -73,7 +89,7 @@ def test_a_session_says_which_process_it_serves(ops_db: str) -> None:
 )
 def test_a_database_that_is_away_is_named_without_its_password(url: str) -> None:
     with pytest.raises(Problem) as failed:
-        connect(url, connect_timeout=2)
+        connect(url)
     assert failed.value.error_class is ErrorClass.STORAGE
     assert failed.value.message.startswith("the operations database (ops_db) failed: ")
     assert failed.value.message.endswith(f": {REPAIR}")
@@ -113,3 +129,77 @@ def test_missing_tables_call_for_the_migration(ops_db: str, statement: str) -> N
     assert unreachable(failed.value).message.endswith(
         ": bring its tables up to date: python -m include.ops migrate"
     )
+
+
+@pytest.mark.parametrize("deadlines", [TASK, LISTENER, COMMAND, MIGRATION])
+def test_the_server_keeps_the_deadlines_of_every_session(ops_db: str, deadlines: Deadlines) -> None:
+    names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+    with connect(ops_db, deadlines=deadlines) as connection:
+        rows = connection.execute(
+            "SELECT setting::float / 1000 FROM pg_settings WHERE name = ANY(%s) ORDER BY name DESC",
+            (list(names),),
+        ).fetchall()
+    assert [kept for (kept,) in rows] == [deadlines.statement, deadlines.lock, deadlines.idle]
+
+
+SHORT = replace(LISTENER, statement=0.2, lock=0.1, total=0.3)
+
+
+def test_a_statement_that_takes_too_long_is_ended_by_the_server(ops_db: str) -> None:
+    with (
+        connect(ops_db, deadlines=replace(SHORT, total=10.0)) as connection,
+        pytest.raises(psycopg.errors.QueryCanceled),
+    ):
+        connection.execute("SELECT pg_sleep(60)")
+
+
+def test_a_lock_that_stays_taken_is_given_up(ops_db: str) -> None:
+    with connect(ops_db) as holder, connect(ops_db, deadlines=SHORT) as connection:
+        holder.execute("LOCK TABLE ops.batches")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            connection.execute("SELECT * FROM ops.batches")
+
+
+@contextmanager
+def frozen(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """The server's process of the connection is stopped, as a machine that swaps to death is."""
+    pid = connection.info.backend_pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_a_server_that_answers_no_more_is_given_up_by_the_client(ops_db: str) -> None:
+    connection = connect(ops_db, deadlines=SHORT)
+    with frozen(connection), pytest.raises(psycopg.OperationalError, match=r"^no answer within"):
+        connection.execute("SELECT 1")
+    assert connection.closed
+    with pytest.raises(psycopg.OperationalError, match="closed"):
+        connection.execute("SELECT 1")
+
+
+def test_all_that_is_asked_of_a_connection_shares_one_deadline(ops_db: str) -> None:
+    def ask_on(connection: psycopg.Connection[Any]) -> None:
+        while True:
+            connection.execute("SELECT pg_sleep(0.01)")
+
+    with connect(ops_db, deadlines=replace(SHORT, statement=60.0)) as connection:
+        with pytest.raises(psycopg.OperationalError, match=r"^no answer within 0\.. s"):
+            ask_on(connection)
+        assert connection.closed
+
+
+def test_a_task_goes_on_with_a_new_connection_when_its_server_is_frozen(ops_db: str) -> None:
+    opened: list[psycopg.Connection[Any]] = []
+
+    def remembered(url: str, application_name: str) -> psycopg.Connection[Any]:
+        opened.append(connect(url, deadlines=replace(SHORT, total=5.0)))
+        return opened[-1]
+
+    with Session(ops_db, connect=remembered) as session:
+        session.run(lambda connection: connection.execute("SELECT 1"))
+        with frozen(opened[0]):
+            assert session.run(lambda connection: connection.execute("SELECT 7").fetchone()) == (7,)
+    assert [connection.closed for connection in opened] == [True, True]

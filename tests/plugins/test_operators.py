@@ -168,13 +168,13 @@ def test_task_holds_one_connection_to_the_operations_database(
     sources: dict[str, Source], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[psycopg.Connection[Any]] = []
-    real = psycopg.connect
+    real = psycopg.Connection.connect.__func__
 
-    def remembered(*args: Any, **options: Any) -> psycopg.Connection[Any]:
-        opened.append(real(*args, **options))
+    def remembered(cls: Any, *args: Any, **options: Any) -> psycopg.Connection[Any]:
+        opened.append(real(cls, *args, **options))
         return opened[-1]
 
-    monkeypatch.setattr(psycopg, "connect", remembered)
+    monkeypatch.setattr(psycopg.Connection, "connect", classmethod(remembered))
     run(sources[DAG])
     assert [connection.closed for connection in opened] == [True]
 
