@@ -110,6 +110,21 @@ def test_mail_is_told_with_its_last_error_until_it_is_sent(db: psycopg.Connectio
     assert [m.mail_id for m in unsent_mails(db)] == ["refused", "new"]
 
 
+def tried(endpoint: str, after: int, outcome: Outcome, attempt: int = 1) -> OutcomeRow:
+    """A try of the date that many days after DAY."""
+    return OutcomeRow(
+        dag_id=DAG,
+        endpoint=endpoint,
+        day=DAY + timedelta(days=after),
+        run_id="r",
+        phase="audit",
+        attempt=attempt,
+        outcome=outcome,
+        started_at=AT,
+        ended_at=AT,
+    )
+
+
 def test_each_date_counts_once_by_its_newest_outcome(db: psycopg.Connection[Any]) -> None:
     for endpoint, after, attempt, outcome in (
         ("box_scores", 0, 1, "failed"),
@@ -120,18 +135,7 @@ def test_each_date_counts_once_by_its_newest_outcome(db: psycopg.Connection[Any]
         ("box_scores", 2, 2, "complete"),
         ("plays", 0, 1, "no_games"),
     ):
-        row = OutcomeRow(
-            dag_id=DAG,
-            endpoint=endpoint,
-            day=DAY + timedelta(days=after),
-            run_id="r",
-            phase="audit",
-            attempt=attempt,
-            outcome=outcome,
-            started_at=AT,
-            ended_at=AT,
-        )
-        record(db, row)
+        record(db, tried(endpoint, after, Outcome(outcome), attempt))
     assert outcome_counts(db) == [
         OutcomeCount(dag_id=DAG, endpoint="box_scores", outcome="complete", dates=2),
         OutcomeCount(dag_id=DAG, endpoint="box_scores", outcome="failed", dates=1),
@@ -141,18 +145,8 @@ def test_each_date_counts_once_by_its_newest_outcome(db: psycopg.Connection[Any]
 
 def test_only_the_newest_tries_are_counted(db: psycopg.Connection[Any]) -> None:
     for after in range(3):
-        row = OutcomeRow(
-            dag_id=DAG,
-            endpoint="plays",
-            day=DAY + timedelta(days=after),
-            run_id="r",
-            phase="audit",
-            attempt=1,
-            outcome=Outcome.FAILED if after == 0 else Outcome.COMPLETE,
-            started_at=AT,
-            ended_at=AT,
-        )
-        record(db, row)
+        outcome = Outcome.FAILED if after == 0 else Outcome.COMPLETE
+        record(db, tried("plays", after, outcome))
     assert outcome_counts(db, tries=2) == [
         OutcomeCount(dag_id=DAG, endpoint="plays", outcome="complete", dates=2)
     ]

@@ -29,6 +29,7 @@ from include.sources.spec import (
     Source,
 )
 from include.warehouse.local import LocalWarehouse, sorted_rows
+from tests.steps import one_date
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "tests" / "fixtures"
@@ -96,6 +97,13 @@ def host_of(source: Source, get: Get) -> Host:
 def test_every_source_file_is_named_like_its_dag(sources: dict[str, Source]) -> None:
     assert sorted(sources) == SPECS
     assert len(SPECS) >= 5, "the files in dags/ were not found"
+
+
+def test_the_steps_are_tested_with_the_endpoint_that_dags_have(
+    sources: dict[str, Source],
+) -> None:
+    """The steps' tests do without Airflow, which comes with the files in dags/."""
+    assert sources["bdl_box_scores"].endpoints == (one_date.BOX_SCORES,)
 
 
 def test_tables_are_those_of_the_contract_and_no_two_share_one(sources: dict[str, Source]) -> None:
