@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from devstack.sandbox.boxscore import Line, Score
-from devstack.sandbox.exchange import Answer, Call, not_found
+from devstack.sandbox.exchange import Answer, Call, Upstream, not_found
 from devstack.sandbox.league import League, has_begun, is_final, is_known
 from devstack.sandbox.rosters import Player, plain
 from devstack.sandbox.schedule import COUNTING, Game, Stage
@@ -25,7 +25,7 @@ _QUARTERS = ("1st Qtr", "2nd Qtr", "3rd Qtr", "4th Qtr")
 
 
 @dataclass(frozen=True)
-class BallDontLie:
+class BallDontLie(Upstream):
     """Every path hangs below ``/v1`` or its alias ``/nba/v1``."""
 
     source: str = "balldontlie"
@@ -44,10 +44,6 @@ class BallDontLie:
             return parse_day(days[0]) if days else None
         except BadDay:
             return None
-
-    def covers(self, call: Call, league: League, day: date) -> bool:
-        """Whether the date is the one that is asked for."""
-        return self.day(call, league) == day
 
     def refuse(self, kind: str) -> Answer:
         """Bad key and wrong tier look alike; a 429 has neither Retry-After nor rate headers."""
@@ -73,10 +69,6 @@ class BallDontLie:
             return _ENDPOINTS[endpoint](call, league)
         except (BadDay, ValueError) as error:
             return Answer(status=400, payload={"error": f"Bad request: {error}"})
-
-    def cost(self, call: Call, answer: Answer) -> int:
-        """Nothing is paid by the call."""
-        return 0
 
     def bend(self, kind: str, call: Call, answer: Answer, day: date | None) -> Answer:
         """Faults in what a 200 says."""

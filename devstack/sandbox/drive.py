@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 from devstack.sandbox.bigdataball_csv import columns, game_csv
-from devstack.sandbox.exchange import Answer, Call
+from devstack.sandbox.exchange import Answer, Call, Upstream
 from devstack.sandbox.league import League
 from devstack.sandbox.schedule import COUNTING, Game, opening_night, season_of
 from include.partition import eastern_day
@@ -62,7 +62,7 @@ class _File:
 
 
 @dataclass(frozen=True)
-class Drive:
+class Drive(Upstream):
     """``/drive/v3/files``, ``/drive/v3/files/{id}`` and ``/token``."""
 
     source: str = "bigdataball"
@@ -87,10 +87,6 @@ class Drive:
         found = _GAME_FILE.fullmatch(call.path.removeprefix(f"{_FILES}/"))
         game = league.by_nba_id(found[1]) if found else None
         return game.day if game else None
-
-    def covers(self, call: Call, league: League, day: date) -> bool:
-        """Whether the date is the one that is asked for."""
-        return self.day(call, league) == day
 
     def refuse(self, kind: str) -> Answer:
         """Google's error bodies: the reason is in ``error.errors[].reason``."""
@@ -135,10 +131,6 @@ class Drive:
             text="<html><title>Error 404 (Not Found)!!1</title></html>",
             content_type="text/html",
         )
-
-    def cost(self, call: Call, answer: Answer) -> int:
-        """Nothing is paid by the call."""
-        return 0
 
     def bend(self, kind: str, call: Call, answer: Answer, day: date | None) -> Answer:
         """A game that is late, missing, postponed or unplayed has no file; its name is not listed

@@ -71,7 +71,9 @@ class Upstream(Protocol):
         """The US/Eastern date that the call asks about, where it asks about one."""
 
     def covers(self, call: Call, league: League, day: date) -> bool:
-        """Whether the call's answer says something about this date."""
+        """Whether the call's answer says something about this date; unless a source says more,
+        about the one that is asked for."""
+        return self.day(call, league) == day
 
     def refuse(self, kind: str) -> Answer:
         """How the real one says ``rate_limited``, ``bad_key``, ``wrong_tier``, ``out_of_credits``
@@ -84,7 +86,8 @@ class Upstream(Protocol):
         """The answer of a sound upstream."""
 
     def cost(self, call: Call, answer: Answer) -> int:
-        """Credits that the answer costs; 0 where nothing is paid by the call."""
+        """Credits that the answer costs; unless a source says more, nothing."""
+        return 0
 
     def bend(self, kind: str, call: Call, answer: Answer, day: date | None) -> Answer:
         """The answer with what a content fault does to it, on the fault's date where the answer has

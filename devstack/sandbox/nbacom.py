@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 
 from devstack.sandbox.boxscore import Line
-from devstack.sandbox.exchange import Answer, Call
+from devstack.sandbox.exchange import Answer, Call, Upstream
 from devstack.sandbox.faults import ACCESS_DENIED
 from devstack.sandbox.league import League, is_final
 from devstack.sandbox.nba_actions import play_by_play_body
@@ -79,7 +79,7 @@ def _day(text: str) -> date:
 
 
 @dataclass(frozen=True)
-class NbaStats:
+class NbaStats(Upstream):
     """stats.nba.com. Without a browser's headers it answers with a page."""
 
     source: str = "nba_stats"
@@ -124,10 +124,6 @@ class NbaStats:
             status=404, text="<html><body>404 - Not Found</body></html>", content_type=_HTML
         )
 
-    def cost(self, call: Call, answer: Answer) -> int:
-        """Nothing is paid by the call."""
-        return 0
-
     def bend(self, kind: str, call: Call, answer: Answer, day: date | None) -> Answer:
         """Faults in what a 200 says; for the schedule on the rule's date, or its first."""
         if answer.status != 200 or not isinstance(answer.payload, dict):
@@ -141,7 +137,7 @@ class NbaStats:
 
 
 @dataclass(frozen=True)
-class NbaCdn:
+class NbaCdn(Upstream):
     """cdn.nba.com: static files; one that is not there is a 403 page, like a block."""
 
     source: str = "nba_cdn"
@@ -179,10 +175,6 @@ class NbaCdn:
         if game is None or not is_final(game, call.now):
             return _denied()
         return Answer(payload=play_by_play_body(game, league))
-
-    def cost(self, call: Call, answer: Answer) -> int:
-        """Nothing is paid by the call."""
-        return 0
 
     def bend(self, kind: str, call: Call, answer: Answer, day: date | None) -> Answer:
         """A game that is late, postponed or missing has no file yet."""

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from hashlib import md5
 from typing import Any
 
-from devstack.sandbox.exchange import Answer, Call
+from devstack.sandbox.exchange import Answer, Call, Upstream
 from devstack.sandbox.league import League, is_final, is_known
 from devstack.sandbox.odds_lines import FEATURED, PLAYER_MARKETS, bookmakers, offers
 from devstack.sandbox.schedule import Game
@@ -41,7 +41,7 @@ class _Refused(Exception):
 
 
 @dataclass(frozen=True)
-class OddsApi:
+class OddsApi(Upstream):
     """The key is a query parameter; 401 means three things that only ``error_code`` tells apart."""
 
     source: str = "the_odds_api"
@@ -65,10 +65,6 @@ class OddsApi:
         if found and found[3] and (game := _by_event_id(found[3], league, snapshot)):
             return game.day
         return eastern_day(datetime.fromisoformat(call.param("date")))
-
-    def covers(self, call: Call, league: League, day: date) -> bool:
-        """Whether the date is the one that is asked for."""
-        return self.day(call, league) == day
 
     def refuse(self, kind: str) -> Answer:
         """Every refusal has an ``error_code``."""
