@@ -17,13 +17,17 @@ Accept = Literal["json", "csv"]
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Why an answer is not data. ``retry_after`` is in seconds, None where the upstream does not
-    say."""
+    """Why an answer is not data. ``retry_after`` is in seconds, at most MAX_RETRY_AFTER; None where
+    the upstream does not say."""
 
     error_class: ErrorClass
     reason: str
     retry_after: float | None = None
 
+
+MAX_RETRY_AFTER = 3600.0
+"""Seconds. The longest window of our upstreams' limits is a minute; six deferrals of an hour
+(steps.attempt) still end on the same day."""
 
 _LATER = "rerun the date when the upstream is well again"
 
@@ -127,19 +131,25 @@ def classify(
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """The seconds that ``Retry-After`` asks for: a number, or a date measured by the upstream's own
-    ``Date``."""
+    ``Date``.
+
+    None where it does not say so in a way that can be believed: nothing readable, a moment that has
+    passed, more than MAX_RETRY_AFTER (epoch seconds are 57 years).
+    """
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.replace(".", "", 1).isdigit():
-        return float(value)
-    if (until := _http_date(value)) is None:
+        seconds = float(value)
+    elif until := _http_date(value):
+        seconds = (until - (_http_date(headers.get("date", "")) or now)).total_seconds()
+    else:
         return None
-    return max(0.0, (until - (_http_date(headers.get("date", "")) or now)).total_seconds())
+    return seconds if 0 < seconds <= MAX_RETRY_AFTER else None
 
 
 def _http_date(value: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 

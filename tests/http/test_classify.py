@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from include.errors import ErrorClass
 from include.http.classify import Accept, Verdict, classify, retry_after
@@ -146,7 +148,8 @@ def test_error_body_of_any_shape_is_survived(body: bytes) -> None:
         ({"retry-after": "soon"}, None),
         ({"retry-after": "-3"}, None),
         ({"retry-after": "Mon, 10 Mar 2025 12:00:30 GMT"}, 30.0),
-        ({"retry-after": "Mon, 10 Mar 2025 11:00:00 GMT"}, 0.0),
+        ({"retry-after": "3600"}, 3600.0),
+        ({"retry-after": "Mon, 10 Mar 2025 13:00:00 GMT"}, 3600.0),
         (
             {
                 "retry-after": "Mon, 10 Mar 2025 09:00:30 GMT",
@@ -163,3 +166,37 @@ def test_retry_after_is_seconds_by_the_upstreams_own_clock(
     verdict = judged(429, **{name.replace("-", "_"): value for name, value in headers.items()})
     assert verdict is not None
     assert verdict.retry_after == wanted
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "0",
+        "3601",
+        "1795850181",  # epoch seconds
+        "1795850181000",
+        "9" * 400,
+        "1e5",
+        "inf",
+        "\u0663",  # a digit to Unicode
+        "7, 8",
+        "2025-03-10T12:00:30Z",
+        "Mon, 10 Mar 2025 11:00:00 GMT",
+        "Mon, 10 Mar 2025 13:00:01 GMT",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "Sat, 01 Jan 0001 00:00:00 +2359",
+        "Mon, 10 Mar 99999 12:00:00 GMT",
+        "Mon, 10 Mar 2025 12:00:30 +999999999999",
+    ],
+)
+@pytest.mark.parametrize("status", [403, 429, 503])
+def test_retry_after_that_cannot_be_believed_says_nothing(status: int, value: str) -> None:
+    verdict = judged(status, retry_after=value)
+    assert verdict is not None
+    assert verdict.retry_after is None
+
+
+@given(value=st.text(), date=st.text())
+def test_whatever_retry_after_is_it_is_bounded(value: str, date: str) -> None:
+    found = retry_after({"retry-after": value, "date": date}, NOW)
+    assert found is None or 0 < found <= 3600

@@ -74,6 +74,25 @@ def test_long_retry_after_is_left_to_the_caller(
     assert gate.events == ["admit odds", "refused odds", "slow down odds 3600"]
 
 
+@pytest.mark.parametrize("value", ["1795850181", "9" * 400, "Sat, 01 Jan 2000 00:00:00 GMT"])
+def test_retry_after_that_cannot_be_believed_pauses_nobody_for_long(
+    client: Client,
+    upstream: Upstream,
+    scripted: Scripted,
+    gate: CountingGate,
+    slept: list[float],
+    value: str,
+) -> None:
+    scripted.steps = [reply(429, b"", Retry_After=value), reply(503, b"", Retry_After=value)] * 2
+    problem = problem_of(client, upstream)
+    assert (problem.error_class, problem.attempt, problem.retry_at) == ("upstream_down", 4, None)
+    assert [event for event in gate.events if event.startswith("slow")] == [
+        "slow down odds 10",
+        "slow down odds 40",
+    ]
+    assert slept == [0.0, 2.0, 0.0]
+
+
 def test_what_the_gate_raises_to_defer_comes_through_and_nothing_is_sent(
     client: Client, upstream: Upstream, scripted: Scripted, gate: CountingGate
 ) -> None:
