@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from psycopg import conninfo
+
 from devstack.environment import Home
 from include.files import write_atomically
 
@@ -35,18 +37,26 @@ def write_connections(at: Home, sandbox: str, ops: str) -> Path:
     stores = {
         "raw_store": f"file://{at.data}/raw",
         "warehouse": f"duckdb://{at.data}/warehouse",
-        "ops_db": ops,
     }
     found |= {
         name: {"conn_type": "generic", "extra": json.dumps({"url": url})}
         for name, url in stores.items()
     }
+    found["ops_db"] = postgres_fields(ops)
     found["mail"] = {
         "conn_type": "generic",
         "host": f"file://{at.outbox}",
         "extra": json.dumps(PEOPLE),
     }
     return _private(at.airflow / "connections.json", json.dumps(found, indent=1))
+
+
+def postgres_fields(url: str) -> dict[str, Any]:
+    """A libpq URL as the fields of an Airflow connection."""
+    parts = conninfo.conninfo_to_dict(url)
+    names = {"host": "host", "port": "port", "login": "user", "password": "password"}
+    fields = {field: parts[name] for field, name in names.items() if name in parts}
+    return {"conn_type": "postgres", **fields, "schema": parts["dbname"]}
 
 
 def write_sandbox_config(at: Home) -> Path:

@@ -41,7 +41,7 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        forms = {form for secret in secrets if len(secret) >= _SHORTEST for form in _forms(secret)}
+        forms = {form for secret in secrets for form in wire_forms(secret)}
         # Longest first: of "key" and "key-2" the longer one must go whole.
         ordered = sorted(forms, key=lambda form: (-len(form), form))
         self._known = re.compile("|".join(map(re.escape, ordered))) if ordered else None
@@ -83,9 +83,9 @@ class RedactingFilter(logging.Filter):
 
 
 def proxy_secrets(proxy: str) -> list[str]:
-    """The parts of ``scheme://user:password@host:port`` that may not be shown; empty without
-    credentials."""
-    userinfo, at, _ = proxy.partition("://")[2].rpartition("@")
+    """The parts of ``scheme://user:password@host:port`` that may not be shown, also where the
+    scheme is left out; empty without credentials."""
+    userinfo, at, _ = (proxy.partition("://")[2] or proxy).rpartition("@")
     if not at:
         return []
     user, _, password = userinfo.partition(":")
@@ -94,7 +94,11 @@ def proxy_secrets(proxy: str) -> list[str]:
     return [part for part in (*parts, *(u for u in (user, unquote(user)) if len(u) >= 6)) if part]
 
 
-def _forms(secret: str) -> set[str]:
+def wire_forms(secret: str) -> set[str]:
+    """The secret as it is, and percent-encoded, in base64 and escaped in JSON; none that would
+    remove ordinary words."""
+    if len(secret) < _SHORTEST:
+        return set()
     raw = secret.encode()
     forms = {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
     for encoded in (quote(secret), quote(secret, safe=""), quote_plus(secret)):

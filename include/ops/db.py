@@ -159,7 +159,7 @@ def unreachable(error: psycopg.Error, *, secret: str = "") -> Problem:
             psycopg.errors.InvalidSchemaName,
         ),
     ):
-        repair = "bring its tables up to date: python -m include.ops migrate"
+        repair = "bring its tables up to date: airflow nba repair --tables"
     else:
         repair = REPAIR
     return Problem(
@@ -184,7 +184,7 @@ def _parts(url: str) -> dict[str, Any]:
     except psycopg.ProgrammingError:
         # libpq quotes the part that it does not understand, which may be the password.
         message = (
-            "the Airflow connection ops_db is not a Postgres URL: write"
-            " postgresql://user:password@host:5432/database"
+            "the Airflow connection ops_db does not name a Postgres database: give it the type"
+            " postgres, with host, login, password and schema"
         )
         raise Problem(error_class=ErrorClass.STORAGE, message=message) from None

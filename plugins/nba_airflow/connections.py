@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from include.errors import ErrorClass, Problem
 from include.sources.spec import Credits, ServiceAccount, Window
+from nba_airflow.masking import mask, secrets_of, shown_credentials
 
 if TYPE_CHECKING:
     from include.http.upstream import Upstream
@@ -22,8 +24,8 @@ MAIL = "mail"
 
 
 def connection(conn_id: str) -> Any:
-    """The Airflow connection, in a task as in a server process or command. Raises Problem(INTERNAL)
-    if undefined."""
+    """The Airflow connection, in a task as in a server process or command; its secrets are masked
+    in all logs from now on. Raises Problem(INTERNAL) if it is undefined or shows a secret."""
     from airflow.sdk.exceptions import AirflowNotFoundException
 
     try:
@@ -31,7 +33,7 @@ def connection(conn_id: str) -> Any:
             return _of_task(conn_id)
         from airflow.models.connection import Connection as ServerConnection
 
-        return ServerConnection.get_connection_from_secrets(conn_id)
+        return _masked(ServerConnection.get_connection_from_secrets(conn_id))
     except AirflowNotFoundException:
         raise Problem(
             error_class=ErrorClass.INTERNAL,
@@ -48,7 +50,21 @@ def _of_task(conn_id: str) -> Any:
     """Once a task: each look-up is a call of Airflow's API by way of the supervisor (3.3.2)."""
     from airflow.sdk import Connection
 
-    return Connection.get(conn_id)
+    return _masked(Connection.get(conn_id))
+
+
+def _masked(found: Any) -> Any:
+    """Raises Problem(INTERNAL) for a connection with credentials where Airflow shows them."""
+    mask(secrets_of(found))
+    for field in shown_credentials(found):
+        raise Problem(
+            error_class=ErrorClass.INTERNAL,
+            message=(
+                f"connection {found.conn_id} has credentials in its {field}, which Airflow shows:"
+                " put them into login and password"
+            ),
+        )
+    return found
 
 
 def location(conn_id: str) -> str:
@@ -67,8 +83,40 @@ def location(conn_id: str) -> str:
 
 
 def ops_url() -> str:
-    """The libpq URL of the operations tables' Postgres."""
-    return location(OPS_DB)
+    """The operations tables' Postgres, for ``include.ops.db.connect``. Raises Problem(INTERNAL)."""
+    return ops_address(connection(OPS_DB))
+
+
+def ops_address(found: Any) -> str:
+    """The conninfo of a connection of Airflow's type ``postgres``, whose extra may name more of
+    libpq's parameters (``{"sslmode": "require"}``). Raises Problem(INTERNAL)."""
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import make_conninfo
+
+    fault = ""
+    if found.conn_type != "postgres" or not found.host or not found.schema:
+        fault = "does not name a database"
+    try:
+        fields = {
+            "host": found.host,
+            "port": found.port,
+            "user": found.login,
+            "password": found.password,
+            "dbname": found.schema,
+        }
+        address = make_conninfo(**{k: v for k, v in fields.items() if v}, **found.extra_dejson)
+    except (ProgrammingError, TypeError):
+        fault = fault or "has an extra that is not made of libpq's parameters"
+    if fault:
+        raise Problem(
+            error_class=ErrorClass.INTERNAL,
+            message=(
+                f"connection {OPS_DB} {fault}: give it the type postgres, with host, login,"
+                " password and schema (the database), and libpq's parameters as extra, for example"
+                ' {"sslmode": "require"}'
+            ),
+        )
+    return address
 
 
 def stores() -> Stores:
@@ -133,7 +181,7 @@ def upstream(host: Host, found: Any = None) -> Upstream:
     if isinstance(host.auth, ServiceAccount):
         from include.http.service_account import token_source
 
-        token = token_source(host.connection, extra.get("keyfile_dict"), host.auth.scopes)
+        token = _masking(token_source(host.connection, extra.get("keyfile_dict"), host.auth.scopes))
     return Upstream(
         name=host.connection,
         base_url=base or host.base_url,
@@ -143,3 +191,17 @@ def upstream(host: Host, found: Any = None) -> Upstream:
         proxies=tuple(extra.get("proxies", ())),
         token=token,
     )
+
+
+def _masking(token: Callable[[], str]) -> Callable[[], str]:
+    """The same source of tokens; each that it gives is masked, once."""
+    known = ""
+
+    def masked() -> str:
+        nonlocal known
+        if (found := token()) != known:
+            mask([found])
+            known = found
+        return found
+
+    return masked

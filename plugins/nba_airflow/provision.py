@@ -17,7 +17,7 @@ from include.errors import Problem
 from include.guards.plan import make_plan
 from include.limits.pool_size import fit_into_workers, needed_slots
 from include.sources.spec import Host, Source
-from nba_airflow.connections import tier
+from nba_airflow.connections import OPS_DB, ops_address, tier
 from nba_airflow.specs import hosts, sources
 
 if TYPE_CHECKING:
@@ -164,6 +164,7 @@ def with_ports_of(new: str, there: str) -> str:
 def main() -> None:
     """Migrates Airflow's database and the operations tables, then provisions. Ends with one line
     where the tables cannot be brought up to date."""
+    from airflow.models.connection import Connection
     from airflow.utils.db import upgradedb
     from airflow.utils.session import create_session
 
@@ -176,7 +177,7 @@ def main() -> None:
     options = parser.parse_args()
     wanted: dict[str, dict[str, Any]] = json.loads(options.connections.read_text())
     try:
-        migrate(json.loads(wanted["ops_db"]["extra"])["url"])
+        migrate(ops_address(Connection(conn_id=OPS_DB, **wanted[OPS_DB])))
     except Problem as problem:
         sys.exit(str(problem))
     upgradedb()

@@ -106,7 +106,8 @@ def test_a_url_that_is_none_is_not_quoted(url: str) -> None:
         connect(url)
     assert failed.value == Problem(
         error_class=ErrorClass.STORAGE,
-        message="the Airflow connection ops_db is not a Postgres URL: write postgresql://user:password@host:5432/database",
+        message="the Airflow connection ops_db does not name a Postgres database: give it the type"
+        " postgres, with host, login, password and schema",
     )
 
 
@@ -127,7 +128,7 @@ def test_missing_tables_call_for_the_migration(ops_db: str, statement: str) -> N
     with connect(ops_db) as connection, pytest.raises(psycopg.Error) as failed:
         connection.execute(statement)
     assert unreachable(failed.value).message.endswith(
-        ": bring its tables up to date: python -m include.ops migrate"
+        ": bring its tables up to date: airflow nba repair --tables"
     )
 
 

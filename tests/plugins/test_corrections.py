@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from devstack.connections import postgres_fields
 from include.checks.drift import Drift
 from include.mail.batch_report import read_report
 from include.ops import batches
@@ -32,9 +33,7 @@ PTS = "GSW@UTA, Stephen Curry, GSW, player_id 115: pts 20 -> 22"
 
 @pytest.fixture
 def db(ops_db: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[psycopg.Connection[Any]]:
-    monkeypatch.setenv(
-        "AIRFLOW_CONN_OPS_DB", json.dumps({"conn_type": "generic", "extra": {"url": ops_db}})
-    )
+    monkeypatch.setenv("AIRFLOW_CONN_OPS_DB", json.dumps(postgres_fields(ops_db)))
     with connect(ops_db) as connection:
         connection.execute("TRUNCATE ops.outcomes, ops.batches, ops.batch_runs")
         connection.commit()

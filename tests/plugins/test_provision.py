@@ -118,7 +118,7 @@ def test_real_key_put_in_as_the_readme_says_survives_every_start(
         ("the_odds_api", {"host": ""}),
         ("bigdataball", {"host": "", "extra": '{"keyfile_dict": {"client_email": "us@ours"}}'}),
         ("raw_store", {"extra": '{"url": "file:///srv/nba/raw"}'}),
-        ("ops_db", {"extra": '{"url": "postgresql://ops@db.internal:5432/ops"}'}),
+        ("ops_db", {"host": "db.internal", "login": "ops", "password": "theirs"}),
         ("mail", {"host": "", "password": REAL_KEY}),
     ],
     ids=named,

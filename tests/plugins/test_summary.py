@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from devstack.connections import postgres_fields
 from include.mail import policy
 from include.ops import batches
 from include.ops.db import connect
@@ -26,7 +27,7 @@ def db(
 ) -> Iterator[psycopg.Connection[Any]]:
     people = {"sender": "a@b.example", "recipients": ["c@d.example"]}
     found = {
-        "ops_db": {"extra": {"url": ops_db}},
+        "ops_db": postgres_fields(ops_db),
         "mail": {"host": f"file://{tmp_path}/outbox", "extra": people},
     }
     for name, connection in found.items():

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from devstack.connections import postgres_fields
 from devstack.sandbox.server import Sandbox
 
 # With letters that a URL, JSON or base64 writes differently.
@@ -86,4 +87,4 @@ def connections(sandbox: Sandbox, ops_db: str) -> dict[str, dict[str, Any]]:
     for name in ("nba_stats", "nba_cdn"):
         found[name]["extra"] = {"proxies": [proxy(sandbox, user) for user in PASSWORDS]}
     found["bigdataball"] |= {"password": None, "extra": {"keyfile_dict": key_file(sandbox)}}
-    return found | {"ops_db": {"conn_type": "generic", "extra": {"url": ops_db}}}
+    return found | {"ops_db": postgres_fields(ops_db)}

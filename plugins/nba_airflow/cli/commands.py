@@ -96,6 +96,9 @@ BACKFILL = ActionCommand(
 ARG_HOURS = _arg(
     "hours", nargs="?", default="24", metavar="HOURS", help="How far to look back (default 24)"
 )
+ARG_TABLES = _arg(
+    "--tables", action="store_true", help="Create or update the operations tables; safe to repeat"
+)
 ARG_LEDGER = _arg(
     "--ledger",
     action="store_true",
@@ -136,9 +139,9 @@ NBA = GroupCommand(
         ),
         ActionCommand(
             name="repair",
-            help="Rebuild the ledger, or have given-up mails sent again",
+            help="Bring our tables up to date, rebuild the ledger, have given-up mails sent again",
             func=lazy_load_command("nba_airflow.cli.repair.repair"),
-            args=(ARG_DAG_ID_OR_ALL, ARG_LEDGER, ARG_MAILS, *ANSWERED),
+            args=(ARG_DAG_ID_OR_ALL, ARG_TABLES, ARG_LEDGER, ARG_MAILS, *ANSWERED),
         ),
     ),
 )

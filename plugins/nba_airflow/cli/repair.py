@@ -8,6 +8,7 @@ from collections import Counter
 from typing import Any
 
 from include.errors import Refused
+from include.ops.migrate import migrate
 from nba_airflow import connections
 from nba_airflow.cli.answer import Answer, Line, Row, command, connect_ops, find_source
 from nba_airflow.cli.progress import track
@@ -15,15 +16,20 @@ from nba_airflow.cli.progress import track
 
 @command("airflow nba repair")
 def repair(args: Namespace) -> Answer:
-    """``--ledger`` rebuilds lost outcomes, of one DAG or of all; ``--mails`` makes given-up mails
-    due again."""
-    if not (args.ledger or args.mails):
-        raise Refused("say what to repair: --ledger [DAG] or --mails")
+    """``--tables`` creates or updates the operations tables; ``--ledger`` rebuilds lost outcomes,
+    of one DAG or of all; ``--mails`` makes given-up mails due again."""
+    if not (args.tables or args.ledger or args.mails):
+        raise Refused("say what to repair: --tables, --ledger [DAG] or --mails")
     if args.dag_id and not args.ledger:
         raise Refused(f"{args.dag_id} goes with --ledger only")
     text: list[str] = []
     rows: list[Row] = []
     facts: dict[str, Any] = {}
+    if args.tables:
+        migrate(connections.ops_url())
+        facts["tables"] = "up to date"
+        text.append("operations tables: up to date")
+        rows.append({"what": "tables", "became": "up to date", "count": 1})
     if args.ledger:
         facts["ledger"] = _rebuild(args.dag_id)
         for dag_id, counts in facts["ledger"].items():

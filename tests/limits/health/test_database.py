@@ -154,5 +154,5 @@ def test_a_database_that_was_not_migrated_says_how_to(postgres_dir: Path) -> Non
         SharedHealth(session).claim(NAME)
     assert failed.value.error_class is ErrorClass.STORAGE
     assert failed.value.message.endswith(
-        ": bring its tables up to date: python -m include.ops migrate"
+        ": bring its tables up to date: airflow nba repair --tables"
     )

@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from devstack.connections import postgres_fields
 from include.ops.db import connect
 from include.outcome import Outcome
 from include.partition import Partition
@@ -37,6 +38,7 @@ def call(capfd: pytest.CaptureFixture[str]) -> Call:
             "dag_id": None,
             "ledger": False,
             "mails": False,
+            "tables": False,
             "hours": "24",
             **arguments,
         }
@@ -59,13 +61,13 @@ def stores(
     urls = {
         "raw_store": f"file://{tmp_path}/raw",
         "warehouse": f"duckdb://{tmp_path}/warehouse",
-        "ops_db": ops_db,
     }
     for name, url in urls.items():
         monkeypatch.setenv(
             f"AIRFLOW_CONN_{name.upper()}",
             json.dumps({"conn_type": "generic", "extra": {"url": url}}),
         )
+    monkeypatch.setenv("AIRFLOW_CONN_OPS_DB", json.dumps(postgres_fields(ops_db)))
     for name in {host.connection for source in sources.values() for host in source.hosts}:
         monkeypatch.setenv(
             f"AIRFLOW_CONN_{name.upper()}",

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from sqlalchemy.exc import OperationalError
 
+from devstack.connections import postgres_fields
 from include.errors import ErrorClass, Problem, Refused
 from include.outcome import Outcome
 from nba_airflow.cli.answer import Answer, Grid, Line, command
@@ -167,14 +168,15 @@ def test_long_work_says_how_far_it_is_where_there_is_no_terminal(
         (errors, {}),
         (repair, {"ledger": True}),
         (repair, {"mails": True}),
+        (repair, {"tables": True}),
     ],
 )
 @pytest.mark.usefixtures("stores")
 def test_database_that_is_away_is_one_line_without_its_password(
     call: Call, monkeypatch: pytest.MonkeyPatch, entry: Any, arguments: dict[str, Any]
 ) -> None:
-    extra = {"url": "postgresql://nba:very-secret@127.0.0.1:1/ops"}
-    monkeypatch.setenv("AIRFLOW_CONN_OPS_DB", json.dumps({"conn_type": "generic", "extra": extra}))
+    away = postgres_fields("postgresql://nba:very-secret@127.0.0.1:1/ops")
+    monkeypatch.setenv("AIRFLOW_CONN_OPS_DB", json.dumps(away))
     said = call(entry, **arguments)
     assert (said.code, said.out) == (2, "")
     (line,) = said.err.splitlines()
@@ -190,12 +192,14 @@ def test_database_without_our_tables_is_one_line_with_the_repair(
 ) -> None:
     from devstack import postgres
 
-    extra = {"url": postgres.ensure_database(postgres_dir, "never_migrated")}
-    monkeypatch.setenv("AIRFLOW_CONN_OPS_DB", json.dumps({"conn_type": "generic", "extra": extra}))
+    empty = postgres_fields(postgres.ensure_database(postgres_dir, "never_migrated"))
+    monkeypatch.setenv("AIRFLOW_CONN_OPS_DB", json.dumps(empty))
     said = call(status)
     assert (said.code, said.out) == (2, "")
     (line,) = said.err.splitlines()
-    assert line.endswith("bring its tables up to date: python -m include.ops migrate")
+    assert line.endswith("bring its tables up to date: airflow nba repair --tables")
+    assert call(repair, tables=True).out == "operations tables: up to date\n"
+    assert call(status).code == 0
 
 
 # --- the command line

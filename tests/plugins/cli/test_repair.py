@@ -67,8 +67,8 @@ def test_mails_that_were_given_up_are_made_due(call: Call, db: psycopg.Connectio
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({}, "say what to repair: --ledger [DAG] or --mails"),
-        ({"dag_id": DAG}, "say what to repair: --ledger [DAG] or --mails"),
+        ({}, "say what to repair: --tables, --ledger [DAG] or --mails"),
+        ({"dag_id": DAG}, "say what to repair: --tables, --ledger [DAG] or --mails"),
         ({"dag_id": DAG, "mails": True}, f"{DAG} goes with --ledger only"),
         ({"dag_id": "nope", "ledger": True}, "'nope' is not the DAG of a source: those are "),
     ],

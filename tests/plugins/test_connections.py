@@ -1,0 +1,169 @@
+"""Connections as Airflow knows them: what its API shows of each, what its maskers know, and what a
+form that we cannot read is answered with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from devstack.connections import write_connections
+from devstack.environment import ROOT, Home
+from devstack.sandbox.server import Sandbox, running
+from include.errors import ErrorClass, Problem
+from include.ops.db import connect
+from nba_airflow import connections
+from tests.steps import credentials
+from tests.steps.leaks import forms, secrets_in
+
+PLACEHOLDERS = ("YOUR_KEY", "USER:PASSWORD", "CHANGE_ME", "SENDGRID_KEY")
+NAMELESS = "does not name a database"
+PASSWORD = "ops/password that+nobody may@see"
+
+Define = Callable[..., None]
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with running(tmp_path_factory.mktemp("sandbox")) as server:
+        yield server
+
+
+@pytest.fixture
+def define(monkeypatch: pytest.MonkeyPatch) -> Define:
+    """``define("ops_db", conn_type=..., ...)``: a connection as a deployment's environment has
+    it."""
+
+    def define(conn_id: str, **fields: Any) -> None:
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(fields))
+
+    return define
+
+
+def shown(conn_id: str, fields: dict[str, Any]) -> str:
+    """The connection as Airflow's API answers everyone who may see connections."""
+    from airflow.api_fastapi.core_api.datamodels.connections import ConnectionResponse
+    from airflow.models.connection import Connection
+
+    connection = Connection(conn_id=conn_id, **fields)
+    return ConnectionResponse.model_validate(connection, from_attributes=True).model_dump_json()
+
+
+def test_airflows_api_shows_no_secret_of_the_connections_that_the_example_lists() -> None:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    listed = dict(
+        line.removeprefix("AIRFLOW_CONN_").split("=", 1)
+        for line in lines
+        if line.startswith("AIRFLOW_CONN_")
+    )
+    assert "OPS_DB" in listed
+    told = [shown(conn_id, json.loads(fields)) for conn_id, fields in listed.items()]
+    assert secrets_in(told, PLACEHOLDERS) == []
+
+
+def test_airflows_api_shows_no_secret_of_the_local_installations_connections(
+    tmp_path: Any,
+) -> None:
+    ops = "postgresql://ops:a-password-of-ours@127.0.0.1:5432/ops"
+    path = write_connections(Home(root=tmp_path), "http://127.0.0.1:1", ops)
+    found = json.loads(path.read_text())
+    key = json.loads(found["bigdataball"]["extra"])["keyfile_dict"]["private_key"]
+    told = [shown(conn_id, fields) for conn_id, fields in found.items()]
+    secrets = ["a-password-of-ours", "sandbox-key", *key.splitlines()[1:-1]]
+    assert secrets_in(told, secrets) == []
+
+
+def test_both_maskers_of_airflow_know_every_secret_that_we_read(
+    define: Define, sandbox: Sandbox
+) -> None:
+    from airflow._shared.secrets_masker import redact as redact_in_servers
+    from airflow.sdk.log import redact as redact_in_tasks
+
+    ops = {"conn_type": "postgres", "host": "h", "schema": "ops", "password": PASSWORD}
+    found = credentials.connections(sandbox, "postgresql:///ops?host=h") | {"ops_db": ops}
+    for conn_id, fields in found.items():
+        define(conn_id, **fields)
+        connections.connection(conn_id)
+    keys = [*credentials.KEYS.values(), *credentials.PASSWORDS.values(), PASSWORD]
+    keys.remove(credentials.KEYS["bigdataball"])  # it has a key file instead
+    secrets = [*keys, credentials.PRIVATE_KEY]
+    told = [f"before {form} after" for secret in secrets for form in forms(secret)]
+    for redact in (redact_in_servers, redact_in_tasks):
+        assert secrets_in([str(redact(text)) for text in told], secrets) == []
+
+
+def test_operations_database_is_reached_by_the_fields_of_airflows_type(
+    define: Define, ops_db: str
+) -> None:
+    at = psycopg.conninfo.conninfo_to_dict(ops_db)
+    fields = {"host": at["host"], "login": at["user"], "schema": at["dbname"]}
+    extra = {"options": "-c statement_timeout=7s", "connect_timeout": 3}
+    define("ops_db", conn_type="postgres", **fields, password=PASSWORD, extra=extra)
+    with connect(connections.ops_url()) as connection:
+        (found,) = connection.execute("SHOW statement_timeout").fetchall()
+        told = psycopg.conninfo.conninfo_to_dict(connections.ops_url())
+    assert (found, told["password"]) == (("7s",), PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        (
+            {"conn_type": "generic", "extra": {"url": "postgresql:///ops"}},
+            "does not name a database",
+        ),
+        ({"conn_type": "generic", "host": "h", "schema": "ops"}, "does not name a database"),
+        ({"conn_type": "postgres", "schema": "ops"}, "does not name a database"),
+        ({"conn_type": "postgres", "host": "h"}, "does not name a database"),
+        (
+            {
+                "conn_type": "postgres",
+                "host": "h",
+                "schema": "ops",
+                "extra": {"ssl_mode": "require"},
+            },
+            "has an extra that is not made of libpq's parameters",
+        ),
+    ],
+)
+def test_operations_database_that_is_not_named_so_is_one_line_with_the_form(
+    define: Define, fields: dict[str, Any], fault: str
+) -> None:
+    define("ops_db", **fields)
+    with pytest.raises(Problem) as failed:
+        connections.ops_url()
+    assert failed.value == Problem(
+        error_class=ErrorClass.INTERNAL,
+        message=f"connection ops_db {fault}: give it the type postgres, with host, login, password"
+        " and schema (the database), and libpq's parameters as extra, for example"
+        ' {"sslmode": "require"}',
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"conn_type": "http", "host": f"https://me:{'p' * 9}@mirror.example/bdl"}, "host"),
+        ({"conn_type": "http", "host": "me@mirror.example"}, "host"),
+        ({"conn_type": "generic", "extra": {"url": "gs://me:sesame@bucket/raw"}}, "extra's url"),
+    ],
+)
+def test_credentials_in_a_field_that_airflow_shows_are_refused(
+    define: Define, fields: dict[str, Any], field: str
+) -> None:
+    define("balldontlie", **fields)
+    with pytest.raises(Problem) as failed:
+        connections.connection("balldontlie")
+    assert failed.value == Problem(
+        error_class=ErrorClass.INTERNAL,
+        message=f"connection balldontlie has credentials in its {field}, which Airflow shows: put"
+        " them into login and password",
+    )
+
+
+def test_folder_with_an_at_sign_in_its_name_is_not_taken_for_credentials(define: Define) -> None:
+    define("raw_store", conn_type="generic", extra={"url": "file:///srv/nba@home/raw"})
+    assert connections.location("raw_store") == "file:///srv/nba@home/raw"
