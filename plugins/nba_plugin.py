@@ -3,6 +3,7 @@
 from airflow.plugins_manager import AirflowPlugin
 
 from nba_airflow import listener
+from nba_airflow.priority import LiveFirst
 from nba_airflow.timetable import GameDateTimetable
 
 
@@ -12,3 +13,4 @@ class NbaPlugin(AirflowPlugin):
     name = "nba"
     listeners = [listener]  # noqa: RUF012  Airflow reads plain class attributes
     timetables = [GameDateTimetable]  # noqa: RUF012  as above
+    priority_weight_strategies = [LiveFirst]  # noqa: RUF012  as above

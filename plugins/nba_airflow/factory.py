@@ -10,10 +10,17 @@ from airflow.sdk import DAG
 from include.partition import EASTERN
 from include.sources.spec import Source
 from nba_airflow.operators import ScrapeOperator
+from nba_airflow.priority import LIVE_FIRST
 from nba_airflow.timetable import GameDateTimetable
 
 # Retries are for lost workers (killed, out of memory): a Problem fails at once, see ScrapeOperator.
 LOST_WORKER = {"retries": 2, "retry_delay": timedelta(seconds=10)}
+
+# The last net, for what no deadline of ours ends. The longest that a task may take: 15 games and
+# their lists at the slowest (17 exchanges of 45 s, each after a minute's wait for admission: 30
+# min), the last of which is tried to the end (12 min), after two waits for a lease (10 min). Waits
+# of a deferred task do not count: each time that it goes on the clock begins anew (3.3.2).
+MAX_TASK = timedelta(hours=1)
 
 
 def live_since(source: Source) -> datetime:
@@ -33,7 +40,13 @@ def daily_dag(source: Source, doc: str | None) -> DAG:
         max_active_runs=16,
         doc_md=doc,
         tags=list(source.tags),
-        default_args={"owner": source.owner, "do_xcom_push": False, **LOST_WORKER},
+        default_args={
+            "owner": source.owner,
+            "do_xcom_push": False,
+            "weight_rule": LIVE_FIRST,
+            "execution_timeout": MAX_TASK,
+            **LOST_WORKER,
+        },
     ) as dag:
         for endpoint in source.endpoints:
             ScrapeOperator(

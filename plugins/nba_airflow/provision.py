@@ -41,7 +41,6 @@ def pools(session: Session) -> list[str]:
     A task whose pool is missing waits for ever with only a warning (seen on 3.3.2), so this also
     runs whenever a scheduler starts. Returns the names of the pools that were created.
     """
-    from airflow.configuration import conf
     from airflow.models.pool import Pool
     from sqlalchemy import select
 
@@ -50,7 +49,7 @@ def pools(session: Session) -> list[str]:
     if not missing:
         return []
     bought = {name: _as_bought(host, session) for name, host in declared.items()}
-    sizes = pool_sizes(sources(), bought, workers=conf.getint("core", "parallelism"))
+    sizes = pool_sizes(sources(), bought, workers=count_workers())
     for name in missing:
         text = (
             f"Concurrent tasks that ask {declared[name].base_url}; the shared limiter, not this"
@@ -58,6 +57,17 @@ def pools(session: Session) -> list[str]:
         )
         session.add(Pool(pool=name, slots=sizes[name], description=text, include_deferred=False))
     return missing
+
+
+def count_workers() -> int:
+    """How many tasks can run at a time: with Celery as many as one worker takes, since nothing
+    here knows how many workers there are."""
+    from airflow.configuration import conf
+
+    workers = conf.getint("core", "parallelism")
+    if "CeleryExecutor" in conf.get("core", "executor"):
+        workers = min(workers, conf.getint("celery", "worker_concurrency", fallback=16))
+    return workers
 
 
 def pool_sizes(

@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from include.errors import Problem
 from include.failpoints import reach_failpoint
 from nba_airflow import connections
+from nba_airflow.priority import MAIL
 
 if TYPE_CHECKING:
     import psycopg
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from include.ops.batches import Batch
 
 MAX_RUNS_A_QUESTION = 200
+
+MAX_REPORT = timedelta(minutes=10)
+"""A season's mail takes seconds, and one that hangs holds up all others: the DAG has one run at a
+time."""
 
 
 class SummaryOperator(BaseOperator):
@@ -192,5 +197,11 @@ def summary_dag(doc: str | None) -> DAG:
         tags=["mail"],
         default_args={"owner": "data-platform", "retries": 3, "retry_delay": timedelta(seconds=60)},
     ) as dag:
-        SummaryOperator(task_id="report", do_xcom_push=False)
+        SummaryOperator(
+            task_id="report",
+            do_xcom_push=False,
+            priority_weight=MAIL,
+            weight_rule="absolute",
+            execution_timeout=MAX_REPORT,
+        )
     return dag

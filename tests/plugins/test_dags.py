@@ -139,3 +139,24 @@ def test_summary_looks_every_five_minutes_one_run_at_a_time(bag: DagBag) -> None
     dag = bag.dags["backfill_summary"]
     assert [task.task_id for task in dag.tasks] == ["report"]
     assert (dag.catchup, dag.max_active_runs, dag.timetable.expression) == (False, 1, "*/5 * * * *")
+
+
+def test_a_task_ends_within_an_hour_and_no_honest_one_takes_so_long(
+    daily: list[tuple[DAG, Source]],
+) -> None:
+    from include.http.client import Policy
+    from include.http.transport import Bounds
+    from include.ops.leases import PATIENCE
+
+    policy, exchange = Policy(), Bounds().total
+    sound = exchange + policy.max_wait
+    failing = policy.max_requests * (sound + max(policy.max_backoff, policy.max_retry_after))
+    longest = timedelta(seconds=17 * sound + failing + 2 * PATIENCE)
+    for dag, _ in daily:
+        assert {task.execution_timeout for task in dag.tasks} == {timedelta(hours=1)}
+        assert longest < timedelta(hours=1)
+
+
+def test_the_mail_ends_within_two_of_its_turns(bag: DagBag) -> None:
+    (task,) = bag.dags["backfill_summary"].tasks
+    assert task.execution_timeout == timedelta(minutes=10)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from airflow.models.connection import Connection
     from sqlalchemy.orm import Session
 
+    from include.sources.spec import Source
+
 UPSTREAMS = ["balldontlie", "the_odds_api", "nba_stats", "nba_cdn", "bigdataball"]
 ALL = [*UPSTREAMS, "raw_store", "warehouse", "ops_db", "mail"]
 REAL_KEY = "0123456789abcdef0123456789abcdef"
@@ -260,6 +262,25 @@ def test_pools_leave_room_where_there_are_few_workers(
         "nba_stats": 4,
         "the_odds_api": 1,
     }
+
+
+@pytest.mark.parametrize(("executor", "workers"), [("LocalExecutor", 32), ("CeleryExecutor", 16)])
+def test_with_airflows_defaults_no_source_has_more_than_half_and_two_workers_are_free(
+    session: Session,
+    provision: Callable[..., list[str]],
+    sources: dict[str, Source],
+    monkeypatch: pytest.MonkeyPatch,
+    executor: str,
+    workers: int,
+) -> None:
+    """Airflow's defaults: 32 tasks at a time, of which a worker of Celery takes 16."""
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
+    provision(workers=32)
+    found = slots(session)
+    for source in sources.values():
+        pools = {host.connection for host in source.hosts}
+        assert sum(found[name] for name in pools) <= workers // 2
+    assert sum(found.values()) <= workers - 2
 
 
 def test_a_larger_plan_in_the_connection_makes_a_larger_pool(
