@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow.listeners import hookimpl
@@ -64,8 +65,14 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
 
     _note(dag_run)
     if dag_run.dag_id == SUMMARY:
-        from nba_airflow.metadata.unreported import close_unreported
+        _close_unreported(dag_run)
 
+
+def _close_unreported(dag_run: DagRun) -> None:
+    from nba_airflow.metadata.ledger import Away
+    from nba_airflow.metadata.unreported import close_unreported
+
+    with suppress(Away):
         if closed := close_unreported(_session_of(dag_run)):
             log.info("backfills that were not reported yet: %s", ", ".join(closed))
 
@@ -85,8 +92,10 @@ def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
 def _note(dag_run: DagRun) -> None:
     if dag_run.partition_key:
         from nba_airflow.metadata.batch_of_run import note_run
+        from nba_airflow.metadata.ledger import Away
 
-        note_run(dag_run, _session_of(dag_run))
+        with suppress(Away):
+            note_run(dag_run, _session_of(dag_run))
 
 
 def _session_of(dag_run: DagRun) -> Session:

@@ -60,6 +60,24 @@ class Scheduler:
         clear_task_instances(list(tasks), session=self.session)
         self.session.commit()
 
+    def cancel_backfills(self) -> None:
+        """Cancels each backfill, as the UI does."""
+        from airflow.api_fastapi.core_api.routes.public.backfills import cancel_backfill
+        from airflow.models.backfill import Backfill
+        from sqlalchemy import select
+
+        for number in self.session.scalars(select(Backfill.id)).all():
+            cancel_backfill(number, self.session)
+        self.session.commit()
+
+    def run_of(self, dag_id: str) -> Any:
+        """The DAG's newest run."""
+        from airflow.models.dagrun import DagRun
+        from sqlalchemy import select
+
+        newest = select(DagRun).where(DagRun.dag_id == dag_id).order_by(DagRun.id.desc())
+        return self.session.scalars(newest.limit(1)).one()
+
     def weights(self, dag_id: str) -> dict[str, set[int]]:
         """Type of the run -> the weights of its tasks."""
         from airflow.models.taskinstance import TaskInstance

@@ -4,15 +4,12 @@ and starts the summary that mails it."""
 from __future__ import annotations
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from include.ops import batches
-from include.ops.db import connect
 from include.partition import parse_day
-from nba_airflow import connections
+from nba_airflow.metadata.ledger import LEDGER
 from nba_airflow.metadata.runs import ENDED
 from nba_airflow.timetable import GameDateTimetable
 
@@ -30,15 +27,6 @@ TIMETABLE = f"{GameDateTimetable.__module__}.{GameDateTimetable.__qualname__}"
 LATE = timedelta(days=1)
 
 
-@cache
-def read_ops_url() -> str:
-    """The operations database, read once and in a thread of its own: Airflow's sessions are per
-    thread, and a second one in the scheduler's would detach the rows it works on (seen on 3.3.2: it
-    dies of DetachedInstanceError)."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        return pool.submit(connections.ops_url).result()
-
-
 def note_run(dag_run: DagRun, session: Session) -> None:
     """Notes in the ledger that a date's run started or ended; closes its batch when it was the
     last. ``session`` is the one that Airflow is about to commit.
@@ -49,7 +37,7 @@ def note_run(dag_run: DagRun, session: Session) -> None:
     if not dag_run.partition_key or not has_game_dates(session, dag_run.dag_id):
         return
     day, stream = parse_day(dag_run.partition_key), _find_stream(dag_run)
-    with connect(read_ops_url(), application_name="nba scheduler") as connection:
+    with LEDGER.opened() as connection:
         if stream is not None:
             _note_in_batch(connection, dag_run, day, stream, session)
         elif dag_run.state == "failed":

@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from include.ops import batches
-from include.ops.db import connect
 from include.partition import parse_day
-from nba_airflow.metadata.batch_of_run import TIMETABLE, read_ops_url
+from nba_airflow.metadata.batch_of_run import TIMETABLE
+from nba_airflow.metadata.ledger import LEDGER
 from nba_airflow.metadata.runs import ENDED
 
 if TYPE_CHECKING:
@@ -30,10 +30,7 @@ def close_unreported(session: Session) -> list[str]:
     Airflow has no hook for a backfill, and a queued run that a cancel fails tells no listener (seen
     on 3.3.2).
     """
-    with (
-        connect(read_ops_url(), application_name="nba scheduler") as connection,
-        session.no_autoflush,
-    ):
+    with LEDGER.opened() as connection, session.no_autoflush:
         now = datetime.now(UTC)
         since = max(now - MAX_LOOK_BACK, batches.first_opened(connection) or now - RECENT)
         closed = []

@@ -299,14 +299,11 @@ def _patched(db: psycopg.Connection[Any], machine: type[Scheduler]) -> Iterator[
 
     changes: list[tuple[Any, str, Callable[..., Any] | Mortal | policy.Policy]] = [
         (register, "batches", machine.mortal),
-        (register, "connect", session),
-        (register, "read_ops_url", str),
+        (register.LEDGER, "opened", session),
         (register, "has_game_dates", lambda session, dag_id: True),
         (register, "_read_open_runs", open_runs),
         (register, "_read_cancelled_runs", cancelled_runs),
         (register, "_start_summary", start_summary),
-        (unreported, "connect", session),
-        (unreported, "read_ops_url", str),
         (
             unreported,
             "_find_over",

@@ -1,0 +1,155 @@
+"""The scheduler's hooks while our database is frozen, locked or elsewhere: they wait once, and what
+they leave the next sweep notes."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import date
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from devstack import postgres
+from include.ops.db import connect
+from include.ops.migrate import migrate
+from tests.plugins.scheduling import Scheduler, backfill, bag_since, live_day, scheduler
+
+DAG = "bdl_box_scores"
+SUMMARY = "backfill_summary"
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The scheduler's ledger as after its start, on this clock."""
+    clock = Clock()
+    with suppress(ImportError):  # so that this can be held against code that has no ledger
+        from nba_airflow.metadata.ledger import LEDGER
+
+        monkeypatch.setattr(LEDGER, "_monotonic", clock)
+        monkeypatch.setattr(LEDGER, "_again_at", 0.0)
+    return clock
+
+
+@pytest.fixture(scope="module")
+def found(books: str) -> Iterator[Scheduler]:
+    """A summary's run, and a backfill that was cancelled before anything was heard of it."""
+    with scheduler(bag_since(live_day()), DAG) as found:
+        found.turns(1)
+        backfill(DAG, date(2025, 1, 1), date(2025, 1, 3))
+        found.cancel_backfills()
+        yield found
+
+
+def ops_db_is(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """The connection `ops_db` as an operator has corrected it."""
+    parts = conninfo_to_dict(address)
+    fields = {"host": parts["host"], "login": parts["user"], "schema": parts["dbname"]}
+    if "port" in parts:
+        fields["port"] = parts["port"]
+    value = {"conn_type": "postgres", **fields}
+    monkeypatch.setenv("AIRFLOW_CONN_OPS_DB", json.dumps(value))
+
+
+def summary_starts(found: Scheduler) -> None:
+    """Calls the hook as the scheduler does, which swallows what it raises."""
+    from nba_airflow import listener
+
+    run = found.run_of(SUMMARY)
+    with suppress(Exception):
+        listener.on_dag_run_running(dag_run=run, msg="")
+    found.session.rollback()
+
+
+def noted(address: str) -> list[str]:
+    """The DAGs of the batches in the ledger."""
+    with connect(address) as connection:
+        rows = connection.execute("SELECT dag_id FROM ops.batches").fetchall()
+        connection.execute("DELETE FROM ops.batches")
+    return [dag_id for (dag_id,) in rows]
+
+
+@contextmanager
+def silent_server() -> Iterator[Any]:
+    """Takes connections and says nothing, as a Postgres does whose processes are stopped."""
+    with socket.create_server(("127.0.0.1", 0), backlog=16) as server:
+        server.setblocking(False)
+        yield server
+
+
+def count_accepted(server: socket.socket) -> int:
+    accepted = 0
+    with suppress(BlockingIOError):
+        while True:
+            server.accept()[0].close()
+            accepted += 1
+    return accepted
+
+
+def test_frozen_database_is_waited_for_once_and_then_left_alone_for_a_while(
+    found: Scheduler, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with silent_server() as server:
+        port = server.getsockname()[1]
+        ops_db_is(monkeypatch, f"postgresql://nba@127.0.0.1:{port}/ops")
+        for _ in range(3):
+            summary_starts(found)
+        assert count_accepted(server) == 1
+        clock.now += 31.0
+        summary_starts(found)
+        assert count_accepted(server) == 1
+
+
+def test_locked_table_is_waited_for_once_and_the_next_sweep_notes_what_was_left(
+    found: Scheduler, clock: Clock, ops_db: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ops_db_is(monkeypatch, ops_db)
+    with connect(ops_db) as locker:
+        locker.execute("LOCK TABLE ops.batches, ops.batch_runs IN ACCESS EXCLUSIVE MODE")
+        summary_starts(found)
+    summary_starts(found)
+    assert noted(ops_db) == []
+    clock.now += 31.0
+    summary_starts(found)
+    assert noted(ops_db) == [DAG]
+
+
+def test_corrected_connection_is_followed_without_a_restart(
+    found: Scheduler,
+    clock: Clock,
+    ops_db: str,
+    postgres_dir: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    elsewhere = postgres.ensure_database(postgres_dir, "elsewhere")
+    migrate(elsewhere)
+    for address in (ops_db, elsewhere):
+        ops_db_is(monkeypatch, address)
+        summary_starts(found)
+        assert noted(address) == [DAG]
+
+
+def test_connection_that_comes_too_late_is_closed(
+    found: Scheduler, clock: Clock, ops_db: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nba_airflow.metadata.ledger import _Attempt
+
+    ops_db_is(monkeypatch, ops_db)
+    attempt = _Attempt()
+    with pytest.raises(psycopg.OperationalError, match="no connection within"):
+        attempt.wait(0.0)
+    attempt.make()
+    assert attempt._found.closed
