@@ -91,6 +91,5 @@ def _service_account(at: Home, token_uri: str) -> dict[str, str]:
 
 
 def _private(path: Path, text: str) -> Path:
-    write_atomically(path, text.encode(), replace=True)
-    path.chmod(0o600)
+    write_atomically(path, text.encode(), replace=True, private=True)
     return path

@@ -101,8 +101,7 @@ def _kept(at: Home) -> dict[str, str]:
         "ui_password": secrets.token_urlsafe(12),
         "live_since": os.environ.get("NBA_LIVE_SINCE") or str(eastern_day(datetime.now(UTC))),
     }
-    write_atomically(path, json.dumps(kept, indent=1).encode(), replace=True)
-    path.chmod(0o600)
+    write_atomically(path, json.dumps(kept, indent=1).encode(), replace=True, private=True)
     return kept
 
 
@@ -159,15 +158,14 @@ def write_environment(at: Home, *, ports: dict[str, int], metadata_url: str) -> 
         at.airflow / "ui-passwords.json",
         json.dumps({"admin": kept["ui_password"]}).encode(),
         replace=True,
+        private=True,
     )
-    (at.airflow / "ui-passwords.json").chmod(0o600)
     lines = [
         "# Written by `make up`. Puts this installation's airflow into your shell: . .airflow/env"
     ]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     lines.append(f'export PATH={shlex.quote(str(ROOT / ".venv" / "bin"))}:"$PATH"')
-    write_atomically(at.env_file, "\n".join([*lines, ""]).encode(), replace=True)
-    at.env_file.chmod(0o600)
+    write_atomically(at.env_file, "\n".join([*lines, ""]).encode(), replace=True, private=True)
     return variables
 
 

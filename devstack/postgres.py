@@ -38,6 +38,10 @@ SETTINGS = {
     "log_checkpoints": "off",
 }
 
+# Capabilities that let a user pass through closed folders, the smaller one first: containers often
+# have the second alone.
+_PASSING = {"dac_read_search": 2, "dac_override": 1}
+
 _PORT = 5432
 # sun_path holds 108 bytes on Linux and 104 on macOS, its closing zero included.
 _SOCKET_PATH_BYTES = 103
@@ -217,8 +221,8 @@ def _create(data: Path) -> None:
 
 
 def _hand_over(folder: Path) -> None:
-    """As root: give the folder to the system user, and let that user pass through (not list) the
-    folders above."""
+    """As root: give the folder to the system user. The folders above it are not ours and stay as
+    they are."""
     if os.geteuid() != 0:
         return
     import pwd
@@ -238,10 +242,6 @@ def _hand_over(folder: Path) -> None:
         user = pwd.getpwnam(SYSTEM_USER)
     if folder.stat().st_uid != user.pw_uid:
         os.chown(folder, user.pw_uid, user.pw_gid)
-    for above in (*folder.parents, *_programs().parents):
-        mode = stat.S_IMODE(above.stat().st_mode)
-        if not mode & stat.S_IXOTH:
-            above.chmod(mode | stat.S_IXOTH)
 
 
 def _socket_dir(data: Path, *, create: bool = True) -> Path:
@@ -268,12 +268,45 @@ def _socket_dir(data: Path, *, create: bool = True) -> Path:
     return folder
 
 
+def _as_system_user(data: Path) -> list[str]:
+    """As root: how a program of the wheel is started as the system user.
+
+    Where a folder above the data or the wheel is closed to it (/root is), it gets the smallest of
+    root's capabilities that lets it pass, and the folder stays closed. Raises Problem(STORAGE)
+    where root itself has none.
+    """
+    if os.geteuid() != 0:
+        return []
+    command = ["setpriv", f"--reuid={SYSTEM_USER}", f"--regid={SYSTEM_USER}", "--clear-groups"]
+    closed = [
+        folder
+        for folder in (*data.parents, *_programs().parents)
+        if not folder.stat().st_mode & stat.S_IXOTH
+    ]
+    if not closed:
+        return command
+    lent = [name for name, bit in _PASSING.items() if _may_lend(bit)][:1]
+    if not lent:
+        raise Problem(
+            error_class=ErrorClass.STORAGE,
+            message=(
+                f"Postgres does not run as root, and {closed[0]} is closed to every other user:"
+                " put the project where all may pass through, for example below /opt"
+            ),
+        )
+    return [*command, f"--inh-caps=+{lent[0]}", f"--ambient-caps=+{lent[0]}"]
+
+
+def _may_lend(capability: int) -> bool:
+    """Whether this process may give a program the capability (its number in capabilities(7))."""
+    status = Path("/proc/self/status").read_text()
+    bounding = int(status.partition("CapBnd:")[2].split()[0], 16)
+    return bool(bounding >> capability & 1)
+
+
 def _run(program: str, *arguments: str, data: Path) -> None:
     """Run one of the wheel's programs as the right user, silently; raise Problem(STORAGE) with its
     last words."""
-    user = (
-        {"user": SYSTEM_USER, "group": SYSTEM_USER, "extra_groups": []} if os.geteuid() == 0 else {}
-    )
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
         "PGDATA": str(data),
@@ -281,7 +314,7 @@ def _run(program: str, *arguments: str, data: Path) -> None:
         "LC_ALL": "C",
     }
     done = subprocess.run(
-        [str(_programs() / program), *arguments],
+        [*_as_system_user(data), str(_programs() / program), *arguments],
         cwd=data,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -289,7 +322,6 @@ def _run(program: str, *arguments: str, data: Path) -> None:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        **user,
     )
     if done.returncode:
         log = data / "postgres.log"

@@ -35,19 +35,21 @@ def _repair(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno else str(error)
 
 
-def write_atomically(path: Path, data: bytes, *, replace: bool) -> bool:
+def write_atomically(path: Path, data: bytes, *, replace: bool, private: bool = False) -> bool:
     """Writes ``data`` so that ``path`` has all of it or is untouched, also across kill -9 and power
     loss.
 
     With ``replace`` the file is swapped in; without, it is created and an existing one is left as
-    it is. Returns whether ``path`` was written. Raises Problem(STORAGE).
+    it is. Only its owner reads a ``private`` file, from its first byte on. Returns whether ``path``
+    was written. Raises Problem(STORAGE).
     """
     with storage_errors(f"write {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
         try:
-            _fill(handle, data)
-            os.chmod(name, 0o644)
+            _fill(handle, data)  # mkstemp's files are 0600
+            if not private:
+                os.chmod(name, 0o644)
             reach_failpoint("before swap")
             written = _put(name, path, replace=replace)
             _sync_folder(path.parent)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from devstack.connections import write_connections
 from devstack.environment import OVERRIDES, ROOT, Home, write_environment
 from include.settings import SETTINGS
 
@@ -29,6 +30,15 @@ ONLY_LOCAL = {
 """Who may sign in, where logs lie and on which address to listen: each deployment's own."""
 
 
+SECRET_FILES = (
+    "connections.json",
+    "env",
+    "installation.json",
+    "sandbox-service-account.pem",
+    "ui-passwords.json",
+)
+
+
 def example() -> dict[str, str]:
     """The variables of `.env.example`."""
     lines = (line for line in EXAMPLE.splitlines() if line and not line.startswith("#"))
@@ -40,6 +50,23 @@ def written(tmp_path: Path) -> dict[str, str]:
     return write_environment(
         Home(root=tmp_path), ports={"api": 1, "sandbox": 2}, metadata_url="postgresql://x@/airflow"
     )
+
+
+def test_files_with_secrets_are_their_owners_alone_before_they_have_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drafts: list[int] = []
+
+    def look(point: str) -> None:
+        drafts.extend(path.stat().st_mode & 0o777 for path in tmp_path.rglob(".tmp-*"))
+
+    monkeypatch.setattr("include.files.reach_failpoint", look)
+    written(tmp_path)
+    write_connections(Home(root=tmp_path), "http://127.0.0.1:1", "postgresql://x:y@h/ops")
+    assert {
+        path.name: path.stat().st_mode & 0o777 for path in tmp_path.rglob("*") if path.is_file()
+    } == dict.fromkeys(SECRET_FILES, 0o600)
+    assert drafts == [0o600] * len(SECRET_FILES)
 
 
 def test_example_has_every_setting_with_its_reason() -> None:

@@ -4,6 +4,7 @@ users."""
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import stat
@@ -97,6 +98,24 @@ def test_only_its_owner_reaches_it_and_nobody_over_the_network(folder: Path) -> 
         "on",
         "200",
     ]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root hands the data to another user")
+def test_no_folder_above_its_own_is_opened_for_it(folder: Path) -> None:
+    closed = folder / "closed"
+    closed.mkdir(mode=0o700)
+    data = closed / "project" / "data"
+    data.parent.mkdir(mode=0o700)
+    above = [*data.parents, *Path(sys.prefix).resolve().parents]
+    before = {path: path.stat().st_mode for path in above}
+    assert answer(postgres.start(data), "SELECT 1") == "1"
+    postmaster = psutil.Process(int((data / "postmaster.pid").read_text().split("\n", 1)[0]))
+    status = Path(f"/proc/{postmaster.pid}/status").read_text()
+    postgres.stop(data)
+    assert {path: path.stat().st_mode for path in above} == before
+    rights = re.search(r"(?m)^CapEff:\s*(\w+)$", status)
+    assert rights is not None
+    assert int(rights[1], 16).bit_count() == 1  # it reads what it passes through, and no more
 
 
 @pytest.mark.parametrize("name", ["x" * 120, 'it\'s, "odd" %41'])
