@@ -67,11 +67,12 @@ def _once(timeout: float) -> Callable[..., Any]:
     send, logger = Request(), logging.getLogger(Request.__module__)
 
     def once(**kwargs: Any) -> Any:
+        # A redirect would take the signed assertion to another host.
         # It logs the signed assertion at DEBUG, which lets in whoever reads it within the hour
         # (seen in 2.62).
         logger.addFilter(_unsaid)
         try:
-            response = send(**{**kwargs, "timeout": timeout})
+            response = send(**{**kwargs, "timeout": timeout, "allow_redirects": False})
         finally:
             logger.removeFilter(_unsaid)
         passing = response.status >= 500 or response.status in _PASSING

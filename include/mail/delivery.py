@@ -6,10 +6,12 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from hashlib import sha256
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -45,7 +47,8 @@ def read_target(host: str, key: str = "") -> Target:
     """What connection ``mail`` means: host ``file:///folder`` is a folder; else SendGrid, at
     ``host`` if it names one.
 
-    Raises Problem(BAD_KEY) when the key is missing or cannot be a header.
+    Raises Problem(BAD_KEY) when the key is missing or cannot be a header, and Problem(INTERNAL)
+    when it would leave this machine unencrypted.
     """
     parsed = urlparse(host)
     if parsed.scheme == "file":
@@ -58,7 +61,26 @@ def read_target(host: str, key: str = "") -> Target:
     url = host or SENDGRID
     if "://" not in url:
         url = f"https://{url}"
+    if not _keeps_the_key(url):
+        raise Problem(
+            error_class=ErrorClass.INTERNAL,
+            message=(
+                f"connection `mail` has the host {host}, to which its key would go unencrypted:"
+                " write it with https://, or leave it empty for SendGrid's own"
+            ),
+            source="sendgrid",
+        )
     return SendGrid(key=key, host=url.rstrip("/"))
+
+
+def _keeps_the_key(url: str) -> bool:
+    """Whether nobody on the way to the URL can read what is sent: it is encrypted, or stays on this
+    machine."""
+    parsed = urlparse(url)
+    loopback = parsed.hostname == "localhost"
+    with suppress(ValueError):
+        loopback = ip_address(parsed.hostname or "").is_loopback
+    return parsed.scheme == "https" or (parsed.scheme == "http" and loopback)
 
 
 def _bad_key(fault: str) -> Problem:

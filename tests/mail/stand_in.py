@@ -79,6 +79,10 @@ def listening() -> Iterator[StandIn]:
     stand_in = StandIn()
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            stand_in.requests.append(("GET", self.path))
+            self.answer(202, {}, b"")
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             stand_in.requests.append(("POST", self.path))
@@ -122,8 +126,10 @@ def listening() -> Iterator[StandIn]:
     stand_in.host = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yield stand_in
-    stand_in.released.set()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    try:
+        yield stand_in
+    finally:
+        stand_in.released.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()

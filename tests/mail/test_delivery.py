@@ -66,6 +66,8 @@ def test_file_names_are_safe_and_differ_where_message_ids_do() -> None:
         ("", KEY, SendGrid(key=KEY, host="https://api.sendgrid.com")),
         ("api.eu.sendgrid.com", KEY, SendGrid(key=KEY, host="https://api.eu.sendgrid.com")),
         ("http://127.0.0.1:8090/", KEY, SendGrid(key=KEY, host="http://127.0.0.1:8090")),
+        ("http://localhost:8090", KEY, SendGrid(key=KEY, host="http://localhost:8090")),
+        ("http://[::1]:8090", KEY, SendGrid(key=KEY, host="http://[::1]:8090")),
     ],
 )
 def test_the_connection_names_a_folder_or_sendgrid(
@@ -90,4 +92,25 @@ def test_a_key_that_cannot_be_a_header_is_refused_unseen(key: str, fault: str) -
         caught.value.message
         == f"connection `mail` {fault}: set it to a SendGrid key with the Mail Send permission,"
         " or set its host to file:///folder for a local outbox"
+    )
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "http://api.sendgrid.com",
+        "HTTP://relay.example:8090/",
+        "http://10.0.0.1",
+        "http://127.0.0.1.example.com",
+        "ftp://127.0.0.1",
+    ],
+)
+def test_a_key_is_not_sent_unencrypted_beyond_this_machine(host: str) -> None:
+    with pytest.raises(Problem) as caught:
+        read_target(host, KEY)
+    assert caught.value == Problem(
+        error_class=ErrorClass.INTERNAL,
+        message=f"connection `mail` has the host {host}, to which its key would go unencrypted:"
+        " write it with https://, or leave it empty for SendGrid's own",
+        source="sendgrid",
     )

@@ -14,7 +14,7 @@ from include.errors import ErrorClass, Problem
 from include.mail.delivery import Receipt, deliver
 from include.mail.message import from_bytes, to_bytes
 from include.mail.sendgrid import SendGrid
-from tests.mail.stand_in import KEY, StandIn
+from tests.mail.stand_in import KEY, StandIn, listening
 
 NOW = datetime(2026, 10, 1, 12, 20, tzinfo=UTC)
 
@@ -239,3 +239,21 @@ def test_the_key_is_in_no_log_and_no_message(
         assert "[redacted] is odd" in refusal(message, target).message
     assert KEY not in caplog.text
     assert KEY not in repr(target)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_takes_the_key_nowhere(
+    message: EmailMessage, sendgrid: StandIn, status: int
+) -> None:
+    with listening() as elsewhere:
+        to = {"Location": f"{elsewhere.host}/v3/mail/send"}
+        sendgrid.next_answers.append((status, to, b""))
+        problem = refusal(message, SendGrid(key=KEY, host=sendgrid.host))
+        assert elsewhere.requests == []
+    assert (problem.error_class, problem.status, problem.retry_at, problem.message) == (
+        ErrorClass.INTERNAL,
+        status,
+        None,
+        f"{sendgrid.host} answered {status} instead of 202; check that the host of connection"
+        " `mail` is SendGrid's API",
+    )
