@@ -19,6 +19,7 @@ AIRFLOW = (
     # The task's own process: it reads the DAG file and runs the operator.
     "airflow.sdk.execution_time.task_runner",
     "airflow.sdk.execution_time.cache",
+    "airflow.sdk.execution_time.timeout",
     "airflow.sdk.definitions.connection",
     "airflow.dag_processing.dagbag",
     "airflow.dag_processing.bundles.local",

@@ -276,7 +276,7 @@ def test_try_reaches_each_failpoint_in_the_order_of_a_date(
     """The crash tests kill at these; in another process, so that they cannot see them go."""
     reached: list[str] = []
     for module in ("entry", "load", "raw_date", "scrape"):
-        monkeypatch.setattr(f"include.steps.{module}.reach", reached.append)
+        monkeypatch.setattr(f"include.steps.{module}.reach_failpoint", reached.append)
     tries.run()
     assert reached == [
         "before fetch",
