@@ -86,15 +86,18 @@ class Installation:
         return _ask(method, f"{base}/api/v2/{path}", body, {"Authorization": f"Bearer {token}"})
 
     def lift_limits(self, *connections: str) -> None:
-        """Takes limiter, pool and the upstream's own limit out of the way."""
+        """Takes limiter and the upstream's own limit out of the way; the pool stays as it is."""
         for name in connections:
             self.sandbox("limits", {name: []})
             found = self.api("GET", f"connections/{name}")
             extra = {**json.loads(found.get("extra") or "{}"), "windows": [[1_000_000, 60]]}
             changed = {**found, "extra": json.dumps(extra)}
             self.api("PATCH", f"connections/{name}?update_mask=extra", changed)
-            pool = {"name": name, "slots": 128, "include_deferred": False}
-            self.api("PATCH", f"pools/{name}?update_mask=slots", pool)
+
+    def set_pool(self, name: str, slots: int) -> None:
+        """How many tasks of the connection run at a time."""
+        pool = {"name": name, "slots": slots, "include_deferred": False}
+        self.api("PATCH", f"pools/{name}?update_mask=slots", pool)
 
     def command(self, words: str) -> subprocess.CompletedProcess[str]:
         """`airflow WORDS` as an operator types it. Raises RuntimeError when it does not end

@@ -53,6 +53,7 @@ def _product() -> Backfill:
     """The season of Ball Don't Lie, one request a date, since the schedule is there."""
     with installed() as system:
         system.lift_limits("balldontlie", "nba_stats")
+        system.set_pool("balldontlie", 128)
         system.backfill("nbacom_schedule", *SEASON)
         before = len(system.requests())
         found = system.backfill(DAG, *SEASON)
