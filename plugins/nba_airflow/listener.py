@@ -61,7 +61,7 @@ def _preload() -> None:
 def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
     """A run has started; before one of the summary's, backfills that were not reported are looked
     for."""
-    from nba_airflow.metadata.batch_of_run import SUMMARY
+    from nba_airflow.metadata.summary_run import SUMMARY
 
     _note(dag_run)
     if dag_run.dag_id == SUMMARY:

@@ -70,6 +70,23 @@ class Scheduler:
             cancel_backfill(number, self.session)
         self.session.commit()
 
+    def trigger(self, dag_id: str, **options: Any) -> None:
+        """A run by hand."""
+        from airflow.api.common.trigger_dag import trigger_dag
+        from airflow.utils.types import DagRunTriggeredByType
+
+        by = DagRunTriggeredByType.TEST
+        trigger_dag(dag_id, triggered_by=by, session=self.session, **options)
+        self.session.commit()
+
+    def count_runs(self, dag_id: str, run_type: str) -> int:
+        """How many runs of that type the DAG has."""
+        from airflow.models.dagrun import DagRun
+        from sqlalchemy import func, select
+
+        mine = (DagRun.dag_id == dag_id, DagRun.run_type == run_type)
+        return self.session.scalar(select(func.count()).select_from(DagRun).where(*mine)) or 0
+
     def run_of(self, dag_id: str) -> Any:
         """The DAG's newest run."""
         from airflow.models.dagrun import DagRun

@@ -11,6 +11,7 @@ from include.ops import batches
 from include.partition import parse_day
 from nba_airflow.metadata.ledger import LEDGER
 from nba_airflow.metadata.runs import ENDED
+from nba_airflow.metadata.summary_run import start_summary
 from nba_airflow.timetable import GameDateTimetable
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SUMMARY = "backfill_summary"
 TIMETABLE = f"{GameDateTimetable.__module__}.{GameDateTimetable.__qualname__}"
 # A scheduled run that starts later than this after it was due catches up; until then it is live.
 LATE = timedelta(days=1)
@@ -45,7 +45,7 @@ def note_run(dag_run: DagRun, session: Session) -> None:
                 connection, dag_run.dag_id, dag_run.run_id, day, dag_run.clear_number or 0
             )
             if batch_id:
-                _start_summary(batch_id, session)
+                start_summary(batch_id, session)
 
 
 def _note_in_batch(
@@ -146,37 +146,4 @@ def _close(connection: psycopg.Connection[Any], batch: batches.Batch, session: S
     as such."""
     cancelled = batches.end_silent(connection, batch.batch_id)
     if batches.close(connection, batch.batch_id, cancelled=cancelled):
-        _start_summary(batch.batch_id, session)
-
-
-def _start_summary(batch_id: str, session: Session) -> None:
-    """Creates the summary's run in the session that Airflow is about to commit; its fixed id allows
-    one only."""
-    from airflow.models.dagbag import DBDagBag
-    from airflow.models.dagrun import DagRun
-    from airflow.utils.state import DagRunState
-    from airflow.utils.types import DagRunTriggeredByType, DagRunType
-    from sqlalchemy import select
-
-    run_id = f"batch__{batch_id}"
-    same = select(DagRun.id).where(DagRun.dag_id == SUMMARY, DagRun.run_id == run_id)
-    # Airflow is in the middle of its own changes to the session's rows: they wait.
-    with session.no_autoflush:
-        if session.scalar(same):
-            return
-        dag = DBDagBag().get_latest_version_of_dag(SUMMARY, session=session)
-        if dag is None:
-            missing = "DAG %s is not there yet: its next scheduled run reports batch %s"
-            log.error(missing, SUMMARY, batch_id)
-            return
-        dag.create_dagrun(
-            run_id=run_id,
-            logical_date=None,
-            data_interval=None,
-            run_after=datetime.now(UTC),
-            conf={"batch_id": batch_id},
-            run_type=DagRunType.MANUAL,
-            triggered_by=DagRunTriggeredByType.OPERATOR,
-            state=DagRunState.QUEUED,
-            session=session,
-        )
+        start_summary(batch.batch_id, session)

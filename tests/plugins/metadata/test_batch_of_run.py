@@ -303,7 +303,7 @@ def _patched(db: psycopg.Connection[Any], machine: type[Scheduler]) -> Iterator[
         (register, "has_game_dates", lambda session, dag_id: True),
         (register, "_read_open_runs", open_runs),
         (register, "_read_cancelled_runs", cancelled_runs),
-        (register, "_start_summary", start_summary),
+        (register, "start_summary", start_summary),
         (
             unreported,
             "_find_over",

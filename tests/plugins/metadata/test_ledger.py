@@ -3,7 +3,6 @@ they leave the next sweep notes."""
 
 from __future__ import annotations
 
-import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,36 +11,15 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 
 from devstack import postgres
 from include.ops.db import connect
 from include.ops.migrate import migrate
+from tests.plugins.metadata.conftest import Clock, ops_db_is
 from tests.plugins.scheduling import Scheduler, backfill, bag_since, live_day, scheduler
 
 DAG = "bdl_box_scores"
 SUMMARY = "backfill_summary"
-
-
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The scheduler's ledger as after its start, on this clock."""
-    clock = Clock()
-    with suppress(ImportError):  # so that this can be held against code that has no ledger
-        from nba_airflow.metadata.ledger import LEDGER
-
-        monkeypatch.setattr(LEDGER, "_monotonic", clock)
-        monkeypatch.setattr(LEDGER, "_again_at", 0.0)
-    return clock
 
 
 @pytest.fixture(scope="module")
@@ -52,16 +30,6 @@ def found(books: str) -> Iterator[Scheduler]:
         backfill(DAG, date(2025, 1, 1), date(2025, 1, 3))
         found.cancel_backfills()
         yield found
-
-
-def ops_db_is(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
-    """The connection `ops_db` as an operator has corrected it."""
-    parts = conninfo_to_dict(address)
-    fields = {"host": parts["host"], "login": parts["user"], "schema": parts["dbname"]}
-    if "port" in parts:
-        fields["port"] = parts["port"]
-    value = {"conn_type": "postgres", **fields}
-    monkeypatch.setenv("AIRFLOW_CONN_OPS_DB", json.dumps(value))
 
 
 def summary_starts(found: Scheduler) -> None:
