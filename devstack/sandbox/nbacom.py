@@ -276,10 +276,11 @@ def _share(made: int, tried: int) -> float | None:
 
 
 def _log_rows(game: Game, league: League) -> list[list[Any]]:
-    """Only players who played. On neutral ground both teams' rows carry one MATCHUP."""
+    """Only players who played. On neutral ground each team's rows say ``@``, its own team first."""
     box = league.box_score(game)
     away_first = f"{game.away.tricode} @ {game.home.tricode}"
-    home_first = away_first if game.neutral else f"{game.home.tricode} vs. {game.away.tricode}"
+    sign = "@" if game.neutral else "vs."
+    home_first = f"{game.home.tricode} {sign} {game.away.tricode}"
     home_won = box.score.home_points > box.score.away_points
     rows: list[list[Any]] = []
     for team, lines, matchup, won in (

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 
+from include.checks.bodies import Scheduled, read_games
 from include.checks.completeness import count
 from include.errors import ErrorClass, Problem
 from include.outcome import Outcome
@@ -17,12 +18,16 @@ from include.warehouse.local import SOURCE_FILE
 from include.warehouse.open import Warehouse
 
 
-def games_of(endpoint: Endpoint, manifest: raw.Manifest, store: raw.Store) -> list[Game]:
+def games_of(
+    endpoint: Endpoint, manifest: raw.Manifest, store: raw.Store, scheduled: Scheduled
+) -> list[Game]:
     """The games in the manifest's bodies. Raises Problem(STORAGE) for a damaged body, SCHEMA_DRIFT
     for an unknown."""
     day = date.fromisoformat(manifest.day)
     return [
-        game for item in manifest.data() for game in endpoint.games(raw.get_body(store, item), day)
+        game
+        for item in manifest.data()
+        for game in read_games(endpoint, raw.get_body(store, item), day, scheduled)
     ]
 
 

@@ -59,7 +59,7 @@ def standing(
             return _never_fetched(endpoint, scheduled)
         if not manifest.done:
             return _incomplete(manifest)
-        games = games_of(endpoint, manifest, store)
+        games = games_of(endpoint, manifest, store, scheduled)
         wanted = rows_per_game(games)
         found = loaded_per_game(endpoint.table, partition.day, warehouse)
     except Problem as problem:

@@ -72,6 +72,9 @@ class Game:
     game_id: str = field(default="", compare=False)
     rows: int = field(default=0, compare=False)
     problem: str = field(default="", compare=False)
+    sided: bool = field(default=True, compare=False)
+    """Whether the body tells who is at home; without it away and home are the two teams, in the
+    alphabet's order."""
     extra: Mapping[str, str] = field(default_factory=dict, compare=False)
     """What a later request needs to know of the game, by source (``commence_time``,
     ``season_type``)."""

@@ -40,7 +40,8 @@ def audit(endpoint: Endpoint, partition: Partition, stores: Stores) -> Audited:
     so, and the next scrape asks again. Raises Problem(INCOMPLETE) when the rows still differ.
     """
     manifest = whole_manifest(partition, stores)
-    games = games_of(endpoint, manifest, stores.raw)
+    expected = scheduled(endpoint, partition.day, stores.warehouse)
+    games = games_of(endpoint, manifest, stores.raw, expected)
     wanted = rows_per_game(games)
     table, day, warehouse = endpoint.table, partition.day, stores.warehouse
     found = loaded_per_game(table, day, warehouse)
@@ -50,6 +51,6 @@ def audit(endpoint: Endpoint, partition: Partition, stores: Stores) -> Audited:
         found = loaded_per_game(table, day, warehouse)
     if found != wanted:
         raise differ(endpoint, partition, wanted, found)
-    if stale := outdated(manifest, scheduled(endpoint, day, warehouse), games):
+    if stale := outdated(manifest, expected, games):
         raw.write_manifest(stores.raw, partition, stale)
     return Audited(manifest=stale or manifest, rows=sum(wanted.values()))

@@ -6,12 +6,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from include.checks.bodies import read_rows
 from include.checks.drift import Drift, corrections
 from include.errors import ErrorClass, Problem
 from include.failpoints import reach_failpoint
 from include.partition import Partition
 from include.sources.spec import Endpoint, Row
 from include.steps.job import Stores
+from include.steps.tally import scheduled
 from include.storage import raw
 from include.warehouse.local import SOURCE_FILE, Loaded, check_types
 
@@ -61,8 +63,10 @@ def whole_manifest(partition: Partition, stores: Stores) -> raw.Manifest:
 def _read_rows(
     endpoint: Endpoint, partition: Partition, manifest: raw.Manifest, stores: Stores
 ) -> Iterator[Row]:
+    expected = scheduled(endpoint, partition.day, stores.warehouse)
     for item in manifest.data():
-        for row in endpoint.rows(raw.get_body(stores.raw, item), partition.day):
+        body = raw.get_body(stores.raw, item)
+        for row in read_rows(endpoint, body, partition.day, expected):
             yield {**row, SOURCE_FILE.name: item.path}
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Literal
 
+from include.checks.bodies import read_games
 from include.checks.completeness import Count
 from include.errors import Problem
 from include.failpoints import reach_failpoint
@@ -227,7 +228,8 @@ class RawDate:
         return games if sound else []
 
     def _games(self, found: raw.RawObject) -> Sequence[Game]:
-        return list(self.endpoint.games(raw.get_body(self.store, found), self.partition.day))
+        body = raw.get_body(self.store, found)
+        return read_games(self.endpoint, body, self.partition.day, scheduled=None)
 
     # --- the end of a scrape
 

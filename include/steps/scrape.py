@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from include.checks.bodies import read_games
 from include.errors import Problem
 from include.failpoints import reach_failpoint
 from include.partition import Partition
@@ -70,7 +71,7 @@ def _scrape(source: Source, date: RawDate, warehouse: Warehouse, wire: Wire) -> 
             continue
         for page in walk.item(name, item):
             date.put(page)
-            tally.add_present(endpoint.games(page.body, day))
+            tally.add_present(read_games(endpoint, page.body, day, tally.schedule))
     return date.close(tally.count(), expected_from=tally.expected_from)
 
 

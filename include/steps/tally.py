@@ -27,10 +27,11 @@ class Tally:
 
     def __init__(self, endpoint: Endpoint, schedule: Iterable[Game] | None) -> None:
         self._is_schedule = endpoint.is_schedule
-        self._schedule = None if schedule is None else list(schedule)
+        self.schedule = None if schedule is None else list(schedule)
+        """The schedule's games; None where it does not have the date."""
         self._listed: list[Game] | None = None
         self._present: list[Game] = []
-        self.lacks_schedule = self._schedule is None
+        self.lacks_schedule = self.schedule is None
         """Whether the source's own list is the truth."""
         self.expected_from = _expected_from(endpoint, lacks_schedule=self.lacks_schedule)
         """``schedule``, ``listing``, or empty where nobody knows."""
@@ -38,7 +39,7 @@ class Tally:
     @property
     def expected(self) -> list[Game] | None:
         """The games that should be there, as far as they are known; None while they are not."""
-        return self._listed if self.lacks_schedule else self._schedule
+        return self._listed if self.lacks_schedule else self.schedule
 
     def add_listed(self, games: Iterable[Game]) -> None:
         """Games of the source's own list; they count only where the schedule lacks the date."""

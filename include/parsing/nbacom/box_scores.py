@@ -54,12 +54,13 @@ _ITEM_NAMES = {
 
 @dataclass(frozen=True)
 class _Line:
-    """A player's line of the log: its columns, and the sides of his game."""
+    """A player's line of the log: its columns, and the sides of his game, as in ``Game``."""
 
     row: Record
     game_id: str
     away: str
     home: str
+    sided: bool
 
 
 def box_score_items(listing: Listing) -> list[Item]:
@@ -125,6 +126,7 @@ def box_score_games(body: bytes, day: date) -> Iterator[Game]:
             day=day,
             away=lines[0].away,
             home=lines[0].home,
+            sided=lines[0].sided,
             state=state,
             game_id=lines[0].game_id,
             rows=len(lines),
@@ -133,16 +135,18 @@ def box_score_games(body: bytes, day: date) -> Iterator[Game]:
 
 
 def _read_lines(body: bytes, day: date) -> Iterator[_Line]:
-    """At a neutral site both teams' rows carry one MATCHUP, so both sides of a game are placed by
-    its first row."""
-    sides: dict[str, tuple[str, str]] = {}
-    for row in _read_rows(body):
+    """The players' lines. At a neutral site each team's rows say ``@`` with its own team first
+    (game 0022400147 of 2024-11-02, 5 games of 2024-25): they do not tell who is at home."""
+    rows = list(_read_rows(body))
+    said: dict[str, set[tuple[str, str]]] = {}
+    for row in rows:
         row.check_day("GAME_DATE", day)
+        said.setdefault(row.text("GAME_ID"), set()).add(_read_matchup(row))
+    for row in rows:
         game_id = row.text("GAME_ID")
-        if game_id not in sides:
-            sides[game_id] = _read_matchup(row)
-        away, home = sides[game_id]
-        yield _Line(row, game_id, away, home)
+        # In the alphabet's order where the rows disagree, whatever their own order is.
+        away, home = min(said[game_id])
+        yield _Line(row, game_id, away, home, sided=len(said[game_id]) == 1)
 
 
 def _read_rows(body: bytes) -> Iterator[Record]:

@@ -118,7 +118,12 @@ def test_the_cup_final_is_on_neutral_ground_and_of_a_season_type_of_its_own(
     assert _rows(sandbox, "2024-12-17") == []
     rows = _rows(sandbox, "2024-12-17", "IST")
     assert {row["GAME_ID"] for row in rows} == {"0062400001"}
-    assert len({row["MATCHUP"] for row in rows}) == 1
+    said = {(row["TEAM_ABBREVIATION"], *row["MATCHUP"].split()) for row in rows}
+    teams = {team for team, *_ in said}
+    # Each team's rows have their own team first, and none says "vs.".
+    assert {(team, first) for team, first, *_ in said} == {(team, team) for team in teams}
+    assert {sign for _, _, sign, _ in said} == {"@"}
+    assert len(said) == len(teams) == 2
 
 
 def test_a_wrong_season_type_season_or_future_date_is_an_empty_row_set(sandbox: Sandbox) -> None:

@@ -133,22 +133,20 @@ def test_game_log_is_read_by_header_not_by_position() -> None:
     }
 
 
-@pytest.mark.parametrize("matchup", ["UTA vs. GSW", "GSW @ UTA"])
-def test_neutral_site_game_with_one_matchup_on_both_rows_is_one_game(matchup: str) -> None:
-    (game,) = box_score_games(wrapped(one_game(MATCHUP=matchup)), DAY)
-    assert (str(game), game.state, game.rows, game.problem) == ("GSW@UTA", GameState.FINAL, 10, "")
-
-
-def test_game_whose_rows_disagree_on_the_sides_is_one_game() -> None:
-    lines = [
-        {**one, "MATCHUP": one["MATCHUP"].replace("GSW @ UTA", "GSW vs. UTA")} for one in one_game()
-    ]
-    assert [(str(game), game.rows) for game in box_score_games(wrapped(lines), DAY)] == [
-        ("GSW@UTA", 10)
-    ]
-    assert {
-        (row["away_tricode"], row["home_tricode"]) for row in box_score_rows(wrapped(lines), DAY)
-    } == {("GSW", "UTA")}
+@pytest.mark.parametrize(
+    "turn",
+    [("UTA vs. GSW", "UTA @ GSW"), ("GSW @ UTA", "GSW vs. UTA")],
+    ids=["both visit", "both host"],
+)
+@pytest.mark.parametrize("step", [1, -1])
+def test_game_whose_rows_disagree_on_the_sides_is_one_game_without_sides(
+    turn: tuple[str, str], step: int
+) -> None:
+    lines = [{**one, "MATCHUP": one["MATCHUP"].replace(*turn)} for one in one_game()][::step]
+    (game,) = box_score_games(wrapped(lines), DAY)
+    assert (str(game), game.sided, game.rows) == ("GSW@UTA", False, 10)
+    rows = list(box_score_rows(wrapped(lines), DAY))
+    assert {(row["away_tricode"], row["home_tricode"]) for row in rows} == {("GSW", "UTA")}
 
 
 def test_game_without_a_winner_yet_is_live() -> None:
