@@ -10,8 +10,9 @@ from typing import Protocol
 class Admission(Protocol):
     """The right to send one request now."""
 
-    def release(self, *, ok: bool = True) -> None:
-        """The request has arrived at the upstream, or may have; ``ok``: it was not refused."""
+    def release(self, *, ok: bool = True, ago: float = 0.0) -> None:
+        """The request has arrived at the upstream, or may have, so many seconds ago; ``ok``: it was
+        not refused."""
 
     def give_back(self) -> None:
         """The request was surely not sent."""

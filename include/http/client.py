@@ -170,17 +170,10 @@ class Client:
         exchange = self._admit(address, call.upstream, request)
         try:
             got = self._transport.send(
-                request.url,
-                request.headers,
-                address.proxy,
-                request.redactor,
-                exchange.note_headers,
+                request.url, request.headers, address.proxy, request.redactor
             )
         except BaseException:
-            # No answer is coming (the task was stopped, say). Unless the headers have ended the
-            # admission, it ends here; the credits stay reserved: the request may be billed.
-            if exchange.credits is None:
-                exchange.admission.release()
+            exchange.admission.release()
             raise
         credits, arrived = exchange.end(got), has_arrived(got)
         call.requests, self.requests = call.requests + arrived, self.requests + arrived

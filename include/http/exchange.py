@@ -3,7 +3,7 @@ both are closed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
 from dataclasses import dataclass
 
 from include.failpoints import reach_failpoint
@@ -13,46 +13,36 @@ from include.http.transport import Broken, Reply
 CREDIT_HEADERS = ("x-requests-last", "x-requests-used", "x-requests-remaining")
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Exchange:
-    """One request that may be sent. ``cost`` is the most credits it can cost; ``credits``, once it
-    is known, what it did cost."""
+    """One request that may be sent. ``cost`` is the most credits it can cost."""
 
     cost: int
     admission: Admission
     reservation: Reservation | None
-    credits: int | None = None
-
-    def note_headers(self, status: int, headers: Mapping[str, str]) -> None:
-        """Status and headers are in: the request has arrived, and they say what it cost."""
-        self.admission.release(ok=status not in (403, 429))
-        reach_failpoint("before settle")
-        last, used, remaining = (_number(headers.get(name, "")) for name in CREDIT_HEADERS)
-        if last is None:
-            # Refusals that do not say are free.
-            last = 0 if 400 <= status < 500 else self.cost
-        if self.reservation:
-            self.reservation.settle(cost=last, used=used, remaining=remaining)
-        self.credits = last
 
     def end(self, got: Reply | Broken) -> int:
-        """The exchange is over; closes what no headers have closed. The credits that it cost.
+        """The exchange is over: closes the admission, and the reservation by what the headers say,
+        if any came. The credits that it cost.
 
         A request that may have arrived may have been billed: counted so until the upstream's totals
         correct it.
         """
-        if self.credits is not None:
-            return self.credits
-        arrived = has_arrived(got)
-        if arrived:
-            self.admission.release()
-        else:
+        if not has_arrived(got):
             self.admission.give_back()
-        if self.reservation and arrived:
-            self.reservation.settle(cost=self.cost, used=None, remaining=None)
-        elif self.reservation:
-            self.reservation.refund()
-        return self.cost if arrived else 0
+            if self.reservation:
+                self.reservation.refund()
+            return 0
+        ago = time.monotonic() - got.headers_at if got.headers else 0.0
+        self.admission.release(ok=got.status not in (403, 429), ago=ago)
+        reach_failpoint("before settle")
+        last, used, remaining = (_number(got.headers.get(name, "")) for name in CREDIT_HEADERS)
+        if last is None:
+            # Refusals that do not say are free.
+            last = 0 if 400 <= got.status < 500 else self.cost
+        if self.reservation:
+            self.reservation.settle(cost=last, used=used, remaining=remaining)
+        return last
 
 
 def has_arrived(got: Reply | Broken) -> bool:

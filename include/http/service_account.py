@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from include.errors import ErrorClass, Problem
+from include.http.deadline import CuttableAdapter, Overdue, within
 
 _PASSING = frozenset({408, 429})
 
@@ -61,23 +62,31 @@ def _once(timeout: float) -> Callable[..., Any]:
     Raises TransportError for an answer that may pass and for a 200 that is not JSON (a sign-in page
     on the way).
     """
+    import requests
     from google.auth.exceptions import TransportError
     from google.auth.transport.requests import Request
 
-    send, logger = Request(), logging.getLogger(Request.__module__)
+    session = requests.Session()
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, CuttableAdapter())
+    send, logger = Request(session), logging.getLogger(Request.__module__)
+
+    # A redirect would take the signed assertion to another host.
+    settings = {"timeout": timeout, "allow_redirects": False}
 
     def once(**kwargs: Any) -> Any:
-        # A redirect would take the signed assertion to another host.
         # It logs the signed assertion at DEBUG, which lets in whoever reads it within the hour
         # (seen in 2.62).
         logger.addFilter(_unsaid)
         try:
-            response = send(**{**kwargs, "timeout": timeout, "allow_redirects": False})
+            response = within(timeout, lambda: send(**{**kwargs, **settings}))
+        except Overdue:
+            # google-auth's errors are not typed.
+            raise TransportError("no answer in time") from None  # type: ignore[no-untyped-call]  # theirs
         finally:
             logger.removeFilter(_unsaid)
         passing = response.status >= 500 or response.status in _PASSING
         if passing or (response.status == 200 and not response.data.lstrip().startswith(b"{")):
-            # google-auth's errors are not typed.
             raise TransportError(f"status {response.status}")  # type: ignore[no-untyped-call]  # theirs
         return response
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
 from include.errors import ErrorClass
+from include.http.deadline import CuttableAdapter, Overdue, check_time, within
 from include.redact import RedactingFilter, Redactor
 
 _CHUNK = 64 * 1024
@@ -27,12 +27,8 @@ _URLLIB3_LOGGERS = tuple(
 
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
-    """Seconds to connect, between two pieces of an answer, and for a whole exchange; bytes of a
-    decoded body.
-
-    The total is looked at between two pieces, so that an exchange ends at most ``read`` seconds
-    after it.
-    """
+    """Seconds to connect, between two pieces of an answer, and for a whole exchange, from the
+    look-up of the host's name to the last byte; bytes of a decoded body."""
 
     connect: float = 5.0
     read: float = 30.0
@@ -44,21 +40,50 @@ class Bounds:
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """An answer, read to its end; header names are in lower case."""
+    """An answer, read to its end; header names are in lower case. ``headers_at`` is the moment by
+    this process's monotonic clock when they had come."""
 
     status: int
     headers: Mapping[str, str]
+    headers_at: float
     body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Broken:
-    """No whole answer. ``arrived`` is False when the upstream cannot have seen the request."""
+    """No whole answer. ``arrived`` is False when the upstream cannot have seen the request;
+    ``headers`` are those of an answer that broke off, and ``status`` its."""
 
     error_class: ErrorClass
     reason: str
     arrived: bool = True
     status: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    headers_at: float = 0.0
+
+
+@dataclass(kw_only=True)
+class _Answering:
+    """What has come of an answer so far."""
+
+    status: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    headers_at: float = 0.0
+
+    def begin(self, response: requests.Response) -> None:
+        self.headers = {name.lower(): value for name, value in response.headers.items()}
+        self.headers_at = time.monotonic()
+        self.status = response.status_code
+
+    def broken(self, error_class: ErrorClass, reason: str, *, arrived: bool = True) -> Broken:
+        return Broken(
+            error_class=error_class,
+            reason=reason,
+            arrived=arrived,
+            status=self.status,
+            headers=self.headers,
+            headers_at=self.headers_at,
+        )
 
 
 class Transport:
@@ -71,7 +96,7 @@ class Transport:
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
-        self._adapter = HTTPAdapter(max_retries=0)
+        self._adapter = CuttableAdapter()
         self._environment = requests.Session()
 
     def close(self) -> None:
@@ -85,16 +110,30 @@ class Transport:
         self._environment.close()
 
     def send(
+        self, url: str, headers: Mapping[str, str], proxy: str | None, redactor: Redactor
+    ) -> Reply | Broken:
+        """One GET, for as long as the bounds allow."""
+        answering = _Answering()
+        try:
+            return within(
+                self._bounds.total,
+                lambda: self._exchange(url, headers, proxy, redactor, answering),
+            )
+        except Overdue as overdue:
+            return answering.broken(
+                ErrorClass.HANG,
+                f"the answer is not complete after {self._bounds.total:g} s",
+                arrived=overdue.arrived,
+            )
+
+    def _exchange(
         self,
         url: str,
         headers: Mapping[str, str],
         proxy: str | None,
         redactor: Redactor,
-        on_headers: Callable[[int, Mapping[str, str]], None],
+        answering: _Answering,
     ) -> Reply | Broken:
-        """One GET. ``on_headers`` is called when status and headers are in, before the body is
-        read."""
-        ends = time.monotonic() + self._bounds.total
         with _quiet(redactor):
             try:
                 response = self._open(url, headers, proxy)
@@ -103,9 +142,9 @@ class Transport:
                 # tracebacks.
                 return _broken(error, redactor)
             try:
-                names = {name.lower(): value for name, value in response.headers.items()}
-                on_headers(response.status_code, names)
-                return self._read(response, names, ends, redactor)
+                check_time()
+                answering.begin(response)
+                return self._read(response, answering, redactor)
             finally:
                 response.close()
 
@@ -123,44 +162,32 @@ class Transport:
         return self._adapter.send(prepared, timeout=timeout, **{**settings, "stream": True})
 
     def _read(
-        self,
-        response: requests.Response,
-        headers: Mapping[str, str],
-        ends: float,
-        redactor: Redactor,
+        self, response: requests.Response, answering: _Answering, redactor: Redactor
     ) -> Reply | Broken:
-        # A body is bounded in bytes and in time while it comes: neither an endless nor a trickling
-        # one may hold a task. A refusal's body is only read for its message: cut off or too long,
-        # it is as good.
-        status, body = response.status_code, bytearray()
-        sound = 200 <= status < 300
+        # A body is bounded in bytes while it comes. A refusal's is only read for its message: cut
+        # off or too long, it is as good.
+        body, sound = bytearray(), 200 <= answering.status < 300
         most = self._bounds.body if sound else self._bounds.refusal
         try:
             for chunk in _chunks(response.raw):
                 body += chunk
                 if len(body) > most:
                     break
-                if time.monotonic() > ends:
-                    return Broken(
-                        error_class=ErrorClass.HANG,
-                        reason=f"the answer is not complete after {self._bounds.total:g} s",
-                        status=status,
-                    )
         except urllib3.exceptions.HTTPError as error:
             if sound:
                 cut = _broken(error, redactor)
-                return Broken(
-                    error_class=cut.error_class,
-                    reason=f"the body is cut off: {cut.reason}",
-                    status=status,
-                )
+                return answering.broken(cut.error_class, f"the body is cut off: {cut.reason}")
         if sound and len(body) > most:
-            return Broken(
-                error_class=ErrorClass.SCHEMA_DRIFT,
-                reason=f"the body is larger than {most} bytes, which no day of this data is",
-                status=status,
+            return answering.broken(
+                ErrorClass.SCHEMA_DRIFT,
+                f"the body is larger than {most} bytes, which no day of this data is",
             )
-        return Reply(status=status, headers=headers, body=bytes(body[:most]))
+        return Reply(
+            status=answering.status,
+            headers=answering.headers,
+            headers_at=answering.headers_at,
+            body=bytes(body[:most]),
+        )
 
 
 def _chunks(raw: urllib3.HTTPResponse) -> Iterator[bytes]:

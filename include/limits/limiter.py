@@ -43,15 +43,18 @@ class Admission:
     waited: float
     closed: bool = False
 
-    def release(self, *, ok: bool = True) -> None:
-        """Call when the response headers have arrived, or the request has failed. ``ok``: it was
-        not refused.
+    def release(self, *, ok: bool = True, ago: float = 0.0) -> None:
+        """Call when the exchange is over. Its response headers had arrived ``ago`` seconds before;
+        0 where there were none. ``ok``: it was not refused.
 
         Refused means 429 (or a block): successes after a pause shorten the next one. Calling twice
         does nothing.
         """
         if not self.closed:
-            self.limiter._call("SELECT ops.limiter_release(%s, %s)", (self.request_id, ok))
+            self.limiter._call(
+                "SELECT ops.limiter_release(%s, %s, %s)",
+                (self.request_id, ok, timedelta(seconds=ago)),
+            )
             self.closed = True
 
     def refused(self, seconds: float = 0.0) -> datetime:

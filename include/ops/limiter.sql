@@ -104,15 +104,16 @@ BEGIN
     RETURN false;
 END $$;
 
--- The response headers of a request have arrived, or it has failed. `ok`: it was not refused.
-CREATE FUNCTION ops.limiter_release(released_id bigint, ok boolean) RETURNS void
+-- The response headers of a request arrived `ago`, or it has failed. `ok`: it was not refused.
+CREATE FUNCTION ops.limiter_release(released_id bigint, ok boolean, ago interval) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     done ops.limiter_requests;
 BEGIN
     -- A release lost in a crash only makes us slower, so it need not wait for the disk.
     PERFORM set_config('synchronous_commit', 'off', true);
-    UPDATE ops.limiter_requests SET released = true, done_at = clock_timestamp()
+    UPDATE ops.limiter_requests
+        SET released = true, done_at = greatest(admitted_at, clock_timestamp() - ago)
         WHERE request_id = released_id AND NOT released RETURNING * INTO done;
     IF ok AND FOUND THEN
         UPDATE ops.limiters SET refusals = refusals - 1

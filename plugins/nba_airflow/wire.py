@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from include.sources.spec import Endpoint, Source
 
 # Seconds after which a request whose worker died counts as over: longer than the client's bound on
-# one request, which is 5 s for each address that the host's name resolves to and 30 s of silence.
+# one exchange, 45 s, by what a busy machine can take from admission to sending.
 REQUEST_TIMEOUT = 90.0
 
 

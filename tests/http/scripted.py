@@ -133,6 +133,24 @@ def trickle(handler: Handler) -> None:
         return  # the client has had enough
 
 
+def dripping(piece: bytes, *first: bytes) -> Step:
+    """The bytes of ``first``, then the piece again and again for two seconds; each well within the
+    read time-out."""
+
+    def step(handler: Handler) -> None:
+        handler.close_connection = True
+        try:
+            handler.wfile.write(b"".join(first))
+            for _ in range(100):
+                if handler.server.over.wait(0.02):
+                    return
+                handler.wfile.write(piece)
+        except OSError:
+            return  # the client has had enough
+
+    return step
+
+
 FLOOD = 64 * 1024 * 1024
 
 
@@ -154,7 +172,7 @@ class CountingAdmission:
     gate: CountingGate
     name: str
 
-    def release(self, *, ok: bool = True) -> None:
+    def release(self, *, ok: bool = True, ago: float = 0.0) -> None:
         self.gate.events.append(f"release {self.name}" if ok else f"refused {self.name}")
 
     def give_back(self) -> None:

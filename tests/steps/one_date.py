@@ -110,7 +110,7 @@ class OpenGate:
     def slow_down(self, name: str, seconds: float) -> datetime:
         return datetime.now(UTC)
 
-    def release(self, *, ok: bool = True) -> None:
+    def release(self, *, ok: bool = True, ago: float = 0.0) -> None:
         return
 
     def give_back(self) -> None:
