@@ -33,7 +33,7 @@ def backfill(args: Namespace) -> Answer:
     _say(*plan.lines())
     if plan.cleared and not args.yes:
         _agree(len(plan.cleared))
-    lacking = [] if args.attach else _start(args, window, plan, conf)
+    lacking = _start(args, window, plan, conf)
     if lacking:
         _say(f"Airflow made no run for {dates(lacking)}; the other dates are running")
     if args.detach:
@@ -81,6 +81,8 @@ def _plan(args: Namespace, window: DateRange, *, refetch: bool) -> Plan:
     """What is to be done with each date. Raises Refused where the DAG cannot be backfilled now."""
     from airflow.utils.session import create_session
 
+    if args.max_active_runs < 1:
+        raise Refused("--max-active-runs must be at least 1, else no date would ever start")
     with create_session() as session:
         metadata.check_dag(args.dag_id, window, session, unpause=args.unpause)
         active = metadata.find_active_backfill(args.dag_id, session)
@@ -106,19 +108,22 @@ def _agree(count: int) -> None:
     """Asks the operator; raises Refused without a yes."""
     if not sys.stdin.isatty():
         raise Refused(f"{count} finished dates would run again: confirm with -y")
-    answer = input(f"Run {count} finished dates again? [y/N] ")
-    if answer.strip().lower() not in ("y", "yes"):
+    print(f"Run {count} finished dates again? [y/N] ", end="", file=sys.stderr, flush=True)
+    if input().strip().lower() not in ("y", "yes"):
         raise Refused("nothing was cleared and nothing was started")
 
 
 def _start(
     args: Namespace, window: DateRange, plan: Plan, conf: Mapping[str, Any] | None
 ) -> list[date]:
-    """Creates and clears the plan's runs; the dates for which Airflow made none."""
+    """Creates and clears the plan's runs; the dates for which Airflow made none. The DAG is
+    unpaused last: a refusal changes nothing."""
     from airflow.utils.session import create_session
 
     lacking = []
     if plan.new:
+        with create_session() as session:
+            metadata.complete_ended_backfills(args.dag_id, session)
         metadata.create(
             args.dag_id,
             window,
@@ -133,6 +138,9 @@ def _start(
         run_ids = [run.run_id for run in plan.cleared]
         with create_session() as session:
             metadata.clear(args.dag_id, run_ids, session, only_failed=plan.only_failed, conf=conf)
+    if args.unpause:
+        with create_session() as session:
+            metadata.unpause(args.dag_id, session)
     return lacking
 
 

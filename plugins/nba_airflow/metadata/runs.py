@@ -3,7 +3,7 @@ creating them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
@@ -35,9 +35,9 @@ class Run:
 
 
 def check_dag(dag_id: str, window: DateRange, session: Session, *, unpause: bool) -> None:
-    """Raises Refused unless the DAG is known, has date partitions, is not paused, and its live
-    schedule is past the window: Airflow goes on from the newest partition, so a backfill ahead of
-    catchup would make it skip dates.
+    """Raises Refused unless the DAG is known, has date partitions, is not paused (or is to be
+    unpaused), and its live schedule is past the window: Airflow goes on from the newest partition,
+    so a backfill ahead of catchup would make it skip dates.
     """
     from airflow.models.dag import DagModel
     from airflow.models.serialized_dag import SerializedDagModel
@@ -58,13 +58,11 @@ def check_dag(dag_id: str, window: DateRange, session: Session, *, unpause: bool
             f"{dag_id} has no date partitions, so there is nothing to backfill: `airflow dags"
             f" trigger {dag_id}`"
         )
-    if model.is_paused:
-        if not unpause:
-            raise Refused(
-                f"{dag_id} is paused, its runs would stay queued: run `airflow dags unpause"
-                f" {dag_id}` first, or add --unpause (its live runs start as well)"
-            )
-        model.is_paused = False
+    if model.is_paused and not unpause:
+        raise Refused(
+            f"{dag_id} is paused, its runs would stay queued: run `airflow dags unpause"
+            f" {dag_id}` first, or add --unpause (its live runs start as well)"
+        )
     if (upcoming := model.next_dagrun_partition_key) and upcoming <= str(window.last):
         raise Refused(
             f"the live schedule of {dag_id} catches up and has reached {upcoming}; it will run the"
@@ -103,33 +101,44 @@ def read_runs(dag_id: str, window: DateRange, session: Session) -> dict[date, Ru
 
 
 def find_active_backfill(dag_id: str, session: Session) -> Any:
-    """Airflow's backfill of the DAG that has not completed, or None.
+    """Airflow's backfill of the DAG that is not over, or None."""
+    found = (each for each in _uncompleted(dag_id, session) if not _is_over(each, session))
+    return next(found, None)
 
-    Airflow marks one complete up to 30 s late (measured on 3.3.2). One whose runs have all ended is
-    over, so it is marked here, the way the scheduler would.
-    """
-    from airflow.models.backfill import Backfill, BackfillDagRun
+
+def complete_ended_backfills(dag_id: str, session: Session) -> None:
+    """Marks the DAG's backfills that are over complete, as the scheduler does up to 30 s late
+    (measured on 3.3.2): Airflow makes no other before."""
+    for backfill in _uncompleted(dag_id, session):
+        if _is_over(backfill, session):
+            backfill.completed_at = datetime.now(UTC)
+
+
+def unpause(dag_id: str, session: Session) -> None:
+    """Lets the scheduler start the DAG's runs, and make its live ones."""
+    from airflow.models.dag import DagModel
+
+    session.get_one(DagModel, dag_id).is_paused = False
+
+
+def _uncompleted(dag_id: str, session: Session) -> Iterable[Any]:
+    from airflow.models.backfill import Backfill
+    from sqlalchemy import select
+
+    mine = select(Backfill).where(Backfill.dag_id == dag_id, Backfill.completed_at.is_(None))
+    return session.scalars(mine).all()
+
+
+def _is_over(backfill: Any, session: Session) -> bool:
+    """Whether the backfill has made its runs and all of them have ended."""
+    from airflow.models.backfill import BackfillDagRun
     from airflow.models.dagrun import DagRun
-    from sqlalchemy import func, select
+    from sqlalchemy import exists, select
 
-    for backfill in session.scalars(
-        select(Backfill).where(Backfill.dag_id == dag_id, Backfill.completed_at.is_(None))
-    ):
-        open_runs = session.scalar(
-            select(func.count())
-            .select_from(DagRun)
-            .where(DagRun.backfill_id == backfill.id, DagRun.state.not_in(ENDED))
-        )
-        created = session.scalar(
-            select(func.count())
-            .select_from(BackfillDagRun)
-            .where(BackfillDagRun.backfill_id == backfill.id)
-        )
-        if open_runs or not created:
-            return backfill
-        backfill.completed_at = datetime.now(UTC)
-        session.flush()
-    return None
+    of_it = BackfillDagRun.backfill_id == backfill.id
+    runs = (DagRun.backfill_id == backfill.id, DagRun.state.not_in(ENDED))
+    made, open_ = (select(exists().where(of_it)), select(exists().where(*runs)))
+    return bool(session.scalar(made)) and not session.scalar(open_)
 
 
 def clear(

@@ -1,0 +1,132 @@
+"""`airflow dags backfill` on Airflow's own books: what is only looked at, or refused, stays as it
+is."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from nba_airflow.cli.backfill import backfill
+from tests.plugins import scheduling
+from tests.plugins.cli.asking import DAG, Call
+from tests.plugins.scheduling import Scheduler, bag_since, live_day, scheduler
+
+OLD = date(2025, 1, 15)
+ARGUMENTS: dict[str, Any] = {
+    "dag_id": DAG,
+    "start_date": str(OLD),
+    "end_date": str(OLD + timedelta(days=2)),
+    "dry_run": False,
+    "rerun_failed_tasks": False,
+    "reset_dagruns": False,
+    "refetch": False,
+    "run_backwards": False,
+    "conf": None,
+    "yes": False,
+    "max_active_runs": 2,
+    "detach": True,
+    "attach": False,
+    "unpause": False,
+}
+
+
+@pytest.fixture
+def books_of_a_paused_dag(books: str) -> Iterator[Scheduler]:
+    """The DAG is paused; a backfill of its first date has ended well, which Airflow has not noted
+    yet."""
+    from airflow.models.backfill import Backfill
+    from sqlalchemy import update
+
+    with scheduler(bag_since(live_day(2)), DAG) as found:
+        scheduling.backfill(DAG, OLD, OLD)
+        found.run_of(DAG).state = "success"
+        found.session.execute(update(Backfill).values(completed_at=None))
+        found.session.commit()
+        yield found
+
+
+def read_books(url: str) -> dict[str, list[Any]]:
+    """Every row that a backfill could change."""
+    with psycopg.connect(url) as connection:
+        return {
+            table: connection.execute(f"SELECT t::text FROM {table} t ORDER BY 1").fetchall()
+            for table in ("dag", "dag_run", "task_instance", "backfill", "backfill_dag_run")
+        }
+
+
+def paused(url: str) -> list[tuple[bool]]:
+    with psycopg.connect(url) as connection:
+        return connection.execute("SELECT is_paused FROM dag WHERE dag_id = %s", (DAG,)).fetchall()
+
+
+@pytest.mark.usefixtures("books_of_a_paused_dag")
+def test_a_dry_run_changes_nothing(books: str, call: Call) -> None:
+    before = read_books(books)
+    said = call(backfill, **ARGUMENTS | {"dry_run": True, "unpause": True})
+    assert said.code == 0
+    assert read_books(books) == before
+
+
+@pytest.mark.usefixtures("books_of_a_paused_dag")
+def test_a_no_to_the_question_changes_nothing(
+    books: str, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    before = read_books(books)
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    said = call(backfill, **ARGUMENTS | {"reset_dagruns": True, "unpause": True})
+    assert read_books(books) == before
+    assert (said.code, said.out) == (2, "")
+    assert said.err.endswith("nothing was cleared and nothing was started\n")
+
+
+@pytest.mark.usefixtures("books_of_a_paused_dag")
+def test_a_question_that_nobody_can_answer_changes_nothing(books: str, call: Call) -> None:
+    before = read_books(books)
+    said = call(backfill, **ARGUMENTS | {"reset_dagruns": True, "unpause": True})
+    assert (said.code, said.out) == (2, "")
+    assert read_books(books) == before
+
+
+@pytest.mark.usefixtures("books_of_a_paused_dag")
+def test_what_airflow_refuses_changes_nothing(
+    books: str, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.exceptions import AirflowException
+
+    def refuse(**_: Any) -> None:
+        raise AirflowException("not now")
+
+    monkeypatch.setattr("airflow.models.backfill._create_backfill", refuse)
+    said = call(backfill, **ARGUMENTS | {"unpause": True})
+    assert (said.code, said.out) == (2, "")
+    assert said.err.endswith("Airflow refused the backfill: not now\n")
+    assert paused(books) == [(True,)]
+
+
+@pytest.mark.usefixtures("books_of_a_paused_dag")
+def test_dates_that_could_never_start_are_refused(books: str, call: Call) -> None:
+    before = read_books(books)
+    said = call(backfill, **ARGUMENTS | {"max_active_runs": 0, "unpause": True})
+    assert (said.code, said.out) == (2, "")
+    assert said.err == (
+        "airflow dags backfill: --max-active-runs must be at least 1, else no date would ever"
+        " start\n"
+    )
+    assert read_books(books) == before
+
+
+def test_an_agreed_backfill_is_made_and_its_dag_unpaused(
+    books: str, books_of_a_paused_dag: Scheduler, call: Call
+) -> None:
+    assert call(backfill, **ARGUMENTS | {"unpause": True}).code == 0
+    assert books_of_a_paused_dag.runs(DAG, "queued") == ["2025-01-16", "2025-01-17"]
+    assert paused(books) == [(False,)]
