@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
-MAX_TRIES = 2000
+MAX_TRIES = 1500
 """Of how many tries, the newest, the outcomes are counted: a season of every endpoint and more.
 What that costs must not grow with the ledger; what older dates lack is what `gaps` is for."""
 
