@@ -18,7 +18,7 @@ import psycopg
 
 from devstack import postgres
 from devstack.bench.lines import Line, compared
-from devstack.bench.reporting import open_batch, reported
+from devstack.bench.reporting import close_batch, reported
 from devstack.connections import KEY
 from devstack.sandbox.server import running
 from include.checks.gaps import find_gaps
@@ -29,7 +29,7 @@ from include.ops import batches
 from include.ops.db import connect
 from include.ops.migrate import migrate
 from include.ops.session import Session
-from include.ops.status import open_batches, outcome_counts, unsent_mails
+from include.ops.status import outcome_counts, unmailed_batches, unsent_mails
 from include.partition import Partition, days_between
 from include.sources.spec import Source, Window
 from include.steps.attempt import attempt
@@ -89,7 +89,7 @@ def _seasons(db: psycopg.Connection[Any], url: str, folder: Path) -> Iterator[Li
 
 def _reports(db: psycopg.Connection[Any]) -> Iterator[Line]:
     costs = [
-        reported(db, open_batch(db, 10_000 + dates, dates, dates))[2].seconds
+        reported(db, close_batch(db, 10_000 + dates, dates, dates))[2].seconds
         for dates in (300, 3000)
     ]
     yield compared("report_3000_dates", 1000 * costs[1], "ms", "300 dates", 1000 * costs[0])
@@ -132,9 +132,8 @@ def _add_season(db: psycopg.Connection[Any], number: int) -> None:
     first = SEASON[0] - number * YEAR
     for other in range(DAGS):
         dag_id = DAG if other == 0 else f"other_{other}"
-        batch = open_batch(db, number, len(SEASON), 0, dag_id=dag_id, first=first)
-        batches.close(db, batch.batch_id)
-        batches.reported(db, batch.batch_id)
+        batch_id = close_batch(db, number, len(SEASON), 0, dag_id=dag_id, first=first)
+        batches.reported(db, batch_id)
     db.execute("ANALYZE")
     db.commit()
 
@@ -157,15 +156,16 @@ def _look_for_gaps(source: Source, stores: Stores) -> None:
 
 
 def _look_at_status(db: psycopg.Connection[Any]) -> None:
-    open_batches(db)
+    unmailed_batches(db)
     unsent_mails(db)
     outcome_counts(db)
 
 
 def _close(db: psycopg.Connection[Any], backfill: int) -> float:
-    """Seconds of closing and reporting a season of which a third failed."""
-    batch = open_batch(db, backfill, len(SEASON), len(SEASON) // 3, first=SEASON[0])
-    return reported(db, batch)[2].seconds
+    """Seconds of reporting a season of which a third failed."""
+    failing = len(SEASON) // 3
+    batch_id = close_batch(db, backfill, len(SEASON), failing, first=SEASON[0])
+    return reported(db, batch_id)[2].seconds
 
 
 def _timed(work: Callable[[], None]) -> float:

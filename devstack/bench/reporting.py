@@ -1,11 +1,11 @@
-"""A batch whose runs have ended, and what closing and reporting it costs."""
+"""A batch whose runs have ended, and what reporting it costs."""
 
 from __future__ import annotations
 
 import time
 import tracemalloc
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -13,6 +13,7 @@ import psycopg
 from include.mail.message import Envelope, make_message, to_bytes
 from include.mail.report import Report
 from include.ops import batches
+from include.ops.batches import BatchRun
 
 DAG = "bdl_box_scores"
 FIRST = date(2016, 10, 25)
@@ -31,7 +32,7 @@ _GOOD = ("complete", "", "", "")
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """Of closing a batch and making its mail: statements, seconds, and MB of Python's memory at the
+    """Of reading a closed batch and making its mail: statements, seconds, and MB of memory at the
     peak."""
 
     statements: int
@@ -48,7 +49,7 @@ class _Counting(psycopg.Cursor[Any]):
         return self
 
 
-def open_batch(
+def close_batch(
     db: psycopg.Connection[Any],
     backfill: int,
     dates: int,
@@ -56,35 +57,46 @@ def open_batch(
     *,
     dag_id: str = DAG,
     first: date = FIRST,
-) -> batches.Batch:
-    """A batch of ``dates`` runs from ``first`` on that have all ended, of which the first
-    ``failing`` failed, for REASONS in turn."""
-    batch = batches.current(db, dag_id, backfill)
-    days = {f"run-{backfill}-{n}": first + timedelta(days=n) for n in range(dates)}
-    batches.register(db, batch.batch_id, days)
+) -> str:
+    """The id of a closed batch of ``dates`` runs from ``first`` on, of which the first ``failing``
+    failed, for REASONS in turn."""
+    now = datetime.now(UTC)
+    runs = [
+        BatchRun(
+            run_id=f"run-{backfill}-{n}",
+            day=first + timedelta(days=n),
+            state="failed" if n < failing else "success",
+            queued_at=now,
+            started_at=now,
+            ended_at=now,
+        )
+        for n in range(dates)
+    ]
     with db.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO ops.outcomes (dag_id, run_id, day, endpoint, phase, attempt, outcome,"
             " error_class, message, fingerprint, started_at, ended_at) VALUES (%s, %s, %s,"
             " 'box_scores', 'audit', 1, %s, %s, %s, %s, now(), now())",
             [
-                (dag_id, run_id, day, *(REASONS[n % 3] if n < failing else _GOOD))
-                for n, (run_id, day) in enumerate(days.items())
+                (dag_id, run.run_id, run.day, *(REASONS[n % 3] if n < failing else _GOOD))
+                for n, run in enumerate(runs)
             ],
         )
-        cursor.execute(
-            "UPDATE ops.batch_runs SET started_at = now(), ended_at = now(),"
-            " state = CASE WHEN day < %s THEN 'failed' ELSE 'success' END WHERE batch_id = %s",
-            (first + timedelta(days=failing), batch.batch_id),
-        )
+    batch_id = f"{dag_id}:{backfill}:0"
+    batches.write(db, batch_id, runs, over=True)
     db.commit()
-    return batch
+    return batch_id
 
 
-def reported(db: psycopg.Connection[Any], batch: batches.Batch) -> tuple[Report, bytes, Cost]:
-    """Closes the batch; its report, its mail, and the cost. The mail is made twice: tracing memory
+def reported(db: psycopg.Connection[Any], batch_id: str) -> tuple[Report, bytes, Cost]:
+    """The closed batch's report, its mail, and the cost. The mail is made twice: tracing memory
     takes time too."""
     from include.mail.batch_report import read_report
+
+    db.cursor_factory = _Counting
+    sent, begun = _Counting.sent, time.perf_counter()
+    batch = batches.get(db, batch_id)
+    assert batch
 
     def mail() -> tuple[Report, bytes]:
         report = read_report(db, batch)
@@ -92,10 +104,6 @@ def reported(db: psycopg.Connection[Any], batch: batches.Batch) -> tuple[Report,
             make_message(report, Envelope(sender="a@b.example", recipients=["c@d.example"]))
         )
 
-    db.cursor_factory = _Counting
-    sent, begun = _Counting.sent, time.perf_counter()
-    assert batches.close(db, batch.batch_id)
-    batch = next(each for each in batches.due(db) if each.batch_id == batch.batch_id)
     report, content = mail()
     seconds, statements = time.perf_counter() - begun, _Counting.sent - sent
     tracemalloc.start()

@@ -3,32 +3,33 @@ mail per date."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import Any
 
 import psycopg
 
 from include.fold import fold
-from include.mail.policy import is_repeat
 from include.mail.report import Report
+
+REPEAT_INTERVAL = timedelta(hours=4)
+"""Failures of live runs with one fingerprint send one mail in so long; a batch is reported once and
+never repeated."""
 
 
 def withhold(connection: psycopg.Connection[Any], report: Report) -> bool:
     """Whether every failure of the report was told within the repeat interval; counts it then. Does
     not commit."""
-    prints = [group.fingerprint for group in fold(report.dates)]
-    last = dict(
-        connection.execute(
-            "SELECT fingerprint, sent_at FROM ops.alerts WHERE dag_id = %s AND fingerprint ="
-            " ANY(%s)",
-            (report.dag_id, prints),
-        ).fetchall()
-    )
-    if not prints or not all(is_repeat(last.get(each), datetime.now(UTC)) for each in prints):
+    prints = {group.fingerprint for group in fold(report.dates)}
+    told = connection.execute(
+        "SELECT count(*) FROM ops.alerts WHERE dag_id = %s AND fingerprint = ANY(%s) AND sent_at >"
+        " clock_timestamp() - %s",
+        (report.dag_id, list(prints), REPEAT_INTERVAL),
+    ).fetchone()
+    if not prints or told != (len(prints),):
         return False
     connection.execute(
         "UPDATE ops.alerts SET withheld = withheld + 1 WHERE dag_id = %s AND fingerprint = ANY(%s)",
-        (report.dag_id, prints),
+        (report.dag_id, list(prints)),
     )
     return True
 

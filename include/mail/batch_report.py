@@ -19,9 +19,10 @@ def read_report(connection: psycopg.Connection[Any], batch: Batch) -> Report:
     """The batch as one report: a result per date and endpoint, also for dates that never ran."""
     runs = batches.runs(connection, batch.batch_id)
     rows = outcomes.of_runs(connection, batch.dag_id, [run.run_id for run in runs])
-    mine = [row for row in rows if row.ended_at >= batch.opened_at]
-    results = judge_dates(runs, outcomes.latest(rows), cancelled=batch.cancelled)
-    earlier = outcomes.latest([row for row in rows if row.ended_at < batch.opened_at])
+    since = batches.read_since(connection, batch.dag_id, {r.run_id: r.queued_at for r in runs})
+    before = [row for row in rows if row.run_id in since and row.ended_at < since[row.run_id]]
+    mine = [row for row in rows if row not in before]
+    results = judge_dates(runs, outcomes.latest(rows))
     days = [run.day for run in runs]
     return Report(
         batch_id=batch.batch_id,
@@ -38,7 +39,8 @@ def read_report(connection: psycopg.Connection[Any], batch: Batch) -> Report:
         bytes=sum(row.bytes for row in mine),
         rerun_command=word_rerun(batch.dag_id, {r.day for r in results if not r.outcome.done}),
         ui_url=os.environ.get("AIRFLOW__API__BASE_URL", ""),
-        recovered=find_recovered(results, earlier) if batch.kind != "backfill" else (),
+        ran_before=bool(since),
+        recovered=find_recovered(results, outcomes.latest(before)),
         corrections=gather_corrections(mine),
         in_reply_to=_first_mail(connection, batch) if batch.kind == "rerun" else None,
         code_version=os.environ.get("NBA_VERSION", ""),
@@ -46,10 +48,11 @@ def read_report(connection: psycopg.Connection[Any], batch: Batch) -> Report:
 
 
 def _first_mail(connection: psycopg.Connection[Any], batch: Batch) -> str | None:
-    """The Message-ID of the mail on the backfill that this batch reruns."""
+    """The Message-ID of the first mail that told of a run of this batch."""
     found = connection.execute(
-        "SELECT o.message_id FROM ops.outbox o JOIN ops.batches b ON b.batch_id = o.mail_id"
-        " WHERE b.dag_id = %s AND b.backfill_id = %s AND b.generation = 0",
-        (batch.dag_id, batch.backfill_id),
+        "SELECT o.message_id FROM unnest(%s::text[]) AS earlier (batch_id), LATERAL (SELECT"
+        " message_id, created_at FROM ops.outbox WHERE mail_id = earlier.batch_id) o ORDER BY"
+        " o.created_at LIMIT 1",
+        (batches.read_sharing(connection, batch),),
     ).fetchone()
     return str(found[0]) if found else None

@@ -21,8 +21,9 @@ class Report:
     ``cost`` is in US $.
 
     ``dates`` holds the last attempt per (day, endpoint), each once, also of dates that never ran.
-    ``ended_at`` of a halted batch is the moment its breaker opened. ``recovered`` and
-    ``in_reply_to`` (the Message-ID of the first mail) belong to reruns. ``corrections`` has each
+    ``ended_at`` of a halted batch is the moment its breaker opened. ``ran_before``: an
+    earlier batch had some of its runs. ``recovered`` and ``in_reply_to`` (the Message-ID of the
+    first mail) belong to reruns. ``corrections`` has each
     (day, endpoint) once at most. What is None is left out; ``planned_*`` is what the plan said.
     """
 
@@ -46,6 +47,7 @@ class Report:
     bytes: int = 0
     rerun_command: str = ""
     ui_url: str = ""
+    ran_before: bool = False
     recovered: Sequence[date] = ()
     corrections: Sequence[Correction] = ()
     in_reply_to: str | None = None

@@ -25,7 +25,7 @@ _FAILURES = """
         LEFT JOIN LATERAL (
             SELECT o.endpoint, o.message, o.log_url FROM ops.outcomes o
             WHERE o.dag_id = b.dag_id AND o.run_id = r.run_id AND o.outcome = 'lost'
-                AND (b.kind = 'live' OR o.ended_at >= b.opened_at)
+                AND o.ended_at >= r.queued_at
             ORDER BY o.outcome_id DESC LIMIT 1
         ) last ON true
         WHERE r.state = 'failed' AND r.started_at IS NOT NULL
@@ -33,7 +33,7 @@ _FAILURES = """
             AND NOT EXISTS (
                 SELECT 1 FROM ops.outcomes o WHERE o.dag_id = b.dag_id AND o.run_id = r.run_id
                     AND o.error_class <> ''
-                    AND (b.kind = 'live' OR o.ended_at >= b.opened_at)
+                    AND o.ended_at >= r.queued_at
             )
     )
     SELECT dag_id, endpoint, outcome, error_class, fingerprint, day, message, log_url,

@@ -96,19 +96,6 @@ def of_runs(
     ]
 
 
-def had_before(connection: psycopg.Connection[Any], batch_id: str) -> bool:
-    """Whether a run of the batch had an outcome before the batch was opened: then it is a rerun,
-    whatever its kind."""
-    row = connection.execute(
-        "SELECT EXISTS (SELECT 1 FROM ops.batches b JOIN ops.batch_runs r USING (batch_id)"
-        " JOIN ops.outcomes o ON o.dag_id = b.dag_id AND o.run_id = r.run_id"
-        " WHERE b.batch_id = %s AND o.ended_at < b.opened_at)",
-        (batch_id,),
-    ).fetchone()
-    assert row is not None
-    return bool(row[0])
-
-
 def latest(rows: Collection[OutcomeRow]) -> dict[tuple[date, str], OutcomeRow]:
     """(day, endpoint) -> the row that says how it stands: the newest; rows must be oldest first."""
     return {(row.day, row.endpoint): row for row in rows}

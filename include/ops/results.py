@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
+from include.ops.batches import DELETED
 from include.ops.outcomes import OutcomeRow
 from include.outcome import Outcome
 from include.results import Correction, DateResult
@@ -24,12 +25,12 @@ class Run(Protocol):
 
 
 def judge_dates(
-    runs: Iterable[Run], latest: Mapping[tuple[date, str], OutcomeRow], *, cancelled: bool
+    runs: Iterable[Run], latest: Mapping[tuple[date, str], OutcomeRow]
 ) -> list[DateResult]:
     """One result per date and endpoint, from the newest row of each.
 
     A failed run that never spoke was lost (worker killed), also where an earlier try, or another
-    endpoint, had said that all is well; ``cancelled``: it was cancelled, if it never started.
+    endpoint, had said that all is well; if it had never started, it was cancelled.
     """
     by_day: dict[date, list[DateResult]] = {}
     for (day, _), row in sorted(latest.items()):
@@ -38,12 +39,14 @@ def judge_dates(
     for run in runs:
         said = by_day.get(run.day, [])
         spoke = bool(said) and not (run.state == "failed" and all(r.outcome.done for r in said))
-        found += said if spoke else [_silent(run, cancelled=cancelled)]
+        found += said if spoke else [_silent(run)]
     return found
 
 
-def _silent(run: Run, *, cancelled: bool) -> DateResult:
-    if cancelled and run.started_at is None:
+def _silent(run: Run) -> DateResult:
+    if run.state == DELETED:
+        return DateResult(day=run.day, outcome=Outcome.NOT_RUN, message="its run was deleted")
+    if run.state == "failed" and run.started_at is None:
         words = "cancelled before it ran"
         return DateResult(day=run.day, outcome=Outcome.CANCELLED, message=words)
     words = "ended without a word: cancelled, or its worker was lost"

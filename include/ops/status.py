@@ -3,12 +3,16 @@ stand by outcome."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 import psycopg
 from psycopg.rows import class_row
+
+from include.ops import batches
+from include.ops.batches import BatchRun, Kind
 
 MAX_TRIES = 1500
 """Of how many tries, the newest, the outcomes are counted: a season of every endpoint and more.
@@ -17,18 +21,16 @@ What that costs must not grow with the ledger; what older dates lack is what `ga
 
 @dataclass(frozen=True, kw_only=True)
 class OpenBatch:
-    """A batch that is not reported yet. ``closed_at`` is None while runs are open; times are aware.
-
-    ``first_day`` and ``last_day`` are None for a batch without runs.
-    """
+    """A batch that is not reported yet. ``closed_at`` is None while runs are open; times are
+    aware."""
 
     batch_id: str
     dag_id: str
-    kind: str
+    kind: Kind
     opened_at: datetime
     closed_at: datetime | None
-    first_day: date | None
-    last_day: date | None
+    first_day: date
+    last_day: date
     runs: int
     ended: int
     failed: int
@@ -58,17 +60,31 @@ class OutcomeCount:
     dates: int
 
 
-def open_batches(connection: psycopg.Connection[Any]) -> list[OpenBatch]:
-    """Batches that are open, or wait for their mail; oldest first."""
-    with connection.cursor(row_factory=class_row(OpenBatch)) as cursor:
-        cursor.execute(
-            "SELECT b.batch_id, b.dag_id, b.kind, b.opened_at, b.closed_at, min(r.day) AS"
-            " first_day, max(r.day) AS last_day, count(r.run_id) AS runs, count(*) FILTER (WHERE"
-            " r.ended_at IS NOT NULL) AS ended, count(*) FILTER (WHERE r.state = 'failed') AS"
-            " failed FROM ops.batches b LEFT JOIN ops.batch_runs r USING (batch_id) WHERE"
-            " b.reported_at IS NULL GROUP BY b.batch_id ORDER BY b.opened_at"
-        )
-        return cursor.fetchall()
+def count_runs(
+    batch_id: str, runs: Sequence[BatchRun], closed_at: datetime | None = None
+) -> OpenBatch:
+    """How far a batch of these runs (one at least) is."""
+    days = [run.day for run in runs]
+    return OpenBatch(
+        batch_id=batch_id,
+        dag_id=batches.dag_of(batch_id),
+        kind=batches.kind_of(batch_id),
+        opened_at=min(run.queued_at for run in runs),
+        closed_at=closed_at,
+        first_day=min(days),
+        last_day=max(days),
+        runs=len(runs),
+        ended=sum(run.over for run in runs),
+        failed=sum(run.state == "failed" for run in runs),
+    )
+
+
+def unmailed_batches(connection: psycopg.Connection[Any]) -> list[OpenBatch]:
+    """Batches that are closed and wait for their mail; oldest first."""
+    return [
+        count_runs(each.batch_id, batches.runs(connection, each.batch_id), each.closed_at)
+        for each in batches.due(connection)
+    ]
 
 
 def unsent_mails(connection: psycopg.Connection[Any]) -> list[UnsentMail]:

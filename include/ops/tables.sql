@@ -39,35 +39,37 @@ COMMENT ON COLUMN ops.outcomes.changes IS
     'what the upstream had corrected, found by a load; the first of changes_total';
 COMMENT ON COLUMN ops.outcomes.started_at IS 'by the worker''s clock, as ended_at';
 
--- The runs that one mail reports.
+-- The runs that one mail reports, as Airflow's rows had them when the batch was closed; of an open
+-- batch, when it was last looked at.
 
 CREATE TABLE ops.batches (
     batch_id    text PRIMARY KEY,
     dag_id      text NOT NULL,
     kind        text NOT NULL CHECK (kind IN ('backfill', 'rerun', 'catchup', 'live')),
-    backfill_id int,
-    generation  int  NOT NULL DEFAULT 0,
-    opened_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    opened_at   timestamptz NOT NULL,
     closed_at   timestamptz,
-    cancelled   boolean NOT NULL DEFAULT false,
+    cancelled   boolean NOT NULL,
     reported_at timestamptz
 );
-COMMENT ON COLUMN ops.batches.backfill_id IS
-    'Airflow''s, which begin with 1; 0: the stream of scheduled runs that catch up';
-CREATE UNIQUE INDEX batches_generation ON ops.batches (backfill_id, dag_id, generation);
+COMMENT ON COLUMN ops.batches.opened_at IS
+    'when Airflow queued its first run, by the clock of whoever queued it';
 CREATE INDEX batches_opened ON ops.batches (opened_at);
-CREATE INDEX batches_open ON ops.batches (opened_at) WHERE closed_at IS NULL;
+CREATE INDEX batches_open ON ops.batches (batch_id) WHERE closed_at IS NULL;
+CREATE INDEX batches_numbered ON ops.batches (dag_id, kind) WHERE kind IN ('rerun', 'catchup');
 CREATE INDEX batches_unreported ON ops.batches (opened_at) WHERE reported_at IS NULL;
 
 CREATE TABLE ops.batch_runs (
     batch_id   text NOT NULL REFERENCES ops.batches ON DELETE CASCADE,
     run_id     text NOT NULL,
     day        date NOT NULL,
-    state      text NOT NULL DEFAULT 'queued',
+    state      text NOT NULL,
+    queued_at  timestamptz NOT NULL,
     started_at timestamptz,
     ended_at   timestamptz,
     PRIMARY KEY (batch_id, run_id)
 );
+COMMENT ON COLUMN ops.batch_runs.queued_at IS
+    'a run that is cleared is queued anew; all times are Airflow''s';
 CREATE INDEX batch_runs_by_run ON ops.batch_runs (run_id);
 CREATE INDEX batch_runs_failed ON ops.batch_runs (ended_at) WHERE state = 'failed';
 

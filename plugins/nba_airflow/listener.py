@@ -59,43 +59,34 @@ def _preload() -> None:
 
 @hookimpl
 def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
-    """A run has started; before one of the summary's, backfills that were not reported are looked
-    for."""
+    """A run has started; one of the summary's reports what is over by now."""
+    from nba_airflow.metadata.ledger import Away
+    from nba_airflow.metadata.register import close_over
     from nba_airflow.metadata.summary_run import SUMMARY
 
-    _note(dag_run)
     if dag_run.dag_id == SUMMARY:
-        _close_unreported(dag_run)
-
-
-def _close_unreported(dag_run: DagRun) -> None:
-    from nba_airflow.metadata.ledger import Away
-    from nba_airflow.metadata.unreported import close_unreported
-
-    with suppress(Away):
-        if closed := close_unreported(_session_of(dag_run)):
-            log.info("backfills that were not reported yet: %s", ", ".join(closed))
+        with suppress(Away):
+            if closed := close_over(_session_of(dag_run)):
+                log.info("batches that are over: %s", ", ".join(closed))
 
 
 @hookimpl
 def on_dag_run_success(dag_run: DagRun, msg: str) -> None:
     """A run has ended well."""
-    _note(dag_run)
+    _note_end(dag_run)
 
 
 @hookimpl
 def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
     """A run has failed."""
-    _note(dag_run)
+    _note_end(dag_run)
 
 
-def _note(dag_run: DagRun) -> None:
+def _note_end(dag_run: DagRun) -> None:
     if dag_run.partition_key:
-        from nba_airflow.metadata.batch_of_run import note_run
-        from nba_airflow.metadata.ledger import Away
+        from nba_airflow.metadata.register import note_end
 
-        with suppress(Away):
-            note_run(dag_run, _session_of(dag_run))
+        note_end(dag_run, _session_of(dag_run))
 
 
 def _session_of(dag_run: DagRun) -> Session:

@@ -36,7 +36,7 @@ def add_plan_vs_actual(connection: psycopg.Connection[Any], report: Report) -> R
             log.warning(unknown, report.dag_id)
             return report
         source = replace(source, hosts=tuple(connections.tier(host) for host in source.hosts))
-        return _add_plan(connection, source, _add_credits(connection, source, report))
+        return _add_plan(source, _add_credits(connection, source, report))
     except Exception:  # also whatever another file in dags/ raises
         log.exception("the summary of %s is without plan or credits", report.batch_id)
         connection.rollback()
@@ -57,15 +57,12 @@ def _add_credits(connection: psycopg.Connection[Any], source: Source, report: Re
     return replace(report, credits_left=sum(left)) if left else report
 
 
-def _add_plan(connection: psycopg.Connection[Any], source: Source, report: Report) -> Report:
+def _add_plan(source: Source, report: Report) -> Report:
     """What the batch should have taken, where that can be said."""
-    from include.ops import outcomes
     from include.parsing.nbacom import SCHEDULE
 
     games = count_games(report)
-    if not games or report.kind not in PLANNED:
-        return report
-    if outcomes.had_before(connection, report.batch_id):
+    if not games or report.kind not in PLANNED or report.ran_before:
         return report
     scheduled = connections.stores().warehouse.days(SCHEDULE)
     planned = make_plan(source, games, scheduled=set(scheduled))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +16,9 @@ from nba_airflow.priority import MAIL
 if TYPE_CHECKING:
     import psycopg
     from airflow.sdk import Context
-    from airflow.sdk.types import RuntimeTaskInstanceProtocol
 
     from include.mail.message import Envelope
     from include.ops.batches import Batch
-
-MAX_RUNS_A_QUESTION = 200
 
 MAX_REPORT = timedelta(minutes=10)
 """A season's mail takes seconds, and one that hangs holds up all others: the DAG has one run at a
@@ -39,61 +35,22 @@ class SummaryOperator(BaseOperator):
         from include.ops.db import connect
 
         with connect(connections.ops_url()) as connection:
-            unreported = self._close_forgotten(connection, context)
-            unreported += self._report_due(connection)
+            unreported = self._report_due(connection)
             self._send_due(connection)
         if unreported:
             raise RuntimeError(
                 f"not reported, and tried again in five minutes: {', '.join(unreported)}; see above"
             )
 
-    def _close_forgotten(self, connection: psycopg.Connection[Any], context: Context) -> list[str]:
-        """Closes batches whose end nobody noted; those for which that failed."""
-        from include.ops import batches
-
-        def close(batch: Batch) -> None:
-            self._close_if_over(connection, batch, context)
-
-        return self._each(connection, batches.unfinished(connection), close)
-
-    def _close_if_over(
-        self, connection: psycopg.Connection[Any], batch: Batch, context: Context
-    ) -> None:
-        from include.mail.policy import POLICY
-        from include.ops import batches
-
-        runs = batches.runs(connection, batch.batch_id)
-        heard = max(
-            (m for r in runs for m in (r.started_at, r.ended_at) if m), default=batch.opened_at
-        )
-        if datetime.now(UTC) - heard < POLICY.group_wait:
-            return
-        if not runs:
-            batches.discard(connection, batch.batch_id)
-        elif not _any_open(context["ti"], batch.dag_id, [r.run_id for r in runs]):
-            never_started = any(r.started_at is None for r in runs)
-            batches.close(connection, batch.batch_id, cancelled=never_started)
-
     def _report_due(self, connection: psycopg.Connection[Any]) -> list[str]:
-        """Puts the mails of ended batches into the outbox; the batches for which that failed."""
+        """Puts the mails of closed batches into the outbox; the ids of those for which it failed,
+        which hold up no other's mail."""
         from include.ops import batches
 
-        return self._each(
-            connection, batches.due(connection), lambda batch: self._report(connection, batch)
-        )
-
-    def _each(
-        self,
-        connection: psycopg.Connection[Any],
-        found: Sequence[Batch],
-        work: Callable[[Batch], None],
-    ) -> list[str]:
-        """Does the work for every batch; the ids of those for which it failed, which hold up no
-        other's mail."""
         failed = []
-        for batch in found:
+        for batch in batches.due(connection):
             try:
-                work(batch)
+                self._report(connection, batch)
             except Exception:  # whatever is wrong with one
                 connection.rollback()
                 self.log.exception("batch %s cannot be reported", batch.batch_id)
@@ -173,20 +130,8 @@ def _read_envelope() -> Envelope:
     )
 
 
-def _any_open(ti: RuntimeTaskInstanceProtocol, dag_id: str, run_ids: Sequence[str]) -> bool:
-    """Whether one of the runs is queued or running. Asked in parts: the ids go into a URL, which
-    ends at 64 kB."""
-    parts = (
-        run_ids[n : n + MAX_RUNS_A_QUESTION] for n in range(0, len(run_ids), MAX_RUNS_A_QUESTION)
-    )
-    return any(
-        ti.get_dr_count(dag_id=dag_id, run_ids=list(part), states=["queued", "running"])
-        for part in parts
-    )
-
-
 def summary_dag(doc: str | None) -> DAG:
-    """The DAG; every five minutes it does what no batch's own run did."""
+    """The DAG; its run of every five minutes finds what nobody was told of."""
     with DAG(
         dag_id="backfill_summary",
         schedule=CronTriggerTimetable("*/5 * * * *", timezone="UTC"),

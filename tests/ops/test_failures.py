@@ -4,18 +4,20 @@ else."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
-from include.ops import batches
+from include.ops.batches import BatchRun
 from include.ops.db import connect
 from include.ops.failures import read_failures
 from include.ops.outcomes import OutcomeRow, record
 from include.outcome import Outcome
 from include.results import DateResult
+from tests.ops.written import batch_run, write
 
 DAG = "bdl_box_scores"
 DAY = date(2025, 1, 15)
@@ -89,35 +91,32 @@ def test_what_is_older_what_went_well_and_what_waits_is_no_failure(
     assert [each.day for each in read_failures(db, 26 * HOUR)] == [DAY]
 
 
-def batch_with(db: psycopg.Connection[Any], *afters: int) -> str:
-    """A backfill whose runs have started."""
-    batch = batches.current(db, DAG, 7)
-    batches.register(
-        db, batch.batch_id, {f"backfill__{n}": DAY + timedelta(days=n) for n in afters}
-    )
-    for after in afters:
-        batches.mark(db, batch.batch_id, f"backfill__{after}", "running")
-    return batch.batch_id
+def ended(db: psycopg.Connection[Any], **states: str) -> list[BatchRun]:
+    """A backfill of runs that were queued an hour ago and have just ended (``run_0="failed"``)."""
+    now = datetime.now(UTC)
+    runs = [
+        replace(batch_run(int(name[-1]), state, queued=now - HOUR), ended_at=now)
+        for name, state in states.items()
+    ]
+    write(db, f"{DAG}:7:0", *runs)
+    return runs
 
 
 def test_run_that_failed_without_a_word_is_lost(db: psycopg.Connection[Any]) -> None:
-    batch_id = batch_with(db, 0, 1, 2)
     failed(db, 1, timedelta(0))
-    for after, state in ((0, "failed"), (1, "failed"), (2, "success")):
-        batches.mark(db, batch_id, f"backfill__{after}", state)
+    lost, *_ = ended(db, run_0="failed", run_1="failed", run_2="success")
 
     found = read_failures(db, HOUR)
 
     assert [(each.error_class, each.day) for each in found[:-1]] == [
         ("blocked", DAY + timedelta(days=1))
     ]
-    ended = next(run for run in batches.runs(db, batch_id) if run.run_id == "backfill__0")
     assert found[-1] == DateResult(
         dag_id=DAG,
         day=DAY,
         outcome=Outcome.LOST,
-        first_at=ended.started_at,
-        last_at=ended.ended_at,
+        first_at=lost.started_at,
+        last_at=lost.ended_at,
         message=WORDLESS,
     )
 
@@ -125,7 +124,6 @@ def test_run_that_failed_without_a_word_is_lost(db: psycopg.Connection[Any]) -> 
 def test_run_whose_try_was_killed_is_lost_with_what_it_had_come_to(
     db: psycopg.Connection[Any],
 ) -> None:
-    batch_id = batch_with(db, 0)
     said = {"outcome": Outcome.LOST, "error_class": "", "fingerprint": ""}
     failed(db, 0, timedelta(0), attempt=1, message="nothing was heard after the fetch", **said)
     killed = failed(
@@ -133,7 +131,7 @@ def test_run_whose_try_was_killed_is_lost_with_what_it_had_come_to(
     )
     assert read_failures(db, HOUR) == []  # it may be under way
 
-    batches.mark(db, batch_id, "backfill__0", "failed")
+    ended(db, run_0="failed")
 
     (found,) = read_failures(db, HOUR)
     assert (found.outcome, found.endpoint) == (Outcome.LOST, "box_scores")
@@ -144,19 +142,18 @@ def test_rerun_that_died_is_lost_although_the_first_run_had_said_why(
     db: psycopg.Connection[Any],
 ) -> None:
     failed(db, 0, 2 * HOUR)
-    batches.mark(db, batch_with(db, 0), "backfill__0", "failed")
+    ended(db, run_0="failed")
     assert [(each.outcome, each.day) for each in read_failures(db, HOUR)] == [(Outcome.LOST, DAY)]
 
 
 def test_run_that_was_cancelled_before_it_began_is_no_failure(db: psycopg.Connection[Any]) -> None:
-    batch = batches.current(db, DAG, 7)
-    batches.register(db, batch.batch_id, {"backfill__0": DAY})
-    batches.mark(db, batch.batch_id, "backfill__0", "failed")
-    batches.close(db, batch.batch_id, cancelled=True)
+    write(db, f"{DAG}:7:0", batch_run(0, "failed", started=False, queued=datetime.now(UTC)))
     assert read_failures(db, HOUR) == []
 
 
 def test_live_run_that_said_why_is_not_lost_as_well(db: psycopg.Connection[Any]) -> None:
     failed(db, 0, timedelta(minutes=1), run_id="scheduled__0")
-    assert batches.failed_live(db, DAG, "scheduled__0", DAY, 0)
+    now = datetime.now(UTC)
+    live = batch_run(0, "failed", queued=now - HOUR, run_id="scheduled__0")
+    write(db, f"{DAG}:live:scheduled__0", replace(live, ended_at=now))
     assert [each.error_class for each in read_failures(db, HOUR)] == ["blocked"]

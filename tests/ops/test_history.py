@@ -4,7 +4,7 @@ that Postgres reads."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -22,13 +22,13 @@ RUNS = [f"backfill__{FIRST + timedelta(days=n)}" for n in range(7)]
 _FILL = """
     TRUNCATE ops.outcomes, ops.batches, ops.batch_runs, ops.outbox;
     INSERT INTO ops.batches
-        (batch_id, dag_id, kind, backfill_id, opened_at, closed_at, reported_at)
-    SELECT format('dag_%s:%s:0', g, w), 'dag_' || g, 'backfill', w * 5 + g, ended, ended, ended
+        (batch_id, dag_id, kind, opened_at, closed_at, cancelled, reported_at)
+    SELECT format('dag_%s:%s:0', g, w), 'dag_' || g, 'backfill', ended, ended, false, ended
     FROM generate_series(1, {seasons} * 52) w, generate_series(1, 5) g,
         LATERAL (SELECT now() - make_interval(weeks => {seasons} * 52 - w) AS ended) AS at;
-    INSERT INTO ops.batch_runs (batch_id, run_id, day, state, started_at, ended_at)
+    INSERT INTO ops.batch_runs (batch_id, run_id, day, state, queued_at, started_at, ended_at)
     SELECT batch_id, 'backfill__' || day, day, CASE WHEN n = 0 THEN 'failed' ELSE 'success' END,
-        opened_at, closed_at
+        opened_at, opened_at, closed_at
     FROM ops.batches, generate_series(0, 6) n, LATERAL (
         SELECT date '{first}' + (split_part(batch_id, ':', 2)::int - 1) * 7 + n AS day
     ) AS of_run;
@@ -44,8 +44,8 @@ _FILL = """
     INSERT INTO ops.outbox (mail_id, message_id, subject, content, state, created_at)
     SELECT batch_id, batch_id, 's', convert_to(repeat('x', 3000), 'utf8'), 'sent', opened_at
     FROM ops.batches;
-    INSERT INTO ops.batches (batch_id, dag_id, kind, backfill_id)
-    VALUES ('dag_1:0:0', 'dag_1', 'backfill', 1000000);
+    INSERT INTO ops.batches (batch_id, dag_id, kind, opened_at, cancelled)
+    VALUES ('dag_1:0:0', 'dag_1', 'backfill', now(), false);
     INSERT INTO ops.outbox (mail_id, message_id, subject, content)
     VALUES ('dag_1:0:0', 'new', 's', 'x');
     ANALYZE
@@ -54,22 +54,21 @@ _FILL = """
 Db = psycopg.Connection[Any]
 ASKED: dict[str, Callable[[Db], object]] = {
     "status, dates": status.outcome_counts,
-    "status, batches": status.open_batches,
+    "status, batches": status.unmailed_batches,
     "status, mails": status.unsent_mails,
     "errors": lambda db: failures.read_failures(db, timedelta(hours=24)),
     "a batch's mail, its rows": lambda db: outcomes.of_runs(db, "dag_1", RUNS),
-    "a batch's mail, a rerun": lambda db: outcomes.had_before(db, "dag_1:1:0"),
     "a batch's mail, its runs": lambda db: batches.runs(db, "dag_1:1:0"),
     "a batch's mail, the one before": lambda db: batch_report._first_mail(db, _a_batch(db)),
-    "a run's end, its batch": lambda db: batches.current(db, "dag_1", 1000000),
-    "a run's end, of the batch": lambda db: batches.has(db, "dag_1:1:0", RUNS[0]),
-    "a run's end, its state": lambda db: batches.mark(db, "dag_1:1:0", RUNS[0], "success"),
-    "a batch's end": lambda db: batches.close(db, "dag_1:0:0"),
-    "a batch's end, the others": lambda db: batches.end_silent(db, "dag_1:1:0"),
+    "a look, what is open": batches.read_open,
+    "a look, since when": batches.first_opened,
+    "a look, what was told": lambda db: batches.read_told(db, RUNS),
+    "a look, what is closed": lambda db: batches.read_closed(db, ["dag_1:1:0", "dag_1:0:0"]),
+    "a look, its number": lambda db: batches.count_closed(db, ["dag_1"]),
+    "a rerun, since when": lambda db: batches.read_since(
+        db, "dag_1", dict.fromkeys(RUNS, datetime.now(UTC))
+    ),
     "the sweep, to be reported": batches.due,
-    "the sweep, open": batches.unfinished,
-    "the sweep, since when": batches.first_opened,
-    "a rerun, since when": lambda db: batches.newest_opened(db, "dag_1", RUNS),
     "the outbox, next": outbox.claim,
     "the outbox, one": lambda db: outbox.receipt_of(db, "dag_1:1:0"),
     "the outbox, given up": outbox.try_again,

@@ -42,16 +42,15 @@ def batch_run(state: str = "success", *, day: date = DAY, started: bool = True) 
         run_id=f"backfill__{day}",
         day=day,
         state=state,
+        queued_at=BEGAN,
         started_at=BEGAN if started else None,
         ended_at=BEGAN,
     )
 
 
-def results(
-    runs: Sequence[BatchRun], rows: Sequence[OutcomeRow], *, cancelled: bool = False
-) -> list[Any]:
+def results(runs: Sequence[BatchRun], rows: Sequence[OutcomeRow]) -> list[Any]:
     """(day, endpoint, outcome, message) of each result."""
-    found = judge_dates(runs, latest(rows), cancelled=cancelled)
+    found = judge_dates(runs, latest(rows))
     return [(r.day, r.endpoint, r.outcome, r.message) for r in found]
 
 
@@ -63,9 +62,7 @@ def test_result_carries_what_the_last_row_says() -> None:
         "log_url": "http://log",
     }
     counts = {"games_found": 9, "games_expected": 11, "missing": ("GSW@UTA", "MIA@BOS"), "rows": 0}
-    (found,) = judge_dates(
-        [batch_run("failed")], latest([row("partial", **facts, **counts)]), cancelled=False
-    )
+    (found,) = judge_dates([batch_run("failed")], latest([row("partial", **facts, **counts)]))
     assert found == DateResult(
         day=DAY,
         outcome=Outcome.PARTIAL,
@@ -125,7 +122,7 @@ def test_cancelled_backfill_tells_dates_that_never_ran_from_those_that_were_stop
         batch_run("failed", day=later),
         batch_run("failed", day=last, started=False),
     ]
-    assert results(runs, [row("complete")], cancelled=True) == [
+    assert results(runs, [row("complete")]) == [
         (DAY, "box_scores", "complete", ""),
         (later, "", "lost", SILENT),
         (last, "", "cancelled", "cancelled before it ran"),
@@ -219,12 +216,12 @@ ROWS = st.lists(
 )
 
 
-@given(RUN_LISTS, ROWS, st.booleans())
+@given(RUN_LISTS, ROWS)
 def test_every_date_of_a_batch_has_a_result_and_only_those_that_said_so_are_good(
-    runs: list[BatchRun], rows: list[OutcomeRow], cancelled: bool
+    runs: list[BatchRun], rows: list[OutcomeRow]
 ) -> None:
     newest = latest(rows)
-    results = judge_dates(runs, newest, cancelled=cancelled)
+    results = judge_dates(runs, newest)
     assert {r.day for r in results} == {run.day for run in runs}
     assert len({(r.day, r.endpoint) for r in results}) == len(results)
     failed = {run.day for run in runs if run.state == "failed"}

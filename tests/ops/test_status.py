@@ -17,16 +17,17 @@ from include.ops.status import (
     OpenBatch,
     OutcomeCount,
     UnsentMail,
-    open_batches,
+    count_runs,
     outcome_counts,
+    unmailed_batches,
     unsent_mails,
 )
 from include.outcome import Outcome
+from tests.ops.written import QUEUED, batch_run, write
 
 DAG = "bdl_box_scores"
 DAY = date(2025, 1, 15)
 AT = datetime(2026, 10, 1, 10, tzinfo=UTC)
-RUNS = {f"backfill__{n}": DAY + timedelta(days=n) for n in range(3)}
 
 
 @pytest.fixture
@@ -37,49 +38,31 @@ def db(ops_db: str) -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
-def shown(
-    batch: batches.Batch, *, ended: int, failed: int, closed: datetime | None = None
-) -> OpenBatch:
-    return OpenBatch(
-        batch_id=batch.batch_id,
+def test_batch_shows_its_window_and_how_far_it_is() -> None:
+    runs = [batch_run(2, "failed"), batch_run(0, "running"), batch_run(1)]
+    assert count_runs(f"{DAG}:7:0", runs) == OpenBatch(
+        batch_id=f"{DAG}:7:0",
         dag_id=DAG,
         kind="backfill",
-        opened_at=batch.opened_at,
-        closed_at=closed,
+        opened_at=QUEUED,
+        closed_at=None,
         first_day=DAY,
         last_day=DAY + timedelta(days=2),
         runs=3,
-        ended=ended,
-        failed=failed,
+        ended=2,
+        failed=1,
     )
 
 
-def test_batch_shows_its_window_and_how_far_it_is_until_it_is_reported(
+def test_closed_batch_is_shown_until_its_mail_is_in_the_outbox(
     db: psycopg.Connection[Any],
 ) -> None:
-    batch = batches.current(db, DAG, 7)
-    batches.register(db, batch.batch_id, RUNS)
-    batches.mark(db, batch.batch_id, "backfill__0", "running")
-    batches.mark(db, batch.batch_id, "backfill__1", "success")
-    batches.mark(db, batch.batch_id, "backfill__2", "failed")
-    assert open_batches(db) == [shown(batch, ended=2, failed=1)]
-
-    batches.mark(db, batch.batch_id, "backfill__0", "success")
-    assert batches.close(db, batch.batch_id)
-    closed = batches.get(db, batch.batch_id)
-    assert closed
-    assert open_batches(db) == [shown(batch, ended=3, failed=1, closed=closed.closed_at)]
-
+    runs = [batch_run(0), batch_run(1, "failed")]
+    write(db, f"{DAG}:8:0", batch_run(2, "running"), over=False)
+    batch = write(db, f"{DAG}:7:0", *runs)
+    assert unmailed_batches(db) == [count_runs(batch.batch_id, runs, batch.closed_at)]
     batches.reported(db, batch.batch_id)
-    assert open_batches(db) == []
-
-
-def test_batches_are_told_oldest_first_also_one_without_runs(db: psycopg.Connection[Any]) -> None:
-    first, second = batches.current(db, DAG, 7), batches.current(db, DAG, 8)
-    assert [(b.batch_id, b.first_day, b.last_day, b.runs, b.ended) for b in open_batches(db)] == [
-        (first.batch_id, None, None, 0, 0),
-        (second.batch_id, None, None, 0, 0),
-    ]
+    assert unmailed_batches(db) == []
 
 
 def test_mail_is_told_with_its_last_error_until_it_is_sent(db: psycopg.Connection[Any]) -> None:
@@ -153,4 +136,4 @@ def test_only_the_newest_tries_are_counted(db: psycopg.Connection[Any]) -> None:
 
 
 def test_empty_tables_say_nothing(db: psycopg.Connection[Any]) -> None:
-    assert (open_batches(db), unsent_mails(db), outcome_counts(db)) == ([], [], [])
+    assert (unmailed_batches(db), unsent_mails(db), outcome_counts(db)) == ([], [], [])

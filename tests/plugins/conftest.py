@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from devstack import postgres
+from devstack.connections import postgres_fields
+from include.ops.db import connect
+from tests.plugins.running import Airflow
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -45,3 +50,47 @@ def _bind() -> None:
     settings.dispose_orm()
     settings.configure_vars()
     settings.configure_orm()
+
+
+@pytest.fixture(scope="module")
+def our_dags(books: str) -> None:
+    """Our DAGs are in Airflow's tables, and none is paused."""
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.models.dag import DagModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import update
+
+    from tests.plugins.scheduling import DAGS, write_dags
+
+    with create_session() as session:
+        write_dags(DagBag(DAGS), session)
+        session.execute(update(DagModel).values(is_paused=False))
+
+
+@pytest.fixture
+def airflow(
+    our_dags: None, ops_db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Airflow]:
+    """An Airflow in which nothing has run yet, with an empty ledger."""
+    from airflow import settings
+    from sqlalchemy import text
+
+    people = {"sender": "a@b.example", "recipients": ["c@d.example"]}
+    found = {
+        "mail": {"conn_type": "generic", "host": f"file://{tmp_path}/outbox", "extra": people},
+        "ops_db": postgres_fields(ops_db),
+        "raw_store": {"conn_type": "generic", "extra": {"url": f"file://{tmp_path}/raw"}},
+        "warehouse": {"conn_type": "generic", "extra": {"url": f"duckdb://{tmp_path}/warehouse"}},
+    }
+    for name, connection in found.items():
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(connection))
+    with suppress(ImportError):  # so that this can be held against code that has no ledger
+        from nba_airflow.metadata.ledger import LEDGER
+
+        monkeypatch.setattr(LEDGER, "_again_at", 0.0)
+    with settings.engine.begin() as tables:
+        tables.execute(text("TRUNCATE dag_run, backfill CASCADE"))
+    with connect(ops_db) as ledger:
+        ledger.execute("TRUNCATE ops.batches, ops.outbox, ops.outcomes CASCADE")
+        ledger.commit()
+        yield Airflow(ledger=ledger)

@@ -150,7 +150,7 @@ def scheduler(bag: DagBag, *paused: str) -> Iterator[Scheduler]:
 
     with create_session() as session:
         _empty(session)
-        _write(bag, session)
+        write_dags(bag, session)
         from airflow.models.dag import DagModel
 
         session.execute(update(DagModel).values(is_paused=DagModel.dag_id.in_(paused)))
@@ -169,7 +169,7 @@ def _empty(session: Session) -> None:
     session.commit()
 
 
-def _write(bag: DagBag, session: Session) -> None:
+def write_dags(bag: DagBag, session: Session) -> None:
     """What the dag-processor and a start of the scheduler write."""
     from airflow.dag_processing.dagbag import sync_bag_to_db
     from airflow.models.dagbundle import DagBundleModel

@@ -7,7 +7,7 @@ import json
 from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -24,9 +24,10 @@ from include.partition import DateRange
 from nba_airflow.cli.backfill import backfill
 from nba_airflow.cli.verdict import reach_verdict
 from nba_airflow.metadata.runs import Run
+from tests.ops.written import DAY, QUEUED, batch_run, write
 
 DAG = "bdl_box_scores"
-DAY = date(2025, 1, 15)
+RUN = f"backfill__{DAY}"
 AST = "GSW@UTA, Stephen Curry, GSW, player_id 115: ast 6 -> 7"
 PTS = "GSW@UTA, Stephen Curry, GSW, player_id 115: pts 20 -> 22"
 
@@ -45,14 +46,12 @@ def db(ops_db: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[psycopg.Connect
 
 def ran(db: psycopg.Connection[Any], number: int, drift: Drift | None) -> batches.Batch:
     """A batch of the date's one run, which is loaded and audited."""
-    batch = batches.current(db, DAG, 7)
-    batches.register(db, batch.batch_id, {f"backfill__{DAY}": DAY})
     now = datetime.now(UTC)
     told = OutcomeRow(
         dag_id=DAG,
         endpoint="box_scores",
         day=DAY,
-        run_id=f"backfill__{DAY}",
+        run_id=RUN,
         attempt=number,
         phase="audit",
         outcome=Outcome.COMPLETE,
@@ -62,30 +61,22 @@ def ran(db: psycopg.Connection[Any], number: int, drift: Drift | None) -> batche
     if drift:
         told = replace(told, changes=drift.changes, changes_total=drift.total)
     record(db, told)
-    batches.mark(db, batch.batch_id, f"backfill__{DAY}", "success")
-    batches.close(db, batch.batch_id)
-    found = batches.get(db, batch.batch_id)
-    assert found
-    return found
+    queued = QUEUED + timedelta(days=number)
+    return write(db, f"{DAG}:rerun:{number}", batch_run(0, queued=queued, run_id=RUN))
 
 
 def test_mail_and_command_tell_the_corrections_of_their_own_runs_only(
     db: psycopg.Connection[Any],
 ) -> None:
-    opened, told = [], []
+    told, found = [], []
     for number, drift in enumerate((None, Drift(changes=(AST,), total=1), None)):
         batch = ran(db, number, drift)
-        opened.append(batch.opened_at)
-        told.append([(c.day, list(c.changes), c.total) for c in read_report(db, batch).corrections])
-    assert told == [[], [(DAY, [AST], 1)], []]
-
-    window = DateRange(DAY, DAY)
-    runs = {DAY: Run(day=DAY, run_id=f"backfill__{DAY}", state="success", backfill_id=7)}
-    found = [
-        reach_verdict(DAG, window, runs, since=moment, mail_wanted=False).corrections
-        for moment in opened[1:]
-    ]
-    assert [[(c.day, list(c.changes), c.total) for c in each] for each in found] == told[1:]
+        report = read_report(db, batch)
+        run = Run(day=DAY, run_id=RUN, state="success", backfill_id=7, queued_at=report.started_at)
+        verdict = reach_verdict(DAG, DateRange(DAY, DAY), {DAY: run}, awaited=())
+        for each, said in ((told, report), (found, verdict)):
+            each.append([(c.day, list(c.changes), c.total) for c in said.corrections])
+    assert told == found == [[], [(DAY, [AST], 1)], []]
 
 
 # --- the flag

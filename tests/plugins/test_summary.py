@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,12 @@ import psycopg
 import pytest
 
 from devstack.connections import postgres_fields
-from include.mail import policy
 from include.ops import batches
 from include.ops.db import connect
 from nba_airflow import plan_vs_actual
+from tests.ops.written import batch_run, write
 
 DAG = "bdl_box_scores"
-FIRST = date(2025, 1, 15)
 
 
 @pytest.fixture
@@ -34,7 +32,6 @@ def db(
         monkeypatch.setenv(
             f"AIRFLOW_CONN_{name.upper()}", json.dumps({"conn_type": "generic", **connection})
         )
-    monkeypatch.setattr(policy, "POLICY", policy.Policy(group_wait=timedelta()))
     with connect(ops_db) as connection:
         connection.execute("TRUNCATE ops.batches, ops.outbox, ops.outcomes CASCADE")
         connection.commit()
@@ -42,68 +39,18 @@ def db(
 
 
 def batch_of(db: psycopg.Connection[Any], backfill: int, runs: int) -> str:
-    """An open batch of so many runs."""
-    batch_id = batches.current(db, DAG, backfill).batch_id
-    batches.register(
-        db, batch_id, {f"run-{backfill}-{n:04}": FIRST + timedelta(days=n) for n in range(runs)}
-    )
-    return batch_id
+    """A closed batch of so many runs."""
+    return write(db, f"{DAG}:{backfill}:0", *(batch_run(n) for n in range(runs))).batch_id
 
 
-class Books:
-    """Airflow's count of open runs; remembers how many ids each question had."""
-
-    def __init__(self, *open_runs: str) -> None:
-        self.open_runs = open_runs
-        self.asked: list[int] = []
-
-    def get_dr_count(self, *, dag_id: str, run_ids: Sequence[str], states: Sequence[str]) -> int:
-        assert (dag_id, list(states)) == (DAG, ["queued", "running"])
-        self.asked.append(len(run_ids))
-        return len(set(run_ids) & set(self.open_runs))
-
-
-def summarise(books: Books) -> None:
+def summarise() -> None:
     from nba_airflow.summary import SummaryOperator
 
-    SummaryOperator(task_id="report").execute({"ti": books})
+    SummaryOperator(task_id="report").execute({})
 
 
 def mails(tmp_path: Path) -> int:
     return len(list((tmp_path / "outbox").glob("*.eml")))
-
-
-def test_batch_of_three_thousand_runs_is_asked_about_in_parts(
-    db: psycopg.Connection[Any], tmp_path: Path
-) -> None:
-    batch_of(db, 1, 3000)
-    books = Books()
-    summarise(books)
-    assert books.asked == [200] * 15
-    assert mails(tmp_path) == 1
-
-
-def test_batch_with_one_open_run_stays_open(db: psycopg.Connection[Any], tmp_path: Path) -> None:
-    batch_id = batch_of(db, 1, 450)
-    books = Books("run-1-0250")
-    summarise(books)
-    assert books.asked == [200, 200]
-    assert [each.batch_id for each in batches.unfinished(db)] == [batch_id]
-    assert mails(tmp_path) == 0
-
-
-def test_batch_whose_opener_died_before_its_first_run_is_thrown_away(
-    db: psycopg.Connection[Any], tmp_path: Path
-) -> None:
-    batch_of(db, 1, 0)
-    books = Books()
-    summarise(books)
-    assert (books.asked, batches.unfinished(db), batches.due(db), mails(tmp_path)) == (
-        [],
-        [],
-        [],
-        0,
-    )
 
 
 def test_batch_that_cannot_be_reported_holds_up_no_other_and_is_named(
@@ -119,13 +66,13 @@ def test_batch_that_cannot_be_reported_holds_up_no_other_and_is_named(
 
     monkeypatch.setattr(plan_vs_actual, "add_plan_vs_actual", broken)
     with pytest.raises(RuntimeError, match=f"not reported, and tried again in five minutes: {bad}"):
-        summarise(Books())
+        summarise()
     assert [each.batch_id for each in batches.due(db)] == [bad]
     assert db.execute("SELECT mail_id, state FROM ops.outbox").fetchall() == [(good, "sent")]
     db.commit()
 
     monkeypatch.setattr(plan_vs_actual, "add_plan_vs_actual", real)
-    summarise(Books())
+    summarise()
     assert (batches.due(db), mails(tmp_path)) == ([], 2)
 
 
@@ -137,5 +84,5 @@ def test_summary_goes_out_where_another_dag_file_is_broken(
 
     monkeypatch.setattr("nba_airflow.specs.sources", broken)
     batch_of(db, 1, 1)
-    summarise(Books())
+    summarise()
     assert mails(tmp_path) == 1

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from datetime import date, timedelta
 
-from devstack.bench.reporting import FIRST, REASONS, open_batch, reported
+from devstack.bench.reporting import FIRST, REASONS, close_batch, reported
 from include.fold import fold
 from include.mail.render import render
 from include.mail.report import Report
@@ -27,7 +27,7 @@ def named_in(text: str) -> set[date]:
 
 def test_three_thousand_dates_are_all_named_in_100_kilobytes(ops_db: str) -> None:
     with connect(ops_db) as db:
-        report, mail, cost = reported(db, open_batch(db, 10, 3000, 3000))
+        report, mail, cost = reported(db, close_batch(db, 10, 3000, 3000))
 
     assert len(report.dates) == 3000
     assert sum(len(group.days) for group in fold(report.dates)) == 3000
@@ -40,7 +40,7 @@ def test_three_thousand_dates_are_all_named_in_100_kilobytes(ops_db: str) -> Non
 
 def test_three_thousand_dates_with_two_hundred_corrections_each_fit_as_well(ops_db: str) -> None:
     with connect(ops_db) as db:
-        batch = open_batch(db, 1, 3000, 0)
+        batch = close_batch(db, 1, 3000, 0)
         db.execute(
             "UPDATE ops.outcomes SET changes_total = 250, changes ="
             " (SELECT array_agg(format('GSW@UTA, Stephen Curry, GSW, player_id %s: ast 6 -> 7', n))"
@@ -57,8 +57,8 @@ def test_a_report_asks_the_ledger_as_often_for_three_thousand_dates_as_for_three
     ops_db: str,
 ) -> None:
     with connect(ops_db) as db:
-        _, _, few = reported(db, open_batch(db, 2, 3, 3))
-        _, _, many = reported(db, open_batch(db, 3, 3000, 3000))
+        _, _, few = reported(db, close_batch(db, 2, 3, 3))
+        _, _, many = reported(db, close_batch(db, 3, 3000, 3000))
 
     assert few.statements == many.statements <= 6
 
@@ -68,7 +68,7 @@ def test_forty_dates_of_which_twelve_failed_for_three_reasons_are_three_groups_w
 ) -> None:
     report: Report
     with connect(ops_db) as db:
-        report, _, _ = reported(db, open_batch(db, 4, 40, 12))
+        report, _, _ = reported(db, close_batch(db, 4, 40, 12))
 
     text = render(report).text
 

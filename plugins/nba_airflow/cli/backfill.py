@@ -39,7 +39,7 @@ def backfill(args: Namespace) -> Answer:
     if args.detach:
         return _detached(args, window, plan, "Started. Follow it:")
     try:
-        return _follow(args, window, plan, since=None if args.attach else began, lacking=lacking)
+        return _follow(args, window, plan, lacking=lacking)
     except KeyboardInterrupt:
         said = "Not following any more; the backfill goes on. Follow it again:"
         return _detached(args, window, plan, said, code=INTERRUPTED)
@@ -149,7 +149,6 @@ def _follow(
     window: DateRange,
     plan: Plan,
     *,
-    since: datetime | None,
     lacking: Collection[date],
 ) -> Answer:
     """Waits until every date has ended; then how they ended."""
@@ -163,7 +162,7 @@ def _follow(
             return metadata.read_runs(args.dag_id, window, session)
 
     ended = follow(read, _to_follow(window, plan, lacking))
-    found = reach_verdict(args.dag_id, window, ended, since=since, mail_wanted=plan.under_way)
+    found = reach_verdict(args.dag_id, window, ended, awaited=plan.under_way)
     text = found.lines()
     if plan.refetch and not found.corrections and found.all_done:
         text.append("No upstream corrections were found.")

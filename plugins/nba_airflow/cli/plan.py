@@ -61,9 +61,10 @@ class Plan:
         )
 
     @property
-    def under_way(self) -> bool:
-        """Whether a date of the window runs or is about to, so that a mail will come."""
-        return bool(self.new or self.cleared) or any(not run.finished for run in self.runs.values())
+    def under_way(self) -> set[date]:
+        """The dates of the window that run or are about to, so that a mail will come."""
+        running = {run.day for run in self.runs.values() if not run.finished}
+        return running | {*self.new} | {run.day for run in self.cleared}
 
     def lines(self) -> Iterator[str]:
         """The plan as the operator reads it, one fact a line."""

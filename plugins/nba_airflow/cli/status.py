@@ -15,8 +15,9 @@ from include.ops.status import (
     OpenBatch,
     OutcomeCount,
     UnsentMail,
-    open_batches,
+    count_runs,
     outcome_counts,
+    unmailed_batches,
     unsent_mails,
 )
 from include.outcome import Outcome
@@ -37,7 +38,7 @@ def status(args: Namespace) -> Answer:
     from nba_airflow.specs import hosts
 
     with connect_ops() as connection:
-        batches, mails = open_batches(connection), unsent_mails(connection)
+        batches, mails = _read_batches(connection), unsent_mails(connection)
         found = [_read_connection(connection, host) for host in hosts().values()]
         counts = outcome_counts(connection)
     rows = [
@@ -56,6 +57,19 @@ def status(args: Namespace) -> Answer:
             "outcomes": _by_dag(counts),
         },
     )
+
+
+def _read_batches(connection: psycopg.Connection[Any]) -> list[OpenBatch]:
+    """Those that are closed and wait for their mail, then those that Airflow's rows show under
+    way."""
+    from airflow.utils.session import create_session
+
+    from nba_airflow.metadata.register import find_batches
+
+    with create_session() as session:
+        found = find_batches(session, connection)
+    under_way = [count_runs(each.batch_id, each.runs) for each in found]
+    return [*unmailed_batches(connection), *sorted(under_way, key=lambda each: each.opened_at)]
 
 
 def _read_connection(connection: psycopg.Connection[Any], host: Host) -> dict[str, Any]:
@@ -116,9 +130,7 @@ def _by_dag(counts: Sequence[OutcomeCount]) -> dict[str, dict[str, dict[str, int
 
 def _batch_rows(batches: Sequence[OpenBatch]) -> Iterator[Row]:
     for batch in batches:
-        name = f"{batch.dag_id} {batch.kind}"
-        if batch.first_day and batch.last_day:
-            name += f" {DateRange(batch.first_day, batch.last_day)}"
+        name = f"{batch.dag_id} {batch.kind} {DateRange(batch.first_day, batch.last_day)}"
         parts = [f"{batch.ended} of {batch.runs} ended"]
         if batch.failed:
             parts.append(f"{batch.failed} failed")

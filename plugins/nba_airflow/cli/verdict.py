@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from include.fold import fold
@@ -94,33 +94,25 @@ class Verdict:
 
 
 def reach_verdict(
-    dag_id: str,
-    window: DateRange,
-    runs: Mapping[date, Run],
-    *,
-    since: datetime | None,
-    mail_wanted: bool,
+    dag_id: str, window: DateRange, runs: Mapping[date, Run], *, awaited: Collection[date]
 ) -> Verdict:
-    """Reads the ledger for the window's runs; waits for the mail of the batches they belong to, if
-    one is due.
-
-    Of corrections those count that were found ``since`` then (aware); None: since the runs' newest
-    batch was opened.
-    """
+    """Reads the ledger for the window's runs; waits for the mail of the batch that the ``awaited``
+    dates' runs belong to, if there are any."""
     with connect(connections.ops_url()) as connection:
-        run_ids = [run.run_id for run in runs.values()]
-        rows = outcomes.of_runs(connection, dag_id, run_ids)
-        since = since or batches.newest_opened(connection, dag_id, run_ids)
-        backfills = sorted(
-            {run.backfill_id for run in runs.values() if run.backfill_id is not None}
+        queued = {run.run_id: run.queued_at for run in runs.values()}
+        rows = outcomes.of_runs(connection, dag_id, queued)
+        since = batches.read_since(connection, dag_id, queued)
+        mine = [row for row in rows if row.ended_at >= since.get(row.run_id, row.ended_at)]
+        newest = max(
+            (runs[day] for day in awaited if day in runs),
+            key=lambda run: run.queued_at,
+            default=None,
         )
         return Verdict(
             dag_id=dag_id,
             results=judge_window(window, runs, rows),
-            mail=_mail(connection, dag_id, backfills) if mail_wanted else "",
-            corrections=gather_corrections(
-                [row for row in rows if since and row.ended_at >= since]
-            ),
+            mail=_mail(connection, dag_id, newest) if newest else "",
+            corrections=gather_corrections(mine),
         )
 
 
@@ -134,26 +126,24 @@ def judge_window(
         if day not in runs
     ]
     of_window = [runs[day] for day in window.days if day in runs]
-    return [*judge_dates(of_window, outcomes.latest(rows), cancelled=True), *without]
+    return [*judge_dates(of_window, outcomes.latest(rows)), *without]
 
 
-def _mail(connection: psycopg.Connection[Any], dag_id: str, backfills: Sequence[int]) -> str:
-    """Where the newest batch's mail is. Polls, because Airflow tells nobody when a run has
+def _mail(connection: psycopg.Connection[Any], dag_id: str, run: Run) -> str:
+    """Where the mail of the run's batch is. Polls, because Airflow tells nobody when a run has
     ended."""
     give_up = time.monotonic() + MAX_MAIL_WAIT
-    while backfills:
+    while time.monotonic() < give_up:
         found = connection.execute(
-            "SELECT b.batch_id, o.state, o.receipt, o.last_error FROM ops.batches b LEFT JOIN"
-            " ops.outbox o ON o.mail_id = b.batch_id WHERE b.dag_id = %s AND b.backfill_id ="
-            " ANY(%s) ORDER BY b.opened_at DESC LIMIT 1",
-            (dag_id, list(backfills)),
+            "SELECT o.state, o.receipt, o.last_error FROM ops.batch_runs r JOIN ops.batches b USING"
+            " (batch_id) JOIN ops.outbox o ON o.mail_id = b.batch_id WHERE b.dag_id = %s AND"
+            " r.run_id = %s AND r.queued_at = %s AND b.closed_at IS NOT NULL",
+            (dag_id, run.run_id, run.queued_at),
         ).fetchone()
         connection.commit()
-        if found and found[1] == "sent":
-            return str(found[2])
-        if found and found[3]:
-            return f"not sent yet: {found[3]}"
-        if time.monotonic() > give_up:
-            break
+        if found and found[0] == "sent":
+            return str(found[1])
+        if found and found[2]:
+            return f"not sent yet: {found[2]}"
         time.sleep(0.5)
     return "none yet; the DAG backfill_summary looks again every five minutes"

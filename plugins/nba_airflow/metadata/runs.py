@@ -20,12 +20,14 @@ ENDED = ("success", "failed")
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """The latest run of a date. ``started_at`` is aware, None where it has not started."""
+    """The latest run of a date. Times are aware; ``started_at`` is None where it has not started,
+    ``queued_at`` changes when it is cleared."""
 
     day: date
     run_id: str
     state: str
     backfill_id: int | None
+    queued_at: datetime
     started_at: datetime | None = None
 
     @property
@@ -81,6 +83,8 @@ def read_runs(dag_id: str, window: DateRange, session: Session) -> dict[date, Ru
         DagRun.state,
         DagRun.backfill_id,
         DagRun.start_date,
+        DagRun.queued_at,
+        DagRun.run_after,
     )
     rows = session.execute(
         select(*columns)
@@ -93,6 +97,7 @@ def read_runs(dag_id: str, window: DateRange, session: Session) -> dict[date, Ru
             run_id=row.run_id,
             state=str(row.state),
             backfill_id=row.backfill_id,
+            queued_at=row.queued_at or row.run_after,
             started_at=row.start_date,
         )
         for row in rows

@@ -186,7 +186,7 @@ def test_database_that_is_away_is_one_line_without_its_password(
     assert "very-secret" not in line
 
 
-@pytest.mark.usefixtures("stores")
+@pytest.mark.usefixtures("stores", "our_dags")
 def test_database_without_our_tables_is_one_line_with_the_repair(
     call: Call, monkeypatch: pytest.MonkeyPatch, postgres_dir: Path
 ) -> None:

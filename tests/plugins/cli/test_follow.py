@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from rich.console import Console
 
@@ -13,6 +13,7 @@ from nba_airflow.cli.follow import Progress, follow, measure
 from nba_airflow.metadata.runs import Run
 
 FIRST = date(2025, 1, 1)
+AT = datetime(2026, 10, 1, 10, tzinfo=UTC)
 
 
 def window(length: int) -> list[date]:
@@ -22,7 +23,7 @@ def window(length: int) -> list[date]:
 def runs(*states: str) -> dict[date, Run]:
     """One run per date from FIRST on; an empty state is a date without a run."""
     return {
-        day: Run(day=day, run_id=f"backfill__{day}", state=state, backfill_id=1)
+        day: Run(day=day, run_id=f"backfill__{day}", state=state, backfill_id=1, queued_at=AT)
         for day, state in zip(window(len(states)), states, strict=True)
         if state
     }

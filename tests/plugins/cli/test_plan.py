@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -11,12 +11,13 @@ from nba_airflow.cli.plan import Plan
 from nba_airflow.metadata.runs import Run
 
 FIRST = date(2025, 1, 15)
+AT = datetime(2026, 10, 1, 10, tzinfo=UTC)
 WINDOW = DateRange(FIRST, FIRST + timedelta(days=3))
 GREEN, RED, BUSY, NONE = WINDOW.days
 
 
 def run(day: date, state: str) -> Run:
-    return Run(day=day, run_id=f"backfill__{day}", state=state, backfill_id=1)
+    return Run(day=day, run_id=f"backfill__{day}", state=state, backfill_id=1, queued_at=AT)
 
 
 RUNS = {GREEN: run(GREEN, "success"), RED: run(RED, "failed"), BUSY: run(BUSY, "running")}
@@ -98,7 +99,7 @@ def test_mail_is_to_come_while_a_date_runs_or_is_about_to() -> None:
     over = {GREEN: run(GREEN, "success")}
     only = DateRange(GREEN, GREEN)
     asked = {"attach": False, "rerun_failed": False, "refetch": False}
-    assert plan(attach=True).under_way is True
-    assert Plan.of("bdl", only, over, reset=False, **asked).under_way is False
-    assert Plan.of("bdl", only, over, reset=True, **asked).under_way is True
-    assert Plan.of("bdl", only, {}, reset=False, **asked).under_way is True
+    assert plan(attach=True).under_way
+    assert not Plan.of("bdl", only, over, reset=False, **asked).under_way
+    assert Plan.of("bdl", only, over, reset=True, **asked).under_way
+    assert Plan.of("bdl", only, {}, reset=False, **asked).under_way

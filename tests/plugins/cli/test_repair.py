@@ -17,7 +17,7 @@ from nba_airflow.cli.repair import repair
 from nba_airflow.cli.status import status
 from tests.plugins.cli.asking import DAG, DAY, NEXT, Call, Said, outcome
 
-pytestmark = pytest.mark.usefixtures("stores")
+pytestmark = pytest.mark.usefixtures("stores", "our_dags")
 
 
 def test_lost_ledger_is_rebuilt_and_counted(

@@ -13,14 +13,16 @@ import pytest
 from include.http.addresses import addresses
 from include.limits.health import SharedHealth
 from include.limits.limiter import Limiter
-from include.ops import batches, outbox
+from include.ops import outbox
 from include.ops.session import Session
+from include.partition import DateRange
 from include.sources.spec import Window
 from include.wording import moment
 from nba_airflow.cli.status import status
 from tests.plugins.cli.asking import DAG, DAY, NEXT, Call, outcome
+from tests.plugins.running import Airflow
 
-pytestmark = pytest.mark.usefixtures("stores")
+pytestmark = pytest.mark.usefixtures("stores", "airflow")
 
 
 def test_status_of_a_fresh_installation_names_every_limit(
@@ -47,11 +49,15 @@ def test_status_of_a_fresh_installation_names_every_limit(
 
 
 def test_status_shows_batches_mails_pauses_credits_and_dates(
-    call: Call, db: psycopg.Connection[Any], ops_db: str, monkeypatch: pytest.MonkeyPatch
+    call: Call,
+    db: psycopg.Connection[Any],
+    airflow: Airflow,
+    ops_db: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    batch = batches.current(db, DAG, 7)
-    batches.register(db, batch.batch_id, {"a": DAY, "b": NEXT})
-    batches.mark(db, batch.batch_id, "a", "failed")
+    airflow.backfill(DateRange(DAY, NEXT))
+    airflow.start(DAY)
+    airflow.end(DAY)
     outbox.put(
         db, outbox.Mail(mail_id="m", message_id="<m@nba>", subject="[1 failed] bdl", content=b"x")
     )
@@ -86,12 +92,13 @@ def test_status_shows_batches_mails_pauses_credits_and_dates(
         "When the cause of a given-up mail is repaired: airflow nba repair --mails",
     ]
     rows = call(status, output="plain").rows
+    opened = min(airflow.queued())
     paused = f"paused until {moment(until, seconds=True)}"
     assert [row for row in rows if row[0] != "limit" or row[1] == "balldontlie"] == [
         [
             "batch",
             f"{DAG} backfill 2025-01-15..2025-01-16",
-            f"1 of 2 ended; 1 failed; since {moment(batch.opened_at)}",
+            f"1 of 2 ended; 1 failed; since {moment(opened)}",
         ],
         ["mail", "[1 failed] bdl", "given up after 1 try; bad_key: SendGrid refused the key"],
         [

@@ -26,7 +26,7 @@ def after(days: int) -> date:
 
 def run(state: str, *, started: bool = True) -> Run:
     at = BEGAN if started else None
-    return Run(day=DAY, run_id="b", state=state, backfill_id=1, started_at=at)
+    return Run(day=DAY, run_id="b", state=state, backfill_id=1, queued_at=BEGAN, started_at=at)
 
 
 def row(outcome: str, endpoint: str = "box_scores", message: str = "") -> OutcomeRow:

@@ -1,0 +1,290 @@
+"""In the scheduler: Airflow's rows are the register of the runs that make up a batch and of how
+they ended. Here they are read, and batches whose runs have all ended are closed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from include.ops import batches
+from include.ops.batches import DELETED, BatchRun
+from include.partition import BadDay, parse_day
+from nba_airflow.metadata.ledger import LEDGER
+from nba_airflow.metadata.runs import ENDED
+from nba_airflow.metadata.summary_run import start_summary
+from nba_airflow.timetable import GameDateTimetable
+
+if TYPE_CHECKING:
+    import psycopg
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.orm import Session
+
+TIMETABLE = f"{GameDateTimetable.__module__}.{GameDateTimetable.__qualname__}"
+LATE = timedelta(days=1)
+"""A scheduled run that is made later than this after it was due catches up; until then it is
+live."""
+MAX_LOOK_BACK = timedelta(days=30)
+"""How long ago a run that is in no batch yet may have ended: longer than an installation stands
+still over the holidays."""
+RECENT = timedelta(days=1)
+"""As above while the ledger has no batch at all, so that a new or a lost one does not mail a
+month's backfills."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BookedRun:
+    """A date's run in Airflow's rows, with what tells which batch it belongs to. ``made_late``: the
+    schedule made it more than LATE after it was due; ``clears``: how often it was cleared."""
+
+    dag_id: str
+    run: BatchRun
+    backfill_id: int | None
+    made_late: bool = False
+    clears: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundBatch:
+    """A batch that is not closed, as Airflow's rows have it now; ``over``: all its runs have
+    ended."""
+
+    batch_id: str
+    runs: Sequence[BatchRun]
+    over: bool
+
+
+# --- when to look
+
+
+def note_end(dag_run: DagRun, session: Session) -> None:
+    """Starts the summary, which closes what is over, when the run that has ended may be the last of
+    its batch. ``session`` is the one that Airflow is about to commit.
+
+    What is missed here is found by the next scheduled summary, within five minutes.
+    """
+    from airflow.models.dagrun import DagRun
+
+    of_dag = DagRun.dag_id == dag_run.dag_id
+    with session.no_autoflush:
+        mine = _read_runs(session, DagRun.id == dag_run.id)
+        others = _read_runs(session, of_dag, DagRun.state.not_in(ENDED))
+    # Airflow writes the ends of a whole turn at once: others of this session may not be written.
+    held = [row for row in session.identity_map.values() if isinstance(row, DagRun)]
+    ended = {row.run_id for row in held if row.state in ENDED}
+    for each in mine:
+        batch_id = _choose_batch(replace(each, run=replace(each.run, state=str(dag_run.state))))
+        left = {_choose_batch(other) for other in others if other.run.run_id not in ended}
+        more = each.made_late and _is_catching_up(session, each.dag_id)
+        if batch_id and batch_id not in left and not more:
+            start_summary(f"{each.dag_id}:{each.run.run_id}:{each.clears}", session)
+
+
+# --- what there is
+
+
+def close_over(session: Session) -> list[str]:
+    """Closes the batches whose runs have all ended, with what Airflow's rows say of them, for the
+    summary to report; their ids.
+
+    The others are kept as they are now: should a run be deleted before its batch is over, its date
+    is known.
+    """
+    with LEDGER.opened() as connection:
+        if not batches.lock(connection):
+            return []  # another scheduler is at it
+        found = find_batches(session, connection)
+        batches.forget_open(connection)
+        for each in found:
+            batches.write(connection, each.batch_id, each.runs, over=each.over)
+        connection.commit()
+    return [each.batch_id for each in found if each.over]
+
+
+def find_batches(session: Session, connection: psycopg.Connection[Any]) -> list[FoundBatch]:
+    """The batches that are not closed yet, as Airflow's rows have them now."""
+    kept = batches.read_open(connection)
+    with session.no_autoflush:
+        booked = _read_booked(session, _since(connection), kept)
+        deleted = _read_deleted(session, _since(connection))
+    there = {each.run.run_id for each in booked}
+    told = batches.read_told(connection, there)
+    closed = batches.read_closed(connection, {_own_batch(each) for each in (*booked, *deleted)})
+    numbers = batches.count_closed(connection, {each.dag_id for each in booked})
+    found: dict[str, list[BatchRun]] = defaultdict(list)
+    for each in booked:
+        found[_choose_batch(each, told, closed, numbers)].append(each.run)
+    for batch_id, runs in kept.items():
+        found[batch_id] += [replace(r, state=DELETED) for r in runs if r.run_id not in there]
+    for each in deleted:
+        found[_choose_batch(each, told, closed, numbers)].append(each.run)
+    return [_find(session, name, runs) for name, runs in found.items() if name and runs]
+
+
+def _find(session: Session, batch_id: str, runs: Iterable[BatchRun]) -> FoundBatch:
+    """The batch with one run a date: the one that was queued last."""
+    by_day = {run.day: run for run in sorted(runs, key=lambda run: run.queued_at)}
+    more = batches.kind_of(batch_id) == "catchup"
+    more = more and _is_catching_up(session, batches.dag_of(batch_id))
+    over = not more and all(run.over for run in by_day.values())
+    return FoundBatch(batch_id=batch_id, runs=list(by_day.values()), over=over)
+
+
+def _choose_batch(
+    booked: BookedRun,
+    told: Mapping[tuple[str, str], datetime] | None = None,
+    closed: Collection[str] = (),
+    numbers: Mapping[tuple[str, str], int] | None = None,
+) -> str:
+    """The batch that the run belongs to: that of its backfill, until it is closed; then that of the
+    dates that run again, of whatever backfill. Empty for a run that is in a closed batch as it is,
+    and for a live one that has not failed.
+
+    ``told``: when the runs of closed batches were queued; ``numbers``: how many batches of a DAG
+    and kind are closed.
+    """
+    dag_id, run = booked.dag_id, booked.run
+    before = (told or {}).get((dag_id, run.run_id))
+    own = _own_batch(booked)
+    if before is not None and run.queued_at <= before:
+        return ""
+    if own and own not in closed:
+        return own
+    if run.state == DELETED:
+        return ""
+    if booked.made_late and before is None:
+        kind = "catchup"
+    elif own or before is not None or booked.clears:
+        kind = "rerun"
+    else:
+        return f"{dag_id}:live:{run.run_id}" if run.state == "failed" else ""
+    return f"{dag_id}:{kind}:{(numbers or {}).get((dag_id, kind), 0)}"
+
+
+def _own_batch(booked: BookedRun) -> str:
+    """The batch of its backfill; empty where it has none."""
+    return "" if booked.backfill_id is None else f"{booked.dag_id}:{booked.backfill_id}:0"
+
+
+def _is_catching_up(session: Session, dag_id: str) -> bool:
+    """Whether the schedule is about to make another late run of the DAG."""
+    from airflow.models.dag import DagModel
+
+    with session.no_autoflush:
+        model = session.get(DagModel, dag_id)
+    due = model.next_dagrun_create_after if model and not model.is_paused else None
+    return due is not None and due < datetime.now(UTC) - LATE
+
+
+# --- Airflow's rows
+
+
+def _since(connection: psycopg.Connection[Any]) -> datetime:
+    """When a run has ended at the earliest that may be in no batch yet."""
+    now = datetime.now(UTC)
+    return max(now - MAX_LOOK_BACK, batches.first_opened(connection) or now - RECENT)
+
+
+def _read_booked(
+    session: Session, since: datetime, kept: Mapping[str, Iterable[BatchRun]]
+) -> list[BookedRun]:
+    """The runs that may belong to a batch that is not closed: all that are open, have ended since
+    then, or are of a backfill that has not ended earlier; and those that were open before."""
+    from airflow.models.backfill import Backfill
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy import func, or_, select
+
+    backfills = or_(Backfill.completed_at.is_(None), Backfill.completed_at > since)
+    run_ids = [run.run_id for runs in kept.values() for run in runs]
+    wanted = or_(
+        DagRun.state.not_in(ENDED),
+        func.coalesce(DagRun.end_date, DagRun.updated_at) > since,
+        DagRun.backfill_id.in_(select(Backfill.id).where(backfills)),
+        DagRun.run_id.in_(run_ids),
+    )
+    return _read_runs(session, wanted)
+
+
+def _read_runs(session: Session, *wanted: ColumnElement[bool]) -> list[BookedRun]:
+    """Runs of game dates: other teams' partitions are not ours, and a key that is not a date is
+    nobody's."""
+    from airflow.models.dag import DagModel
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy import select
+
+    columns = select(
+        *(DagRun.dag_id, DagRun.run_id, DagRun.partition_key, DagRun.state, DagRun.backfill_id),
+        *(DagRun.run_type, DagRun.run_after, DagRun.created_at, DagRun.queued_at),
+        *(DagRun.start_date, DagRun.end_date, DagRun.updated_at, DagRun.clear_number),
+    )
+    ours = (DagModel.dag_id == DagRun.dag_id, DagModel.timetable_type == TIMETABLE)
+    rows = session.execute(columns.join(DagModel, ours[0]).where(ours[1], *wanted))
+    return [_book(row) for row in rows if _is_day(row.partition_key)]
+
+
+def _book(row: Any) -> BookedRun:
+    """A cancel notes no end of the runs that it fails; they were last touched then (3.3.2)."""
+    ended = row.end_date or row.updated_at
+    made = row.created_at or row.run_after
+    return BookedRun(
+        dag_id=row.dag_id,
+        run=BatchRun(
+            run_id=row.run_id,
+            day=parse_day(row.partition_key),
+            state=str(row.state),
+            queued_at=row.queued_at or row.run_after,
+            started_at=row.start_date,
+            ended_at=ended if row.state in ENDED else None,
+        ),
+        backfill_id=row.backfill_id,
+        made_late=row.run_type == "scheduled" and made > row.run_after + LATE,
+        clears=row.clear_number,
+    )
+
+
+def _read_deleted(session: Session, since: datetime) -> list[BookedRun]:
+    """The dates of backfills whose runs were deleted: a backfill keeps its dates."""
+    from airflow.models.backfill import Backfill, BackfillDagRun
+    from airflow.models.dag import DagModel
+    from sqlalchemy import or_, select
+
+    columns = select(
+        Backfill.dag_id, Backfill.id, Backfill.created_at, BackfillDagRun.partition_key
+    )
+    rows = session.execute(
+        columns.join(BackfillDagRun, BackfillDagRun.backfill_id == Backfill.id)
+        .join(DagModel, DagModel.dag_id == Backfill.dag_id)
+        .where(
+            DagModel.timetable_type == TIMETABLE,
+            or_(Backfill.completed_at.is_(None), Backfill.completed_at > since),
+            BackfillDagRun.dag_run_id.is_(None),
+            BackfillDagRun.exception_reason.is_(None),
+        )
+    )
+    return [
+        BookedRun(
+            dag_id=row.dag_id,
+            run=BatchRun(
+                run_id=f"{DELETED}__{row.id}__{row.partition_key}",
+                day=parse_day(row.partition_key),
+                state=DELETED,
+                queued_at=row.created_at,
+                started_at=None,
+                ended_at=None,
+            ),
+            backfill_id=row.id,
+        )
+        for row in rows
+        if _is_day(row.partition_key)
+    ]
+
+
+def _is_day(key: str | None) -> bool:
+    try:
+        parse_day(key or "")
+    except BadDay:
+        return False
+    return True

@@ -1,0 +1,118 @@
+"""What a mail says is what Airflow's rows and the ledger say when its batch closes, whatever was
+heard of it."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from include.ops import db
+from include.partition import DateRange
+from tests.plugins.running import DAG, Airflow, Killed
+
+FIRST = date(2024, 12, 2)
+D = [FIRST + timedelta(days=n) for n in range(8)]
+FIVE = DateRange(D[0], D[4])
+
+
+def test_runs_that_ended_before_anything_was_heard_belong_to_the_batch(airflow: Airflow) -> None:
+    airflow.backfill(FIVE)
+    airflow.lost = True
+    airflow.run("failed", D[0], D[1])
+    airflow.lost = False
+    airflow.run("complete", *D[2:5])
+    airflow.summarise()
+    assert airflow.subjects() == [f"[2 failed] {DAG} {FIVE}: 3 of 5 dates complete"]
+
+
+def test_end_that_was_not_heard_is_neither_lost_nor_failed(airflow: Airflow) -> None:
+    airflow.backfill(FIVE)
+    airflow.run("complete", D[0])
+    airflow.start(*D[1:5])
+    airflow.lost = True
+    airflow.end(D[1], "complete")
+    airflow.lost = False
+    for day in D[2:5]:
+        airflow.end(day, "complete")
+    airflow.summarise()
+    assert airflow.subjects() == [f"[OK] {DAG} {FIVE}: 5 dates complete"]
+
+
+def test_start_that_was_not_heard_is_not_a_cancel(airflow: Airflow) -> None:
+    airflow.backfill(FIVE)
+    airflow.lost = True
+    airflow.start(*D[0:5])
+    airflow.lost = False
+    for day in D[0:4]:
+        airflow.end(day, "failed")
+    airflow.lost = True
+    airflow.end(D[4], "failed")
+    airflow.wait_a_minute()
+    airflow.sweep()
+    assert airflow.subjects() == [f"[5 failed] {DAG} {FIVE}: 0 of 5 dates complete"]
+
+
+def test_backfill_of_which_nothing_was_heard_is_told_by_the_sweep(airflow: Airflow) -> None:
+    airflow.lost = True
+    backfill = airflow.backfill(FIVE)
+    airflow.run("complete", D[0])
+    airflow.run("partial", D[1])
+    airflow.start(D[2])
+    airflow.cancel(backfill)
+    airflow.end(D[2], "complete")
+    airflow.sweep()
+    assert airflow.subjects() == [
+        f"[Cancelled] {DAG} {FIVE}: 2 of 5 dates complete, 1 incomplete, 2 not run"
+    ]
+    airflow.sweep()
+    assert len(airflow.mails()) == 1
+
+
+@pytest.mark.parametrize("commit", range(1, 7))
+def test_scheduler_that_is_killed_while_it_closes_a_cancelled_batch_does_not_forget_the_cancel(
+    airflow: Airflow, monkeypatch: pytest.MonkeyPatch, commit: int
+) -> None:
+    backfill = airflow.backfill(FIVE)
+    airflow.start(D[0])
+    airflow.cancel(backfill)
+    real, commits = psycopg.Connection.commit, []
+
+    def die(connection: psycopg.Connection[Any]) -> None:
+        real(connection)
+        if connection is not airflow.ledger:
+            commits.append(connection)
+            if len(commits) == commit:
+                connection.close()
+                raise Killed
+
+    airflow.write(D[0], "complete")
+    with monkeypatch.context() as patch:
+        patch.setattr(db.BoundedConnection, "commit", die)
+        try:
+            airflow.end(D[0], state="success")
+            airflow.sweep()
+        except Killed:
+            pass
+    if airflow.states()[str(D[0])] == "running":
+        airflow.end(D[0], state="success")
+    airflow.wait_for_claims()
+    airflow.sweep()
+    airflow.summarise()
+    assert airflow.subjects() == [f"[Cancelled] {DAG} {FIVE}: 1 of 5 dates complete, 4 not run"]
+
+
+def test_clear_over_the_dates_of_two_backfills_is_one_batch(airflow: Airflow) -> None:
+    for dates in (DateRange(D[0], D[2]), DateRange(D[3], D[4])):
+        airflow.backfill(dates)
+        airflow.run("failed", *dates.days)
+        airflow.summarise()
+    airflow.clear(*FIVE.days)
+    airflow.run("complete", *FIVE.days)
+    airflow.summarise()
+    airflow.sweep()
+    assert airflow.subjects()[2:] == [f"[OK] {DAG} {FIVE}: 5 dates complete, 5 recovered"]
+    first, _, last = airflow.mails()
+    assert last["In-Reply-To"] == first["Message-ID"]
