@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from include.errors import ErrorClass, Problem
 from include.sources.spec import Credits, ServiceAccount, Window
 from nba_airflow.masking import mask, secrets_of, shown_credentials
+from nba_airflow.metadata.database import ask_database
 
 if TYPE_CHECKING:
     from include.http.upstream import Upstream
@@ -29,12 +30,14 @@ def connection(conn_id: str) -> Any:
     from airflow.sdk.exceptions import AirflowNotFoundException
 
     try:
-        if hasattr(sys.modules.get("airflow.sdk.execution_time.task_runner"), "SUPERVISOR_COMMS"):
+        if _in_task():
             return _of_task(conn_id)
         from airflow.models.connection import Connection as ServerConnection
 
         return _masked(ServerConnection.get_connection_from_secrets(conn_id))
     except AirflowNotFoundException:
+        if not _in_task():
+            ask_database()
         raise Problem(
             error_class=ErrorClass.INTERNAL,
             message=(
@@ -43,6 +46,11 @@ def connection(conn_id: str) -> Any:
                 " each one holds"
             ),
         ) from None
+
+
+def _in_task() -> bool:
+    task_runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
+    return hasattr(task_runner, "SUPERVISOR_COMMS")
 
 
 @cache

@@ -15,6 +15,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from include.errors import Problem, Refused
+from nba_airflow.metadata.database import database_named
 
 if TYPE_CHECKING:
     import psycopg
@@ -162,19 +163,14 @@ def _as_json_knows(facts: Mapping[str, object]) -> Any:
 def _databases_named() -> Iterator[None]:
     """Makes an error of a database one line that says which of them it is. Raises Problem."""
     import psycopg
-    from sqlalchemy.exc import DBAPIError
 
-    from include.errors import ErrorClass
     from include.ops.db import unreachable
 
     try:
-        yield
+        with database_named():
+            yield
     except psycopg.Error as error:
         raise unreachable(error) from None
-    except DBAPIError as error:
-        reason = [*str(error.orig).strip().splitlines(), "no reason given"][0]
-        message = f"Airflow's database failed: {reason}; is it running?"
-        raise Problem(error_class=ErrorClass.STORAGE, message=message) from None
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from nba_airflow.cli.errors import errors
 from nba_airflow.cli.progress import track
 from nba_airflow.cli.repair import repair
 from nba_airflow.cli.status import status
+from nba_airflow.metadata.database import START
 from tests.plugins.cli.asking import DAY, Call, Said
 
 # Airflow says on stdout that it is being tested, when it is first imported.
@@ -133,9 +134,9 @@ SILENT = OperationalError("SELECT 1", {}, Exception(""))
         (
             AIRFLOW_IS_AWAY,
             2,
-            "storage: Airflow's database failed: connection refused; is it running?",
+            f"storage: Airflow's database failed: connection refused: {START}",
         ),
-        (SILENT, 2, "storage: Airflow's database failed: no reason given; is it running?"),
+        (SILENT, 2, f"storage: Airflow's database failed: Exception: {START}"),
         (KeyboardInterrupt(), 130, "stopped"),
     ],
 )
