@@ -33,6 +33,14 @@ RETRIED = frozenset(
     {ErrorClass.RATE_LIMITED, ErrorClass.HANG, ErrorClass.UPSTREAM_DOWN, ErrorClass.BLOCKED}
 )
 
+OF_UPSTREAMS = RETRIED | {
+    ErrorClass.QUOTA_EXHAUSTED,
+    ErrorClass.NOT_ENTITLED,
+    ErrorClass.BAD_KEY,
+    ErrorClass.NOT_FOUND,
+}
+"""What an upstream, or the way there, does to every date alike."""
+
 # What differs between two occurrences of one error: games, dates, clock times, hex ids, numbers.
 _VARIABLE = re.compile(
     r"\b[A-Z]{2,4}@[A-Z]{2,4}\b|\d{4}-\d{2}-\d{2}(?:T[\d:.]+Z?)?|\b[0-9a-f]{8,}\b|\b\d+(?:\.\d+)?\b"

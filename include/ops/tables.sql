@@ -39,6 +39,22 @@ COMMENT ON COLUMN ops.outcomes.changes IS
     'what the upstream had corrected, found by a load; the first of changes_total';
 COMMENT ON COLUMN ops.outcomes.started_at IS 'by the worker''s clock, as ended_at';
 
+-- Of each body that many dates share (a season) how its last fetch failed; no row: it did not.
+
+CREATE TABLE ops.shared_failures (
+    dag_id      text NOT NULL,
+    endpoint    text NOT NULL,
+    shared_by   text NOT NULL,
+    failed_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    error_class text NOT NULL,
+    message     text NOT NULL,
+    url         text NOT NULL,
+    status      int NOT NULL,
+    body_line   text NOT NULL,
+    retry_at    timestamptz,
+    PRIMARY KEY (dag_id, endpoint, shared_by)
+);
+
 -- The runs that one mail reports, as Airflow's rows had them when the batch was closed; of an open
 -- batch, when it was last looked at.
 

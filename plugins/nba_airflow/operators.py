@@ -49,22 +49,24 @@ class ScrapeOperator(BaseOperator):
         event: Any = None,
         deferrals: int = 0,
         spent: Sequence[int] = (0, 0),
+        queued_since: str | None = None,
     ) -> None:
         """One try of the date under its lease, its outcome in the ledger.
 
         ``deferrals``: how often the upstream has put it off; ``spent``: requests and credits of
-        this try until it waited.
+        this try until it waited; ``queued_since``: from when on it waits for another run's lease.
         """
         from include.ops.leases import lease
         from include.ops.session import Session
         from include.steps.attempt import attempt
 
         partition = self._partition(context)
+        since = datetime.fromisoformat(queued_since) if queued_since else None
         with Session(connections.ops_url()) as session:
             entry = self._entry(context, partition, session, deferrals, spent)
             try:
-                with entry.recorded(), lease(session, partition):
-                    attempt(self._job(context, partition, session), entry)
+                with entry.recorded(), lease(session, partition, queued_since=since):
+                    attempt(self._job(context, partition, session, since), entry)
             except Later as later:
                 self._defer(later, entry)
             except Problem as problem:
@@ -108,7 +110,13 @@ class ScrapeOperator(BaseOperator):
             deferrals=deferrals,
         )
 
-    def _job(self, context: Context, partition: Partition, session: Session) -> Job:
+    def _job(
+        self,
+        context: Context,
+        partition: Partition,
+        session: Session,
+        queued_since: datetime | None,
+    ) -> Job:
         from include.steps.job import Job
         from nba_airflow.wire import reach
 
@@ -120,7 +128,12 @@ class ScrapeOperator(BaseOperator):
             stores=connections.stores(),
             # Compared, not printed: the enum of the task SDK prints as DagRunType.BACKFILL (3.3.2).
             reach=lambda: reach(
-                session, self.source, self.endpoint, partition, backfill=run_type == "backfill"
+                session,
+                self.source,
+                self.endpoint,
+                partition,
+                backfill=run_type == "backfill",
+                queued_since=queued_since,
             ),
             refetch=_ordered_at(context),
         )
@@ -130,8 +143,12 @@ class ScrapeOperator(BaseOperator):
         ended well."""
         from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 
+        from include.ops.leases import Taken
+
         moment = max(later.until, datetime.now(UTC) + SOONEST)
-        kwargs = {"deferrals": entry.deferrals, "spent": list(entry.spent)}
+        kwargs: dict[str, Any] = {"deferrals": entry.deferrals, "spent": list(entry.spent)}
+        if isinstance(later, Taken):
+            kwargs["queued_since"] = later.since.isoformat()
         self.log.info("waiting until %s: %s", moment.isoformat(timespec="seconds"), later)
         self.defer(trigger=DateTimeTrigger(moment=moment), method_name="execute", kwargs=kwargs)
 

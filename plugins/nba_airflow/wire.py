@@ -6,7 +6,7 @@ database."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -25,17 +25,26 @@ REQUEST_TIMEOUT = 90.0
 
 @contextmanager
 def reach(
-    session: Session, source: Source, endpoint: Endpoint, partition: Partition, *, backfill: bool
+    session: Session,
+    source: Source,
+    endpoint: Endpoint,
+    partition: Partition,
+    *,
+    backfill: bool,
+    queued_since: datetime | None = None,
 ) -> Iterator[Wire]:
     """The way to the source's upstreams for one date. Nothing is connected before the first
     request.
 
-    Of dates that share one body (a season) one goes at a time: the others wait for its lease.
+    Of dates that share one body (a season) one goes at a time: the others wait for its lease, from
+    ``queued_since`` on, and have its failure in common.
     """
-    from include.ops.leases import lease
+    from include.ops.shared_fetches import shared_fetch
 
-    group = endpoint.shared(partition.day) if endpoint.shared else ""
-    alone = lease(session, partition, group=group) if group else nullcontext()
+    alone: AbstractContextManager[None] = nullcontext()
+    if endpoint.shared:
+        group = endpoint.shared(partition.day)
+        alone = shared_fetch(session, partition, group=group, queued_since=queued_since)
     with alone, wire(session, source, purpose_of(endpoint, partition, backfill=backfill)) as found:
         yield found
 

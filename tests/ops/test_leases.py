@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ import pytest
 
 from include.errors import ErrorClass, Problem
 from include.ops.db import TASK, connect
-from include.ops.leases import lease
+from include.ops.leases import Taken, lease
 from include.ops.session import Session
+from include.outcome import Outcome
 from include.partition import Partition
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,32 +91,68 @@ def until_waiting(url: str) -> None:
         time.sleep(0.01)
 
 
-def test_a_lease_that_stays_taken_names_its_holder(ops_db: str, session: Session) -> None:
+def test_who_finds_a_lease_taken_is_put_off_and_told_by_whom(ops_db: str, session: Session) -> None:
     with (
         another_process(ops_db, holder="manual__2025-01-15 on worker-3"),
-        pytest.raises(Problem) as refused,
+        pytest.raises(Taken) as put_off,
         lease(session, DATE, patience=0.0),
     ):
         pytest.fail("two hold one lease")
-    assert refused.value == Problem(
-        error_class=ErrorClass.INTERNAL,
-        message=(
-            "another run has been at work on bdl_box_scores box_scores 2025-01-15 for 0 s"
-            " (manual__2025-01-15 on worker-3): let it end, then clear this task"
-        ),
-        endpoint="box_scores",
-        day=date(2025, 1, 15),
+    taken = put_off.value
+    assert (taken.reason, taken.outcome, taken.until - taken.since) == (
+        "another run (manual__2025-01-15 on worker-3) is at work on bdl_box_scores box_scores"
+        " 2025-01-15",
+        Outcome.NOT_YET,
+        timedelta(seconds=30),
     )
+    assert pickle.loads(pickle.dumps(taken)).since == taken.since
+
+
+def test_who_waits_keeps_its_place_and_gives_up_after_an_hour_and_a_half(
+    ops_db: str, session: Session, twin: Session
+) -> None:
+    def waiting_for(minutes: float) -> Exception:
+        queued = now(ops_db) - timedelta(minutes=minutes)
+        with (
+            pytest.raises((Taken, Problem)) as put_off,
+            lease(twin, DATE, queued_since=queued, patience=0.0),
+        ):
+            pytest.fail("two hold one lease")
+        if isinstance(put_off.value, Taken):
+            assert put_off.value.since == queued
+        return put_off.value
+
+    with lease(session, DATE) as since:
+        assert since <= now(ops_db)
+        assert isinstance(waiting_for(89), Taken)
+        assert waiting_for(90) == Problem(
+            error_class=ErrorClass.INTERNAL,
+            message=(
+                "another run (this task) is at work on bdl_box_scores box_scores 2025-01-15, for 90"
+                " minutes now: let it end, or end it, then clear this task"
+            ),
+            endpoint="box_scores",
+            day=date(2025, 1, 15),
+        )
+    queued = now(ops_db) - timedelta(minutes=5)
+    with lease(twin, DATE, queued_since=queued) as since:
+        assert since == queued
+
+
+def now(url: str) -> datetime:
+    with connect(url) as connection:
+        ((moment,),) = connection.execute("SELECT clock_timestamp()").fetchall()
+    return moment
 
 
 def test_a_holder_without_a_name_is_named_by_its_process(ops_db: str, session: Session) -> None:
     with (
         another_process(ops_db) as holder,
-        pytest.raises(Problem) as refused,
+        pytest.raises(Taken) as refused,
         lease(session, DATE, patience=0.0),
     ):
         pytest.fail("two hold one lease")
-    assert f"(pid {holder.pid} on " in refused.value.message
+    assert f"(pid {holder.pid} on " in refused.value.reason
 
 
 def test_kill_9_of_the_holder_frees_the_lease_for_who_waits(ops_db: str, twin: Session) -> None:
@@ -163,7 +201,7 @@ def test_leases_of_other_partitions_are_free(
 def test_dates_of_one_group_share_one_lease(session: Session, twin: Session) -> None:
     with lease(session, DATE, group="2024-25"):
         with (
-            pytest.raises(Problem, match="another run has been at work on"),
+            pytest.raises(Taken, match="is at work on bdl_box_scores box_scores 2024-25"),
             lease(twin, OTHERS[0], group="2024-25", patience=0.0),
         ):
             pytest.fail("two hold one lease")
@@ -197,7 +235,7 @@ def held(session: Session, partition: Partition, group: str = "") -> bool:
     try:
         with lease(session, partition, group=group, patience=0.0):
             return False
-    except Problem:
+    except Taken:
         return True
 
 

@@ -55,6 +55,7 @@ def test_an_empty_database_gets_every_table(empty: str) -> None:
         "limiters",
         "outbox",
         "outcomes",
+        "shared_failures",
         "versions",
     }
     assert versions(empty) == [(VERSION,)]
