@@ -3,11 +3,13 @@ list of games."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from typing import Any
 
+from include.parsing.each_game import Read, each_game, games_in, rows_in
 from include.parsing.fields import Record, decode, drift
 from include.parsing.names import player_key, tricode
 from include.sources.spec import Column, Game, GameState, Row, Table
@@ -61,18 +63,12 @@ _AWAY, _HOME = "visitor_team", "home_team"
 
 
 def rows(body: bytes, day: date) -> Iterator[Row]:
-    """One row per listed player of every game in a ``/v1/box_scores`` body, played or not.
+    """One row per listed player of every game in a ``/v1/box_scores`` body, played or not; none of
+    a game that cannot be read.
 
-    Raises Problem(SCHEMA_DRIFT) where a required field is missing or wrong, also for a game of
-    another date.
+    Raises Problem(SCHEMA_DRIFT) where that is every game, and for a game of another date.
     """
-    for game in _games(body, day):
-        of_game = _game_row(game, day)
-        for side in (_AWAY, _HOME):
-            team = game.child(side)
-            of_team = {"team_tricode": _tricode(team), "is_home": side == _HOME}
-            for player in team.records("players"):
-                yield {**of_game, **of_team, **_player_row(player)}
+    yield from rows_in(_read(body, day))
 
 
 def games(body: bytes, day: date) -> Iterator[Game]:
@@ -80,12 +76,9 @@ def games(body: bytes, day: date) -> Iterator[Game]:
     players [seen 2026-01].
 
     A final game has a ``problem`` when a side has fewer than five players with minutes or its
-    points do not add up.
+    points do not add up; a game that cannot be read has one that names the field.
     """
-    for game in _games(body, day):
-        state, problem = _judge(game)
-        count = len(_players(game, _AWAY)) + len(_players(game, _HOME))
-        yield replace(_game(game, day), state=state, problem=problem, rows=count)
+    yield from games_in(_read(body, day))
 
 
 def listed_games(body: bytes, day: date) -> Iterator[Game]:
@@ -93,6 +86,25 @@ def listed_games(body: bytes, day: date) -> Iterator[Game]:
     played."""
     for game in _games(body, day):
         yield _game(game, day)
+
+
+def _read(body: bytes, day: date) -> Sequence[Read]:
+    found = list(_games(body, day))
+    return each_game((_game(game, day), partial(_read_game, game, day)) for game in found)
+
+
+def _read_game(game: Record, day: date) -> Read:
+    state, problem = _judge(game)
+    return replace(_game(game, day), state=state, problem=problem), list(_rows_of(game, day))
+
+
+def _rows_of(game: Record, day: date) -> Iterator[Row]:
+    of_game = _game_row(game, day)
+    for side in (_AWAY, _HOME):
+        team = game.child(side)
+        of_team = {"team_tricode": _tricode(team), "is_home": side == _HOME}
+        for player in team.records("players"):
+            yield {**of_game, **of_team, **_player_row(player)}
 
 
 def _games(body: bytes, day: date) -> Iterator[Record]:

@@ -4,7 +4,6 @@ props and lines."""
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -13,6 +12,7 @@ from math import ceil
 from typing import Any
 
 from include.errors import ErrorClass, Problem
+from include.parsing.each_game import Read, each_game, games_in, rows_in
 from include.parsing.fields import Record, decode, drift
 from include.parsing.names import player_key, tricode
 from include.partition import eastern_day
@@ -196,30 +196,38 @@ def snapshot_before(commence_time: datetime, minutes: int) -> datetime:
 
 def prop_rows(body: bytes, day: date) -> Iterator[Row]:
     """One row per bookmaker, market, player, side and line of an event's odds body."""
-    return _prop_rows(_read_snapshot(body), day)
+    yield from rows_in(_read(body, day, PLAYER_PROPS, _prop_row))
 
 
 def prop_games(body: bytes, day: date) -> Iterator[Game]:
     """The event's game, LISTED; with a ``problem`` where nobody offers a line or the snapshot is
     not before tip-off."""
-    snapshot = _read_snapshot(body)
-    return _games_offered(snapshot, day, _prop_rows(snapshot, day))
+    yield from games_in(_read(body, day, PLAYER_PROPS, _prop_row))
 
 
 def line_rows(body: bytes, day: date) -> Iterator[Row]:
     """One row per bookmaker, market and side of the date's games; a featured odds body lists other
     days too."""
-    return _line_rows(_read_snapshot(body), day)
+    yield from rows_in(_read(body, day, GAME_LINES, _line_row))
 
 
 def line_games(body: bytes, day: date) -> Iterator[Game]:
     """The date's games in a featured odds body, as in ``prop_games``."""
+    yield from games_in(_read(body, day, GAME_LINES, _line_row))
+
+
+def _read(
+    body: bytes, day: date, table: Table, make_row: Callable[[_Offer], Row]
+) -> Sequence[Read]:
     snapshot = _read_snapshot(body)
-    return _games_offered(snapshot, day, _line_rows(snapshot, day))
 
+    def read_event(event: _Event) -> Read:
+        rows = list(_without_repeats(table, map(make_row, _offers(snapshot, event))))
+        return replace(event.game, problem=_find_unsound(snapshot, event, rows)), rows
 
-def _prop_rows(snapshot: _Snapshot, day: date) -> Iterator[Row]:
-    return _without_repeats(PLAYER_PROPS, map(_prop_row, _offers(snapshot, day)))
+    return each_game(
+        (event.game, partial(read_event, event)) for event in _events_of(day, snapshot.events)
+    )
 
 
 def _prop_row(offer: _Offer) -> Row:
@@ -230,10 +238,6 @@ def _prop_row(offer: _Offer) -> Row:
         "player_key": player_key(name),
         "side": offer.outcome.text("name"),
     }
-
-
-def _line_rows(snapshot: _Snapshot, day: date) -> Iterator[Row]:
-    return _without_repeats(GAME_LINES, map(_line_row, _offers(snapshot, day)))
 
 
 def _line_row(offer: _Offer) -> Row:
@@ -286,16 +290,13 @@ def _events_of(day: date, events: Iterable[Record]) -> Iterator[_Event]:
         yield _Event(game=game, commence_time=commence_time, source=event)
 
 
-def _offers(snapshot: _Snapshot, day: date) -> Iterator[_Offer]:
-    for event in _events_of(day, snapshot.events):
-        of_game = _game_columns(event, snapshot)
-        for bookmaker in event.source.records("bookmakers"):
-            for market in bookmaker.records("markets"):
-                of_market = {**of_game, **_market_columns(bookmaker, market)}
-                for outcome in market.records("outcomes"):
-                    yield _Offer(
-                        event=event, outcome=outcome, common=_with_price(of_market, outcome)
-                    )
+def _offers(snapshot: _Snapshot, event: _Event) -> Iterator[_Offer]:
+    of_game = _game_columns(event, snapshot)
+    for bookmaker in event.source.records("bookmakers"):
+        for market in bookmaker.records("markets"):
+            of_market = {**of_game, **_market_columns(bookmaker, market)}
+            for outcome in market.records("outcomes"):
+                yield _Offer(event=event, outcome=outcome, common=_with_price(of_market, outcome))
 
 
 def _game_columns(event: _Event, snapshot: _Snapshot) -> dict[str, Any]:
@@ -323,13 +324,9 @@ def _with_price(of_market: Mapping[str, Any], outcome: Record) -> dict[str, Any]
     return {**of_market, "line": line, "price": price}
 
 
-def _games_offered(snapshot: _Snapshot, day: date, rows: Iterable[Row]) -> Iterator[Game]:
-    counts = Counter(row["game_id"] for row in rows)
-    for event in _events_of(day, snapshot.events):
-        found = counts[event.game.game_id]
-        problem = ""
-        if not found:
-            problem = "no bookmaker offers a line"
-        elif snapshot.taken_at >= event.commence_time:
-            problem = f"snapshot of {snapshot.taken_at:%H:%M:%SZ} is not before tip-off"
-        yield replace(event.game, rows=found, problem=problem)
+def _find_unsound(snapshot: _Snapshot, event: _Event, rows: Sequence[Row]) -> str:
+    if not rows:
+        return "no bookmaker offers a line"
+    if snapshot.taken_at >= event.commence_time:
+        return f"snapshot of {snapshot.taken_at:%H:%M:%SZ} is not before tip-off"
+    return ""

@@ -101,6 +101,23 @@ def sorted_rows(table: Table, rows: Iterable[Row]) -> list[Row]:
     return ordered
 
 
+def check_rows(table: Table, rows: Sequence[Row]) -> None:
+    """Raises Problem(SCHEMA_DRIFT) for rows that no partition could hold: a value that its column
+    cannot, a key twice."""
+    check_types(table, rows)
+    _columns(table, rows)
+    seen: set[tuple[Any, ...]] = set()
+    for row in rows:
+        key = tuple(row[name] for name in table.key)
+        if key in seen:
+            named = ", ".join(f"{k}={row[k]}" for k in table.key)
+            raise Problem(
+                error_class=ErrorClass.SCHEMA_DRIFT,
+                message=f"two rows with the key {named}; nothing was loaded",
+            )
+        seen.add(key)
+
+
 def to_parquet(table: Table, rows: Sequence[Row]) -> bytes:
     """Typed columns in the table's order; equal rows give equal bytes (one writer version, no time
     in the file).
@@ -110,9 +127,18 @@ def to_parquet(table: Table, rows: Sequence[Row]) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = _schema(table)
+    sink = pa.BufferOutputStream()
+    arrow = pa.Table.from_arrays(_columns(table, rows), schema=_schema(table))
+    pq.write_table(arrow, sink, compression="zstd")
+    return sink.getvalue().to_pybytes()
+
+
+def _columns(table: Table, rows: Sequence[Row]) -> list[pa.Array[Any]]:
+    """The rows by column. Raises Problem(SCHEMA_DRIFT)."""
+    import pyarrow as pa
+
     columns = []
-    for field in schema:
+    for field in _schema(table):
         try:
             columns.append(pa.array([row.get(field.name) for row in rows], type=field.type))
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeEncodeError) as error:
@@ -120,9 +146,7 @@ def to_parquet(table: Table, rows: Sequence[Row]) -> bytes:
                 error_class=ErrorClass.SCHEMA_DRIFT,
                 message=f"{table}.{field.name} should be {field.type}: {error}; nothing was loaded",
             ) from error
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_arrays(columns, schema=schema), sink, compression="zstd")
-    return sink.getvalue().to_pybytes()
+    return columns
 
 
 class LocalWarehouse:

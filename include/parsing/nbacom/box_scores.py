@@ -4,10 +4,12 @@ up."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 
+from include.parsing.each_game import Read, each_game, games_in, rows_in
 from include.parsing.fields import Record, decode, drift, read_fields
 from include.parsing.names import player_key
 from include.parsing.nbacom.seasons import (
@@ -98,8 +100,28 @@ def _types_possible(month: int) -> set[str]:
 
 
 def box_score_rows(body: bytes, day: date) -> Iterator[Row]:
-    """One row per player who played; columns are the 32 headers in lower case, read by name."""
+    """One row per player who played; columns are the 32 headers in lower case, read by name. None
+    of a game that cannot be read."""
+    yield from rows_in(_read(body, day))
+
+
+def _read(body: bytes, day: date) -> Sequence[Read]:
+    lines_of: dict[str, list[_Line]] = {}
     for line in _read_lines(body, day):
+        lines_of.setdefault(line.game_id, []).append(line)
+    return each_game(
+        (_game(lines[0], day), partial(_read_game, lines, day)) for lines in lines_of.values()
+    )
+
+
+def _read_game(lines: list[_Line], day: date) -> Read:
+    state, problem = _judge(lines)
+    game = replace(_game(lines[0], day), state=state, problem=problem)
+    return game, list(_rows_of(lines, day))
+
+
+def _rows_of(lines: Iterable[_Line], day: date) -> Iterator[Row]:
+    for line in lines:
         values = read_fields(line.row, _LOG)
         yield {
             "game_date": day,
@@ -115,23 +137,21 @@ def box_score_games(body: bytes, day: date) -> Iterator[Game]:
     """The games of a game log. Live while a row has no win or loss yet.
 
     A ``problem`` is a side with fewer than five players with minutes, or points that disagree with
-    who won.
+    who won; a game that cannot be read has one that names the field.
     """
-    lines_of: dict[str, list[_Line]] = {}
-    for line in _read_lines(body, day):
-        lines_of.setdefault(line.game_id, []).append(line)
-    for lines in lines_of.values():
-        state, problem = _judge(lines)
-        yield Game(
-            day=day,
-            away=lines[0].away,
-            home=lines[0].home,
-            sided=lines[0].sided,
-            state=state,
-            game_id=lines[0].game_id,
-            rows=len(lines),
-            problem=problem,
-        )
+    yield from games_in(_read(body, day))
+
+
+def _game(line: _Line, day: date) -> Game:
+    """The game of a line, final until it is judged."""
+    return Game(
+        day=day,
+        away=line.away,
+        home=line.home,
+        sided=line.sided,
+        state=GameState.FINAL,
+        game_id=line.game_id,
+    )
 
 
 def _read_lines(body: bytes, day: date) -> Iterator[_Line]:

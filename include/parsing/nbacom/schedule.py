@@ -73,8 +73,13 @@ def schedule_rows(body: bytes, day: date) -> Iterator[Row]:
     Raises Problem(SCHEMA_DRIFT) for another season's body and Problem(EMPTY_UNEXPECTED) for a
     season without games.
     """
+    seen: set[str] = set()
     for game in _games_of(day, body):
-        yield _row(game, day)
+        row = _row(game, day)
+        if row["game_id"] in seen:
+            raise drift(game.at("gameId"), f"is {row['game_id']} a second time")
+        seen.add(row["game_id"])
+        yield row
 
 
 def _row(game: Record, day: date) -> dict[str, Any]:
