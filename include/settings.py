@@ -15,6 +15,16 @@ class Setting:
     reason: str
 
 
+MAX_ACTIVE_RUNS = 32
+"""Runs of a DAG that may be under way at a time beside its backfills, which have a number of their
+own. Twice the dates that workers can be at, so that the live date starts beside 16 that wait."""
+MAX_WAITING_RUNS = 200
+"""As above where requests cost credits: there dates may wait for days, until the next month. More
+than a season has, so that no number of them keeps the live date from starting."""
+MAX_RUNS_A_TURN = 400
+"""Runs that the scheduler looks at in a turn: more than all DAGs together can have under way beside
+backfills, whose runs it looks at last. One that waits costs a turn 4 ms (measured on 3.3.2)."""
+
 SETTINGS = (
     Setting(
         "AIRFLOW__CORE__PARALLELISM",
@@ -33,8 +43,9 @@ SETTINGS = (
     ),
     Setting(
         "AIRFLOW__SCHEDULER__MAX_DAGRUNS_PER_LOOP_TO_SCHEDULE",
-        "200",
-        "A backfill's runs are not looked at while so many live ones run (apache/airflow#58554)",
+        str(MAX_RUNS_A_TURN),
+        "A backfill's runs are not looked at while so many others run or wait"
+        " (apache/airflow#58554)",
     ),
     Setting(
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT",

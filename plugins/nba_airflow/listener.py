@@ -32,6 +32,7 @@ def on_starting(component: Any) -> None:
     """
     if type(component).__name__ == "Job" and sys.argv[1:2] == ["scheduler"]:
         _create_pools()
+        _say_obstacles()
         _preload()
 
 
@@ -43,6 +44,16 @@ def _create_pools() -> None:
     with create_session() as session:
         if created := pools(session):
             log.info("created pools: %s", ", ".join(created))
+
+
+def _say_obstacles() -> None:
+    from airflow.utils.session import create_session
+
+    from nba_airflow.metadata.obstacles import find_obstacles
+
+    with create_session() as session:
+        for obstacle in find_obstacles(session):
+            log.warning("%s", obstacle)
 
 
 def _preload() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -44,12 +44,47 @@ class Scheduler:
 
     def unpause(self, *dag_ids: str) -> None:
         """Lets the DAGs' runs be made and started."""
+        self._set_paused(dag_ids, False)
+
+    def pause(self, *dag_ids: str) -> None:
+        """Lets no run of the DAGs be made or started."""
+        self._set_paused(dag_ids, True)
+
+    def _set_paused(self, dag_ids: Sequence[str], is_paused: bool) -> None:
         from airflow.models.dag import DagModel
         from sqlalchemy import update
 
         mine = update(DagModel).where(DagModel.dag_id.in_(dag_ids))
-        self.session.execute(mine.values(is_paused=False))
+        self.session.execute(mine.values(is_paused=is_paused))
         self.session.commit()
+
+    def defer_all(self) -> None:
+        """Lets every task wait that has not ended."""
+        from airflow.models.taskinstance import TaskInstance
+        from sqlalchemy import update
+
+        self.session.execute(update(TaskInstance).values(state="deferred"))
+        self.session.commit()
+
+    def ready(self, dag_id: str) -> set[str]:
+        """Partition keys of the dates that wait for nothing but a worker."""
+        from airflow.models.dagrun import DagRun
+        from airflow.models.taskinstance import TaskInstance
+        from sqlalchemy import select
+
+        tasks = select(DagRun.partition_key).join(
+            TaskInstance, TaskInstance.run_id == DagRun.run_id
+        )
+        mine = (DagRun.dag_id == dag_id, TaskInstance.dag_id == dag_id)
+        return set(self.session.scalars(tasks.where(*mine, TaskInstance.state == "scheduled")))
+
+    def max_active_runs(self) -> dict[str, int]:
+        """DAG -> how many of its runs may be under way beside backfills."""
+        from airflow.models.dag import DagModel
+        from sqlalchemy import select
+
+        rows = self.session.execute(select(DagModel.dag_id, DagModel.max_active_runs))
+        return {dag_id: number for dag_id, number in rows}
 
     def clear(self, dag_id: str) -> None:
         """Clears every task of the DAG, as `airflow dags clear` does."""

@@ -1,0 +1,46 @@
+"""What stands in this package's way in the Airflow that it runs in: each in one line with its
+repair, said when a scheduler starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from include.settings import MAX_RUNS_A_TURN
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+
+def find_obstacles(session: Session) -> list[str]:
+    """A line for each; empty where all is well."""
+    return [*_short_turns(), *_crowded_pools(session)]
+
+
+def _short_turns() -> Iterator[str]:
+    from airflow.configuration import conf
+
+    found = conf.getint("scheduler", "max_dagruns_per_loop_to_schedule")
+    if found < MAX_RUNS_A_TURN:
+        yield (
+            f"the scheduler looks at {found} runs a turn, and at no backfill's while so many others"
+            " wait (apache/airflow#58554): set"
+            f" AIRFLOW__SCHEDULER__MAX_DAGRUNS_PER_LOOP_TO_SCHEDULE to {MAX_RUNS_A_TURN}"
+        )
+
+
+def _crowded_pools(session: Session) -> Iterator[str]:
+    """Pools keep the slots that they were given, whatever number of workers there is by now."""
+    from airflow.models.pool import Pool
+    from sqlalchemy import func, select
+
+    from nba_airflow.provision import count_workers
+    from nba_airflow.specs import hosts
+
+    ours = select(func.sum(Pool.slots)).where(Pool.pool.in_(hosts()))
+    slots, workers = session.scalar(ours) or 0, count_workers()
+    if slots > workers - 2:
+        yield (
+            f"the pools of the sources have {slots} slots together and there are {workers} workers:"
+            " leave two of them to the mail (`airflow pools set NAME SLOTS DESCRIPTION`)"
+        )

@@ -1,0 +1,71 @@
+"""What a scheduler says when it starts, and commands when they are asked: each thing that keeps
+mails or backfills from starting, with what mends it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.plugins.scheduling import Scheduler, bag_since, live_day, scheduler
+
+
+@pytest.fixture(scope="module")
+def found(books: str) -> Iterator[Scheduler]:
+    with scheduler(bag_since(live_day())) as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def _well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__SCHEDULER__MAX_DAGRUNS_PER_LOOP_TO_SCHEDULE", "400")
+    monkeypatch.setenv("AIRFLOW__CORE__PARALLELISM", "32")
+
+
+def said_at_start(
+    found: Scheduler, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> list[str]:
+    """The warnings of a scheduler's start."""
+    from airflow.jobs.job import Job
+
+    from nba_airflow import listener
+
+    found.session.commit()
+    monkeypatch.setattr(sys, "argv", ["airflow", "scheduler"])
+    monkeypatch.setattr(listener, "_preload", lambda: None)
+    Job()  # the one that a scheduler makes
+    mine = [r for r in caplog.records if r.name == listener.__name__]
+    return [record.getMessage() for record in mine if record.levelname == "WARNING"]
+
+
+def test_nothing_is_said_where_all_is_well(
+    found: Scheduler, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert said_at_start(found, monkeypatch, caplog) == []
+
+
+def test_with_airflows_default_the_setting_that_backfills_need_is_named(
+    found: Scheduler, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("AIRFLOW__SCHEDULER__MAX_DAGRUNS_PER_LOOP_TO_SCHEDULE")
+    assert said_at_start(found, monkeypatch, caplog) == [
+        "the scheduler looks at 20 runs a turn, and at no backfill's while so many others wait"
+        " (apache/airflow#58554): set AIRFLOW__SCHEDULER__MAX_DAGRUNS_PER_LOOP_TO_SCHEDULE to 400"
+    ]
+
+
+def test_pools_that_were_made_for_more_workers_are_named(
+    found: Scheduler, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__PARALLELISM", "12")
+    assert said_at_start(found, monkeypatch, caplog) == [
+        "the pools of the sources have 23 slots together and there are 12 workers: leave two of"
+        " them to the mail (`airflow pools set NAME SLOTS DESCRIPTION`)"
+    ]
+
+
+def test_the_setting_is_larger_than_all_dags_together_may_have_under_way(found: Scheduler) -> None:
+    from include.settings import MAX_RUNS_A_TURN
+
+    assert sum(found.max_active_runs().values()) < MAX_RUNS_A_TURN
