@@ -138,6 +138,7 @@ def summary_dag(doc: str | None) -> DAG:
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
         catchup=False,
         max_active_runs=1,
+        is_paused_upon_creation=False,
         doc_md=doc,
         tags=["mail"],
         default_args={"owner": "data-platform", "retries": 3, "retry_delay": timedelta(seconds=60)},

@@ -12,6 +12,7 @@ import pytest
 from devstack import postgres
 from devstack.connections import postgres_fields
 from include.ops.db import connect
+from include.settings import MAX_RUNS_A_TURN
 from tests.plugins.running import Airflow
 
 
@@ -84,6 +85,8 @@ def airflow(
     }
     for name, connection in found.items():
         monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(connection))
+    turns = "AIRFLOW__SCHEDULER__MAX_DAGRUNS_PER_LOOP_TO_SCHEDULE"
+    monkeypatch.setenv(turns, str(MAX_RUNS_A_TURN))
     with suppress(ImportError):  # so that this can be held against code that has no ledger
         from nba_airflow.metadata.ledger import LEDGER
 

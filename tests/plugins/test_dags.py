@@ -160,3 +160,10 @@ def test_a_task_ends_within_an_hour_and_no_honest_one_takes_so_long(
 def test_the_mail_ends_within_two_of_its_turns(bag: DagBag) -> None:
     (task,) = bag.dags["backfill_summary"].tasks
     assert task.execution_timeout == timedelta(minutes=10)
+
+
+def test_the_summary_runs_from_the_first_where_airflow_pauses_new_dags(
+    bag: DagBag, daily: list[tuple[DAG, Source]]
+) -> None:
+    assert bag.dags["backfill_summary"].is_paused_upon_creation is False
+    assert {dag.is_paused_upon_creation for dag, _ in daily} == {None}

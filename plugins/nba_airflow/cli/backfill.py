@@ -18,6 +18,7 @@ from nba_airflow.cli.answer import INTERRUPTED, Answer, Line, command
 from nba_airflow.cli.plan import Plan
 from nba_airflow.cli.window import parse_window
 from nba_airflow.metadata import runs as metadata
+from nba_airflow.metadata.obstacles import read_obstacles
 
 
 @command("airflow dags backfill")
@@ -30,7 +31,7 @@ def backfill(args: Namespace) -> Answer:
     if args.dry_run:
         lines = [Line(text=text) for text in plan.lines()]
         return Answer(text=lines, rows=plan.rows(), facts={"plan": plan.facts()})
-    _say(*plan.lines())
+    _say(*plan.lines(), *read_obstacles())
     if plan.cleared and not args.yes:
         _agree(len(plan.cleared))
     lacking = _start(args, window, plan, conf)

@@ -25,6 +25,7 @@ from include.partition import DateRange
 from include.wording import clean, counted, moment
 from nba_airflow import connections
 from nba_airflow.cli.answer import Answer, Grid, Line, Row, command, connect_ops
+from nba_airflow.metadata.obstacles import read_obstacles
 
 if TYPE_CHECKING:
     import psycopg
@@ -41,6 +42,7 @@ def status(args: Namespace) -> Answer:
         batches, mails = _read_batches(connection), unsent_mails(connection)
         found = [_read_connection(connection, host) for host in hosts().values()]
         counts = outcome_counts(connection)
+    obstacles = read_obstacles()
     rows = [
         *_batch_rows(batches),
         *_mail_rows(mails),
@@ -48,13 +50,17 @@ def status(args: Namespace) -> Answer:
         *_date_rows(counts),
     ]
     return Answer(
-        text=[Grid(rows=rows), *(Line(text=hint) for hint in _hints(batches, mails, counts))],
+        text=[
+            Grid(rows=rows),
+            *(Line(text=hint) for hint in (*obstacles, *_hints(batches, mails, counts))),
+        ],
         rows=rows,
         facts={
             "batches": [asdict(batch) for batch in batches],
             "mails": [asdict(mail) for mail in mails],
             "connections": {each["connection"]: each for each in found},
             "outcomes": _by_dag(counts),
+            "obstacles": obstacles,
         },
     )
 

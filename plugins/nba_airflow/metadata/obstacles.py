@@ -1,5 +1,5 @@
 """What stands in this package's way in the Airflow that it runs in: each in one line with its
-repair, said when a scheduler starts."""
+repair, said when a scheduler starts, by `airflow dags backfill` and by `airflow nba status`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,32 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from include.settings import MAX_RUNS_A_TURN
+from nba_airflow.metadata.summary_run import SUMMARY
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 
+def read_obstacles() -> list[str]:
+    """As below, for a command."""
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        return find_obstacles(session)
+
+
 def find_obstacles(session: Session) -> list[str]:
     """A line for each; empty where all is well."""
-    return [*_short_turns(), *_crowded_pools(session)]
+    return [*_paused_summary(session), *_short_turns(), *_crowded_pools(session)]
+
+
+def _paused_summary(session: Session) -> Iterator[str]:
+    """An installation of an earlier version may have made it paused."""
+    from airflow.models.dag import DagModel
+
+    model = session.get(DagModel, SUMMARY)
+    if model is not None and model.is_paused:
+        yield f"{SUMMARY} is paused, so that no mail is sent: airflow dags unpause {SUMMARY}"
 
 
 def _short_turns() -> Iterator[str]:

@@ -185,3 +185,20 @@ def test_status_says_what_is_wrong_with_one_connection_and_shows_the_others(
         ["nba_stats", "0 of 100 requests / 60 s"],
         ["nba_cdn", "connection nba_cdn has limits in its extra th"],
     ]
+
+
+def test_status_says_that_the_summary_is_paused_so_that_no_mail_is_sent(
+    call: Call, db: psycopg.Connection[Any]
+) -> None:
+    from airflow.models.dag import DagModel
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        session.get_one(DagModel, "backfill_summary").is_paused = True
+    try:
+        hint = "backfill_summary is paused, so that no mail is sent: airflow dags unpause"
+        assert f"{hint} backfill_summary" in call(status).out.splitlines()
+        assert call(status, json=True).facts["obstacles"] == [f"{hint} backfill_summary"]
+    finally:
+        with create_session() as session:
+            session.get_one(DagModel, "backfill_summary").is_paused = False

@@ -10,6 +10,11 @@ import pytest
 
 from tests.plugins.scheduling import Scheduler, bag_since, live_day, scheduler
 
+SUMMARY = "backfill_summary"
+PAUSED = (
+    "backfill_summary is paused, so that no mail is sent: airflow dags unpause backfill_summary"
+)
+
 
 @pytest.fixture(scope="module")
 def found(books: str) -> Iterator[Scheduler]:
@@ -63,6 +68,16 @@ def test_pools_that_were_made_for_more_workers_are_named(
         "the pools of the sources have 23 slots together and there are 12 workers: leave two of"
         " them to the mail (`airflow pools set NAME SLOTS DESCRIPTION`)"
     ]
+
+
+def test_paused_summary_is_named(
+    found: Scheduler, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    found.pause(SUMMARY)
+    try:
+        assert said_at_start(found, monkeypatch, caplog) == [PAUSED]
+    finally:
+        found.unpause(SUMMARY)
 
 
 def test_the_setting_is_larger_than_all_dags_together_may_have_under_way(found: Scheduler) -> None:
