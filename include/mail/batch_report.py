@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from include.mail.report import Report
 from include.ops import batches, outcomes
 from include.ops.batches import Batch
-from include.ops.results import find_recovered, gather_corrections, judge_dates
+from include.ops.results import find_recovered, gather_corrections, judge_dates, split
 from include.reruns import word_rerun
 
 if TYPE_CHECKING:
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def read_report(connection: psycopg.Connection[Any], batch: Batch) -> Report:
-    """The batch as one report: a result per date and endpoint, also for dates that never ran."""
+    """The closed batch as one report: a result per date and endpoint, also for dates that never
+    ran. Of the ledger that counts which was there when it was closed, however late it is told."""
     runs = batches.runs(connection, batch.batch_id)
-    rows = outcomes.of_runs(connection, batch.dag_id, [run.run_id for run in runs])
-    since = batches.read_since(connection, batch.dag_id, {r.run_id: r.queued_at for r in runs})
-    before = [row for row in rows if row.run_id in since and row.ended_at < since[row.run_id]]
-    mine = [row for row in rows if row not in before]
+    queued = {run.run_id: run.queued_at for run in runs}
+    rows = outcomes.of_runs(connection, batch.dag_id, queued, until=batch.closed_at)
+    before, mine = split(rows, batches.read_since(connection, batch.dag_id, queued))
     results = judge_dates(runs, outcomes.latest(rows))
     days = [run.day for run in runs]
     return Report(
@@ -39,7 +39,7 @@ def read_report(connection: psycopg.Connection[Any], batch: Batch) -> Report:
         bytes=sum(row.bytes for row in mine),
         rerun_command=word_rerun(batch.dag_id, {r.day for r in results if not r.outcome.done}),
         ui_url=os.environ.get("AIRFLOW__API__BASE_URL", ""),
-        ran_before=bool(since),
+        ran_before=bool(before),
         recovered=find_recovered(results, outcomes.latest(before)),
         corrections=gather_corrections(mine),
         in_reply_to=_first_mail(connection, batch) if batch.kind == "rerun" else None,

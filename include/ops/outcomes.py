@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -20,6 +20,8 @@ Phase = Literal["fetch", "load", "audit"]
 class OutcomeRow:
     """One row of ``ops.outcomes``: a try of an endpoint's date, and the ``phase`` that it came to.
     Times are aware; ``requests``, ``credits`` and ``bytes`` are this try's own.
+
+    ``recorded_at``, by the database's clock, is when the row was written last.
 
     ``changes`` names what the upstream has corrected since the date was loaded before,
     ``changes_total`` counts it.
@@ -47,9 +49,11 @@ class OutcomeRow:
     missing: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     changes_total: int = 0
+    recorded_at: datetime | None = field(default=None, compare=False)
 
 
 _COLUMNS = tuple(OutcomeRow.__dataclass_fields__)
+_NOW = "clock_timestamp()"
 _KEY = ("dag_id", "endpoint", "day", "run_id", "attempt")
 
 
@@ -63,7 +67,7 @@ def record(where: Session | psycopg.Connection[Any], row: OutcomeRow) -> None:
 
 def _write(connection: psycopg.Connection[Any], row: OutcomeRow) -> None:
     names = ", ".join(_COLUMNS)
-    places = ", ".join(f"%({name})s" for name in _COLUMNS)
+    places = ", ".join(f"%({name})s" for name in _COLUMNS).replace("%(recorded_at)s", _NOW)
     updates = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in _KEY)
     connection.execute(
         f"INSERT INTO ops.outcomes ({names}) VALUES ({places}) ON CONFLICT ({', '.join(_KEY)}) DO"
@@ -74,15 +78,19 @@ def _write(connection: psycopg.Connection[Any], row: OutcomeRow) -> None:
 
 
 def of_runs(
-    connection: psycopg.Connection[Any], dag_id: str, run_ids: Collection[str]
+    connection: psycopg.Connection[Any],
+    dag_id: str,
+    run_ids: Collection[str],
+    *,
+    until: datetime | None = None,
 ) -> list[OutcomeRow]:
-    """The tries of these runs, oldest first."""
+    """The tries of these runs, oldest first; those that were recorded ``until`` then."""
     names = ", ".join(_COLUMNS)
     with connection.cursor(row_factory=class_row(OutcomeRow)) as cursor:
         rows = cursor.execute(
-            f"SELECT {names} FROM ops.outcomes WHERE dag_id = %s AND run_id = ANY(%s) ORDER BY"
-            " outcome_id",
-            (dag_id, list(run_ids)),
+            f"SELECT {names} FROM ops.outcomes WHERE dag_id = %s AND run_id = ANY(%s) AND"
+            " recorded_at <= coalesce(%s::timestamptz, 'infinity') ORDER BY outcome_id",
+            (dag_id, list(run_ids), until),
         ).fetchall()
     # An outcome is stored as text, and psycopg reads arrays as lists.
     return [

@@ -30,6 +30,7 @@ CREATE TABLE ops.outcomes (
     changes_total  int  NOT NULL DEFAULT 0,
     started_at     timestamptz NOT NULL,
     ended_at       timestamptz NOT NULL,
+    recorded_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     UNIQUE (dag_id, endpoint, day, run_id, attempt)
 );
 CREATE INDEX outcomes_by_run ON ops.outcomes (dag_id, run_id);

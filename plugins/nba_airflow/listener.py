@@ -95,9 +95,11 @@ def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
 
 def _note_end(dag_run: DagRun) -> None:
     if dag_run.partition_key:
+        from nba_airflow.metadata.ledger import Away
         from nba_airflow.metadata.register import note_end
 
-        note_end(dag_run, _session_of(dag_run))
+        with suppress(Away):
+            note_end(dag_run, _session_of(dag_run))
 
 
 def _session_of(dag_run: DagRun) -> Session:

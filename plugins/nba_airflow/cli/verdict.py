@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from include.fold import fold
 from include.ops import batches, outcomes
 from include.ops.db import connect
-from include.ops.results import gather_corrections, judge_dates
+from include.ops.results import gather_corrections, judge_dates, split
 from include.outcome import Outcome
 from include.partition import DateRange
 from include.reruns import word_rerun
@@ -101,8 +101,7 @@ def reach_verdict(
     with connect(connections.ops_url()) as connection:
         queued = {run.run_id: run.queued_at for run in runs.values()}
         rows = outcomes.of_runs(connection, dag_id, queued)
-        since = batches.read_since(connection, dag_id, queued)
-        mine = [row for row in rows if row.ended_at >= since.get(row.run_id, row.ended_at)]
+        _, mine = split(rows, batches.read_since(connection, dag_id, queued))
         newest = max(
             (runs[day] for day in awaited if day in runs),
             key=lambda run: run.queued_at,

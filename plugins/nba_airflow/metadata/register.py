@@ -61,7 +61,7 @@ class FoundBatch:
 
 
 def note_end(dag_run: DagRun, session: Session) -> None:
-    """Starts the summary, which closes what is over, when the run that has ended may be the last of
+    """Closes what is over, and starts the summary, when the run that has ended may be the last of
     its batch. ``session`` is the one that Airflow is about to commit.
 
     What is missed here is found by the next scheduled summary, within five minutes.
@@ -69,18 +69,14 @@ def note_end(dag_run: DagRun, session: Session) -> None:
     from airflow.models.dagrun import DagRun
 
     of_dag = DagRun.dag_id == dag_run.dag_id
-    with session.no_autoflush:
-        mine = _read_runs(session, DagRun.id == dag_run.id)
-        others = _read_runs(session, of_dag, DagRun.state.not_in(ENDED))
-    # Airflow writes the ends of a whole turn at once: others of this session may not be written.
-    held = [row for row in session.identity_map.values() if isinstance(row, DagRun)]
-    ended = {row.run_id for row in held if row.state in ENDED}
+    mine = _read_runs(session, DagRun.id == dag_run.id)
+    others = _read_runs(session, of_dag, DagRun.state.not_in(ENDED))
+    left = {_choose_batch(other) for other in others if not other.run.over}
     for each in mine:
-        batch_id = _choose_batch(replace(each, run=replace(each.run, state=str(dag_run.state))))
-        left = {_choose_batch(other) for other in others if other.run.run_id not in ended}
         more = each.made_late and _is_catching_up(session, each.dag_id)
-        if batch_id and batch_id not in left and not more:
-            start_summary(f"{each.dag_id}:{each.run.run_id}:{each.clears}", session)
+        if _choose_batch(each) not in {"", *left} and not more:
+            for batch_id in close_over(session):
+                start_summary(batch_id, session)
 
 
 # --- what there is
@@ -107,9 +103,8 @@ def close_over(session: Session) -> list[str]:
 def find_batches(session: Session, connection: psycopg.Connection[Any]) -> list[FoundBatch]:
     """The batches that are not closed yet, as Airflow's rows have them now."""
     kept = batches.read_open(connection)
-    with session.no_autoflush:
-        booked = _read_booked(session, _since(connection), kept)
-        deleted = _read_deleted(session, _since(connection))
+    booked = _read_booked(session, _since(connection), kept)
+    deleted = _read_deleted(session, _since(connection))
     there = {each.run.run_id for each in booked}
     told = batches.read_told(connection, there)
     closed = batches.read_closed(connection, {_own_batch(each) for each in (*booked, *deleted)})
@@ -173,8 +168,7 @@ def _is_catching_up(session: Session, dag_id: str) -> bool:
     """Whether the schedule is about to make another late run of the DAG."""
     from airflow.models.dag import DagModel
 
-    with session.no_autoflush:
-        model = session.get(DagModel, dag_id)
+    model = session.get(DagModel, dag_id)
     due = model.next_dagrun_create_after if model and not model.is_paused else None
     return due is not None and due < datetime.now(UTC) - LATE
 
@@ -221,8 +215,11 @@ def _read_runs(session: Session, *wanted: ColumnElement[bool]) -> list[BookedRun
         *(DagRun.start_date, DagRun.end_date, DagRun.updated_at, DagRun.clear_number),
     )
     ours = (DagModel.dag_id == DagRun.dag_id, DagModel.timetable_type == TIMETABLE)
+    # Airflow writes the ends of a whole turn at once: those of this session may not be written yet.
+    unwritten = {row.run_id: row for row in session.dirty if isinstance(row, DagRun)}
     rows = session.execute(columns.join(DagModel, ours[0]).where(ours[1], *wanted))
-    return [_book(row) for row in rows if _is_day(row.partition_key)]
+    known = [unwritten.get(row.run_id, row) for row in rows]
+    return [_book(row) for row in known if _is_day(row.partition_key)]
 
 
 def _book(row: Any) -> BookedRun:

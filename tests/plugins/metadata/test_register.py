@@ -3,7 +3,8 @@ heard of it."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+import re
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -116,3 +117,44 @@ def test_clear_over_the_dates_of_two_backfills_is_one_batch(airflow: Airflow) ->
     assert airflow.subjects()[2:] == [f"[OK] {DAG} {FIVE}: 5 dates complete, 5 recovered"]
     first, _, last = airflow.mails()
     assert last["In-Reply-To"] == first["Message-ID"]
+
+
+def test_mail_that_is_made_late_tells_what_was_true_when_its_batch_closed(
+    airflow: Airflow,
+) -> None:
+    three = DateRange(D[0], D[2])
+    airflow.backfill(three)
+    airflow.run("complete", D[0], D[1])
+    airflow.run("failed", D[2])
+    airflow.clear(D[2])  # the summary is paused meanwhile, or waits for a worker
+    airflow.run("complete", D[2])
+    airflow.sweep()
+    assert airflow.subjects() == [
+        f"[1 failed] {DAG} {three}: 2 of 3 dates complete",
+        f"[OK] {DAG} {D[2]}: 1 date complete, 1 recovered",
+    ]
+    first, _ = airflow.mails()
+    body = first.get_body(("plain",))
+    assert body
+    assert "failed on purpose" in body.get_content()
+
+
+@pytest.mark.parametrize("ahead", [-timedelta(minutes=5), timedelta(minutes=5)])
+def test_worker_whose_clock_is_wrong_changes_no_mail(airflow: Airflow, ahead: timedelta) -> None:
+    at = datetime.now(UTC) + ahead
+    airflow.backfill(DateRange(D[0], D[1]))
+    for outcome in ("failed", "complete"):
+        for day in D[0:2]:
+            airflow.start(day)
+            airflow.write(day, outcome, requests=3, started_at=at, ended_at=at)
+            airflow.end(day, state="failed" if outcome == "failed" else "success")
+        airflow.sweep()
+        airflow.clear(D[0], D[1])
+    assert airflow.subjects() == [
+        f"[2 failed] {DAG} {DateRange(D[0], D[1])}: 0 of 2 dates complete",
+        f"[OK] {DAG} {DateRange(D[0], D[1])}: 2 dates complete, 2 recovered",
+    ]
+    found = [
+        re.search(r"Requests +(\d+)", m.get_body(("plain",)).get_content()) for m in airflow.mails()
+    ]
+    assert [each[1] for each in found] == ["6", "6"]
