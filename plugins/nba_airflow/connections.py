@@ -181,24 +181,48 @@ def upstream(host: Host, found: Any = None) -> Upstream:
     from include.http.upstream import Upstream
 
     found = found or connection(host.connection)
-    base = (found.host or "").rstrip("/")
-    if base and "://" not in base:
-        base = f"{found.schema or 'https'}://{base}{f':{found.port}' if found.port else ''}"
-    extra = found.extra_dejson
     token = None
     if isinstance(host.auth, ServiceAccount):
         from include.http.service_account import token_source
 
-        token = _masking(token_source(host.connection, extra.get("keyfile_dict"), host.auth.scopes))
+        token = _masking(
+            token_source(host.connection, found.extra_dejson.get("keyfile_dict"), host.auth.scopes)
+        )
     return Upstream(
         name=host.connection,
-        base_url=base or host.base_url,
+        base_url=_base_url(host, found),
         key=found.password or None,
         auth=host.auth,
         headers=dict(host.headers),
-        proxies=tuple(extra.get("proxies", ())),
+        proxies=proxies(host, found),
         token=token,
     )
+
+
+def _base_url(host: Host, found: Any) -> str:
+    base = (found.host or "").rstrip("/")
+    if base and "://" not in base:
+        base = f"{found.schema or 'https'}://{base}{f':{found.port}' if found.port else ''}"
+    return base or host.base_url
+
+
+def proxies(host: Host, found: Any) -> tuple[str, ...]:
+    """The proxies that the connection's extra names, in their one form. Raises Problem(INTERNAL)
+    for what is not a proxy."""
+    from include.http.proxies import BadProxies, read_proxies
+
+    scheme = _base_url(host, found).partition("://")[0]
+    try:
+        return read_proxies(found.extra_dejson.get("proxies"), scheme)
+    except BadProxies as bad:
+        raise Problem(
+            error_class=ErrorClass.INTERNAL,
+            message=(
+                f"connection {host.connection} has proxies in its extra that cannot be used"
+                f' ({bad}): write {{"proxies": ["http://user:password@host:port"]}}, a strange'
+                " letter in user or password percent-encoded"
+            ),
+        ) from None
 
 
 def _masking(token: Callable[[], str]) -> Callable[[], str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
+from include.http.proxies import split_text
 from include.redact import proxy_secrets, wire_forms
 
 
@@ -28,7 +29,8 @@ def secrets_of(found: Any) -> list[str]:
     """What nobody may see of an Airflow connection: its password, the credentials in its addresses
     and proxies, the private key of its key file."""
     extra = found.extra_dejson
-    addresses = [*_texts(extra.get("proxies")), *shown_credentials(found).values()]
+    proxies = [proxy for text in _texts(extra.get("proxies")) for proxy in split_text(text)]
+    addresses = [*proxies, *shown_credentials(found).values()]
     parts = [part for address in addresses for part in proxy_secrets(address)]
     return [
         secret for secret in (found.password, *parts, _private_key(extra)) if secret is not None

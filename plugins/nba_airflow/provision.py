@@ -17,7 +17,7 @@ from include.errors import Problem
 from include.guards.plan import make_plan
 from include.limits.pool_size import fit_into_workers, needed_slots
 from include.sources.spec import Host, Source
-from nba_airflow.connections import OPS_DB, ops_address, tier
+from nba_airflow.connections import OPS_DB, ops_address, proxies, tier
 from nba_airflow.specs import hosts, sources
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _as_bought(host: Host, session: Session) -> tuple[Host, int]:
     if found is None:
         return host, 1
     try:
-        return tier(host, found), len(found.extra_dejson.get("proxies", ())) or 1
+        return tier(host, found), len(proxies(host, found)) or 1
     except Problem:
         return host, 1  # each task says what is wrong with the connection
 

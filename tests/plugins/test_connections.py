@@ -16,6 +16,7 @@ from devstack.sandbox.server import Sandbox, running
 from include.errors import ErrorClass, Problem
 from include.ops.db import connect
 from nba_airflow import connections
+from nba_airflow.specs import hosts
 from tests.steps import credentials
 from tests.steps.leaks import forms, secrets_in
 
@@ -167,3 +168,38 @@ def test_credentials_in_a_field_that_airflow_shows_are_refused(
 def test_folder_with_an_at_sign_in_its_name_is_not_taken_for_credentials(define: Define) -> None:
     define("raw_store", conn_type="generic", extra={"url": "file:///srv/nba@home/raw"})
     assert connections.location("raw_store") == "file:///srv/nba@home/raw"
+
+
+ONE, TWO = "http://user:secret@one.example:1", "http://user:secret@two.example:1"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ({"http": ONE, "https": ONE}, (ONE,)),
+        (ONE, (ONE,)),
+        (f"{ONE},{TWO}", (ONE, TWO)),
+        (["user:secret@one.example:1", "user:secret@two.example:1"], (ONE, TWO)),
+    ],
+)
+def test_proxies_are_read_as_requests_and_nba_api_take_them(
+    define: Define, written: Any, read: tuple[str, ...]
+) -> None:
+    define("nba_stats", conn_type="http", extra={"proxies": written})
+    host = hosts()["nba_stats"]
+    assert connections.upstream(host).proxies == read
+
+
+def test_proxies_that_are_none_are_one_line_that_names_connection_and_field(
+    define: Define,
+) -> None:
+    define("nba_stats", conn_type="http", extra={"proxies": {"http": ONE}})
+    with pytest.raises(Problem) as failed:
+        connections.upstream(hosts()["nba_stats"])
+    assert failed.value == Problem(
+        error_class=ErrorClass.INTERNAL,
+        message="connection nba_stats has proxies in its extra that cannot be used (there is none"
+        ' for https, which this upstream is asked by): write {"proxies":'
+        ' ["http://user:password@host:port"]}, a strange letter in user or password'
+        " percent-encoded",
+    )

@@ -14,6 +14,7 @@ from include.partition import DateRange
 from include.reruns import word_backfill
 from include.storage.refetch import refetch_moment
 from include.wording import dates
+from nba_airflow import connections
 from nba_airflow.cli.answer import INTERRUPTED, Answer, Line, command
 from nba_airflow.cli.plan import Plan
 from nba_airflow.cli.window import parse_window
@@ -122,6 +123,8 @@ def _start(
     from airflow.utils.session import create_session
 
     lacking = []
+    if plan.new or plan.cleared:
+        _check_connections(args.dag_id)
     if plan.new:
         with create_session() as session:
             metadata.complete_ended_backfills(args.dag_id, session)
@@ -143,6 +146,15 @@ def _start(
         with create_session() as session:
             metadata.unpause(args.dag_id, session)
     return lacking
+
+
+def _check_connections(dag_id: str) -> None:
+    """Raises Problem where a date could not ask its upstreams as their connections are."""
+    from nba_airflow.specs import sources
+
+    if source := sources().get(dag_id):
+        for host in source.hosts:
+            connections.reached(host)
 
 
 def _follow(

@@ -90,7 +90,7 @@ def _read_connection(connection: psycopg.Connection[Any], host: Host) -> dict[st
         "credits": None,
     }
     try:
-        host = connections.tier(host)
+        host, _ = connections.reached(host)
     except Problem as problem:
         return {**facts, "problem": problem.message}
     facts["limiters"] = [

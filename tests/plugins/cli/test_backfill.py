@@ -4,6 +4,7 @@ is."""
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
@@ -36,9 +37,10 @@ ARGUMENTS: dict[str, Any] = {
 
 
 @pytest.fixture
-def books_of_a_paused_dag(books: str) -> Iterator[Scheduler]:
+def books_of_a_paused_dag(books: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scheduler]:
     """The DAG is paused; a backfill of its first date has ended well, which Airflow has not noted
     yet."""
+    monkeypatch.setenv("AIRFLOW_CONN_BALLDONTLIE", json.dumps({"conn_type": "http"}))
     from airflow.models.backfill import Backfill
     from sqlalchemy import update
 
@@ -130,3 +132,19 @@ def test_an_agreed_backfill_is_made_and_its_dag_unpaused(
     assert call(backfill, **ARGUMENTS | {"unpause": True}).code == 0
     assert books_of_a_paused_dag.runs(DAG, "queued") == ["2025-01-16", "2025-01-17"]
     assert paused(books) == [(False,)]
+
+
+@pytest.mark.usefixtures("books_of_a_paused_dag")
+def test_dates_that_could_not_ask_their_upstream_are_not_started(
+    books: str, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxies = {"conn_type": "http", "extra": {"proxies": ["http", "https"]}}
+    monkeypatch.setenv("AIRFLOW_CONN_BALLDONTLIE", json.dumps(proxies))
+    before = read_books(books)
+    said = call(backfill, **ARGUMENTS | {"unpause": True})
+    assert (said.code, said.out) == (2, "")
+    assert said.err.splitlines()[-1].startswith(
+        "airflow dags backfill: internal: connection balldontlie has proxies in its extra that"
+        " cannot be used (entry 1 has no host and port)"
+    )
+    assert read_books(books) == before
