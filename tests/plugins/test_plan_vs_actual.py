@@ -130,6 +130,7 @@ def test_without_any_count_of_games_there_is_no_plan(db: psycopg.Connection[Any]
         ("removed_dag", "", "removed_dag has no spec any more"),
     ],
 )
+@pytest.mark.usefixtures("books")
 def test_summary_goes_out_without_a_plan_that_nobody_knows(
     db: psycopg.Connection[Any],
     monkeypatch: pytest.MonkeyPatch,
@@ -138,7 +139,6 @@ def test_summary_goes_out_without_a_plan_that_nobody_knows(
     missing: str,
     said: str,
 ) -> None:
-    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "sqlite://")
     monkeypatch.delenv(f"AIRFLOW_CONN_{missing}", raising=False)
     before = report(dag_id)
     with caplog.at_level(logging.WARNING, logger="nba_airflow.plan_vs_actual"):
