@@ -266,7 +266,8 @@ class Client:
                 error_class=ErrorClass.BLOCKED,
                 message=(
                     f"{call.upstream.name}: {proxies} in cooldown after failures until"
-                    f" {until:%Y-%m-%d %H:%M:%S} UTC"
+                    f" {until:%Y-%m-%d %H:%M:%S} UTC; `airflow nba resume"
+                    f" {call.upstream.name}` tries them at once"
                 ),
             )
         # What this call itself met says more than that everybody is in cooldown.

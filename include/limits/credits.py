@@ -246,7 +246,8 @@ def _not_now(name: str, until: datetime, needed: int, *, left: int) -> Later:
     """The credits do not suffice before ``until``: ``left`` may be used now."""
     reason = (
         f"{name}: the request needs up to {needed} credits and {left} may be used now; more can be"
-        f" free at {until:%Y-%m-%d %H:%M} UTC; {_LARGER_PLAN}"
+        f" free at {until:%Y-%m-%d %H:%M} UTC; {_LARGER_PLAN}, then run `airflow"
+        f" nba resume {name}`"
     )
     return Later(until, reason, Outcome.QUOTA_WAIT)
 

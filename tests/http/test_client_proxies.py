@@ -52,7 +52,8 @@ def test_one_proxy_that_is_blocked_three_times_is_in_cooldown_and_nothing_more_i
     assert first.message.startswith(f"nba through proxy {name}: an HTML page")
     assert second == Problem(
         error_class=ErrorClass.BLOCKED,
-        message=f"nba: the only proxy is in cooldown after failures until {until:%F %T} UTC",
+        message=f"nba: the only proxy is in cooldown after failures until {until:%F %T} UTC;"
+        " `airflow nba resume nba` tries them at once",
         source="nba",
         endpoint="events",
         day=DAY,

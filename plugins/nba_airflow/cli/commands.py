@@ -109,6 +109,8 @@ ARG_DAG_ID_OR_ALL = _arg(
     "dag_id", nargs="?", help="With --ledger: the DAG (default: every source's)"
 )
 
+ARG_NAME = _arg("name", metavar="CONNECTION|DAG", help="For example nba_stats or bdl_box_scores")
+
 NBA = GroupCommand(
     name="nba",
     help="Look after the NBA backfills",
@@ -142,6 +144,16 @@ NBA = GroupCommand(
             help="Bring our tables up to date, rebuild the ledger, have given-up mails sent again",
             func=lazy_load_command("nba_airflow.cli.repair.repair"),
             args=(ARG_DAG_ID_OR_ALL, ARG_TABLES, ARG_LEDGER, ARG_MAILS, *ANSWERED),
+        ),
+        ActionCommand(
+            name="resume",
+            help="Lift pauses and cooldowns, so that upstreams are asked again at once",
+            description=(
+                "Lifts what holds requests of a connection back (or of all connections of a DAG)"
+                " and lets the dates go on that wait for it. The declared limits are kept."
+            ),
+            func=lazy_load_command("nba_airflow.cli.resume.resume"),
+            args=(ARG_NAME, *ANSWERED),
         ),
     ),
 )

@@ -49,10 +49,11 @@ def status(args: Namespace) -> Answer:
         *(row for each in found for row in _limit_rows(each)),
         *_date_rows(counts),
     ]
+    hints = _hints(batches, mails, counts)
     return Answer(
         text=[
             Grid(rows=rows),
-            *(Line(text=hint) for hint in (*obstacles, *_hints(batches, mails, counts))),
+            *(Line(text=hint) for hint in (*obstacles, *_held_back(found), *hints)),
         ],
         rows=rows,
         facts={
@@ -196,6 +197,14 @@ def _date_rows(counts: Sequence[OutcomeCount]) -> Iterator[Row]:
 def _row(what: str, name: str, parts: Sequence[str], style: str = "") -> Row:
     state = "; ".join(clean(part) for part in parts if part)
     return {"what": what, "name": clean(name), "state": Line(text=state, style=style)}
+
+
+def _held_back(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """How connections are asked again that are paused or in cooldown."""
+    for each in found:
+        if any(state["paused_until"] or state["cooldown_until"] for state in each["limiters"]):
+            name = each["connection"]
+            yield f"To ask {name} again at once: airflow nba resume {name}"
 
 
 def _hints(

@@ -165,6 +165,7 @@ def test_the_wait_says_what_is_left(meter: MakeMeter) -> None:
         datetime(2026, 2, 1, tzinfo=UTC),
         "the_odds_api: the request needs up to 30 credits and 7 may be used now;"
         " more can be free at 2026-02-01 00:00 UTC; after buying a larger plan, raise"
-        ' {"credits": {"monthly": ..., "live_reserve": ...}} in the connection\'s extra',
+        ' {"credits": {"monthly": ..., "live_reserve": ...}} in the connection\'s extra,'
+        " then run `airflow nba resume the_odds_api`",
         Outcome.QUOTA_WAIT,
     )

@@ -223,6 +223,7 @@ def test_commands_are_registered_once_beside_airflows_own(monkeypatch: pytest.Mo
         "errors",
         "gaps",
         "repair",
+        "resume",
     ]
     dags = [each.name for each in groups["dags"].subcommands]
     assert dags.count("backfill") == 1

@@ -23,6 +23,7 @@ WORDS = {
     "nba errors": ["", "48"],
     "nba gaps": [WINDOW, f"{WINDOW} -o yaml"],
     "nba repair": ["--tables", "--ledger", f"--ledger {DAG}", "--mails"],
+    "nba resume": ["balldontlie", DAG],
 }
 
 

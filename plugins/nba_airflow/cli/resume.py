@@ -1,0 +1,72 @@
+"""`airflow nba resume`: lets a connection be asked again at once, whatever has held it back."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from include.errors import Refused
+from include.limits.pauses import Pause, lift_pauses
+from include.wording import counted, moment
+from nba_airflow.cli.answer import Answer, Line, command, connect_ops
+from nba_airflow.metadata.waiting import wake
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from include.sources.spec import Source
+
+_LIFTED = {
+    "pause": "pause after a refusal",
+    "cooldown": "cooldown of a proxy after failures",
+    "credits": "month in which the upstream has called the credits used up",
+}
+
+
+@command("airflow nba resume")
+def resume(args: Namespace) -> Answer:
+    """Lifts pauses and cooldowns of a connection, or of all those of a DAG, and lets the dates go
+    on that wait for them. The limits stay as they are declared."""
+    from airflow.utils.session import create_session
+
+    from nba_airflow.specs import sources
+
+    names, dag_ids = find_meant(args.name, sources())
+    with connect_ops() as connection:
+        lifted = [pause for name in names for pause in lift_pauses(connection, name)]
+        with create_session() as session:
+            woken = wake(dag_ids, connection, session)
+    text = [_line(pause) for pause in lifted] or [f"nothing held {' or '.join(names)} back"]
+    if woken:
+        text.append(f"{counted(woken, 'date')} that waited for it can go on now")
+    return Answer(
+        text=[Line(text=each) for each in text],
+        rows=[asdict(pause) for pause in lifted],
+        facts={
+            "connections": names,
+            "lifted": [asdict(pause) for pause in lifted],
+            "woken": woken,
+        },
+    )
+
+
+def find_meant(name: str, known: Mapping[str, Source]) -> tuple[list[str], list[str]]:
+    """The connections, and the DAGs that ask them, of a DAG's id or a connection's. Raises
+    Refused."""
+    hosts = {dag_id: [host.connection for host in source.hosts] for dag_id, source in known.items()}
+    if name in hosts:
+        return hosts[name], [name]
+    dag_ids = [dag_id for dag_id, of_dag in hosts.items() if name in of_dag]
+    if not dag_ids:
+        connections = sorted({each for of_dag in hosts.values() for each in of_dag})
+        raise Refused(
+            f"{name!r} is not a connection or the DAG of a source: those are"
+            f" {', '.join([*connections, *hosts])}"
+        )
+    return [name], dag_ids
+
+
+def _line(pause: Pause) -> str:
+    until = moment(pause.until, seconds=True)
+    return f"{pause.name}: lifted the {_LIFTED[pause.kind]}, which held until {until}"

@@ -1,0 +1,47 @@
+"""Dates that wait for their upstream, in Airflow's metadata: which do, and how they go on at
+once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from include.ops import outcomes
+from include.outcome import Outcome
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    import psycopg
+    from sqlalchemy.orm import Session
+
+
+def wake(dag_ids: Collection[str], ledger: psycopg.Connection[Any], session: Session) -> int:
+    """Lets the deferred dates of the DAGs go on that wait for their upstream by the ledger, as if
+    their moment had come; returns how many tasks. Those that wait for their games to be final go
+    on waiting."""
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.models.trigger import Trigger
+    from airflow.triggers.base import TriggerEvent
+    from sqlalchemy import select
+
+    deferred = session.scalars(
+        select(TaskInstance).where(
+            TaskInstance.dag_id.in_(dag_ids), TaskInstance.state == "deferred"
+        )
+    ).all()
+    waiting: set[tuple[str, str, str]] = set()
+    for dag_id in dag_ids:
+        run_ids = [task.run_id for task in deferred if task.dag_id == dag_id]
+        rows = outcomes.of_runs(ledger, dag_id, run_ids)
+        newest = {(row.run_id, row.endpoint): row.outcome for row in rows}
+        waiting |= {
+            (dag_id, run_id, endpoint)
+            for (run_id, endpoint), outcome in newest.items()
+            if outcome is Outcome.QUOTA_WAIT
+        }
+    woken = [task for task in deferred if (task.dag_id, task.run_id, task.task_id) in waiting]
+    for task in woken:
+        moment = TriggerEvent(None)  # type: ignore[no-untyped-call]  # Airflow's own has no types
+        Trigger.submit_event(task.trigger_id, moment, session=session)
+    return len(woken)
