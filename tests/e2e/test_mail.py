@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -23,6 +23,12 @@ WAYS = ("airflow dags backfill", "airflow backfill create", "the UI")
 def caught_up(system: System):
     """The DAG's late dates have run and were reported, each such stretch in one mail."""
     system.catch_up(DAG)
+
+
+def slow(day: date) -> dict[str, Any]:
+    """The upstream takes its time with the date, so that its backfill is still under way when it is
+    cancelled."""
+    return {"source": "balldontlie", "day": str(day), "kind": "hang", "seconds": 10, "times": 1}
 
 
 def begin(system: System, way: str, first: date, last: date, *, at_once: int) -> int:
@@ -66,6 +72,8 @@ def test_a_backfill_sends_exactly_one_mail(system: System, way: str, end: str):
     )
     mails = len(system.mails(DAG))
 
+    if end == "cancelled":
+        system.faults([slow(first)])
     backfill = begin(system, way, first, last, at_once=1 if end == "cancelled" else 16)
     if end == "cancelled":
         running = "SELECT 1 FROM dag_run WHERE backfill_id = %s AND state = 'running'"
@@ -166,13 +174,15 @@ def test_unpausing_a_dag_that_has_late_dates_sends_one_mail_for_the_stretch(syst
 
 def test_live_runs_that_fail_alike_while_a_backfill_runs_alert_once_and_at_once(system: System):
     past = [date(2023, 10, 25), date(2023, 10, 26)]
+    days = [date(2024, 3, 1) + timedelta(days=n) for n in range(12)]
     system.faults(
-        [
+        [*map(slow, days)]
+        + [
             {"source": "balldontlie", "day": str(day), "kind": "wrong_tier", "times": None}
             for day in past
         ]
     )
-    backfill = begin(system, "the UI", date(2024, 3, 1), date(2024, 3, 12), at_once=1)
+    backfill = begin(system, "the UI", days[0], days[-1], at_once=1)
     mails = len(system.mails(DAG))
 
     for day in past:  # a run with a partition key that no backfill made is a live one

@@ -199,7 +199,7 @@ def test_lost_ledger_comes_back_from_the_data(system: System):
             "airflow nba gaps: 2099-01-01 is not over yet in US/Eastern",
         ),
         ("errors never", "airflow nba errors: 'never' is not a number of hours"),
-        ("repair", "airflow nba repair: say what to repair: --ledger [DAG] or --mails"),
+        ("repair", "airflow nba repair: say what to repair: --tables, --ledger [DAG] or --mails"),
     ],
 )
 def test_bad_input_gets_one_line_and_exit_code_2(system: System, words: str, said: str):
