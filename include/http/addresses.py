@@ -1,5 +1,5 @@
-"""The addresses that requests leave from: proxies taken in turn, each with a limiter name and a
-health of its own."""
+"""The addresses that requests leave from: proxies taken in turn, each with a health of its own, and
+a limiter of its own where there is no key."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ COOLDOWN = timedelta(minutes=5)
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """Where a request leaves from. ``name`` is the limiter's: the connection, and for a proxy ``@``
-    and eight hex."""
+    """Where a request leaves from. ``name`` is its health's: the connection, and for a proxy ``@``
+    and eight hex. ``limiter`` is the same where the limit is one of addresses."""
 
     name: str
+    limiter: str
     proxy: str | None = field(default=None, repr=False)
 
 
@@ -52,15 +53,22 @@ class Health(Protocol):
         """When an address in cooldown may be probed (UTC); None while it is in none."""
 
 
-def addresses(name: str, proxies: tuple[str, ...]) -> tuple[Address, ...]:
+def addresses(name: str, proxies: tuple[str, ...], *, keyed: bool = False) -> tuple[Address, ...]:
     """One address per proxy, or the one direct address without proxies.
+
+    ``keyed``: requests carry a key, so that the limit is the key's, wherever they come from;
+    without one an upstream can only count by address.
 
     The name is derived from user, host and port: the user tells apart the exits of one gateway, and
     the password, which must not be guessable from a name, stays out.
     """
     if not proxies:
-        return (Address(name=name),)
-    return tuple(Address(name=f"{name}@{_fingerprint(proxy)}", proxy=proxy) for proxy in proxies)
+        return (Address(name=name, limiter=name),)
+    names = [f"{name}@{_fingerprint(proxy)}" for proxy in proxies]
+    return tuple(
+        Address(name=own, limiter=name if keyed else own, proxy=proxy)
+        for own, proxy in zip(names, proxies, strict=True)
+    )
 
 
 def _fingerprint(proxy: str) -> str:

@@ -19,7 +19,8 @@ class Admission(Protocol):
 
 
 class Gate(Protocol):
-    """The shared limiter. ``name`` is a connection, or ``connection@hash`` for a proxy of it."""
+    """The shared limiter. ``name`` is a connection, or ``connection@hash`` for a proxy of one
+    without a key."""
 
     def admit(self, name: str, *, max_wait: float) -> Admission:
         """Waits at most ``max_wait`` seconds for admission; beyond that raises Later."""

@@ -13,7 +13,7 @@ from typing import Self
 
 from include.errors import RETRIED, ErrorClass, Problem
 from include.failpoints import reach_failpoint
-from include.http.addresses import Address, Health, Rotation, addresses
+from include.http.addresses import Address, Health, Rotation
 from include.http.admission import Gate, Meter
 from include.http.classify import Verdict, classify
 from include.http.exchange import CREDIT_HEADERS, Exchange, has_arrived
@@ -158,7 +158,7 @@ class Client:
                 raise
             call.attempts += 1
             return _Failure(problem=problem, wait=self._backoff(call.attempts))  # no token now
-        choice = addresses(upstream.name, upstream.proxies)
+        choice = upstream.addresses
         address = self._rotation.pick(upstream.name, choice)
         if address is None:
             return self._no_address(call, request, choice)
@@ -190,7 +190,7 @@ class Client:
                 reach_failpoint("before reserve")
                 reservation = self._meter.reserve(upstream.name, request.cost)
                 reach_failpoint("after reserve")
-            admission = self._gate.admit(address.name, max_wait=self._policy.max_wait)
+            admission = self._gate.admit(address.limiter, max_wait=self._policy.max_wait)
         except BaseException:
             if reservation:
                 reservation.refund()
@@ -236,7 +236,7 @@ class Client:
         wait = verdict.retry_after or self._pause(call.attempts, limited=limited)
         retry_at = self._now() + timedelta(seconds=wait) if verdict.retry_after else None
         if limited:
-            retry_at = self._gate.slow_down(address.name, wait)
+            retry_at = self._gate.slow_down(address.limiter, wait)
         via = f" through proxy {address.name}" if address.proxy else ""
         problem = call.last = self._problem(
             call,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
 from include.errors import ErrorClass, Problem
+from include.http.addresses import Address, addresses
 from include.redact import Redactor, proxy_secrets
 from include.sources.spec import Get, HeaderKey, QueryKey, ServiceAccount
 
@@ -29,6 +30,11 @@ class Upstream:
     headers: Mapping[str, str] = field(default_factory=dict)
     proxies: tuple[str, ...] = field(default=(), repr=False)
     token: Callable[[], str] | None = field(default=None, repr=False)
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Where its requests leave from, and by which limiters."""
+        return addresses(self.name, self.proxies, keyed=self.auth is not None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,8 +24,9 @@ class WindowUse:
 
 @dataclass(frozen=True, kw_only=True)
 class LimiterState:
-    """One address's limiter. ``paused_until`` is aware, None while it goes on; ``refusals`` is
-    how many in a row are to be made up for.
+    """One address and its limiter. ``paused_until`` is aware, None while it goes on; ``refusals``
+    is how many in a row are to be made up for. ``windows`` is empty for a proxy without a limiter
+    of its own, whose requests count for the connection's key.
 
     ``cooldown_until``, aware too, is when a proxy that failed too often may be probed; None while
     it may be used.
@@ -41,24 +42,28 @@ class LimiterState:
 def limiter_states(
     connection: psycopg.Connection[Any], host: str, windows: Sequence[Window]
 ) -> list[LimiterState]:
-    """The limiters of a host (its connection id) by name, one per proxy; one that was never used
-    where none was."""
+    """The limiters of a host (its connection id) by name, one per proxy where there is no key; one
+    that was never used where none was. And its proxies in their cooldown."""
     known = connection.execute(
-        "SELECT name, CASE WHEN paused_until > clock_timestamp() THEN paused_until END, refusals,"
-        " CASE WHEN cooldown_until > clock_timestamp() THEN cooldown_until END"
-        " FROM ops.limiters LEFT JOIN ops.address_health USING (name)"
-        " WHERE split_part(name, '@', 1) = %s ORDER BY name",
+        "SELECT name, CASE WHEN paused_until > clock_timestamp() THEN paused_until END,"
+        " coalesce(refusals, 0),"
+        " CASE WHEN cooldown_until > clock_timestamp() THEN cooldown_until END,"
+        " refusals IS NOT NULL FROM ops.limiters FULL JOIN ops.address_health USING (name)"
+        " WHERE split_part(name, '@', 1) = %s"
+        " AND (refusals IS NOT NULL OR cooldown_until > clock_timestamp()) ORDER BY name",
         (host,),
     ).fetchall()
     return [
         LimiterState(
             name=name,
-            windows=tuple(_use(connection, name, window) for window in windows),
+            windows=tuple(_use(connection, name, window) for window in windows if limits),
             paused_until=paused_until,
             refusals=refusals,
             cooldown_until=cooldown_until,
         )
-        for name, paused_until, refusals, cooldown_until in known or [(host, None, 0, None)]
+        for name, paused_until, refusals, cooldown_until, limits in (
+            known or [(host, None, 0, None, True)]
+        )
     ]
 
 

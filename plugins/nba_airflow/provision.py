@@ -109,8 +109,8 @@ def _needed_slots(host: Host, addresses: int, of: Mapping[str, Source]) -> int:
 
 
 def _as_bought(host: Host, session: Session) -> tuple[Host, int]:
-    """The host with the limits of its connection, and the number of addresses that it is asked
-    from: its proxies, else this machine.
+    """The host with the limits of its connection, and the number of addresses that have each their
+    own limit: its proxies; one where the limit is the key's, or where there are no proxies.
 
     Looked up in this session and the environment alone: another session of this thread would end
     this one's work.
@@ -125,7 +125,8 @@ def _as_bought(host: Host, session: Session) -> tuple[Host, int]:
     if found is None:
         return host, 1
     try:
-        return tier(host, found), len(proxies(host, found)) or 1
+        limited = () if host.auth else proxies(host, found)
+        return tier(host, found), len(limited) or 1
     except Problem:
         return host, 1  # each task says what is wrong with the connection
 

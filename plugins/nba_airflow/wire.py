@@ -61,7 +61,6 @@ def purpose_of(
 @contextmanager
 def wire(session: Session, source: Source, purpose: Literal["live", "backfill"]) -> Iterator[Wire]:
     """Client and upstreams of a source; ``purpose`` says which part of paid credits it may use."""
-    from include.http.addresses import addresses
     from include.http.client import Client
     from include.limits.credits import Meter
     from include.limits.health import SharedHealth
@@ -70,9 +69,9 @@ def wire(session: Session, source: Source, purpose: Literal["live", "backfill"])
     reached = [connections.reached(host) for host in source.hosts]
     upstreams = {host.connection: upstream for host, upstream in reached}
     rules = {
-        address.name: host.windows
+        address.limiter: host.windows
         for host, upstream in reached
-        for address in addresses(host.connection, upstream.proxies)
+        for address in upstream.addresses
     }
     gate = Limiter(session, rules, request_timeout=REQUEST_TIMEOUT)
     # The client asks and tells nothing of a direct address: there is no other to go to.

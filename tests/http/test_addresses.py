@@ -41,7 +41,7 @@ def turns(rotation: Rotation, choice: tuple[Address, ...], number: int) -> list[
 
 
 def test_without_proxies_the_one_address_is_the_connection() -> None:
-    assert addresses("nba_stats", ()) == (Address(name="nba_stats"),)
+    assert addresses("nba_stats", ()) == (Address(name="nba_stats", limiter="nba_stats"),)
 
 
 def test_name_of_a_proxy_has_its_exit_in_it_but_no_credentials() -> None:
@@ -50,7 +50,13 @@ def test_name_of_a_proxy_has_its_exit_in_it_but_no_credentials() -> None:
     assert first.name == other_password.name
     assert len({first.name, second.name, third.name}) == 3
     assert [len(each.name) for each in (first, second, third)] == [len("nba_stats@") + 8] * 3
-    assert repr(first) == f"Address(name='{first.name}')"
+    assert repr(first) == f"Address(name='{first.name}', limiter='{first.name}')"
+
+
+def test_limit_of_a_key_is_one_wherever_requests_come_from() -> None:
+    keyed = addresses("odds", PROXIES, keyed=True)
+    assert [each.limiter for each in keyed] == ["odds"] * 3
+    assert [each.name for each in keyed] == [each.name for each in addresses("odds", PROXIES)]
 
 
 def test_addresses_take_turns_from_a_random_first(health: LocalHealth) -> None:
@@ -103,4 +109,5 @@ def test_unused_probe_is_free_for_the_next(health: LocalHealth, clock: Clock) ->
 def test_direct_address_is_never_in_cooldown(health: LocalHealth) -> None:
     for _ in range(3):
         health.failed("nba")
-    assert Rotation(health, lambda: 0.0).pick("nba", addresses("nba", ())) == Address(name="nba")
+    (direct,) = addresses("nba", ())
+    assert Rotation(health, lambda: 0.0).pick("nba", (direct,)) is direct

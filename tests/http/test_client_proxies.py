@@ -25,6 +25,20 @@ def test_proxies_take_turns_each_under_its_own_limiter(
     assert gate.events == [f"{event} {name}" for name in names for event in ("admit", "release")]
 
 
+def test_proxies_share_the_limiter_of_the_key_that_they_carry(
+    client: Client, upstream: Upstream, proxied: Upstream, scripted: Scripted, gate: CountingGate
+) -> None:
+    keyed = replace(proxied, key=upstream.key, auth=upstream.auth)
+    scripted.steps = [reply(), reply(), reply(429), reply()]
+    for _ in range(3):
+        client.get(keyed, EVENTS, {"day": "2025-01-15"})
+    assert len({seen.headers["proxy-authorization"] for seen in scripted.seen}) == 2
+    assert gate.events == [
+        *(f"{event} nba" for event in ("admit", "release") * 2),
+        *("admit nba", "refused nba", "slow down nba 10", "admit nba", "release nba"),
+    ]
+
+
 def test_blocked_proxy_is_left_for_the_next_one(
     client: Client, proxied: Upstream, scripted: Scripted, gate: CountingGate
 ) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from include.http.addresses import MAX_FAILURES
+from include.limits.health import SharedHealth
 from include.limits.limiter import Limiter
 from include.limits.state import LimiterState, WindowUse, limiter_states
 from include.ops.db import connect
@@ -23,7 +25,9 @@ NAMES = ("up", "up@0123abcd", "upper")
 def db(ops_db: str) -> Iterator[psycopg.Connection[Any]]:
     with connect(ops_db) as connection:
         connection.autocommit = True
-        connection.execute("TRUNCATE ops.limiters, ops.limiter_windows, ops.limiter_requests")
+        connection.execute(
+            "TRUNCATE ops.limiters, ops.limiter_windows, ops.limiter_requests, ops.address_health"
+        )
         yield connection
 
 
@@ -76,4 +80,20 @@ def test_pause_is_told_until_it_is_over_and_refusals_until_they_are_made_up_for(
     db.execute("UPDATE ops.limiters SET paused_until = clock_timestamp()")
     assert limiter_states(db, "up", WINDOWS) == [
         LimiterState(name="up", windows=uses(0, 0), refusals=1)
+    ]
+
+
+def test_proxy_of_a_key_is_told_of_only_in_its_cooldown(
+    db: psycopg.Connection[Any], limiter: Limiter, ops_db: str
+) -> None:
+    limiter.admit("up", max_wait=5.0).release()
+    with Session(ops_db) as session:
+        health = SharedHealth(session)
+        health.failed("up@well")
+        for _ in range(MAX_FAILURES):
+            health.failed("up@ill")
+        until = health.cooldown_until("up@ill")
+    assert limiter_states(db, "up", WINDOWS) == [
+        LimiterState(name="up", windows=uses(1, 1)),
+        LimiterState(name="up@ill", windows=(), cooldown_until=until),
     ]

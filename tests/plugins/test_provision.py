@@ -290,7 +290,8 @@ def test_a_larger_plan_in_the_connection_makes_a_larger_pool(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     start(8180)
-    edit(session, "balldontlie", extra='{"windows": [[600, 60]]}')
+    shared = '{"windows": [[600, 60]], "proxies": ["http://a.test:1", "http://b.test:1"]}'
+    edit(session, "balldontlie", extra=shared)  # its limit is the key's
     proxies = [f"http://user-{n}:pw@gate.test:7000" for n in range(2)]
     extra = json.dumps({"conn_type": "http", "extra": {"proxies": proxies}})
     monkeypatch.setenv("AIRFLOW_CONN_NBA_STATS", extra)

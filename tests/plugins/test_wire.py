@@ -10,10 +10,12 @@ import psycopg
 import pytest
 
 from devstack.sandbox.server import Sandbox, running
+from include.errors import Problem
 from include.http.addresses import addresses
 from include.limits.health import SharedHealth
 from include.ops.db import connect
 from include.ops.session import Session
+from include.outcome import Later
 from nba_airflow.wire import wire
 from tests.steps.credentials import ONE, PASSWORDS, TWO, proxy
 
@@ -88,3 +90,25 @@ def test_without_proxies_nobody_asks_how_they_are(
     with the_task(ops_db, opened) as session:
         assert asked_twice(monkeypatch, sources, sandbox, session, []) == ["127.0.0.1"] * 2
     assert [connection.closed for connection in opened] == [True]
+
+
+def test_two_proxies_do_not_make_two_limits_of_one_key(
+    monkeypatch: pytest.MonkeyPatch, sources: dict[str, Source], sandbox: Sandbox, ops_db: str
+) -> None:
+    proxies = [proxy(sandbox, user) for user in (ONE, TWO)]
+    extra = {"proxies": proxies, "windows": [[1, 3600]]}
+    connection = {
+        "conn_type": "http",
+        "host": sandbox.base("balldontlie"),
+        "password": "wrong-key",
+        "extra": extra,
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_BALLDONTLIE", json.dumps(connection))
+    source = sources["bdl_box_scores"]
+    get = source.endpoint("box_scores").request
+    before = len(sandbox.log())
+    with Session(ops_db) as session, wire(session, source, "backfill") as lines:
+        for ending in (Problem, Later, Later):  # the key is wrong; then its limit is reached
+            with pytest.raises(ending):
+                lines.client.get(lines.upstreams["balldontlie"], get, {"day": "2025-01-15"})
+    assert len(sandbox.log()) == before + 1

@@ -21,7 +21,7 @@ import pytest
 
 from devstack.sandbox.server import Sandbox
 from include.errors import Problem
-from include.http.addresses import Health, addresses
+from include.http.addresses import Health
 from include.http.client import Client
 from include.http.transport import Bounds
 from include.http.upstream import Upstream
@@ -181,7 +181,7 @@ class Bench:
         skip: _Skip,
         backoffs: list[float],
     ) -> Iterator[Wire]:
-        rules = {a.name: _OPEN for name, u in upstreams.items() for a in addresses(name, u.proxies)}
+        rules = {a.limiter: _OPEN for u in upstreams.values() for a in u.addresses}
         session = Session(self.ops_db)
         limiter = Limiter(session, rules, sleep=skip)
         meter = Meter(session, {"the_odds_api": credits}, purpose="live", now=lambda: NOW)
