@@ -72,7 +72,7 @@ def addresses(name: str, proxies: tuple[str, ...], *, keyed: bool = False) -> tu
 
 
 def _fingerprint(proxy: str) -> str:
-    userinfo, _, host = proxy.partition("://")[2].rpartition("@")
+    userinfo, _, host = proxy.rpartition("://")[2].rpartition("@")
     return sha256(f"{userinfo.partition(':')[0]}@{host.rstrip('/')}".encode()).hexdigest()[:8]
 
 

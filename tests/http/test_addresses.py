@@ -59,6 +59,13 @@ def test_limit_of_a_key_is_one_wherever_requests_come_from() -> None:
     assert [each.name for each in keyed] == [each.name for each in addresses("odds", PROXIES)]
 
 
+def test_proxies_without_schemes_are_told_apart_like_those_with_them() -> None:
+    bare = tuple(proxy.partition("://")[2] for proxy in PROXIES)
+    named = [each.name for each in addresses("nba_stats", PROXIES)]
+    assert [each.name for each in addresses("nba_stats", bare)] == named
+    assert len(set(named)) == 3
+
+
 def test_addresses_take_turns_from_a_random_first(health: LocalHealth) -> None:
     choice = addresses("nba", PROXIES)
     assert turns(Rotation(health, lambda: 0.0), choice, 4) == [0, 1, 2, 0]
