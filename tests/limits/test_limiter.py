@@ -215,9 +215,9 @@ def test_a_larger_limit_counts_when_nobody_has_declared_the_smaller_for_a_window
     old.admit("up", max_wait=0).release()
     age(db, 1.1)
     first_done = requests(db)[0][1]
+    db.execute("UPDATE ops.limiters SET next_at = '-infinity'")
     assert moment_of_next(new) == first_done + 60.065 * SECOND
     db.execute("UPDATE ops.limiter_windows SET declared_at = declared_at - interval '60 s'")
-    db.execute("UPDATE ops.limiters SET next_at = '-infinity'")
     new.admit("up", max_wait=0)
     assert db.execute("SELECT max_requests FROM ops.limiter_windows").fetchall() == [(60,)]
 
