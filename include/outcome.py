@@ -12,9 +12,10 @@ class Outcome(StrEnum):
     FAILED, PARTIAL, UNVERIFIED: it was tried and is not good. HALTED: the breaker stopped the
     backfill first. LOST: nothing was heard after its start, or of its start (also the state of a
     try under way until it says more). CANCELLED: its backfill was cancelled before it ran. NOT_RUN:
-    it has no run. QUOTA_WAIT, NOT_YET: deferred, goes on by itself. ACCEPTED: a person has accepted
-    what will stay wrong. COMPLETE: every expected game is there. NO_GAMES: counted, and none were
-    to be played; last, since a date with games in one table and none in another has data.
+    it has no run, or that was ended by hand before it was counted. QUOTA_WAIT, NOT_YET: deferred,
+    goes on by itself. ACCEPTED: a person has accepted what will stay wrong. COMPLETE: every
+    expected game is there. NO_GAMES: counted, and none were to be played; last, since a date with
+    games in one table and none in another has data.
     """
 
     FAILED = "failed"

@@ -158,7 +158,7 @@ def _look_for_gaps(source: Source, stores: Stores) -> None:
 def _look_at_status(db: psycopg.Connection[Any]) -> None:
     unmailed_batches(db)
     unsent_mails(db)
-    outcome_counts(db)
+    outcome_counts(db, [])
 
 
 def _close(db: psycopg.Connection[Any], backfill: int) -> float:

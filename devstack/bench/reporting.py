@@ -16,6 +16,7 @@ from include.ops import batches
 from include.ops.batches import BatchRun
 
 DAG = "bdl_box_scores"
+ENDPOINTS = ("box_scores",)
 FIRST = date(2016, 10, 25)
 REASONS = (
     ("failed", "upstream_down", "balldontlie: the upstream fails with status 500", "aaaaaaaaaaaa"),
@@ -99,7 +100,7 @@ def reported(db: psycopg.Connection[Any], batch_id: str) -> tuple[Report, bytes,
     assert batch
 
     def mail() -> tuple[Report, bytes]:
-        report = read_report(db, batch)
+        report = read_report(db, batch, ENDPOINTS)
         return report, to_bytes(
             make_message(report, Envelope(sender="a@b.example", recipients=["c@d.example"]))
         )

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from include.mail.report import Report
 from include.ops import batches, outcomes
 from include.ops.batches import Batch
-from include.ops.results import find_recovered, gather_corrections, judge_dates, split
+from include.ops.judgment import judge
+from include.ops.results import find_recovered, gather_corrections
 from include.reruns import word_rerun
 
 if TYPE_CHECKING:
     import psycopg
 
 
-def read_report(connection: psycopg.Connection[Any], batch: Batch) -> Report:
-    """The closed batch as one report: a result per date and endpoint, also for dates that never
-    ran. Of the ledger that counts which was there when it was closed, however late it is told."""
+def read_report(
+    connection: psycopg.Connection[Any], batch: Batch, endpoints: Sequence[str]
+) -> Report:
+    """The closed batch as one report: a result per date and endpoint of its source, also for dates
+    that never ran. Of the ledger that counts which was there when it was closed, however late it is
+    told."""
     runs = batches.runs(connection, batch.batch_id)
-    queued = {run.run_id: run.queued_at for run in runs}
-    rows = outcomes.of_runs(connection, batch.dag_id, queued, until=batch.closed_at)
-    before, mine = split(rows, batches.read_since(connection, batch.dag_id, queued))
-    results = judge_dates(runs, outcomes.latest(rows))
+    found = judge(connection, batch.dag_id, runs, endpoints, until=batch.closed_at)
+    results, mine = found.results, found.mine
     days = [run.day for run in runs]
     return Report(
         batch_id=batch.batch_id,
@@ -39,8 +42,8 @@ def read_report(connection: psycopg.Connection[Any], batch: Batch) -> Report:
         bytes=sum(row.bytes for row in mine),
         rerun_command=word_rerun(batch.dag_id, {r.day for r in results if not r.outcome.done}),
         ui_url=os.environ.get("AIRFLOW__API__BASE_URL", ""),
-        ran_before=bool(before),
-        recovered=find_recovered(results, outcomes.latest(before)),
+        ran_before=bool(found.before),
+        recovered=find_recovered(results, outcomes.latest(found.before)),
         corrections=gather_corrections(mine),
         in_reply_to=_first_mail(connection, batch) if batch.kind == "rerun" else None,
         code_version=os.environ.get("NBA_VERSION", ""),

@@ -39,7 +39,7 @@ WHY = {
     Outcome.HALTED: "Not tried: the circuit breaker stopped the batch first.",
     Outcome.LOST: "Their runs ended without reporting an outcome; the worker was lost.",
     Outcome.CANCELLED: "Not tried: the batch was cancelled first.",
-    Outcome.NOT_RUN: "Not tried: these dates have no run.",
+    Outcome.NOT_RUN: "Not counted: they have no run, or it was ended by hand first.",
     Outcome.QUOTA_WAIT: "Not done: waiting for the limit, the upstream or the next credits.",
     Outcome.NOT_YET: "Not finished: the upstream's data was not final yet.",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Literal
@@ -53,6 +53,7 @@ class OutcomeRow:
 
 
 _COLUMNS = tuple(OutcomeRow.__dataclass_fields__)
+_NAMES = ", ".join(_COLUMNS)
 _NOW = "clock_timestamp()"
 _KEY = ("dag_id", "endpoint", "day", "run_id", "attempt")
 
@@ -66,11 +67,10 @@ def record(where: Session | psycopg.Connection[Any], row: OutcomeRow) -> None:
 
 
 def _write(connection: psycopg.Connection[Any], row: OutcomeRow) -> None:
-    names = ", ".join(_COLUMNS)
     places = ", ".join(f"%({name})s" for name in _COLUMNS).replace("%(recorded_at)s", _NOW)
     updates = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in _KEY)
     connection.execute(
-        f"INSERT INTO ops.outcomes ({names}) VALUES ({places}) ON CONFLICT ({', '.join(_KEY)}) DO"
+        f"INSERT INTO ops.outcomes ({_NAMES}) VALUES ({places}) ON CONFLICT ({', '.join(_KEY)}) DO"
         f" UPDATE SET {updates}",
         {**asdict(row), "missing": list(row.missing), "changes": list(row.changes)},
     )
@@ -85,13 +85,43 @@ def of_runs(
     until: datetime | None = None,
 ) -> list[OutcomeRow]:
     """The tries of these runs, oldest first; those that were recorded ``until`` then."""
-    names = ", ".join(_COLUMNS)
+    return _read(
+        connection,
+        f"SELECT {_NAMES} FROM ops.outcomes WHERE dag_id = %s AND run_id = ANY(%s) AND recorded_at"
+        " <= coalesce(%s::timestamptz, 'infinity') ORDER BY outcome_id",
+        (dag_id, list(run_ids), until),
+    )
+
+
+def read_newest(
+    connection: psycopg.Connection[Any],
+    dag_id: str,
+    days: Collection[date],
+    *,
+    until: datetime | None = None,
+) -> dict[tuple[date, str], OutcomeRow]:
+    """(day, endpoint) -> the row that says how it stands, or stood ``until`` then: the newest, of
+    whatever run."""
+    rows = _read(
+        connection,
+        f"SELECT DISTINCT ON (day, endpoint) {_NAMES} FROM ops.outcomes WHERE dag_id = %s AND day ="
+        " ANY(%s) AND recorded_at <= coalesce(%s::timestamptz, 'infinity') ORDER BY day, endpoint,"
+        " outcome_id DESC",
+        (dag_id, list(days), until),
+    )
+    return latest(rows)
+
+
+def latest(rows: Collection[OutcomeRow]) -> dict[tuple[date, str], OutcomeRow]:
+    """(day, endpoint) -> the row that says how it stands: the newest; rows must be oldest first."""
+    return {(row.day, row.endpoint): row for row in rows}
+
+
+def _read(
+    connection: psycopg.Connection[Any], question: str, values: Sequence[Any]
+) -> list[OutcomeRow]:
     with connection.cursor(row_factory=class_row(OutcomeRow)) as cursor:
-        rows = cursor.execute(
-            f"SELECT {names} FROM ops.outcomes WHERE dag_id = %s AND run_id = ANY(%s) AND"
-            " recorded_at <= coalesce(%s::timestamptz, 'infinity') ORDER BY outcome_id",
-            (dag_id, list(run_ids), until),
-        ).fetchall()
+        rows = cursor.execute(question, tuple(values)).fetchall()
     # An outcome is stored as text, and psycopg reads arrays as lists.
     return [
         replace(
@@ -102,8 +132,3 @@ def of_runs(
         )
         for row in rows
     ]
-
-
-def latest(rows: Collection[OutcomeRow]) -> dict[tuple[date, str], OutcomeRow]:
-    """(day, endpoint) -> the row that says how it stands: the newest; rows must be oldest first."""
-    return {(row.day, row.endpoint): row for row in rows}

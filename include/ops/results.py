@@ -1,56 +1,13 @@
-"""How each date of a backfill ended, from its run in Airflow and its rows in the ledger: for the
-mail and for the command's exit code. A date that said nothing is never called well."""
+"""What the ledger's rows of some runs tell: results, what has recovered, what was corrected."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Protocol
 
-from include.ops.batches import DELETED
 from include.ops.outcomes import OutcomeRow
 from include.outcome import Outcome
 from include.results import Correction, DateResult
-
-
-class Run(Protocol):
-    """A date's run: ``state`` is Airflow's, ``started_at`` None where it never started."""
-
-    @property
-    def day(self) -> date: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def started_at(self) -> datetime | None: ...
-
-
-def judge_dates(
-    runs: Iterable[Run], latest: Mapping[tuple[date, str], OutcomeRow]
-) -> list[DateResult]:
-    """One result per date and endpoint, from the newest row of each.
-
-    A failed run that never spoke was lost (worker killed), also where an earlier try, or another
-    endpoint, had said that all is well; if it had never started, it was cancelled.
-    """
-    by_day: dict[date, list[DateResult]] = {}
-    for (day, _), row in sorted(latest.items()):
-        by_day.setdefault(day, []).append(read_row(row))
-    found: list[DateResult] = []
-    for run in runs:
-        said = by_day.get(run.day, [])
-        spoke = bool(said) and not (run.state == "failed" and all(r.outcome.done for r in said))
-        found += said if spoke else [_silent(run)]
-    return found
-
-
-def _silent(run: Run) -> DateResult:
-    if run.state == DELETED:
-        return DateResult(day=run.day, outcome=Outcome.NOT_RUN, message="its run was deleted")
-    if run.state == "failed" and run.started_at is None:
-        words = "cancelled before it ran"
-        return DateResult(day=run.day, outcome=Outcome.CANCELLED, message=words)
-    words = "ended without a word: cancelled, or its worker was lost"
-    return DateResult(day=run.day, outcome=Outcome.LOST, message=words)
 
 
 def read_row(row: OutcomeRow) -> DateResult:

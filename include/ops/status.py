@@ -3,7 +3,7 @@ stand by outcome."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -13,6 +13,7 @@ from psycopg.rows import class_row
 
 from include.ops import batches
 from include.ops.batches import BatchRun, Kind
+from include.outcome import Outcome
 
 MAX_TRIES = 1500
 """Of how many tries, the newest, the outcomes are counted: a season of every endpoint and more.
@@ -96,16 +97,21 @@ def unsent_mails(connection: psycopg.Connection[Any]) -> list[UnsentMail]:
 
 
 def outcome_counts(
-    connection: psycopg.Connection[Any], tries: int = MAX_TRIES
+    connection: psycopg.Connection[Any], open_runs: Collection[str], tries: int = MAX_TRIES
 ) -> list[OutcomeCount]:
-    """The dates of the newest ``tries`` by DAG, endpoint and newest outcome."""
+    """The dates of the newest ``tries`` by DAG, endpoint and newest outcome.
+
+    A date that waits and has none of the ``open_runs`` waits no more: its run was ended by hand.
+    """
+    waiting = [str(outcome) for outcome in Outcome if outcome.waits]
     with connection.cursor(row_factory=class_row(OutcomeCount)) as cursor:
         cursor.execute(
-            "WITH tries AS (SELECT dag_id, endpoint, day, outcome, outcome_id FROM ops.outcomes"
-            " ORDER BY outcome_id DESC LIMIT %s), newest AS (SELECT DISTINCT ON (dag_id, endpoint,"
-            " day) dag_id, endpoint, outcome FROM tries ORDER BY dag_id, endpoint, day, outcome_id"
-            " DESC) SELECT dag_id, endpoint, outcome, count(*) AS dates FROM newest GROUP BY"
-            " dag_id, endpoint, outcome ORDER BY dag_id, endpoint, outcome",
-            (tries,),
+            "WITH tries AS (SELECT dag_id, endpoint, day, run_id, outcome, outcome_id FROM"
+            " ops.outcomes ORDER BY outcome_id DESC LIMIT %s), newest AS (SELECT DISTINCT ON"
+            " (dag_id, endpoint, day) dag_id, endpoint, CASE WHEN outcome = ANY(%s) AND run_id <>"
+            " ALL(%s) THEN 'not_run' ELSE outcome END AS outcome FROM tries ORDER BY dag_id,"
+            " endpoint, day, outcome_id DESC) SELECT dag_id, endpoint, outcome, count(*) AS dates"
+            " FROM newest GROUP BY dag_id, endpoint, outcome ORDER BY dag_id, endpoint, outcome",
+            (tries, waiting, list(open_runs)),
         )
         return cursor.fetchall()

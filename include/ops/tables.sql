@@ -33,6 +33,7 @@ CREATE TABLE ops.outcomes (
     recorded_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     UNIQUE (dag_id, endpoint, day, run_id, attempt)
 );
+CREATE INDEX outcomes_by_day ON ops.outcomes (dag_id, day);
 CREATE INDEX outcomes_by_run ON ops.outcomes (dag_id, run_id);
 CREATE INDEX outcomes_by_end ON ops.outcomes (ended_at);
 COMMENT ON COLUMN ops.outcomes.phase IS 'how far the try came';

@@ -34,6 +34,12 @@ def sources() -> dict[str, Source]:
     return found
 
 
+def endpoint_names(dag_id: str) -> list[str]:
+    """The endpoints of the DAG's spec; none where it is not the DAG of a source."""
+    source = sources().get(dag_id)
+    return [endpoint.name for endpoint in source.endpoints] if source else []
+
+
 def hosts() -> dict[str, Host]:
     """Connection id -> host, over all sources. Raises ValueError when two sources declare one host
     differently."""

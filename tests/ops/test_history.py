@@ -53,11 +53,14 @@ _FILL = """
 
 Db = psycopg.Connection[Any]
 ASKED: dict[str, Callable[[Db], object]] = {
-    "status, dates": status.outcome_counts,
+    "status, dates": lambda db: status.outcome_counts(db, []),
     "status, batches": status.unmailed_batches,
     "status, mails": status.unsent_mails,
     "errors": lambda db: failures.read_failures(db, timedelta(hours=24)),
     "a batch's mail, its rows": lambda db: outcomes.of_runs(db, "dag_1", RUNS),
+    "a batch's mail, its dates": lambda db: outcomes.read_newest(
+        db, "dag_1", [FIRST + timedelta(days=n) for n in range(7)]
+    ),
     "a batch's mail, its runs": lambda db: batches.runs(db, "dag_1:1:0"),
     "a batch's mail, the one before": lambda db: batch_report._first_mail(db, _a_batch(db)),
     "a look, what is open": batches.read_open,

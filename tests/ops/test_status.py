@@ -119,10 +119,30 @@ def test_each_date_counts_once_by_its_newest_outcome(db: psycopg.Connection[Any]
         ("plays", 0, 1, "no_games"),
     ):
         record(db, tried(endpoint, after, Outcome(outcome), attempt))
-    assert outcome_counts(db) == [
+    assert outcome_counts(db, []) == [
         OutcomeCount(dag_id=DAG, endpoint="box_scores", outcome="complete", dates=2),
         OutcomeCount(dag_id=DAG, endpoint="box_scores", outcome="failed", dates=1),
         OutcomeCount(dag_id=DAG, endpoint="plays", outcome="no_games", dates=1),
+    ]
+
+
+def test_date_whose_run_is_not_open_any_more_does_not_wait(db: psycopg.Connection[Any]) -> None:
+    for after, run_id in enumerate(("open", "ended", "ended")):
+        row = OutcomeRow(
+            dag_id=DAG,
+            endpoint="plays",
+            day=DAY + timedelta(days=after),
+            run_id=run_id,
+            phase="fetch",
+            attempt=1,
+            outcome=Outcome.QUOTA_WAIT,
+            started_at=AT,
+            ended_at=AT,
+        )
+        record(db, row)
+    assert outcome_counts(db, ["open"]) == [
+        OutcomeCount(dag_id=DAG, endpoint="plays", outcome="not_run", dates=2),
+        OutcomeCount(dag_id=DAG, endpoint="plays", outcome="quota_wait", dates=1),
     ]
 
 
@@ -130,10 +150,10 @@ def test_only_the_newest_tries_are_counted(db: psycopg.Connection[Any]) -> None:
     for after in range(3):
         outcome = Outcome.FAILED if after == 0 else Outcome.COMPLETE
         record(db, tried("plays", after, outcome))
-    assert outcome_counts(db, tries=2) == [
+    assert outcome_counts(db, [], tries=2) == [
         OutcomeCount(dag_id=DAG, endpoint="plays", outcome="complete", dates=2)
     ]
 
 
 def test_empty_tables_say_nothing(db: psycopg.Connection[Any]) -> None:
-    assert (unmailed_batches(db), unsent_mails(db), outcome_counts(db)) == ([], [], [])
+    assert (unmailed_batches(db), unsent_mails(db), outcome_counts(db, [])) == ([], [], [])

@@ -111,6 +111,10 @@ class Airflow:
         """Starts the dates' queued runs."""
         self._move(days, "running")
 
+    def move(self, key: str, state: str) -> None:
+        """The newest run of this key comes to this state."""
+        self._move([key], state)
+
     def end(self, day: date, *says: str, state: str = "") -> None:
         """Ends the date's run; ``says`` are outcomes that its task writes first, a try each."""
         for outcome in says:
@@ -218,7 +222,7 @@ class Airflow:
 
     # ---
 
-    def _move(self, days: Sequence[date], state: str) -> None:
+    def _move(self, days: Sequence[object], state: str) -> None:
         from airflow.utils.state import DagRunState
 
         with transaction() as session:
@@ -270,7 +274,7 @@ class Airflow:
                 SchedulerJobRunner.__new__(SchedulerJobRunner), session=session
             )
 
-    def _run(self, session: Any, day: date) -> Any:
+    def _run(self, session: Any, day: object) -> Any:
         from airflow.models.dagrun import DagRun
         from sqlalchemy import select
 

@@ -71,7 +71,7 @@ def test_mail_and_command_tell_the_corrections_of_their_own_runs_only(
     told, found = [], []
     for number, drift in enumerate((None, Drift(changes=(AST,), total=1), None)):
         batch = ran(db, number, drift)
-        report = read_report(db, batch)
+        report = read_report(db, batch, [])
         run = Run(day=DAY, run_id=RUN, state="success", backfill_id=7, queued_at=report.started_at)
         verdict = reach_verdict(DAG, DateRange(DAY, DAY), {DAY: run}, awaited=())
         for each, said in ((told, report), (found, verdict)):

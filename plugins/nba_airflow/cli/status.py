@@ -39,9 +39,10 @@ def status(args: Namespace) -> Answer:
     from nba_airflow.specs import hosts
 
     with connect_ops() as connection:
-        batches, mails = _read_batches(connection), unsent_mails(connection)
+        batches, open_runs = _read_batches(connection)
+        mails = unsent_mails(connection)
         found = [_read_connection(connection, host) for host in hosts().values()]
-        counts = outcome_counts(connection)
+        counts = outcome_counts(connection, open_runs)
     obstacles = read_obstacles()
     rows = [
         *_batch_rows(batches),
@@ -66,17 +67,19 @@ def status(args: Namespace) -> Answer:
     )
 
 
-def _read_batches(connection: psycopg.Connection[Any]) -> list[OpenBatch]:
-    """Those that are closed and wait for their mail, then those that Airflow's rows show under
-    way."""
+def _read_batches(connection: psycopg.Connection[Any]) -> tuple[list[OpenBatch], list[str]]:
+    """The batches that are closed and wait for their mail, then those that Airflow's rows show
+    under way; and the ids of the runs that are open."""
     from airflow.utils.session import create_session
 
-    from nba_airflow.metadata.register import find_batches
+    from nba_airflow.metadata.register import find_batches, read_open_runs
 
     with create_session() as session:
         found = find_batches(session, connection)
+        open_runs = read_open_runs(session)
     under_way = [count_runs(each.batch_id, each.runs) for each in found]
-    return [*unmailed_batches(connection), *sorted(under_way, key=lambda each: each.opened_at)]
+    under_way.sort(key=lambda each: each.opened_at)
+    return [*unmailed_batches(connection), *under_way], open_runs
 
 
 def _read_connection(connection: psycopg.Connection[Any], host: Host) -> dict[str, Any]:

@@ -7,14 +7,14 @@ import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from include.fold import fold
-from include.ops import batches, outcomes
+from include.ops.batches import DELETED
 from include.ops.db import connect
-from include.ops.results import gather_corrections, judge_dates, split
-from include.outcome import Outcome
+from include.ops.judgment import judge
+from include.ops.results import gather_corrections
 from include.partition import DateRange
 from include.reruns import word_rerun
 from include.results import Correction, DateResult, find_worst
@@ -23,6 +23,7 @@ from nba_airflow import connections
 from nba_airflow.cli.answer import Row
 from nba_airflow.cli.results import list_rows, word_groups
 from nba_airflow.metadata.runs import Run
+from nba_airflow.specs import endpoint_names
 
 if TYPE_CHECKING:
     import psycopg
@@ -98,34 +99,26 @@ def reach_verdict(
 ) -> Verdict:
     """Reads the ledger for the window's runs; waits for the mail of the batch that the ``awaited``
     dates' runs belong to, if there are any."""
+    newest = max(
+        (runs[day] for day in awaited if day in runs), key=lambda run: run.queued_at, default=None
+    )
     with connect(connections.ops_url()) as connection:
-        queued = {run.run_id: run.queued_at for run in runs.values()}
-        rows = outcomes.of_runs(connection, dag_id, queued)
-        _, mine = split(rows, batches.read_since(connection, dag_id, queued))
-        newest = max(
-            (runs[day] for day in awaited if day in runs),
-            key=lambda run: run.queued_at,
-            default=None,
-        )
+        found = judge(connection, dag_id, list_runs(window, runs), endpoint_names(dag_id))
         return Verdict(
             dag_id=dag_id,
-            results=judge_window(window, runs, rows),
+            results=found.results,
             mail=_mail(connection, dag_id, newest) if newest else "",
-            corrections=gather_corrections(mine),
+            corrections=gather_corrections(found.mine),
         )
 
 
-def judge_window(
-    window: DateRange, runs: Mapping[date, Run], rows: Sequence[outcomes.OutcomeRow]
-) -> list[DateResult]:
-    """How every date of the window stands, by its run and its rows (oldest first)."""
-    without = [
-        DateResult(day=day, outcome=Outcome.NOT_RUN, message="the date has no run")
+def list_runs(window: DateRange, runs: Mapping[date, Run]) -> list[Run]:
+    """A run for every date of the window; a DELETED one where it has none."""
+    now = datetime.now(UTC)
+    return [
+        runs.get(day) or Run(day=day, run_id="", state=DELETED, backfill_id=None, queued_at=now)
         for day in window.days
-        if day not in runs
     ]
-    of_window = [runs[day] for day in window.days if day in runs]
-    return [*judge_dates(of_window, outcomes.latest(rows)), *without]
 
 
 def _mail(connection: psycopg.Connection[Any], dag_id: str, run: Run) -> str:

@@ -202,6 +202,13 @@ def _read_booked(
     return _read_runs(session, wanted)
 
 
+def read_open_runs(session: Session) -> list[str]:
+    """The ids of the runs of game dates that are queued or running."""
+    from airflow.models.dagrun import DagRun
+
+    return [each.run.run_id for each in _read_runs(session, DagRun.state.not_in(ENDED))]
+
+
 def _read_runs(session: Session, *wanted: ColumnElement[bool]) -> list[BookedRun]:
     """Runs of game dates: other teams' partitions are not ours, and a key that is not a date is
     nobody's."""

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import pytest
-
-from include.ops.outcomes import OutcomeRow
+from include.ops.batches import DELETED
 from include.outcome import Outcome
 from include.partition import DateRange
 from include.results import Correction, DateResult
-from nba_airflow.cli.verdict import Verdict, judge_window
+from nba_airflow.cli.verdict import Verdict, list_runs
 from nba_airflow.metadata.runs import Run
 
 DAY = date(2025, 1, 15)
@@ -29,53 +26,15 @@ def run(state: str, *, started: bool = True) -> Run:
     return Run(day=DAY, run_id="b", state=state, backfill_id=1, queued_at=BEGAN, started_at=at)
 
 
-def row(outcome: str, endpoint: str = "box_scores", message: str = "") -> OutcomeRow:
-    return OutcomeRow(
-        dag_id="bdl",
-        endpoint=endpoint,
-        day=DAY,
-        run_id="b",
-        phase="audit",
-        attempt=1,
-        outcome=Outcome(outcome),
-        started_at=BEGAN,
-        ended_at=BEGAN,
-        message=message,
-    )
-
-
 def result(days: int, outcome: Outcome, message: str = "", **more: Any) -> DateResult:
     return DateResult(day=after(days), outcome=outcome, message=message, **more)
 
 
-SILENT = "ended without a word: cancelled, or its worker was lost"
-
-
-@pytest.mark.parametrize(
-    ("runs", "rows", "stands"),
-    [
-        ({DAY: run("success")}, [row("complete")], [("box_scores", Outcome.COMPLETE, "")]),
-        (
-            {DAY: run("failed")},
-            [row("complete"), row("partial", "plays", "9 of 11 games")],
-            [("box_scores", Outcome.COMPLETE, ""), ("plays", Outcome.PARTIAL, "9 of 11 games")],
-        ),
-        ({DAY: run("failed")}, [row("complete")], [("", Outcome.LOST, SILENT)]),
-        ({DAY: run("success")}, [], [("", Outcome.LOST, SILENT)]),
-        (
-            {DAY: run("failed", started=False)},
-            [],
-            [("", Outcome.CANCELLED, "cancelled before it ran")],
-        ),
-        ({}, [], [("", Outcome.NOT_RUN, "the date has no run")]),
-    ],
-)
-def test_date_stands_by_its_rows_and_never_better_than_its_run(
-    runs: Mapping[date, Run], rows: list[OutcomeRow], stands: list[tuple[str, Outcome, str]]
-) -> None:
-    found = judge_window(DateRange(DAY, DAY), runs, rows)
-    assert [(r.endpoint, r.outcome, r.message) for r in found] == stands
-    assert {r.day for r in found} == {DAY}
+def test_every_date_of_the_window_has_a_run_or_a_stand_in() -> None:
+    there = {DAY: run("success")}
+    found = list_runs(DateRange(DAY, after(1)), there)
+    assert [(each.day, each.state) for each in found] == [(DAY, "success"), (after(1), DELETED)]
+    assert found[0] == there[DAY]
 
 
 def test_verdict_is_done_only_when_every_endpoint_of_every_date_is() -> None:

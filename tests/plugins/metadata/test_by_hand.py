@@ -1,0 +1,150 @@
+"""Whatever is done to a run by hand, mail, command and status say what was counted."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from include.partition import DateRange
+from tests.plugins.running import Airflow, transaction
+
+DAG = "nbacom_box_scores"
+FIRST = date(2024, 12, 2)
+TWO = DateRange(FIRST, FIRST + timedelta(days=1))
+BOX, PLAYS = "box_scores", "play_by_play"
+
+
+@pytest.fixture
+def nbacom(airflow: Airflow, monkeypatch: pytest.MonkeyPatch) -> Airflow:
+    """A backfill of two dates with two endpoints each, of which the second is complete."""
+    airflow.dag_id = DAG
+    airflow.backfill(TWO)
+    airflow.start(*TWO.days)
+    for endpoint in (BOX, PLAYS):
+        airflow.write(TWO.last, "complete", endpoint=endpoint)
+    airflow.end(TWO.last, state="success")
+    return airflow
+
+
+def told(airflow: Airflow, capsys: pytest.CaptureFixture[str]) -> tuple[str, str, int]:
+    """The mail's subject without its window, the command's first line, and its exit code."""
+    from nba_airflow.cli.backfill import backfill
+
+    airflow.summarise()
+    airflow.sweep()
+    capsys.readouterr()
+    arguments: dict[str, Any] = dict.fromkeys(
+        (
+            *("conf", "refetch", "dry_run", "yes", "detach", "unpause", "rerun_failed_tasks"),
+            *("reset_dagruns", "json", "run_backwards"),
+        ),
+    )
+    window = {"start_date": str(TWO.first), "end_date": str(TWO.last)}
+    with pytest.raises(SystemExit) as ended:
+        backfill(
+            Namespace(
+                dag_id=DAG, attach=True, output="table", max_active_runs=16, **window, **arguments
+            )
+        )
+    (subject,) = airflow.subjects()
+    code = ended.value.code
+    assert isinstance(code, int)
+    return subject.replace(f" {DAG} {TWO}", ""), capsys.readouterr().out, code
+
+
+def test_marked_success_with_an_endpoint_that_never_ran_is_not_counted(
+    nbacom: Airflow, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nbacom.write(TWO.first, "complete", endpoint=BOX)
+    nbacom.mark(TWO.first, "success")
+    subject, said, code = told(nbacom, capsys)
+    assert (subject, code) == ("[1 not run]: 1 of 2 dates complete", 1)
+    line = f"  not_run {PLAYS}: {TWO.first}: not counted: marked success by hand"
+    assert said.splitlines()[:2] == ["1 complete, 1 not_run", line]
+
+
+def test_marked_success_without_any_row_is_not_called_lost(
+    nbacom: Airflow, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nbacom.mark(TWO.first, "success")
+    subject, said, code = told(nbacom, capsys)
+    assert (subject, code) == ("[1 not run]: 1 of 2 dates complete", 1)
+    line = f"  not_run: {TWO.first}: not counted: marked success by hand"
+    assert said.splitlines()[:2] == ["1 complete, 1 not_run", line]
+
+
+def test_marked_failed_although_it_was_counted_is_complete(
+    nbacom: Airflow, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for endpoint in (BOX, PLAYS):
+        nbacom.write(TWO.first, "complete", endpoint=endpoint)
+    nbacom.mark(TWO.first, "failed")
+    subject, said, code = told(nbacom, capsys)
+    assert (subject, code) == ("[OK]: 2 dates complete", 0)
+    assert said.splitlines()[0] == "2 complete"
+
+
+def test_marked_failed_while_it_waited_is_not_waiting_any_more(
+    nbacom: Airflow, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nbacom.write(TWO.first, "complete", endpoint=BOX)
+    nbacom.write(TWO.first, "quota_wait", endpoint=PLAYS, message="for credits")
+    nbacom.mark(TWO.first, "failed")
+    subject, said, code = told(nbacom, capsys)
+    assert (subject, code) == ("[1 not run]: 1 of 2 dates complete", 1)
+    line = (
+        f"  not_run {PLAYS}: {TWO.first}: not counted: marked failed by hand while it waited: for"
+        " credits"
+    )
+    assert said.splitlines()[:2] == ["1 complete, 1 not_run", line]
+    assert standing(nbacom)[PLAYS] == {"complete": 1, "not_run": 1}
+
+
+def test_run_that_was_deleted_leaves_what_was_counted(
+    nbacom: Airflow, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for endpoint in (BOX, PLAYS):
+        nbacom.write(TWO.first, "complete", endpoint=endpoint)
+    nbacom.delete(TWO.first)
+    subject, said, code = told(nbacom, capsys)
+    assert (subject, code) == ("[OK]: 2 dates complete", 0)
+    assert said.splitlines()[0] == "2 complete"
+
+
+def test_run_that_was_deleted_before_it_was_counted_is_named(
+    nbacom: Airflow, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nbacom.delete(TWO.first)
+    subject, said, code = told(nbacom, capsys)
+    assert (subject, code) == ("[1 not run]: 1 of 2 dates complete", 1)
+    line = f"  not_run: {TWO.first}: the date has no run"
+    assert said.splitlines()[:2] == ["1 complete, 1 not_run", line]
+
+
+def test_run_with_a_key_that_is_not_a_date_holds_up_no_mail(
+    nbacom: Airflow, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for key in ("2024-13-45", "yesterday"):
+        nbacom.trigger(key)
+        nbacom.move(key, "running")
+        nbacom.move(key, "failed")
+    for endpoint in (BOX, PLAYS):
+        nbacom.write(TWO.first, "complete", endpoint=endpoint)
+    nbacom.end(TWO.first, state="success")
+    assert told(nbacom, capsys)[0] == "[OK]: 2 dates complete"
+
+
+def standing(airflow: Airflow) -> dict[str, dict[str, int]]:
+    """Endpoint -> outcome -> dates, as `airflow nba status` counts them."""
+    from include.ops.status import outcome_counts
+    from nba_airflow.metadata.register import read_open_runs
+
+    with transaction() as session:
+        open_runs = read_open_runs(session)
+    found: dict[str, dict[str, int]] = {}
+    for each in outcome_counts(airflow.ledger, open_runs):
+        found.setdefault(each.endpoint, {})[each.outcome] = each.dates
+    return found
