@@ -78,7 +78,8 @@ BEGIN
         IF FOUND THEN
             limiter.known_since := greatest(limiter.known_since, now_ - longest);
         END IF;
-        UPDATE ops.limiters l SET next_at = start_ + gap, known_since = limiter.known_since
+        UPDATE ops.limiters l SET next_at = start_ + gap, known_since = limiter.known_since,
+            waited_total = l.waited_total + extract(epoch FROM start_ - now_)
             WHERE l.name = wanted;
         RETURN QUERY SELECT
             new_id,
@@ -143,6 +144,7 @@ BEGIN
         limiter.next_at := clock_timestamp();
     END IF;
     UPDATE ops.limiters SET refusals = limiter.refusals, next_at = limiter.next_at,
+        refused_total = refused_total + 1,
         paused_until = greatest(paused_until, clock_timestamp() + at_least)
         WHERE name = wanted RETURNING * INTO limiter;
     RETURN limiter.paused_until;

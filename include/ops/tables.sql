@@ -123,9 +123,13 @@ CREATE TABLE ops.limiters (
     next_at      timestamptz NOT NULL DEFAULT '-infinity',
     paused_until timestamptz NOT NULL DEFAULT '-infinity',
     refusals     int         NOT NULL DEFAULT 0,
-    known_since  timestamptz NOT NULL DEFAULT '-infinity'
+    known_since  timestamptz NOT NULL DEFAULT '-infinity',
+    refused_total bigint     NOT NULL DEFAULT 0,
+    waited_total double precision NOT NULL DEFAULT 0
 );
 COMMENT ON COLUMN ops.limiters.refusals IS 'in a row, each doubles the pause; a success takes one back';
+COMMENT ON COLUMN ops.limiters.refused_total IS 'answers of 429 so far';
+COMMENT ON COLUMN ops.limiters.waited_total IS 'seconds for which requests had to wait so far';
 COMMENT ON COLUMN ops.limiters.known_since IS 'requests that were done earlier have been deleted';
 
 CREATE TABLE ops.limiter_windows (

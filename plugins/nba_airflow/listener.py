@@ -70,15 +70,18 @@ def _preload() -> None:
 
 @hookimpl
 def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
-    """A run has started; one of the summary's reports what is over by now."""
-    from nba_airflow.metadata.ledger import Away
+    """A run has started; one of the summary's reports what is over by now, and the metrics."""
+    from nba_airflow.metadata.ledger import LEDGER, Away
     from nba_airflow.metadata.register import close_over
     from nba_airflow.metadata.summary_run import SUMMARY
+    from nba_airflow.metrics import emit_totals
 
     if dag_run.dag_id == SUMMARY:
         with suppress(Away):
             if closed := close_over(_session_of(dag_run)):
                 log.info("batches that are over: %s", ", ".join(closed))
+            with LEDGER.opened() as connection:
+                emit_totals(connection)
 
 
 @hookimpl
