@@ -32,8 +32,8 @@ def on_starting(component: Any) -> None:
     """
     if type(component).__name__ == "Job" and sys.argv[1:2] == ["scheduler"]:
         _create_pools()
-        _say_obstacles()
         _preload()
+        _say_obstacles()
 
 
 def _create_pools() -> None:

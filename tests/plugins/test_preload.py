@@ -131,6 +131,7 @@ def test_only_a_scheduler_that_forks_tasks_preloads(
     from airflow.utils import session
 
     from nba_airflow import listener, preload, provision
+    from nba_airflow.metadata import obstacles
 
     manager = ListenerManager()
     manager.add_hookspecs(lifecycle)
@@ -142,6 +143,7 @@ def test_only_a_scheduler_that_forks_tasks_preloads(
     monkeypatch.setattr(session, "create_session", lambda: threading.Lock())
     monkeypatch.setattr(provision, "pools", lambda session: done.append("pools"))
     monkeypatch.setattr(preload, "preload", lambda: done.append("preload"))
+    monkeypatch.setattr(obstacles, "find_obstacles", lambda session: [])
 
     job.Job()  # which every server process makes first
 
