@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 UV := uv==0.13.9# installs the 300 pinned packages in half a minute; pip needs four
 
-.PHONY: help demo up down status test fast lint fix bench lock env new-source
+.PHONY: help demo up down status test fast lint fix bench lock env sql new-source
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -58,6 +58,10 @@ new-source: export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 new-source: $(STAMP)  ## Write the spec file and the fixture of a new source (NAME=my_source)
 	@$(BIN)/python -m devstack.new_source "$(NAME)"
 	@$(BIN)/python -m devstack.dag_table
+
+sql: export Q := $(Q)
+sql: $(STAMP)  ## Read the warehouse of the local installation (Q="select ..."; without it: its tables)
+	@. .airflow/env && exec airflow nba sql $${Q:+"$$Q"}
 
 bench: $(STAMP)  ## Print what the product costs beside what it is compared with, as JSON lines and a table (ONLY=name)
 	@PYTHONPATH=.:plugins $(BIN)/python -m devstack.bench $(ONLY)

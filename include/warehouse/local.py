@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from include.errors import ErrorClass, Problem
+from include.errors import ErrorClass, Problem, Refused
 from include.files import write_atomically
 from include.sources.spec import Column, Row, Table
 
@@ -224,9 +224,23 @@ class LocalWarehouse:
                 ),
             ) from error
 
+    def ask(self, sql: str) -> pa.Table:
+        """The rows of one query, which changes nothing. Raises Refused, with DuckDB's first line,
+        for what is not a query, or more than one, and where DuckDB cannot answer it."""
+        import duckdb
+
+        with self.connect() as connection:
+            try:
+                kinds = [each.type for each in connection.extract_statements(sql)]
+                if kinds != [duckdb.StatementType.SELECT]:
+                    raise Refused("that is not one query: write one SELECT")
+                return connection.execute(sql).to_arrow_table()
+            except duckdb.Error as error:
+                raise Refused(str(error).strip().split("\n", 1)[0]) from None
+
     def connect(self) -> duckdb.DuckDBPyConnection:
         """An in-memory DuckDB with one schema per dataset and one view per table that has
-        partitions.
+        partitions; times are shown in UTC.
 
         A query that a replace crosses fails with duckdb.Error; run it again. DuckDB opens every
         file twice, to plan and to read (checked on 1.5), so no swap of a file is atomic to it;
@@ -235,6 +249,7 @@ class LocalWarehouse:
         import duckdb
 
         connection = duckdb.connect()
+        connection.execute("SET TimeZone = 'UTC'")
         for folder in sorted(self.root.glob("*/*")):
             if any(folder.glob("game_date=*/part.parquet")):
                 dataset, table = (

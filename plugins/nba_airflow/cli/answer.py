@@ -3,6 +3,7 @@ exit code 2 on an error."""
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import sys
@@ -100,6 +101,8 @@ def show(found: Answer, output: str) -> None:
             console.print_as_yaml(facts)
         case "plain":
             _show_rows(found.rows)
+        case "csv":
+            _show_csv(found.rows)
         case _:
             _show_text(console, found.text)
 
@@ -130,6 +133,14 @@ def _show_rows(rows: Sequence[Row]) -> None:
     for row in cells:
         padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         print("  ".join(padded).rstrip())
+
+
+def _show_csv(rows: Sequence[Row]) -> None:
+    """As RFC 4180 has it; nothing at all is an empty field."""
+    if rows:
+        writer = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def connect_ops() -> psycopg.Connection[Any]:

@@ -111,6 +111,21 @@ ARG_DAG_ID_OR_ALL = _arg(
 
 ARG_NAME = _arg("name", metavar="CONNECTION|DAG", help="For example nba_stats or bdl_box_scores")
 
+ARG_SQL = _arg(
+    "sql",
+    nargs="?",
+    metavar="SQL",
+    help='For example "select * from raw.bdl_box_scores limit 5"; without it: the tables',
+)
+ARG_ROWS_OUTPUT = _arg(
+    "-o",
+    "--output",
+    help="Output format. Allowed values: json, yaml, plain, csv, table (default: table)",
+    metavar="(table, csv, json, yaml, plain)",
+    choices=("table", "csv", "json", "yaml", "plain"),
+    default="table",
+)
+
 NBA = GroupCommand(
     name="nba",
     help="Look after the NBA backfills",
@@ -154,6 +169,12 @@ NBA = GroupCommand(
             ),
             func=lazy_load_command("nba_airflow.cli.resume.resume"),
             args=(ARG_NAME, *ANSWERED),
+        ),
+        ActionCommand(
+            name="sql",
+            help="Read the warehouse: one query, which changes nothing; times are in UTC",
+            func=lazy_load_command("nba_airflow.cli.sql.sql"),
+            args=(ARG_SQL, ARG_ROWS_OUTPUT, ARG_JSON),
         ),
     ),
 )

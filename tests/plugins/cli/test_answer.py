@@ -224,6 +224,7 @@ def test_commands_are_registered_once_beside_airflows_own(monkeypatch: pytest.Mo
         "gaps",
         "repair",
         "resume",
+        "sql",
     ]
     dags = [each.name for each in groups["dags"].subcommands]
     assert dags.count("backfill") == 1
@@ -231,7 +232,8 @@ def test_commands_are_registered_once_beside_airflows_own(monkeypatch: pytest.Mo
 
 
 def test_every_command_can_be_asked_for_every_form_of_its_answer() -> None:
-    from nba_airflow.cli.commands import ANSWERED, BACKFILL, NBA
+    from nba_airflow.cli.commands import ANSWERED, ARG_JSON, ARG_ROWS_OUTPUT, BACKFILL, NBA
 
     ours = [BACKFILL, *NBA.subcommands]
-    assert [each.name for each in ours if not set(ANSWERED) <= set(each.args)] == []
+    assert [each.name for each in ours if not set(ANSWERED) <= set(each.args)] == ["sql"]
+    assert {ARG_ROWS_OUTPUT, ARG_JSON} < set(ours[-1].args)  # which has one form more

@@ -24,6 +24,7 @@ WORDS = {
     "nba gaps": [WINDOW, f"{WINDOW} -o yaml"],
     "nba repair": ["--tables", "--ledger", f"--ledger {DAG}", "--mails"],
     "nba resume": ["balldontlie", DAG],
+    "nba sql": ["", "-o csv"],
 }
 
 
