@@ -53,6 +53,7 @@ SOURCE = Source(
                 path="/drive/v3/files/{file_id}", params={**SHARED, "alt": "media"}, accept="csv"
             ),
             items=bigdataball.items,
+            item_of=bigdataball.item_of,
             per_game=True,
             rows=bigdataball.rows,
             games=bigdataball.games,

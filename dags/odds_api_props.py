@@ -62,6 +62,7 @@ SOURCE = Source(
                 cost=odds_api.odds_cost,
             ),
             items=odds_api.before_tip_off(MINUTES_BEFORE_TIP_OFF),
+            item_of=odds_api.event_item,
             per_game=True,
             rows=odds_api.prop_rows,
             games=odds_api.prop_games,

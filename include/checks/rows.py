@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 
-from include.checks.bodies import Scheduled, read_games
+from include.checks.bodies import Asked, Scheduled
 from include.checks.completeness import count
 from include.errors import ErrorClass, Problem
 from include.outcome import Outcome
@@ -24,11 +24,11 @@ def games_of(
     """The games in the manifest's bodies. Raises Problem(STORAGE) for a damaged body, SCHEMA_DRIFT
     for an unknown."""
     day = date.fromisoformat(manifest.day)
-    return [
-        game
-        for item in manifest.data()
-        for game in read_games(endpoint, raw.get_body(store, item), day, scheduled)
-    ]
+    games: list[Game] = []
+    for found in manifest.data():
+        asked = Asked(endpoint=endpoint, item=found.item, day=day, scheduled=scheduled)
+        games += asked.games(raw.get_body(store, found))
+    return games
 
 
 def rows_per_game(games: Iterable[Game]) -> dict[str, int]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from include.parsing.nbacom import SCHEDULE
-from include.sources.spec import Game, GameState
+from include.parsing.nbacom import FINAL_STATUS, SCHEDULE
+from include.sources.spec import Game, GameState, Row
 from include.warehouse.open import Warehouse
 
 
@@ -25,8 +25,17 @@ def scheduled_games(warehouse: Warehouse, day: date) -> tuple[Game, ...] | None:
             home=row["home_tricode"],
             state=GameState.POSTPONED if row["postponed"] else GameState.FINAL,
             game_id=row["game_id"],
+            score=_final_score(row),
             extra={"season_type": row["season_type"], "tip_off": str(row["tip_off"])},
         )
         for row in rows
         if row["counts"]
     )
+
+
+def _final_score(row: Row) -> tuple[int, int] | None:
+    """(away, home) of a game that the schedule says is over."""
+    away, home = row["away_score"], row["home_score"]
+    if row["status"] != FINAL_STATUS or not away or not home:
+        return None
+    return away, home

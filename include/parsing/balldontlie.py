@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from include.parsing.each_game import Read, each_game, games_in, rows_in
 from include.parsing.fields import Record, decode, drift
+from include.parsing.minutes import find_wrong_minutes
 from include.parsing.names import player_key, tricode
 from include.sources.spec import Column, Game, GameState, Row, Table
 
@@ -75,8 +76,9 @@ def games(body: bytes, day: date) -> Iterator[Game]:
     """The games of a ``/v1/box_scores`` body. Unplayed ones come with a 200, period 0 and no
     players [seen 2026-01].
 
-    A final game has a ``problem`` when a side has fewer than five players with minutes or its
-    points do not add up; a game that cannot be read has one that names the field.
+    A final game has a ``problem`` when a side has fewer than five players with minutes, or its
+    points or minutes (``minutes.py``) do not add up; of a game that cannot be read it names
+    the field.
     """
     yield from games_in(_read(body, day))
 
@@ -88,6 +90,7 @@ def listed_games(body: bytes, day: date) -> Iterator[Game]:
         yield _game(game, day)
 
 
+@lru_cache(maxsize=1)
 def _read(body: bytes, day: date) -> Sequence[Read]:
     found = list(_games(body, day))
     return each_game((_game(game, day), partial(_read_game, game, day)) for game in found)
@@ -95,7 +98,9 @@ def _read(body: bytes, day: date) -> Sequence[Read]:
 
 def _read_game(game: Record, day: date) -> Read:
     state, problem = _judge(game)
-    return replace(_game(game, day), state=state, problem=problem), list(_rows_of(game, day))
+    score = _add_points(game, _AWAY), _add_points(game, _HOME)
+    found = replace(_game(game, day), state=state, problem=problem, score=score)
+    return found, list(_rows_of(game, day))
 
 
 def _rows_of(game: Record, day: date) -> Iterator[Row]:
@@ -189,18 +194,27 @@ def _find_unsound(game: Record, side: str) -> str:
     played = sum(_minutes(player) > 0 for player in players)
     if played < MIN_PLAYERS:
         return f"{team} has {played} players with minutes"
-    points = sum(player.whole("pts") for player in players)
-    score = game.whole(f"{side}_score")
-    if points != score:
-        return f"{team}'s players have {points} points, the team {score}"
-    return ""
+    points, score = _add_points(game, side), game.whole(f"{side}_score")
+    wrong = f"{team}'s players have {points} points, the team {score}" if points != score else ""
+    seconds, overtimes = sum(map(_seconds, players)), max(0, game.whole("period") - 4)
+    return "; ".join(filter(None, (wrong, find_wrong_minutes(team, seconds / 60, overtimes))))
+
+
+def _add_points(game: Record, side: str) -> int:
+    return sum(player.whole("pts") for player in _players(game, side))
 
 
 def _minutes(player: Record) -> int:
-    """``"28"``, ``"05"`` and ``"28:31"`` are whole minutes; null and ``""`` are 0."""
-    written = player.text_or_null("min") or "0"
+    """Whole minutes."""
+    return _seconds(player) // 60
+
+
+def _seconds(player: Record) -> int:
+    """Of ``"28"`` and ``"05"``, which are whole minutes, and of ``"28:31"``; null and ``""`` are
+    0."""
+    minutes, _, seconds = (player.text_or_null("min") or "0").partition(":")
     try:
-        return int(written.partition(":")[0])
+        return int(minutes) * 60 + int(seconds or 0)
     except ValueError as error:
         raise drift(player.at("min"), "is not a number of minutes") from error
 

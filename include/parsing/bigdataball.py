@@ -101,6 +101,11 @@ def items(listing: Listing) -> list[Item]:
     return [Item(name=game, values={"file_id": newest[game]}) for game in sorted(newest)]
 
 
+def item_of(game: Game) -> str:
+    """The item of a game: the id and the teams of its file's name."""
+    return f"{game.game_id}-{game.away}-{game.home}"
+
+
 def rows(body: bytes, day: date) -> Iterator[Row]:
     """One row per play of a game's file, with its 44 columns typed and the two teams found."""
     plays = _read_plays(body, day)

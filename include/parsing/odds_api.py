@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from math import ceil
 from typing import Any
 
@@ -179,7 +179,12 @@ def _event_item(event_id: str, game: Game, minutes: int) -> Item:
             day=game.day,
         )
     values = {"event_id": event_id, "snapshot": f"{snapshot:%Y-%m-%dT%H:%M:%SZ}"}
-    return Item(name=f"{game.away}-{game.home}-{event_id}", values=values)
+    return Item(name=event_item(game), values=values)
+
+
+def event_item(game: Game) -> str:
+    """The item of a game's event odds."""
+    return f"{game.away}-{game.home}-{game.game_id}"
 
 
 def snapshot_before(commence_time: datetime, minutes: int) -> datetime:
@@ -216,6 +221,7 @@ def line_games(body: bytes, day: date) -> Iterator[Game]:
     yield from games_in(_read(body, day, GAME_LINES, _line_row))
 
 
+@lru_cache(maxsize=1)
 def _read(
     body: bytes, day: date, table: Table, make_row: Callable[[_Offer], Row]
 ) -> Sequence[Read]:

@@ -72,6 +72,9 @@ class Game:
     game_id: str = field(default="", compare=False)
     rows: int = field(default=0, compare=False)
     problem: str = field(default="", compare=False)
+    score: tuple[int, int] | None = field(default=None, compare=False)
+    """Final points of away and home: by the schedule, or what the body's players made together;
+    None where they are not known."""
     sided: bool = field(default=True, compare=False)
     """Whether the body tells who is at home; without it away and home are the two teams, in the
     alphabet's order."""
@@ -207,6 +210,8 @@ class Endpoint:
     the truth of what is expected. ``per_game``: ``items`` are one a game and not one a date; plans
     count on it. ``shared``: the name of the dates that one body serves (a season); it is then
     fetched once for all of them, and again for a date that was not final when it was fetched.
+    ``item_of``: the name of the item that a game's data comes in, where items differ: what a body
+    has of a game of another item does not count.
     """
 
     name: str
@@ -222,6 +227,7 @@ class Endpoint:
     per_game: bool = False
     is_schedule: bool = False
     shared: Callable[[date], str] | None = None
+    item_of: Callable[[Game], str] | None = None
 
     def available_at(self, day: date) -> datetime:
         """The UTC moment from which the date's data can be final."""

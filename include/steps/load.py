@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from include.checks.bodies import read_rows
+from include.checks.bodies import Asked
 from include.checks.drift import Drift, corrections
 from include.errors import ErrorClass, Problem
 from include.failpoints import reach_failpoint
@@ -63,10 +63,10 @@ def whole_manifest(partition: Partition, stores: Stores) -> raw.Manifest:
 def _read_rows(
     endpoint: Endpoint, partition: Partition, manifest: raw.Manifest, stores: Stores
 ) -> Iterator[Row]:
-    expected = scheduled(endpoint, partition.day, stores.warehouse)
+    day, expected = partition.day, scheduled(endpoint, partition.day, stores.warehouse)
     for item in manifest.data():
-        body = raw.get_body(stores.raw, item)
-        for row in read_rows(endpoint, body, partition.day, expected):
+        asked = Asked(endpoint=endpoint, item=item.item, day=day, scheduled=expected)
+        for row in asked.rows(raw.get_body(stores.raw, item)):
             yield {**row, SOURCE_FILE.name: item.path}
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Literal
 
-from include.checks.bodies import read_games
+from include.checks.bodies import Asked
 from include.checks.completeness import Count
 from include.errors import Problem
 from include.failpoints import reach_failpoint
@@ -229,7 +229,9 @@ class RawDate:
 
     def _games(self, found: raw.RawObject) -> Sequence[Game]:
         body = raw.get_body(self.store, found)
-        return read_games(self.endpoint, body, self.partition.day, scheduled=None)
+        day = self.partition.day
+        asked = Asked(endpoint=self.endpoint, item=found.item, day=day, scheduled=None)
+        return asked.games(body)
 
     # --- the end of a scrape
 

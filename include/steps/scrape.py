@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from include.checks.bodies import read_games
+from include.checks.bodies import Asked
 from include.errors import Problem
 from include.failpoints import reach_failpoint
 from include.partition import Partition
@@ -71,7 +71,8 @@ def _scrape(source: Source, date: RawDate, warehouse: Warehouse, wire: Wire) -> 
             continue
         for page in walk.item(name, item):
             date.put(page)
-            tally.add_present(read_games(endpoint, page.body, day, tally.schedule))
+            asked = Asked(endpoint=endpoint, item=name, day=day, scheduled=tally.schedule)
+            tally.add_present(asked.games(page.body))
     return date.close(tally.count(), expected_from=tally.expected_from)
 
 

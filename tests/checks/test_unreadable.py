@@ -85,7 +85,7 @@ def test_game_whose_rows_cannot_be_made_is_unsound_when_it_is_fetched_and_asked_
     ("rows", "said"),
     [
         ([line("F", "UTA", PLAYER_NAME=None)], "resultSets[0].rowSet[10].PLAYER_NAME is NoneType"),
-        ([line("A Example Jr.", "UTA", PTS=0)], "two rows with the key game_id=0022300999"),
+        ([line("A Example Jr.", "UTA", PTS=0, MIN=0)], "two rows with the key game_id=0022300999"),
     ],
 )
 def test_row_of_the_game_log_that_cannot_be_made_makes_its_game_unsound(

@@ -34,7 +34,7 @@ COUNTED = [
 ]
 
 
-def player(number: int, points: int, minutes: str = "20") -> dict[str, Any]:
+def player(number: int, points: int, minutes: str = "48") -> dict[str, Any]:
     counted = dict.fromkeys(COUNTED, 0)
     shares = dict.fromkeys(["fg_pct", "fg3_pct", "ft_pct"])
     who = {"id": number, "first_name": "Zoë", "last_name": f"Example{number} Jr."}

@@ -7,14 +7,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial
+from functools import lru_cache, partial
 
 from include.parsing.each_game import Read, each_game, games_in, rows_in
 from include.parsing.fields import Record, decode, drift, read_fields
+from include.parsing.minutes import find_wrong_minutes, nearest_overtimes
 from include.parsing.names import player_key
 from include.parsing.nbacom.seasons import (
     COUNTING,
     GAME_COLUMNS,
+    GAME_ID,
+    SEASON_TYPES,
     columns_of,
     fields_of,
     season,
@@ -82,6 +85,12 @@ def box_score_items(listing: Listing) -> list[Item]:
     ]
 
 
+def box_score_item(game: Game) -> str:
+    """The item of a game: its season type, which its id tells."""
+    found = GAME_ID.fullmatch(game.game_id)
+    return _ITEM_NAMES.get(SEASON_TYPES[game.game_id[2]], "") if found else ""
+
+
 def _types_played(listing: Listing) -> set[str] | None:
     """The season types of the date's games, None while the games are not known."""
     if listing.expected is None:
@@ -105,6 +114,7 @@ def box_score_rows(body: bytes, day: date) -> Iterator[Row]:
     yield from rows_in(_read(body, day))
 
 
+@lru_cache(maxsize=1)
 def _read(body: bytes, day: date) -> Sequence[Read]:
     lines_of: dict[str, list[_Line]] = {}
     for line in _read_lines(body, day):
@@ -116,8 +126,22 @@ def _read(body: bytes, day: date) -> Sequence[Read]:
 
 def _read_game(lines: list[_Line], day: date) -> Read:
     state, problem = _judge(lines)
-    game = replace(_game(lines[0], day), state=state, problem=problem)
+    game = replace(_game(lines[0], day), state=state, problem=problem, score=_add_points(lines))
     return game, list(_rows_of(lines, day))
+
+
+def _add_points(lines: Sequence[_Line]) -> tuple[int, int]:
+    """(away, home): what the players' points make."""
+    points = _add(lines, "PTS")
+    return points[lines[0].away], points[lines[0].home]
+
+
+def _add(lines: Iterable[_Line], what: str) -> Counter[str]:
+    """Team -> its players' sum."""
+    total: Counter[str] = Counter()
+    for line in lines:
+        total[line.row.text("TEAM_ABBREVIATION")] += line.row.whole(what)
+    return total
 
 
 def _rows_of(lines: Iterable[_Line], day: date) -> Iterator[Row]:
@@ -136,8 +160,9 @@ def _rows_of(lines: Iterable[_Line], day: date) -> Iterator[Row]:
 def box_score_games(body: bytes, day: date) -> Iterator[Game]:
     """The games of a game log. Live while a row has no win or loss yet.
 
-    A ``problem`` is a side with fewer than five players with minutes, or points that disagree with
-    who won; a game that cannot be read has one that names the field.
+    A ``problem`` is a side with fewer than five players with minutes, minutes that do not add up
+    (``minutes.py``), or points that disagree with who won; of a game that cannot be read
+    it names the field.
     """
     yield from games_in(_read(body, day))
 
@@ -205,21 +230,30 @@ def _judge(lines: list[_Line]) -> tuple[GameState, str]:
         return GameState.LIVE, ""
     sides = {lines[0].away, lines[0].home}
     played: Counter[str] = Counter(dict.fromkeys(sides, 0))
-    points: Counter[str] = Counter()
     for line in lines:
-        team = line.row.text("TEAM_ABBREVIATION")
-        played[team] += line.row.whole("MIN") > 0
-        points[team] += line.row.whole("PTS")
+        played[line.row.text("TEAM_ABBREVIATION")] += line.row.whole("MIN") > 0
     if set(played) != sides:
         return GameState.FINAL, f"rows of {', '.join(sorted(played))}"
     if few := sorted(team for team in sides if played[team] < MIN_PLAYERS):
-        complaints = (f"{team} has {played[team]} players with minutes" for team in few)
-        return GameState.FINAL, "; ".join(complaints)
-    return GameState.FINAL, _find_wrong_winner(lines, points)
+        complaints = [f"{team} has {played[team]} players with minutes" for team in few]
+    else:
+        complaints = [_find_wrong_sums(lines), _find_wrong_winner(lines)]
+    return GameState.FINAL, "; ".join(filter(None, complaints))
 
 
-def _find_wrong_winner(lines: list[_Line], points: Counter[str]) -> str:
+def _find_wrong_sums(lines: list[_Line]) -> str:
+    """Whose minutes do not add up. The log has no periods: both teams have played the overtimes of
+    the one with more minutes."""
+    minutes = _add(lines, "MIN")
+    overtimes = max(map(nearest_overtimes, minutes.values()))
+    teams = sorted(minutes)
+    wrong = (find_wrong_minutes(team, minutes[team], overtimes) for team in teams)
+    return "; ".join(filter(None, wrong))
+
+
+def _find_wrong_winner(lines: list[_Line]) -> str:
     away, home = lines[0].away, lines[0].home
+    points = _add(lines, "PTS")
     won = {line.row.text("TEAM_ABBREVIATION") for line in lines if line.row.text("WL") == "W"}
     winner = max((away, home), key=points.__getitem__)
     if won == {winner} and points[away] != points[home]:

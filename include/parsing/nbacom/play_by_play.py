@@ -76,9 +76,14 @@ def play_by_play_items(listing: Listing) -> list[Item]:
     games = listing.expected
     if games is None:
         games = [game for body in listing.bodies for game in box_score_games(body, listing.day)]
-    ids = {game.game_id for game in games if game.state is not GameState.POSTPONED}
+    ids = {play_by_play_item(game) for game in games if game.state is not GameState.POSTPONED}
     known = filter(GAME_ID.fullmatch, sorted(ids))
     return [Item(name=game_id, values={"game_id": game_id}) for game_id in known]
+
+
+def play_by_play_item(game: Game) -> str:
+    """The item of a game: its id, under which the file lies."""
+    return game.game_id
 
 
 def play_by_play_rows(body: bytes, day: date) -> Iterator[Row]:

@@ -63,7 +63,8 @@ SCHEDULE = Table(
 _SCHEDULE_DAY = re.compile(r"\d\d/\d\d/\d{4}\b", re.ASCII)
 
 
-_STATES = {1: GameState.UNPLAYED, 2: GameState.LIVE, 3: GameState.FINAL}
+FINAL_STATUS = 3
+_STATES = {1: GameState.UNPLAYED, 2: GameState.LIVE, FINAL_STATUS: GameState.FINAL}
 
 
 def schedule_rows(body: bytes, day: date) -> Iterator[Row]:

@@ -27,7 +27,7 @@ def line(name: str, team: str, **changes: Any) -> dict[str, Any]:
         "GAME_DATE": "2024-01-15",
         "MATCHUP": "UTA vs. GSW" if team == "UTA" else "GSW @ UTA",
         "WL": "W" if team == "UTA" else "L",
-        "MIN": 20,
+        "MIN": 48,
         **counted,
         "TOV": 0,
         "PF": 0,

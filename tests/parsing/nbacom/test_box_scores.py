@@ -160,13 +160,16 @@ def test_game_without_a_winner_yet_is_live() -> None:
         (one_game()[:5], "GSW has 0 players with minutes"),
         (one_game()[:9], "GSW has 4 players with minutes"),
         (one_game(MIN=0), "GSW has 0 players with minutes; UTA has 0 players with minutes"),
-        ([*one_game(), line("F", "GSW", PTS=50)], "points 60:15 disagree with who won (UTA)"),
-        ([*one_game(), line("F", "GSW", PTS=5)], "points 15:15 disagree with who won (UTA)"),
+        (
+            [*one_game(), line("F", "GSW", PTS=50, MIN=0)],
+            "points 60:15 disagree with who won (UTA)",
+        ),
+        ([*one_game(), line("F", "GSW", PTS=5, MIN=0)], "points 15:15 disagree with who won (UTA)"),
         ([*one_game(), line("F", "IND")], "rows of GSW, IND, UTA"),
         (
             [
                 {**one, "WL": "LW"[one["WL"] == "L"]}
-                for one in [*one_game(), line("F", "GSW", PTS=5)]
+                for one in [*one_game(), line("F", "GSW", PTS=5, MIN=0)]
             ],
             "points 15:15 disagree with who won (GSW)",
         ),
