@@ -3,7 +3,7 @@ Tasks come and go, and counters of many processes do not add up; these are numbe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,15 +24,17 @@ class Gauge:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_gauges(connection: psycopg.Connection[Any]) -> list[Gauge]:
-    """All of them; what they cost does not grow with the ledger."""
+def read_gauges(connection: psycopg.Connection[Any], open_runs: Collection[str]) -> list[Gauge]:
+    """All of them; what they cost does not grow with the ledger. ``open_runs``: the ids of the runs
+    that are queued or running."""
     readers: tuple[Callable[[psycopg.Connection[Any]], Iterator[Gauge]], ...]
-    readers = (_dates, _requests, _limiters, _credits, _batches, _mails)
-    return [gauge for read in readers for gauge in read(connection)]
+    readers = (_requests, _limiters, _credits, _batches, _mails)
+    others = [gauge for read in readers for gauge in read(connection)]
+    return [*_dates(connection, open_runs), *others]
 
 
-def _dates(connection: psycopg.Connection[Any]) -> Iterator[Gauge]:
-    for count in outcome_counts(connection):
+def _dates(connection: psycopg.Connection[Any], open_runs: Collection[str]) -> Iterator[Gauge]:
+    for count in outcome_counts(connection, open_runs):
         tags = {"dag_id": count.dag_id, "endpoint": count.endpoint, "outcome": count.outcome}
         yield Gauge(name="nba.dates", value=count.dates, tags=tags)
 

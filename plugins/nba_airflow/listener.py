@@ -72,7 +72,7 @@ def _preload() -> None:
 def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
     """A run has started; one of the summary's reports what is over by now, and the metrics."""
     from nba_airflow.metadata.ledger import LEDGER, Away
-    from nba_airflow.metadata.register import close_over
+    from nba_airflow.metadata.register import close_over, read_open_runs
     from nba_airflow.metadata.summary_run import SUMMARY
     from nba_airflow.metrics import emit_totals
 
@@ -80,8 +80,9 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
         with suppress(Away):
             if closed := close_over(_session_of(dag_run)):
                 log.info("batches that are over: %s", ", ".join(closed))
+            open_runs = read_open_runs(_session_of(dag_run))
             with LEDGER.opened() as connection:
-                emit_totals(connection)
+                emit_totals(connection, open_runs)
 
 
 @hookimpl

@@ -95,7 +95,7 @@ def test_the_totals_are_those_of_the_ledger(db: psycopg.Connection[Any], ops_db:
     batch = {"dag_id": DAG, "kind": "backfill"}
     stats = {"connection": "nba_stats"}
     odds = {"connection": "the_odds_api"}
-    assert read_gauges(db) == [
+    assert read_gauges(db, []) == [
         Gauge(name="nba.dates", value=2, tags={**dates, "outcome": "complete"}),
         Gauge(name="nba.dates", value=1, tags={**dates, "outcome": "lost"}),
         Gauge(name="nba.dates", value=1, tags={**dates, "outcome": "partial"}),
@@ -120,7 +120,7 @@ def test_what_requests_wait_for_their_place_adds_up(
         rules = {"balldontlie": [Window(limit=2, seconds=1)]}
         limiter = Limiter(session, rules, request_timeout=60, sleep=lambda seconds: None)
         gaps = [limiter._book("balldontlie", 10.0) for _ in range(2)]
-    (waited,) = (g.value for g in read_gauges(db) if g.name == "nba.waited_seconds")
+    (waited,) = (g.value for g in read_gauges(db, []) if g.name == "nba.waited_seconds")
     assert gaps[1][1] > 0
     assert round(waited, 1) == round(gaps[1][1], 1)
 
@@ -134,4 +134,4 @@ def test_the_documentation_lists_every_metric_with_its_tags(
         for cells in (line.split("|") for line in DOCS.read_text().splitlines())
         if len(cells) > 3 and "`nba." in cells[1]
     }
-    assert listed == {gauge.name: set(gauge.tags) for gauge in read_gauges(db)}
+    assert listed == {gauge.name: set(gauge.tags) for gauge in read_gauges(db, [])}

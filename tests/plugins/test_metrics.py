@@ -25,7 +25,7 @@ import airflow.settings, sys
 from include.ops.db import connect
 from nba_airflow.metrics import emit_totals
 with connect(sys.argv[1]) as connection:
-    emit_totals(connection)
+    emit_totals(connection, [])
 """
 
 
