@@ -3,6 +3,7 @@ that its scheduler calls, unless the event is lost."""
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +37,27 @@ def transaction() -> Iterator[Any]:
 
     with create_session() as session:
         yield session
+
+
+def backfill_command(dates: DateRange, *, dag_id: str = DAG, **flags: bool) -> int:
+    """`airflow dags backfill DAG -s FIRST -e LAST --detach -y` and these flags; its exit code."""
+    from nba_airflow.cli.backfill import backfill
+
+    off = (
+        *("conf", "refetch", "dry_run", "attach", "detach", "unpause"),
+        *("rerun_failed_tasks", "reset_dagruns", "json", "run_backwards"),
+    )
+    given = {
+        **dict.fromkeys(off),
+        **{"dag_id": dag_id, "start_date": str(dates.first), "end_date": str(dates.last)},
+        **{"yes": True, "output": "table", "max_active_runs": 16},
+        "detach": not flags.get("attach"),
+    }
+    try:
+        backfill(Namespace(**{**given, **flags}))
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    raise AssertionError("the command has not ended")
 
 
 @dataclass(kw_only=True)
@@ -73,6 +95,13 @@ class Airflow:
 
         with transaction() as session:
             cancel_backfill(backfill, session)
+
+    def pause(self, backfill: int) -> None:
+        """The pause of the UI."""
+        from airflow.api_fastapi.core_api.routes.public.backfills import pause_backfill
+
+        with transaction() as session:
+            pause_backfill(backfill, session)
 
     def clear(self, *days: date) -> None:
         """The UI's Clear, and `airflow dags clear`, of these dates' newest runs."""

@@ -13,7 +13,7 @@ from include.ops import batches
 from include.ops.batches import DELETED, BatchRun
 from include.partition import BadDay, parse_day
 from nba_airflow.metadata.ledger import LEDGER
-from nba_airflow.metadata.runs import ENDED
+from nba_airflow.metadata.runs import ENDED, release_ended_backfills
 from nba_airflow.metadata.summary_run import start_summary
 from nba_airflow.timetable import GameDateTimetable
 
@@ -87,8 +87,9 @@ def close_over(session: Session) -> list[str]:
     summary to report; their ids.
 
     The others are kept as they are now: should a run be deleted before its batch is over, its date
-    is known.
+    is known. Runs of cancelled backfills may start again from here on.
     """
+    release_ended_backfills(session)
     with LEDGER.opened() as connection:
         if not batches.lock(connection):
             return []  # another scheduler is at it

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from datetime import date, timedelta
-from typing import Any
 
 import pytest
 
 from include.partition import DateRange
-from tests.plugins.running import Airflow, transaction
+from tests.plugins.running import Airflow, backfill_command, transaction
 
 DAG = "nbacom_box_scores"
 FIRST = date(2024, 12, 2)
@@ -31,27 +29,11 @@ def nbacom(airflow: Airflow, monkeypatch: pytest.MonkeyPatch) -> Airflow:
 
 def told(airflow: Airflow, capsys: pytest.CaptureFixture[str]) -> tuple[str, str, int]:
     """The mail's subject without its window, the command's first line, and its exit code."""
-    from nba_airflow.cli.backfill import backfill
-
     airflow.summarise()
     airflow.sweep()
     capsys.readouterr()
-    arguments: dict[str, Any] = dict.fromkeys(
-        (
-            *("conf", "refetch", "dry_run", "yes", "detach", "unpause", "rerun_failed_tasks"),
-            *("reset_dagruns", "json", "run_backwards"),
-        ),
-    )
-    window = {"start_date": str(TWO.first), "end_date": str(TWO.last)}
-    with pytest.raises(SystemExit) as ended:
-        backfill(
-            Namespace(
-                dag_id=DAG, attach=True, output="table", max_active_runs=16, **window, **arguments
-            )
-        )
+    code = backfill_command(TWO, dag_id=DAG, attach=True)
     (subject,) = airflow.subjects()
-    code = ended.value.code
-    assert isinstance(code, int)
     return subject.replace(f" {DAG} {TWO}", ""), capsys.readouterr().out, code
 
 
