@@ -42,8 +42,8 @@ def connection(conn_id: str) -> Any:
             error_class=ErrorClass.INTERNAL,
             message=(
                 f"Airflow connection {conn_id} is not defined: add it in the UI under Admin >"
-                f" Connections, or run `airflow connections add {conn_id}`; .env.example lists what"
-                " each one holds"
+                " Connections (`make up` makes it on one machine); .env.example lists what each one"
+                " holds"
             ),
         ) from None
 

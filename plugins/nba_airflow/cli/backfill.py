@@ -88,14 +88,8 @@ def _plan(args: Namespace, window: DateRange, *, refetch: bool) -> Plan:
     with create_session() as session:
         metadata.check_dag(args.dag_id, window, session, unpause=args.unpause)
         active = metadata.find_active_backfill(args.dag_id, session)
-        if active and not args.attach:
-            of = DateRange(active.from_date.date(), active.to_date.date())
-            raise Refused(
-                f"{args.dag_id} has a running backfill (id {active.id}, {of}): wait, cancel it in"
-                " the UI, or follow it with --attach"
-            )
         there = metadata.read_runs(args.dag_id, window, session)
-    return Plan.of(
+    plan = Plan.of(
         args.dag_id,
         window,
         there,
@@ -103,6 +97,25 @@ def _plan(args: Namespace, window: DateRange, *, refetch: bool) -> Plan:
         rerun_failed=args.rerun_failed_tasks,
         reset=args.reset_dagruns or args.refetch,
         refetch=refetch,
+    )
+    if plan.new and active:
+        raise Refused(_word_active(args.dag_id, active))
+    return plan
+
+
+def _word_active(dag_id: str, active: Any) -> str:
+    """Why no date of the DAG can be added: Airflow has one backfill of a DAG at a time. What it has
+    runs for already can run again meanwhile."""
+    of = DateRange(active.from_date.date(), active.to_date.date())
+    attach = word_backfill(dag_id, of, "--attach")
+    if active.is_paused:
+        return (
+            f"{dag_id} has a paused backfill (id {active.id}, {of}): go on with it or cancel it in"
+            f" the UI; to follow it: {attach}"
+        )
+    return (
+        f"{dag_id} has a running backfill (id {active.id}, {of}): wait, or cancel it in the UI; to"
+        f" follow it: {attach}"
     )
 
 

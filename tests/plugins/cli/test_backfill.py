@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from nba_airflow.cli.backfill import backfill
+from nba_airflow.metadata.runs import complete_ended_backfills
 from tests.plugins import scheduling
 from tests.plugins.cli.asking import DAG, Call
 from tests.plugins.scheduling import Scheduler, bag_since, live_day, scheduler
@@ -50,6 +51,12 @@ def books_of_a_paused_dag(books: str, monkeypatch: pytest.MonkeyPatch) -> Iterat
         found.session.execute(update(Backfill).values(completed_at=None))
         found.session.commit()
         yield found
+
+
+def another_under_way(found: Scheduler) -> None:
+    complete_ended_backfills(DAG, found.session)
+    found.session.commit()
+    scheduling.backfill(DAG, OLD + timedelta(days=5), OLD + timedelta(days=6))
 
 
 def read_books(url: str) -> dict[str, list[Any]]:
@@ -132,6 +139,41 @@ def test_an_agreed_backfill_is_made_and_its_dag_unpaused(
     assert call(backfill, **ARGUMENTS | {"unpause": True}).code == 0
     assert books_of_a_paused_dag.runs(DAG, "queued") == ["2025-01-16", "2025-01-17"]
     assert paused(books) == [(False,)]
+
+
+def test_what_has_a_run_can_run_again_while_another_backfill_is_under_way(
+    books_of_a_paused_dag: Scheduler, call: Call
+) -> None:
+    first = {"end_date": str(OLD), "reset_dagruns": True, "yes": True, "unpause": True}
+    another_under_way(books_of_a_paused_dag)
+    assert call(backfill, **ARGUMENTS | first).code == 0
+    assert str(OLD) in books_of_a_paused_dag.runs(DAG, "queued")
+
+
+@pytest.mark.parametrize(
+    ("paused", "said"),
+    [
+        (False, "running backfill (id {id}, {of}): wait, or cancel it in the UI; to"),
+        (True, "paused backfill (id {id}, {of}): go on with it or cancel it in the UI; to"),
+    ],
+)
+def test_new_dates_are_refused_while_another_backfill_is_under_way(
+    books_of_a_paused_dag: Scheduler, call: Call, paused: bool, said: str
+) -> None:
+    from airflow.models.backfill import Backfill
+    from sqlalchemy import select, update
+
+    another_under_way(books_of_a_paused_dag)
+    session = books_of_a_paused_dag.session
+    newest = session.scalars(select(Backfill.id).order_by(Backfill.id.desc())).first()
+    session.execute(update(Backfill).where(Backfill.id == newest).values(is_paused=paused))
+    session.commit()
+    refused = call(backfill, **ARGUMENTS | {"unpause": True})
+    assert refused.code == 2
+    assert refused.err.splitlines()[-1] == (
+        f"airflow dags backfill: {DAG} has a {said.format(id=newest, of='2025-01-20..2025-01-21')}"
+        f" follow it: airflow dags backfill {DAG} -s 2025-01-20 -e 2025-01-21 --attach"
+    )
 
 
 @pytest.mark.usefixtures("books_of_a_paused_dag")
