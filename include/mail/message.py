@@ -6,7 +6,7 @@ import email
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
@@ -83,6 +83,21 @@ def make_message(report: Report, envelope: Envelope) -> EmailMessage:
     # `=_` cannot occur in quoted-printable, hence not in the parts.
     message.make_alternative(boundary=f"=_{sha256(own_id.encode()).hexdigest()[:32]}")
     message.add_alternative(content.html, subtype="html", cte="quoted-printable")
+    return message
+
+
+def make_notice(subject: str, text: str, envelope: Envelope, message_id: str) -> EmailMessage:
+    """A short message of plain text that is about no batch."""
+    message = EmailMessage(policy=_PARTS)
+    message["Message-ID"] = message_id
+    message["Date"] = format_datetime(datetime.now(UTC))
+    message["From"] = envelope.sender
+    message["To"] = ", ".join(envelope.recipients)
+    if envelope.reply_to:
+        message["Reply-To"] = envelope.reply_to
+    message["Subject"] = subject
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(text, cte="quoted-printable")
     return message
 
 

@@ -116,6 +116,18 @@ CREATE TABLE ops.alerts (
 );
 COMMENT ON COLUMN ops.alerts.withheld IS 'live failures alike since sent_at that sent no mail';
 
+-- Live dates that were not done by the time that their source declares.
+
+CREATE TABLE ops.late_dates (
+    dag_id      text NOT NULL,
+    day         date NOT NULL,
+    state       text NOT NULL,
+    noticed_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    reported_at timestamptz,
+    PRIMARY KEY (dag_id, day)
+);
+COMMENT ON COLUMN ops.late_dates.state IS 'of its run, Airflow''s; not made: it has none';
+
 -- The limiter: its declarations and its requests. The functions on them are in limiter.sql.
 
 CREATE TABLE ops.limiters (

@@ -262,13 +262,16 @@ class Source:
     """A DAG's worth of endpoints. The first host is the one that a Get without ``connection`` goes
     to.
 
-    ``live_since`` is the first US/Eastern game date that live runs catch up from.
+    ``live_since`` is the first US/Eastern game date that live runs catch up from. ``fresh_by``:
+    US/Eastern wall clock on the day after a game date by which its live run must have ended;
+    people are told of one that has not.
     """
 
     dag_id: str
     hosts: tuple[Host, ...]
     endpoints: tuple[Endpoint, ...]
     live_since: date = date(2026, 10, 20)
+    fresh_by: time = time(18, 0)
     owner: str = "data-platform"
     tags: tuple[str, ...] = ()
 
@@ -276,6 +279,10 @@ class Source:
     def connection(self) -> str:
         """The default host's connection."""
         return self.hosts[0].connection
+
+    def fresh_at(self, day: date) -> datetime:
+        """The UTC moment by which the date's live run must have ended."""
+        return eastern_moment(day, self.fresh_by, days_later=1)
 
     def endpoint(self, name: str) -> Endpoint:
         """The endpoint of that name; KeyError names those there are."""

@@ -70,7 +70,9 @@ def _preload() -> None:
 
 @hookimpl
 def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
-    """A run has started; one of the summary's reports what is over by now, and the metrics."""
+    """A run has started; one of the summary's reports what is over or late by now, and the
+    metrics."""
+    from nba_airflow.metadata.freshness import note_late
     from nba_airflow.metadata.ledger import LEDGER, Away
     from nba_airflow.metadata.register import close_over, read_open_runs
     from nba_airflow.metadata.summary_run import SUMMARY
@@ -80,6 +82,7 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
         with suppress(Away):
             if closed := close_over(_session_of(dag_run)):
                 log.info("batches that are over: %s", ", ".join(closed))
+            note_late(_session_of(dag_run))
             open_runs = read_open_runs(_session_of(dag_run))
             with LEDGER.opened() as connection:
                 emit_totals(connection, open_runs)

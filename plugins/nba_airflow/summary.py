@@ -37,6 +37,7 @@ class SummaryOperator(BaseOperator):
 
         with connect(connections.ops_url()) as connection:
             unreported = self._report_due(connection)
+            self._tell_late(connection)
             self._send_due(connection)
         if unreported:
             raise RuntimeError(
@@ -90,6 +91,19 @@ class SummaryOperator(BaseOperator):
         batches.reported(connection, batch.batch_id)
         reach_failpoint("after outbox")
         self.log.info("batch %s: %s", batch.batch_id, row.subject)
+
+    def _tell_late(self, connection: psycopg.Connection[Any]) -> None:
+        """Puts a mail of the live dates that are not done in time into the outbox, in one
+        transaction with the note that they are told."""
+        from include.mail.late import make_late_mail
+        from include.ops import late_dates, outbox
+
+        if late := late_dates.untold(connection):
+            mail = make_late_mail(late, _read_envelope())
+            outbox.put(connection, mail)
+            late_dates.told(connection, late)
+            self.log.info("%s", mail.subject)
+        connection.commit()
 
     def _endpoints(self, dag_id: str) -> Sequence[str]:
         """Those of the DAG's spec; none where it cannot be read: the mail goes out all the same."""

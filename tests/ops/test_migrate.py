@@ -50,6 +50,7 @@ def test_an_empty_database_gets_every_table(empty: str) -> None:
         "credit_entries",
         "credit_months",
         "credit_reservations",
+        "late_dates",
         "limiter_requests",
         "limiter_windows",
         "limiters",

@@ -115,7 +115,7 @@ class Airflow:
 
     def trigger(self, key: str) -> None:
         """A run by hand, of whatever partition key."""
-        self._create(self.dag_id, f"manual__{next(self._numbers)}", key)
+        self.make_run(self.dag_id, f"manual__{next(self._numbers)}", key)
 
     def delete(self, day: date) -> None:
         """Deletes the date's newest run."""
@@ -200,7 +200,7 @@ class Airflow:
 
     def sweep(self) -> None:
         """The summary's run of every five minutes."""
-        self._summary(self._create(SUMMARY, f"sweep__{next(self._numbers)}", None))
+        self._summary(self.make_run(SUMMARY, f"sweep__{next(self._numbers)}", None))
 
     def wait_a_minute(self) -> None:
         """What the ledger has noted of open batches was a minute ago."""
@@ -311,7 +311,8 @@ class Airflow:
         newest = select(DagRun).where(*mine).order_by(DagRun.id.desc())
         return session.scalars(newest.limit(1)).one()
 
-    def _create(self, dag_id: str, run_id: str, key: str | None) -> str:
+    def make_run(self, dag_id: str, run_id: str, key: str | None) -> str:
+        """A queued run of the DAG."""
         from airflow.models.dagbag import DBDagBag
         from airflow.utils.state import DagRunState
         from airflow.utils.types import DagRunTriggeredByType, DagRunType
