@@ -64,8 +64,10 @@ def fingerprint(error_class: str, endpoint: str, message: str) -> str:
 class Problem(Exception):
     """One failure. ``message`` is what the operator reads: it names the thing and the repair.
 
-    ``url`` and ``body_line`` are already redacted; ``status`` is 0 when no answer came. Survives
-    pickling (measured on Airflow 3.3.2: an exception that does not unpickle kills the scheduler).
+    ``url`` and ``body_line`` are already redacted; ``status`` is 0 when no answer came.
+    ``passing``: it is our own database's, and ends by itself: Airflow tries the date again.
+    Survives pickling (measured on Airflow 3.3.2: an exception that does not unpickle kills the
+    scheduler).
     """
 
     error_class: ErrorClass
@@ -78,6 +80,7 @@ class Problem(Exception):
     attempt: int = 0
     body_line: str = ""
     retry_at: datetime | None = None
+    passing: bool = False
 
     @property
     def fingerprint(self) -> str:

@@ -146,9 +146,21 @@ def _settings(deadlines: Deadlines) -> str:
     return " ".join(f"-c {name}={round(value * 1000)}" for name, value in seconds.items())
 
 
+# What is wrong with a statement, or with the tables; anything else is the database's own state.
+_LASTING = (
+    psycopg.ProgrammingError,
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.NotSupportedError,
+)
+
+
 def unreachable(error: psycopg.Error, *, secret: str = "") -> Problem:
     """The Problem that tells an operator which database failed, how, and what to do; ``secret`` is
-    blotted out."""
+    blotted out.
+
+    It is a passing one where the database is away, full of clients or held up by a lock.
+    """
     words = Redactor([secret]).text(" ".join(str(error).split())) or type(error).__name__
     if isinstance(
         error,
@@ -165,6 +177,7 @@ def unreachable(error: psycopg.Error, *, secret: str = "") -> Problem:
     return Problem(
         error_class=ErrorClass.STORAGE,
         message=f"the operations database (ops_db) failed: {words}: {repair}",
+        passing=not isinstance(error, _LASTING),
     )
 
 

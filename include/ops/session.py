@@ -17,9 +17,9 @@ from include.ops.db import TASK, connect, unreachable
 Connection = psycopg.Connection[Any]
 T = TypeVar("T")
 
-# Seconds for which a lost database is tried again before the caller fails; a restart of Postgres
-# takes 1-2.
-PATIENCE = 10.0
+# Seconds for which a lost database is tried again before the caller fails: a restart of Postgres
+# takes 1-2, a failover 10-20. What lasts longer is left to Airflow's retries.
+PATIENCE = 30.0
 _PAUSE = 0.25
 
 

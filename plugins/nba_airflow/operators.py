@@ -70,8 +70,8 @@ class ScrapeOperator(BaseOperator):
             except Later as later:
                 self._defer(later, entry)
             except Problem as problem:
-                if not entry.written:
-                    raise  # the operations database is away: left to Airflow's retries
+                if problem.passing or not entry.written:
+                    raise  # the operations database is, or was, away: left to Airflow's retries
                 raise AirflowFailException(str(problem)) from problem.__cause__
 
     def _partition(self, context: Context) -> Partition:

@@ -132,6 +132,27 @@ def test_missing_tables_call_for_the_migration(ops_db: str, statement: str) -> N
     )
 
 
+@pytest.mark.parametrize(
+    ("error", "passing"),
+    [
+        (psycopg.OperationalError("connection refused"), True),
+        (psycopg.errors.TooManyConnections("too many clients"), True),
+        (psycopg.errors.QueryCanceled("statement timeout"), True),
+        (psycopg.errors.LockNotAvailable("lock timeout"), True),
+        (psycopg.errors.DeadlockDetected("deadlock"), True),
+        (psycopg.errors.ReadOnlySqlTransaction("a standby"), True),
+        (psycopg.errors.UndefinedTable("no such table"), False),
+        (psycopg.errors.CheckViolation("not a phase"), False),
+        (psycopg.DataError("a NUL"), False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_ends_by_itself_is_told_from_what_is_wrong(
+    error: psycopg.Error, passing: bool
+) -> None:
+    assert unreachable(error).passing is passing
+
+
 @pytest.mark.parametrize("deadlines", [TASK, LISTENER, COMMAND, MIGRATION])
 def test_the_server_keeps_the_deadlines_of_every_session(ops_db: str, deadlines: Deadlines) -> None:
     names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
