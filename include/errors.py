@@ -48,6 +48,12 @@ _VARIABLE = re.compile(
 _LIST = re.compile(r"#(?:, #)+")
 
 
+def storable(text: str) -> str:
+    """The text as every log, row and mail can hold it: what upstreams send may have zero bytes and
+    halves of characters (lone surrogates) in it, which Postgres and UTF-8 have no room for."""
+    return text.replace("\0", "?").encode("utf-8", "replace").decode()
+
+
 def normalised(message: str) -> str:
     """The message with games, dates, ids and numbers replaced by ``#``: equal for every date that
     failed alike."""
@@ -81,6 +87,10 @@ class Problem(Exception):
     body_line: str = ""
     retry_at: datetime | None = None
     passing: bool = False
+
+    def __post_init__(self) -> None:
+        self.message, self.url = storable(self.message), storable(self.url)
+        self.body_line = storable(self.body_line)
 
     @property
     def fingerprint(self) -> str:

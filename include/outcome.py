@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
+from include.errors import storable
+
 
 class Outcome(StrEnum):
     """Every state that an endpoint's date can be in, worst first.
@@ -67,6 +69,7 @@ class Later(Exception):
     """
 
     def __init__(self, until: datetime, reason: str, outcome: Outcome) -> None:
+        reason = storable(reason)
         super().__init__(until, reason, outcome)
         self.until = until
         self.reason = reason

@@ -112,3 +112,13 @@ def test_incomplete_dates_have_one_fingerprint_whatever_games_they_lack() -> Non
         for each in messages
     }
     assert len(prints) == 1
+
+
+@given(st.text() | st.text(alphabet=st.characters(categories=["Cs"])))
+def test_every_text_becomes_one_that_utf_8_and_postgres_hold(text: str) -> None:
+    problem = Problem(error_class=ErrorClass.INTERNAL, message=text, url=text, body_line=text)
+    for kept in (problem.message, problem.url, problem.body_line):
+        assert "\0" not in kept
+        assert kept.encode().decode() == kept
+        assert len(kept) == len(text)
+    assert len(problem.fingerprint) == 12

@@ -183,7 +183,15 @@ def _unusable(headers: Mapping[str, str], body: bytes, accept: Accept) -> Verdic
         return Verdict(
             error_class=ErrorClass.SCHEMA_DRIFT, reason=f"the body is not {accept.upper()}"
         )
-    if accept == "json" and _json(body) is None:
+    return _unreadable(body) if accept == "json" else None
+
+
+def _unreadable(body: bytes) -> Verdict | None:
+    try:
+        json.loads(body)
+    except RecursionError:
+        return Verdict(error_class=ErrorClass.SCHEMA_DRIFT, reason="the JSON is nested too deep")
+    except ValueError:  # JSONDecodeError and UnicodeDecodeError
         return Verdict(error_class=ErrorClass.UPSTREAM_DOWN, reason=f"the JSON is torn: {_LATER}")
     return None
 
@@ -202,7 +210,7 @@ def _is_page(headers: Mapping[str, str], body: bytes) -> bool:
 def _json(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except ValueError:  # JSONDecodeError and UnicodeDecodeError
+    except (ValueError, RecursionError):
         return None
 
 

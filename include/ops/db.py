@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg import conninfo
+from psycopg.types.string import StrDumperUnknown
 
-from include.errors import ErrorClass, Problem
+from include.errors import ErrorClass, Problem, storable
 from include.redact import Redactor
 
 SCHEMA = "ops"
@@ -77,6 +78,13 @@ MIGRATION = Deadlines(connect=10, statement=300.0, lock=60.0, idle=60.0)
 REPAIR = "start the database (`make up` on one machine) or correct the Airflow connection ops_db"
 
 
+class _StorableText(StrDumperUnknown):
+    """The last net for texts, whoever wrote them."""
+
+    def dump(self, obj: str) -> Any:
+        return super().dump(storable(obj))
+
+
 class BoundedConnection(psycopg.Connection[Any]):
     """A connection on which nobody waits longer than its deadlines allow, also when the server does
     not answer any more: it is closed then."""
@@ -132,6 +140,7 @@ def connect(
     except psycopg.OperationalError as error:
         raise unreachable(error, secret=str(parts.get("password") or "")) from None
     connection.deadlines, connection.ends = deadlines, ends
+    connection.adapters.register_dumper(str, _StorableText)
     return connection
 
 

@@ -31,6 +31,8 @@ def decode(body: bytes) -> Record:
     """The body as a JSON object; anything else (HTML, a cut body, a list) is drift of ``body``."""
     try:
         value = json.loads(body)
+    except RecursionError as error:
+        raise drift("body", "is nested too deep") from error
     except ValueError as error:
         seen = f"{type(error).__name__} after {len(body)} bytes"
         raise drift("body", f"is not JSON ({seen})") from error

@@ -94,7 +94,8 @@ class Entry:
     def recorded(self) -> Iterator[None]:
         """Writes how the block ended where it did not end well, and raises it on.
 
-        A bug becomes a Problem(INTERNAL); what is not a bug is raised as it is, for a retry.
+        A bug becomes a Problem(INTERNAL); what is not a bug is raised as it is, for a retry. So is
+        what ends the task from outside (Airflow's time-out).
         """
         try:
             yield
@@ -109,6 +110,9 @@ class Entry:
             self._fail(found)
             if isinstance(error, BUGS):
                 raise found from error
+            raise
+        except BaseException as error:
+            self._fail(_ended_by(error, self.partition))
             raise
 
     def add_spent(self, requests: int, credits: int) -> None:
@@ -165,9 +169,43 @@ class Entry:
         self._note(outcome=outcome, message=message, ended_at=datetime.now(UTC))
         reach_failpoint("before outcome")
         self.written = False
-        self._write_row(self._row)
+        try:
+            self._write_row(self._row)
+        except (Problem, ValueError, OverflowError) as error:
+            if isinstance(error, Problem) and error.passing:
+                raise
+            log.exception("the outcome cannot be recorded as it is; it goes without its counts")
+            self._write_row(_without_counts(self._row))
         self.written = True
         reach_failpoint("after outcome")
+
+
+_NO_COUNTS: dict[str, Any] = dict.fromkeys(
+    ("requests", "credits", "rows", "bytes", "changes_total"), 0
+)
+
+
+def _without_counts(row: OutcomeRow) -> OutcomeRow:
+    """What a row can hold in any case: a number that is out of range must not take the rest."""
+    return replace(
+        row,
+        **_NO_COUNTS,
+        games_expected=None,
+        games_found=None,
+        missing=(),
+        changes=(),
+    )
+
+
+def _ended_by(error: BaseException, partition: Partition) -> Problem:
+    name = type(error).__name__
+    return Problem(
+        error_class=ErrorClass.HANG if "Timeout" in name else ErrorClass.INTERNAL,
+        message=f"the task was ended from outside while it was at work ({name}): rerun the date",
+        source=partition.dag_id,
+        endpoint=partition.endpoint,
+        day=partition.day,
+    )
 
 
 def _as_problem(error: Exception, partition: Partition) -> Problem:

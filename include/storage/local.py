@@ -37,11 +37,14 @@ class LocalStore:
 
     def names(self, prefix: str) -> list[str]:
         """Sorted paths of the objects in the folder ``prefix`` (not below it), temporary files left
-        out."""
-        files = (self.root / prefix).glob("[!.]*")
-        return sorted(f"{prefix}/{file.name}" for file in files if file.is_file())
+        out. Raises Problem(STORAGE)."""
+        with storage_errors(f"list {self.root / prefix}"):
+            files = (self.root / prefix).glob("[!.]*")
+            return sorted(f"{prefix}/{file.name}" for file in files if file.is_file())
 
     def folders(self, prefix: str) -> list[str]:
-        """Sorted paths of the folders in the folder ``prefix`` (not below them)."""
-        folders = (self.root / prefix).glob("*/")
-        return sorted(f"{prefix}/{folder.name}" for folder in folders)
+        """Sorted paths of the folders in the folder ``prefix`` (not below them). Raises
+        Problem(STORAGE)."""
+        with storage_errors(f"list {self.root / prefix}"):
+            folders = (self.root / prefix).glob("*/")
+            return sorted(f"{prefix}/{folder.name}" for folder in folders)

@@ -132,6 +132,12 @@ def test_success_counts_only_with_a_whole_body_of_the_accepted_form(
     assert judged_class(200, body, accept, content_type=content_type) == wanted
 
 
+@pytest.mark.parametrize("status", [200, 401])
+def test_body_that_is_nested_too_deep_is_judged_all_the_same(status: int) -> None:
+    body = b"[" * 100_000 + b"]" * 100_000
+    assert judged_class(status, body) == {200: "schema_drift", 401: "bad_key"}[status]
+
+
 @pytest.mark.parametrize(
     "body", [b"[]", b'"x"', b'{"error": []}', b'{"error": {"errors": [1]}}', b'{"error": "x"}']
 )
