@@ -18,8 +18,6 @@ from include.parsing.names import player_key, tricode
 from include.partition import eastern_day
 from include.sources.spec import Column, Game, GameState, Item, Listing, Row, Table
 
-# The provider's documentation: before it, historical bodies hold no player market.
-PLAYER_MARKETS_SINCE = datetime(2023, 5, 3, 5, 30, tzinfo=UTC)
 GRID = timedelta(minutes=5)
 
 _EVENT_ID = re.compile(r"[0-9A-Za-z]+", re.ASCII)
@@ -61,6 +59,18 @@ GAME_LINES = Table(
     columns=(*_GAME, Column("side", "STRING", "Home or Away; Over or Under in totals"), *_OFFER),
     key=("game_id", "market", "bookmaker", "side", "line", "snapshot_at"),
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Kept:
+    """Since when the source keeps snapshots of a kind of market (the provider's documentation)."""
+
+    market: str
+    since: datetime
+
+
+_PLAYER_MARKETS = _Kept(market="player market", since=datetime(2023, 5, 3, 5, 30, tzinfo=UTC))
+_FEATURED = _Kept(market="featured market", since=datetime(2020, 6, 6, tzinfo=UTC))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +139,7 @@ def before_tip_off(minutes: int) -> Callable[[Listing], list[Item]]:
     before tip-off. Where the date's games are known, other events (postponed, preseason) are not
     asked for, since each costs credits.
     """
-    return partial(_event_items, minutes=minutes)
+    return partial(_event_items, minutes=minutes, kept=_PLAYER_MARKETS)
 
 
 def before_first_tip_off(minutes: int) -> Callable[[Listing], list[Item]]:
@@ -142,20 +152,20 @@ def before_first_tip_off(minutes: int) -> Callable[[Listing], list[Item]]:
 
 
 def _first_item(listing: Listing, minutes: int) -> list[Item]:
-    items = _event_items(listing, minutes)
+    items = _event_items(listing, minutes, _FEATURED)
     if not items:
         return []
     first = min(item.values["snapshot"] for item in items)
     return [Item(name="all", values={"snapshot": first})]
 
 
-def _event_items(listing: Listing, minutes: int) -> list[Item]:
+def _event_items(listing: Listing, minutes: int, kept: _Kept) -> list[Item]:
     games: dict[str, Game] = {}
     for body in listing.bodies:
         games |= {game.game_id: game for game in event_games(body, listing.day)}
     return [
-        _event_item(event_id, game, minutes)
-        for event_id, game in sorted(games.items())
+        _event_item(game, minutes, kept)
+        for _, game in sorted(games.items())
         if _is_due(game, listing)
     ]
 
@@ -166,19 +176,18 @@ def _is_due(game: Game, listing: Listing) -> bool:
     return game in [each for each in listing.expected if each.state is not GameState.POSTPONED]
 
 
-def _event_item(event_id: str, game: Game, minutes: int) -> Item:
-    """Raises Problem(NOT_FOUND) for a game from before player markets were kept."""
+def _event_item(game: Game, minutes: int, kept: _Kept) -> Item:
+    """Raises Problem(NOT_FOUND) for a game from before such markets were kept."""
     snapshot = snapshot_before(datetime.fromisoformat(game.extra["commence_time"]), minutes)
-    if snapshot < PLAYER_MARKETS_SINCE:
+    if snapshot < kept.since:
         raise Problem(
             error_class=ErrorClass.NOT_FOUND,
             message=(
-                f"no player market is kept from before {PLAYER_MARKETS_SINCE:%Y-%m-%d}: start the"
-                " range there"
+                f"no {kept.market} is kept from before {kept.since:%Y-%m-%d}: start the range there"
             ),
             day=game.day,
         )
-    values = {"event_id": event_id, "snapshot": f"{snapshot:%Y-%m-%dT%H:%M:%SZ}"}
+    values = {"event_id": game.game_id, "snapshot": f"{snapshot:%Y-%m-%dT%H:%M:%SZ}"}
     return Item(name=event_item(game), values=values)
 
 

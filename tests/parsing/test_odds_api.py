@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from include.errors import ErrorClass, Problem
 from include.parsing.odds_api import (
     GAME_LINES,
     PLAYER_PROPS,
+    before_first_tip_off,
     before_tip_off,
     event_games,
     line_games,
@@ -142,11 +144,49 @@ def test_snapshot_is_the_last_one_that_is_early_enough(second: int, minutes: int
     assert later >= commence or later + early > commence
 
 
-def test_date_without_player_markets_is_refused_before_it_costs() -> None:
-    body = fixture("listing.2024-01-16.json").replace(b"2024-01-", b"2023-01-")
-    with pytest.raises(Problem, match="start the range there") as caught:
-        before_tip_off(10)(Listing(day=date(2023, 1, 16), expected=None, bodies=[body]))
+def listed_in(month: str) -> Listing:
+    """The listing's games on the 16th of the month."""
+    body = fixture("listing.2024-01-16.json").replace(b"2024-01-", f"{month}-".encode())
+    return Listing(day=date.fromisoformat(f"{month}-16"), expected=None, bodies=[body])
+
+
+@pytest.mark.parametrize(
+    ("items", "month", "since"),
+    [
+        (before_tip_off(10), "2023-04", "no player market is kept from before 2023-05-03"),
+        (before_first_tip_off(10), "2020-05", "no featured market is kept from before 2020-06-06"),
+    ],
+)
+def test_date_from_before_its_markets_were_kept_is_refused_before_it_costs(
+    items: Callable[[Listing], list[Item]], month: str, since: str
+) -> None:
+    with pytest.raises(Problem, match=f"{since}: start the range there") as caught:
+        items(listed_in(month))
     assert caught.value.error_class is ErrorClass.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("items", "month"),
+    [
+        (before_tip_off(10), "2023-06"),
+        (before_first_tip_off(10), "2023-04"),
+        (before_first_tip_off(10), "2022-12"),
+        (before_first_tip_off(10), "2022-01"),
+        (before_first_tip_off(10), "2020-08"),
+    ],
+)
+def test_date_is_asked_for_since_its_own_markets_are_kept(
+    items: Callable[[Listing], list[Item]], month: str
+) -> None:
+    found = problem_of(items, month)
+    assert found == ""
+
+
+def problem_of(items: Callable[[Listing], list[Item]], month: str) -> str:
+    try:
+        return "" if items(listed_in(month)) else "nothing is asked for"
+    except Problem as problem:
+        return problem.message
 
 
 # --- what a request costs
