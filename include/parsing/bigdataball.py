@@ -7,15 +7,17 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import reduce
+from itertools import groupby
 from math import isfinite
 from operator import itemgetter
 from typing import Any
 
 from include.errors import Problem
-from include.parsing.fields import decode, drift
+from include.parsing.fields import decode, drift, read_moment
 from include.parsing.names import player_key, tricode
 from include.sources.spec import Column, ColumnType, Game, GameState, Item, Listing, Row, Table
 
@@ -46,6 +48,29 @@ _PLAY: tuple[tuple[str, ColumnType], ...] = (
     ),
     ("description", "STRING"),
 )
+# What the vendor's present layout appends; older files do without.
+_APPENDED: tuple[tuple[str, ColumnType], ...] = (
+    ("home_team", "STRING"),
+    ("away_team", "STRING"),
+    ("team_possession", "STRING"),
+    ("time_actual", "TIMESTAMP"),
+    *((f"qualifiers{n}", "STRING") for n in range(1, 5)),
+    ("area", "STRING"),
+    ("area_detail", "STRING"),
+    ("official_id", "STRING"),
+)
+# Columns with a player's name, which that layout writes as 1626167/Myles Turner.
+_NAMES = (
+    *_AWAY_PLAYERS,
+    *_HOME_PLAYERS,
+    *("assist", "away", "home", "block", "entered", "left", "opponent", "player", "possession"),
+    "steal",
+)
+_ID = re.compile(r"(?P<id>\d+)/\s*(?=.)", re.ASCII)
+# A spreadsheet's text: ="0021700033" in 69 of 82 real files of 2017-18, '0021800001 in 2018-19.
+_GAME_ID = re.compile(r"""=?["']?(?P<digits>\d{1,10})["']?""", re.ASCII)
+_UNKNOWN = "unknown"
+_SUBSTITUTION = "substitution"
 _DOCS = {
     "remaining_time": "of the period, h:mm:ss",
     "elapsed": "of the period, h:mm:ss",
@@ -56,6 +81,8 @@ _DOCS = {
     "outof": "how many free throws the series has",
     "opponent": "the player fouled",
     "shot_distance": "feet",
+    "home_team": "null in files of the older layout, as all columns from here on",
+    "time_actual": "UTC",
 }
 _HEADERS = frozenset({"game_id", "date", "player", *(name for name, _ in _PLAY)})
 _NEVER_EMPTY = frozenset({"period", "away_score", "home_score", "play_id"})
@@ -69,7 +96,8 @@ PLAY_BY_PLAY = Table(
         Column("away_tricode", "STRING"),
         Column("player_name", "STRING", "the file's player"),
         Column("player_key", "STRING", "folded name, equal across sources"),
-        *(Column(name, kind, _DOCS.get(name, "")) for name, kind in _PLAY),
+        Column("player_id", "INTEGER", "NBA.com's; null in files of the older layout"),
+        *(Column(name, kind, _DOCS.get(name, "")) for name, kind in (*_PLAY, *_APPENDED)),
     ),
     key=("game_id", "play_id"),
 )
@@ -107,11 +135,12 @@ def item_of(game: Game) -> str:
 
 
 def rows(body: bytes, day: date) -> Iterator[Row]:
-    """One row per play of a game's file, with its 44 columns typed and the two teams found."""
+    """One row per play of a game's file, with its 44 columns (55 in the present layout) typed and
+    the two teams found. ``unknown`` is null."""
     plays = _read_plays(body, day)
     away, home = _find_sides(plays)
     for play in plays:
-        name = play.values["player"] or None
+        name = play.read("player", "STRING")
         yield {
             "game_date": day,
             "game_id": play.game_id,
@@ -119,7 +148,8 @@ def rows(body: bytes, day: date) -> Iterator[Row]:
             "away_tricode": away,
             "player_name": name,
             "player_key": player_key(name) if name else None,
-            **{column: play.read(column, kind) for column, kind in _PLAY},
+            "player_id": play.player_id,
+            **{column: play.read(column, kind) for column, kind in (*_PLAY, *_APPENDED)},
         }
 
 
@@ -155,14 +185,20 @@ def games(body: bytes, day: date) -> Iterator[Game]:
 
 @dataclass(frozen=True)
 class _Play:
-    """A line of the file as text by header, and its ``path``: ``line 4``."""
+    """A line of the file as text by header, players without their ids, and its ``path``:
+    ``line 4``."""
 
     values: Mapping[str, str]
     path: str
+    player_id: int | None = None
 
     @property
     def game_id(self) -> str:
-        return self.values["game_id"].zfill(10)
+        """NBA.com's ten digits, whatever a spreadsheet has made of them."""
+        found = _GAME_ID.fullmatch(self.values["game_id"].strip())
+        if not found:
+            raise self.wrong("game_id", "is not a game's number")
+        return found["digits"].zfill(10)
 
     @property
     def score(self) -> tuple[int, int]:
@@ -205,8 +241,9 @@ class _Play:
             raise self.wrong(column, "is neither YYYY-MM-DD nor MM/DD/YYYY") from error
 
     def read(self, column: str, kind: ColumnType) -> Any:
-        """The value by the column's type, None where it is empty and may be."""
-        if self.values[column] == "" and column not in _NEVER_EMPTY:
+        """The value by the column's type, None where it is empty or unknown and may be."""
+        value = self.values.get(column, "")
+        if value.lower() in ("", _UNKNOWN) and column not in _NEVER_EMPTY:
             return None
         return _READERS[kind](self, column)
 
@@ -215,13 +252,14 @@ _READERS: dict[ColumnType, Callable[[_Play, str], Any]] = {
     "INTEGER": _Play.whole,
     "DOUBLE": _Play.double,
     "STRING": lambda play, column: play.values[column],
+    "TIMESTAMP": lambda play, column: read_moment(play.values[column], f"{play.path}: {column}"),
 }
 
 
 def _read_plays(body: bytes, day: date) -> list[_Play]:
     """The file's plays, all of one game and of this date. Raises Problem(SCHEMA_DRIFT)."""
     try:
-        reader = csv.DictReader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
+        reader = csv.DictReader(io.StringIO(_decode(body), newline=""), strict=True)
         lines = list(reader)
     except (UnicodeDecodeError, csv.Error) as error:
         raise drift("body", f"is not CSV ({type(error).__name__})") from error
@@ -229,13 +267,50 @@ def _read_plays(body: bytes, day: date) -> list[_Play]:
         raise drift("header", f"lacks {', '.join(lacking)}")
     if not lines:
         raise drift("body", "has a header and no plays")
-    plays = [_Play(line, f"line {number}") for number, line in enumerate(lines, start=2)]
-    for play in plays:
+    plays: list[_Play] = []
+    for number, line in enumerate(lines, start=2):
+        play = _Play(line, f"line {number}")
         _check_play(play, day)
-    ids = {play.values["game_id"] for play in plays}
-    if len(ids) != 1 or not ids.pop().isdecimal():
+        plays.append(_without_ids(play))
+    if len({play.game_id for play in plays}) != 1:
         raise drift("game_id", "is not one number for the whole file")
-    return plays
+    return list(_with_whole_substitutions(plays))
+
+
+def _decode(body: bytes) -> str:
+    """UTF-8, and cp1252 in files of 2017-18, whose names have accents."""
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return body.decode("cp1252")
+
+
+def _without_ids(play: _Play) -> _Play:
+    plain = {name: _ID.sub("", play.values[name]) for name in _NAMES}
+    who = _ID.match(play.values["player"])
+    player_id = int(who["id"]) if who else None
+    return replace(play, values={**play.values, **plain}, player_id=player_id)
+
+
+def _with_whole_substitutions(plays: Iterable[_Play]) -> Iterator[_Play]:
+    """The present layout tells a substitution in two rows: who entered, and who left. Those of one
+    play are one play again, as in the older files; those with numbers of their own stay two."""
+    for _, same in groupby(plays, key=lambda play: play.values["play_id"]):
+        rows = list(same)
+        if all(map(_is_half, rows)):
+            yield reduce(_filled, rows)
+        else:
+            yield from rows
+
+
+def _is_half(play: _Play) -> bool:
+    both = play.values["entered"] and play.values["left"]
+    return play.values["event_type"] == _SUBSTITUTION and not both
+
+
+def _filled(play: _Play, half: _Play) -> _Play:
+    values = {name: value or half.values[name] for name, value in play.values.items()}
+    return replace(play, values=values)
 
 
 def _check_play(play: _Play, day: date) -> None:
@@ -247,9 +322,11 @@ def _check_play(play: _Play, day: date) -> None:
         raise play.wrong("date", f"is {said}, but {day} was asked for")
 
 
-def _find_sides(plays: Iterable[_Play]) -> tuple[str, str]:
-    """(away, home): the file names no teams, but plays name a team and a player, and the lineups
-    say whose he is."""
+def _find_sides(plays: Sequence[_Play]) -> tuple[str, str]:
+    """(away, home). The older layout names no teams, but plays name a team and a player, and the
+    lineups say whose he is."""
+    if named := next(filter(all, map(_named_sides, plays)), None):
+        return named
     away: Counter[str] = Counter()
     home: Counter[str] = Counter()
     for values in (play.values for play in plays):
@@ -261,6 +338,12 @@ def _find_sides(plays: Iterable[_Play]) -> tuple[str, str]:
     if "" in names or names[0] == names[1]:
         raise drift("team", "does not tell who is at home, by the lineups a1-a5 and h1-h5")
     return _team(names[0]), _team(names[1])
+
+
+def _named_sides(play: _Play) -> tuple[str, str]:
+    """(away, home), empty in the older layout."""
+    values = play.values
+    return _team(values.get("away_team", "")), _team(values.get("home_team", ""))
 
 
 def _most_common(teams: Counter[str]) -> str:

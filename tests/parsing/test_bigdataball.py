@@ -33,6 +33,14 @@ def body() -> bytes:
     return FILE.read_bytes()
 
 
+# What the vendor's present layout has behind the 44 columns.
+APPENDED = (
+    *("home_team", "away_team", "team_possession", "time_actual"),
+    *("qualifiers1", "qualifiers2", "qualifiers3", "qualifiers4"),
+    *("area", "area_detail", "official_id"),
+)
+
+
 def edited(
     body: bytes, change: Callable[[list[dict[str, str]]], None], more: Iterable[str] = ()
 ) -> bytes:
@@ -88,11 +96,11 @@ def test_listing_of_another_shape_is_drift() -> None:
 # --- plays
 
 
-def test_table_has_the_44_columns_of_the_file_and_three_of_ours(body: bytes) -> None:
-    header = body.decode().splitlines()[0].split(",")
+def test_table_has_the_55_columns_of_the_present_layout_and_four_of_ours(body: bytes) -> None:
+    header = [*body.decode().splitlines()[0].split(","), *APPENDED]
     renamed = {"date": "game_date", "player": "player_name"}
-    ours = {"home_tricode", "away_tricode", "player_key"}
-    assert len(header) == 44
+    ours = {"home_tricode", "away_tricode", "player_key", "player_id"}
+    assert len(header) == 55
     assert {column.name for column in PLAY_BY_PLAY.columns} == {
         renamed.get(name, name) for name in header
     } | ours
@@ -245,7 +253,7 @@ def test_file_of_another_shape_is_drift(body: bytes) -> None:
     assert drift(rows(header, DAY)) == "body has a header and no plays"
     assert drift(rows(header.replace(b"points", b"pts") + plays[0], DAY)) == "header lacks points"
     assert drift(rows(header + plays[0][:80], DAY)) == "line 2 has not as many values as the header"
-    assert drift(rows(b"\xff\xfe", DAY)) == "body is not CSV (UnicodeDecodeError)"
+    assert drift(rows(b"\x81", DAY)) == "body is not CSV (UnicodeDecodeError)"
     assert (
         drift(rows(header + plays[0], DAY))
         == "team does not tell who is at home, by the lineups a1-a5 and h1-h5"
