@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 
 from include.errors import Problem
 from include.parsing.each_game import brief
@@ -15,10 +16,14 @@ from include.warehouse.local import check_rows
 Scheduled = Iterable[Game] | None
 """The schedule's games of the date; None where it does not have the date."""
 
-_NO_SIDES = (
-    "no row names the home team (a neutral site?): load nbacom_schedule first, which knows who is"
-    " at home"
-)
+# By whether the body tells them.
+_SIDES = {
+    True: "",
+    False: (
+        "no row names the home team (a neutral site?): load nbacom_schedule first, which knows who"
+        " is at home"
+    ),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,16 +49,20 @@ class Asked:
 
     def rows(self, body: bytes) -> Iterator[Row]:
         """The body's rows, with the sides that ``games`` gives; none of a game of another item."""
-        games: dict[str, Game] = {}
-        if self.endpoint.item_of:
-            games = {game.game_id: game for game in self.endpoint.games(body, self.day)}
-        for row in self.endpoint.rows(body, self.day):
-            game = games.get(row["game_id"])
-            if game is None:
-                yield row
-            elif self._belongs(game):
-                placed = self._placed(game)
-                yield {**row, "away_tricode": placed.away, "home_tricode": placed.home}
+        rows = self.endpoint.rows(body, self.day)
+        if self.endpoint.item_of is None:
+            yield from rows
+            return
+        ours = filter(self._belongs, self.endpoint.games(body, self.day))
+        games = {game.game_id: self._placed(game) for game in ours}
+        for row in filter(lambda row: row["game_id"] in games, rows):
+            game = games[row["game_id"]]
+            yield {**row, "away_tricode": game.away, "home_tricode": game.home}
+
+    @cached_property
+    def _listed(self) -> Mapping[str, Game]:
+        """The schedule's games by id."""
+        return {game.game_id: game for game in self.scheduled or ()}
 
     def _rows_by_game(self, body: bytes) -> Mapping[str, Sequence[Row]]:
         """Game id -> its rows. Not of a season's schedule, whose games are made of its rows: five
@@ -66,13 +75,10 @@ class Asked:
 
     def _placed(self, game: Game) -> Game:
         """The game with the schedule's sides, where its own body tells none."""
-        if game.sided:
+        listed = self._listed.get(game.game_id, game)
+        if game.sided or listed is game or listed.teams != game.teams:
             return game
-        for listed in self.scheduled or ():
-            teams = {listed.away, listed.home}
-            if listed.game_id == game.game_id and teams == {game.away, game.home}:
-                return replace(game, away=listed.away, home=listed.home, sided=True)
-        return game
+        return replace(game, away=listed.away, home=listed.home, sided=True)
 
     def _belongs(self, game: Game) -> bool:
         return self.endpoint.item_of is None or self.endpoint.item_of(game) == self.item
@@ -83,7 +89,7 @@ class Asked:
             return self._taken_for(game)
         complaints = [
             game.problem,
-            "" if game.sided else _NO_SIDES,
+            _SIDES[game.sided],
             self._find_unloadable(rows),
             self._find_wrong_points(game),
         ]
@@ -91,8 +97,7 @@ class Asked:
 
     def _taken_for(self, game: Game) -> Game:
         """The game that was asked for, whose body is another's: as far as the schedule knows it."""
-        item_of = self.endpoint.item_of
-        asked = [g for g in self.scheduled or () if item_of and item_of(g) == self.item]
+        asked = list(filter(self._belongs, self._listed.values()))
         if len(asked) == 1:
             said = f"its body is of {game}, {game.game_id}, not of {asked[0].game_id}"
             return replace(asked[0], state=GameState.LIVE, problem=said)
@@ -108,13 +113,14 @@ class Asked:
 
     def _find_wrong_points(self, game: Game) -> str:
         """Which team's players have other points than the schedule's final score."""
-        final = next((each.score for each in self.scheduled or () if each == game), None)
-        if final is None or game.score is None or game.state is not GameState.FINAL:
+        final = {listed: listed.score for listed in self._listed.values()}.get(game)
+        if game.state is not GameState.FINAL or game.score is None or final is None:
             return ""
-        sums = zip((game.away, game.home), game.score, final, strict=True)
-        wrong = ((team, points, due) for team, points, due in sums if points != due)
-        said = (
-            f"{team}'s players have {points} points, the schedule {due}"
-            for team, points, due in wrong
-        )
-        return "; ".join(said)
+        sums = map(_differ, (game.away, game.home), game.score, final)
+        return "; ".join(filter(None, sums))
+
+
+def _differ(team: str, points: int, due: int) -> str:
+    if points == due:
+        return ""
+    return f"{team}'s players have {points} points, the schedule {due}"

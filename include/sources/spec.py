@@ -82,6 +82,11 @@ class Game:
     """What a later request needs to know of the game, by source (``commence_time``,
     ``season_type``)."""
 
+    @property
+    def teams(self) -> frozenset[str]:
+        """Who plays, whoever is at home."""
+        return frozenset((self.away, self.home))
+
     def __str__(self) -> str:
         return f"{self.away}@{self.home}"
 
