@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
+from itertools import chain, filterfalse
+
+from include.parsing.aliases import ALIASES
 
 # Letters that NFKD leaves whole: they are not a letter plus a mark.
 _LETTERS = str.maketrans(
@@ -13,22 +17,9 @@ _SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv"})
 _JOINED = re.compile(r"['’‘`.]")
 _APART = re.compile(r"[^a-z0-9]+")
 
-# One man, two first names: the sources' other name for him -> the one that NBA.com uses. Folding
-# cannot know these.
-_ALSO_CALLED = {
-    "airious bailey": "ace bailey",
-    "alexandre sarr": "alex sarr",
-    "cam johnson": "cameron johnson",
-    "carlton carrington": "bub carrington",
-    "hansen yang": "yang hansen",
-    "herb jones": "herbert jones",
-    "jeenathan williams": "nate williams",  # Ball Don't Lie on 2024-01-15, as the next two
-    "kenyon martin": "kj martin",
-    "nicolas claxton": "nic claxton",
-    "nahshon hyland": "bones hyland",
-    "sviatoslav mykhailiuk": "svi mykhailiuk",
-    "vincent williams": "vince williams",  # FanDuel on 2025-03-09
-}
+# ``(Phi)``, ``(2001)``: which of two, not a part of the name.
+_BRACKETS = re.compile(r"\([^()]*\)")
+_ALSO_CALLED = {alias.also: alias.key for alias in ALIASES}
 
 _TEAMS = {
     "ATL": "Atlanta Hawks",
@@ -89,17 +80,54 @@ _TRICODE_BY_NAME = (
 def player_key(name: str) -> str:
     """The name as every source agrees on it: ``Nolan Traoré Jr.`` -> ``nolan traore``.
 
-    Marks are folded (the letter stays), apostrophes and dots vanish, other punctuation and spaces
-    become one space, and a generational suffix is dropped unless nothing else is left. A few known
-    second names become the first.
+    ``Portis, Bobby`` is turned round and brackets are dropped. Marks are folded (the letter stays),
+    apostrophes and dots vanish, other punctuation and spaces become one space, and a generational
+    suffix is dropped, each unless nothing else is left. A known second name becomes NBA.com's
+    (``aliases.py``); initials and names without a comma stay as they are: ``find_player``.
     """
-    folded = unicodedata.normalize("NFKD", name.casefold().translate(_LETTERS))
-    plain = "".join(c for c in folded if not unicodedata.combining(c))
-    words = _APART.sub(" ", _JOINED.sub("", plain)).split()
-    while len(words) > 1 and words[-1] in _SUFFIXES:
-        words.pop()
-    key = " ".join(words)
+    key = " ".join(_turned(_BRACKETS.sub(" ", name).strip() or name))
     return _ALSO_CALLED.get(key, key)
+
+
+def find_player(key: str, players: Collection[str]) -> str:
+    """The one of a game's own players whom a key means that is none of theirs, else the key.
+
+    ``players`` are the keys of all who are listed for the game: of a part of them it would find the
+    wrong one of two. An initial stands for a first name (``g antetokounmpo``), and two words may be
+    turned round (``murray dejounte``). Where two players fit, it is left as it is.
+    """
+    if key in players:
+        return key
+    fitting = set(filter(lambda player: key in _written(player), players))
+    return fitting.pop() if len(fitting) == 1 else key
+
+
+def _written(player: str) -> tuple[str, ...]:
+    """How else a key may be written: ``isaac jonathan``, ``j isaac``, and ``jisaac`` of J.Isaac."""
+    first, *last = player.split()
+    if not last:
+        return ()
+    return " ".join([*last, first]), " ".join([first[0], *last]), "".join([first[0], *last])
+
+
+def _turned(name: str) -> list[str]:
+    """The name's words in their order, without suffixes: what follows a comma comes first."""
+    parts = list(map(_words, name.split(",")))
+    kept = list(filter(None, map(_without_suffix, parts)))
+    words = list(chain.from_iterable(kept[1:] + kept[:1]))
+    return words or list(chain.from_iterable(parts))[:1]
+
+
+def _words(text: str) -> list[str]:
+    folded = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))
+    plain = "".join(filterfalse(unicodedata.combining, folded))
+    return _APART.sub(" ", _JOINED.sub("", plain)).split()
+
+
+def _without_suffix(words: list[str]) -> list[str]:
+    while words and words[-1] in _SUFFIXES:
+        words = words[:-1]
+    return words
 
 
 def tricode(team: str) -> str | None:

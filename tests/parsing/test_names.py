@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,12 +33,67 @@ from include.parsing.names import TRICODES, player_key, tricode
         ("Nicolas Claxton", "nic claxton"),
         ("Nic Claxton", "nic claxton"),
         ("Nene", "nene"),
+        ("Portis, Bobby", "bobby portis"),
+        ("Porter Jr., Michael", "michael porter"),
+        ("Porter, Michael Jr.", "michael porter"),
+        ("Holland, Ronald, II", "ronald holland"),
+        ("Gilgeous-Alexander, Shai", "shai gilgeous alexander"),
+        ("Gary Payton, II", "gary payton"),
+        ("Wendell Carter, Jr.", "wendell carter"),
+        ("Batum, Nicholas", "nicolas batum"),
+        ("Kyle Lowry (Phi)", "kyle lowry"),
+        ("Jalen (2001) Johnson", "jalen johnson"),
+        ("Tim Hardaway Jr. (Det)", "tim hardaway"),
+        ("Johnson, Jalen (2001)", "jalen johnson"),
+        ("(Phi)", "phi"),
+        ("Kyle Lowry (Phi", "kyle lowry phi"),
+        (",", ""),
+        ("G Antetokounmpo", "g antetokounmpo"),
+        ("Murray Dejounte", "murray dejounte"),
         ("Jr.", "jr"),
         ("", ""),
     ],
 )
 def test_player_key_folds_what_sources_write_differently(written: str, key: str) -> None:
     assert player_key(written) == key
+
+
+@pytest.mark.parametrize(
+    ("also", "name"),
+    [
+        ("Moe Wagner", "Moritz Wagner"),
+        ("B.J. Boston Jr", "Brandon Boston"),
+        ("Ron Holland", "Ronald Holland II"),
+        ("James Huff", "Jay Huff"),
+        ("Cameron Thomas", "Cam Thomas"),
+        ("Mohamed Bamba", "Mo Bamba"),
+        ("Joshua Giddey", "Josh Giddey"),
+        ("Nicholas Batum", "Nicolas Batum"),
+        ("Obadiah Toppin", "Obi Toppin"),
+        ("Gregory Jackson", "GG Jackson"),
+        ("Gregory Jackson II", "GG Jackson II"),
+        ("Bojan Bogdanovich", "Bojan Bogdanović"),
+        ("Cameron Reddish", "Cam Reddish"),
+        ("Charles Brown", "Charlie Brown Jr."),
+        ("Nigel Hayes", "Nigel Hayes-Davis"),
+        ("Vincent Williams Jr", "Vince Williams Jr."),
+    ],
+)
+def test_second_name_has_the_key_of_the_first(also: str, name: str) -> None:
+    assert player_key(also) == player_key(name)
+
+
+def test_recorded_players_have_a_key_each(recorded: Path) -> None:
+    ids: dict[str, set[int]] = {}
+    for name in ("2024-01-15", "2026-01-09"):
+        body = json.loads((recorded / f"balldontlie/box_scores_{name}.json").read_bytes())
+        for game in body["data"]:
+            for player in (*game["home_team"]["players"], *game["visitor_team"]["players"]):
+                who = player["player"]
+                key = player_key(f"{who['first_name']} {who['last_name']}")
+                ids.setdefault(key, set()).add(who["id"])
+    assert {key: found for key, found in ids.items() if len(found) > 1} == {}
+    assert len(ids) > 500
 
 
 @given(st.text(max_size=40))
