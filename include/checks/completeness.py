@@ -113,15 +113,16 @@ def _best_reports(present: Iterable[Game]) -> dict[Game, Game]:
 
 
 def _weight(game: Game) -> tuple[bool, int, bool, int]:
-    return _is_sound(game), _RANK[game.state], not game.problem, game.rows
+    return is_sound(game), _RANK[game.state], not game.problem, game.rows
 
 
-def _is_sound(game: Game) -> bool:
+def is_sound(game: Game) -> bool:
+    """Whether it is data, with nothing wrong about it."""
     return game.state in _DATA and not game.problem
 
 
 def _sound(reports: Iterable[Game]) -> list[Game]:
-    return [game for game in reports if _is_sound(game)]
+    return [game for game in reports if is_sound(game)]
 
 
 def _played(best: Mapping[Game, Game]) -> set[Game]:

@@ -104,7 +104,9 @@ def outdated(
         message=f"the schedule changed since the fetch: {recount.message}",
         games_expected=recount.expected,
         games_found=recount.found,
-        missing=tuple(recount.missing),
+        missing=tuple(recount.missing) + tuple(recount.unsound),
+        unsound=tuple(recount.unsound),
+        unexpected=tuple(recount.unexpected),
     )
 
 

@@ -9,12 +9,10 @@ from datetime import UTC, datetime, timedelta
 from include.checks.rows import incomplete
 from include.errors import Problem
 from include.outcome import Later, Outcome
-from include.partition import Partition
-from include.sources.spec import Endpoint
 from include.steps.audit import audit
 from include.steps.entry import Entry
 from include.steps.job import Job
-from include.steps.load import load
+from include.steps.load import load, load_sound
 from include.steps.raw_date import RawDate
 from include.steps.scrape import scrape
 from include.storage.raw import Manifest
@@ -31,7 +29,8 @@ def attempt(
     """Fetches what raw lacks of the date, loads its rows and audits them.
 
     What it does is told to ``entry``. Raises Later while the date cannot be final, or cannot be
-    asked for, and Problem when it has failed; a later try goes on with what is there.
+    asked for, and Problem when it has failed; a later try goes on with what is there. The sound
+    games of a partial date are loaded all the same.
     """
     if (final := job.endpoint.available_at(job.partition.day)) > now():
         raise Later(final, "its games cannot be final before then", Outcome.NOT_YET)
@@ -39,7 +38,7 @@ def attempt(
         manifest = _fetch(job, entry)
         entry.note_manifest(manifest)
         if not manifest.done:
-            raise _not_whole(job.endpoint, job.partition, manifest, now())
+            raise _not_whole(job, entry, manifest, now())
     with entry.phase("load"):
         corrected = entry.note_corrections
         entry.note_loaded(load(job.endpoint, job.partition, job.stores, corrected=corrected))
@@ -79,10 +78,13 @@ def _defer(problem: Problem, until: datetime, entry: Entry) -> Later | Problem:
     return Later(until, why, Outcome.QUOTA_WAIT)
 
 
-def _not_whole(
-    endpoint: Endpoint, partition: Partition, manifest: Manifest, now: datetime
-) -> Later | Problem:
-    """An incomplete date is early until its source says that it is late."""
-    if now >= endpoint.late_at(partition.day):
-        return incomplete(manifest)
-    return Later(now + ASK_AGAIN, manifest.message, Outcome.NOT_YET)
+def _not_whole(job: Job, entry: Entry, manifest: Manifest, now: datetime) -> Later | Problem:
+    """An incomplete date is early until its source says that it is late; then its sound games are
+    loaded, and it has failed."""
+    if now < job.endpoint.late_at(job.partition.day):
+        return Later(now + ASK_AGAIN, manifest.message, Outcome.NOT_YET)
+    corrected = entry.note_corrections
+    loaded = load_sound(job.endpoint, job.partition, manifest, job.stores, corrected=corrected)
+    if loaded:
+        entry.note_loaded(loaded)
+    return incomplete(manifest)

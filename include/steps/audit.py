@@ -14,6 +14,7 @@ from include.checks.rows import (
     rows_per_game,
     stray_files,
 )
+from include.checks.sound import describe_date
 from include.partition import Partition
 from include.sources.spec import Endpoint
 from include.steps.job import Stores
@@ -53,4 +54,5 @@ def audit(endpoint: Endpoint, partition: Partition, stores: Stores) -> Audited:
         raise differ(endpoint, partition, wanted, found)
     if stale := outdated(manifest, expected, games):
         raw.write_manifest(stores.raw, partition, stale)
+    warehouse.replace_status(describe_date(endpoint, partition, stale or manifest))
     return Audited(manifest=stale or manifest, rows=sum(wanted.values()))

@@ -4,12 +4,15 @@ has corrected since."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from include.checks.bodies import Asked
 from include.checks.drift import Drift, corrections
+from include.checks.rows import games_of, loaded_per_game
+from include.checks.sound import describe_date, loadable
 from include.errors import ErrorClass, Problem
 from include.failpoints import reach_failpoint
+from include.outcome import Outcome
 from include.partition import Partition
 from include.sources.spec import Endpoint, Row
 from include.steps.job import Stores
@@ -19,31 +22,49 @@ from include.warehouse.local import SOURCE_FILE, Loaded, check_types
 
 log = logging.getLogger(__name__)
 
+Corrected = Callable[[Drift], None]
+
 
 def load(
     endpoint: Endpoint,
     partition: Partition,
     stores: Stores,
     *,
-    corrected: Callable[[Drift], None] | None = None,
+    corrected: Corrected | None = None,
 ) -> Loaded:
     """Replaces the date's rows by those of the manifest's bodies. Makes no request.
 
     ``corrected`` is told what the upstream has changed since the rows that are replaced, if
     anything, before they are replaced: afterwards a process that is killed could not find out
-    again. Raises Problem(STORAGE) without a complete manifest: a partial day never replaces a whole
-    one.
+    again. Raises Problem(STORAGE) without a complete manifest: see ``load_sound``.
     """
-    reach_failpoint("before load")
-    rows: Iterable[Row] = _read_rows(endpoint, partition, whole_manifest(partition, stores), stores)
-    if corrected:
-        rows = list(rows)
-        check_types(endpoint.table, rows)
-        if (drift := _drift(endpoint, partition, stores, rows)).total:
-            corrected(drift)
-    loaded = stores.warehouse.replace(endpoint.table, partition.day, rows)
-    reach_failpoint("after load")
-    return loaded
+    manifest = whole_manifest(partition, stores)
+    return _replace(endpoint, partition, manifest, stores, corrected)
+
+
+def load_sound(
+    endpoint: Endpoint,
+    partition: Partition,
+    manifest: raw.Manifest,
+    stores: Stores,
+    *,
+    corrected: Corrected | None = None,
+) -> Loaded | None:
+    """Of a date that is not whole, replaces the rows by those of its sound games, if those that lie
+    there are among them; ``raw.date_status`` tells what is missing in any case.
+
+    None where the rows stay as they are. So do the schedule's: other dates are counted against it,
+    and half of one would make them whole.
+    """
+    games = _sound_games(endpoint, partition, manifest, stores)
+    if games and not endpoint.is_schedule:
+        there = _due_there(endpoint, partition, stores)
+        if there <= games:
+            return _replace(endpoint, partition, manifest, stores, corrected, games=games)
+        lost = ", ".join(sorted(there - games))
+        log.warning("%s: rows stay as they are: %s would be lost", partition, lost)
+    stores.warehouse.replace_status(describe_date(endpoint, partition, manifest))
+    return None
 
 
 def whole_manifest(partition: Partition, stores: Stores) -> raw.Manifest:
@@ -58,6 +79,46 @@ def whole_manifest(partition: Partition, stores: Stores) -> raw.Manifest:
         endpoint=partition.endpoint,
         day=partition.day,
     )
+
+
+def _sound_games(
+    endpoint: Endpoint, partition: Partition, manifest: raw.Manifest, stores: Stores
+) -> set[str]:
+    expected = scheduled(endpoint, partition.day, stores.warehouse)
+    games = games_of(endpoint, manifest, stores.raw, expected)
+    return set(map(str, loadable(manifest, games)))
+
+
+def _due_there(endpoint: Endpoint, partition: Partition, stores: Stores) -> set[str]:
+    """The games that have rows; those that the schedule does not know any more may go."""
+    there = set(loaded_per_game(endpoint.table, partition.day, stores.warehouse) or ())
+    if (expected := scheduled(endpoint, partition.day, stores.warehouse)) is not None:
+        there &= set(map(str, expected))
+    return there
+
+
+def _replace(
+    endpoint: Endpoint,
+    partition: Partition,
+    manifest: raw.Manifest,
+    stores: Stores,
+    corrected: Corrected | None,
+    games: Collection[str] | None = None,
+) -> Loaded:
+    """Replaces the rows, of these games alone where they are given, and how the date stands."""
+    reach_failpoint("before load")
+    rows: Iterable[Row] = _read_rows(endpoint, partition, manifest, stores)
+    if games is not None:
+        rows = _of_games(rows, games)
+    if corrected:
+        rows = list(rows)
+        check_types(endpoint.table, rows)
+        if (drift := _drift(endpoint, partition, stores, rows)).total:
+            corrected(drift)
+    loaded = stores.warehouse.replace(endpoint.table, partition.day, rows)
+    stores.warehouse.replace_status(describe_date(endpoint, partition, manifest))
+    reach_failpoint("after load")
+    return loaded
 
 
 def _read_rows(
@@ -78,11 +139,24 @@ def _drift(endpoint: Endpoint, partition: Partition, stores: Stores, rows: Seque
         files = read(table, day, [SOURCE_FILE.name])
         if files is None or _files(files) == _files(rows):
             return Drift(changes=(), total=0)
-        return corrections(table, read(table, day) or [], rows)
+        before = read(table, day) or []
+        for status in stores.warehouse.status(table, day) or ():
+            if not Outcome(status["outcome"]).done:
+                # A game that was missing and has come now is not a correction.
+                rows = _of_games(rows, {_game(row) for row in before})
+        return corrections(table, before, rows)
     except Problem as problem:
         log.warning("%s: what changed upstream cannot be told: %s", partition, problem.message)
         return Drift(changes=(), total=0)
 
 
+def _of_games(rows: Iterable[Row], games: Collection[str]) -> list[Row]:
+    return [row for row in rows if _game(row) in games]
+
+
 def _files(rows: Iterable[Row]) -> set[str]:
     return {row[SOURCE_FILE.name] for row in rows}
+
+
+def _game(row: Row) -> str:
+    return f"{row['away_tricode']}@{row['home_tricode']}"

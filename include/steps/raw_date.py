@@ -241,6 +241,7 @@ class RawDate:
         return replace(order, done=False, objects=tuple(kept))
 
     def _counted(self, counted: Count, expected_from: str) -> raw.Manifest:
+        """The manifest of the date's bodies, counted so."""
         return raw.Manifest(
             dag_id=self.partition.dag_id,
             endpoint=self.partition.endpoint,
@@ -253,9 +254,16 @@ class RawDate:
             missing=tuple(counted.missing) + tuple(counted.unsound),
             requests=self.requests,
             credits=self.credits,
-            objects=tuple(self.objects),
+            objects=tuple(map(self._first_fetched, self.objects)),
             finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            unsound=tuple(counted.unsound),
+            unexpected=tuple(counted.unexpected),
         )
+
+    def _first_fetched(self, found: raw.RawObject) -> raw.RawObject:
+        """The body as the manifest has it already, with the moment at which it came first."""
+        there = self.manifest.objects if self.manifest else ()
+        return {(each.path, each.role): each for each in there}.get((found.path, found.role), found)
 
     def _write(self, manifest: raw.Manifest) -> raw.Manifest:
         """Writes the manifest and returns the one that counts: a date that was whole, and is so by

@@ -9,7 +9,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Protocol
@@ -54,7 +54,11 @@ class RawObject:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What makes up a partition's date, and how it was counted when it was fetched."""
+    """What makes up a partition's date, and how it was counted when it was fetched.
+
+    ``missing`` names the expected games that are absent, unplayed or not sound, of which
+    ``unsound`` are the last; ``unexpected`` those that the schedule does not know.
+    """
 
     dag_id: str
     endpoint: str
@@ -69,6 +73,8 @@ class Manifest:
     credits: int
     objects: tuple[RawObject, ...]
     finished_at: str
+    unsound: tuple[str, ...] = field(default=(), compare=False)  # they are in missing, too
+    unexpected: tuple[str, ...] = ()
 
     @property
     def done(self) -> bool:
@@ -215,7 +221,9 @@ def read_manifest(store: Store, partition: Partition) -> Manifest | None:
     try:
         fields = json.loads(data)
         objects = tuple(RawObject(**o) for o in fields.pop("objects"))
-        fields |= {"outcome": Outcome(fields["outcome"]), "missing": tuple(fields["missing"])}
+        fields["outcome"] = Outcome(fields["outcome"])
+        for name in ("missing", "unsound", "unexpected"):
+            fields[name] = tuple(fields[name])
         return Manifest(**fields, objects=objects)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise _damaged(f"{partition.prefix}/{MANIFEST} is not readable ({error})", store) from error

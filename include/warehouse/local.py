@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from include.errors import ErrorClass, Problem, Refused
 from include.files import write_atomically
 from include.sources.spec import Column, Row, Table
+from include.warehouse.status import DATE_STATUS, DateStatus
 
 if TYPE_CHECKING:
     import duckdb
@@ -183,11 +184,24 @@ class LocalWarehouse:
             )
         ordered = sorted_rows(table, given)
         data = to_parquet(table, ordered)
-        path = self.part(table, day)
-        changed = not (path.is_file() and path.read_bytes() == data)
-        if changed:
-            write_atomically(path, data, replace=True)
+        changed = _swap(self.part(table, day), data)
         return Loaded(rows=len(ordered), bytes=len(data), changed=changed)
+
+    def replace_status(self, status: DateStatus) -> bool:
+        """Writes the one row that says how a table's date stands; whether its bytes changed.
+
+        It has a file of its own, beside the tables: who reads a table's folder meets its rows only.
+        """
+        path = self._status_part(status.table, status.day)
+        return _swap(path, to_parquet(DATE_STATUS, [status.row()]))
+
+    def status(self, table: Table, day: date) -> list[Mapping[str, Any]] | None:
+        """The row of ``raw.date_status`` on the table's date; None where nothing has been said."""
+        return _read_part(self._status_part(str(table), day))
+
+    def _status_part(self, table: str, day: date) -> Path:
+        folder = self.root / DATE_STATUS.dataset / DATE_STATUS.name
+        return folder / f"game_date={day}" / f"{table}.parquet"
 
     def days(self, table: Table) -> list[date]:
         """The dates that have a partition, sorted."""
@@ -206,23 +220,7 @@ class LocalWarehouse:
     ) -> list[Mapping[str, Any]] | None:
         """The partition's rows, or None where it was never loaded. Raises Problem(STORAGE) for a
         damaged file."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        path = self.part(table, day)
-        if not path.is_file():
-            return None
-        try:
-            chosen = list(columns) if columns else None
-            return list(pq.ParquetFile(path).read(columns=chosen).to_pylist())
-        except (OSError, pa.ArrowInvalid) as error:
-            raise Problem(
-                error_class=ErrorClass.STORAGE,
-                message=(
-                    f"{path} is not readable Parquet ({error}): clear the date's task to write"
-                    " it again"
-                ),
-            ) from error
+        return _read_part(self.part(table, day), columns)
 
     def ask(self, sql: str) -> pa.Table:
         """The rows of one query, which changes nothing. Raises Refused, with DuckDB's first line,
@@ -251,14 +249,41 @@ class LocalWarehouse:
         connection = duckdb.connect()
         connection.execute("SET TimeZone = 'UTC'")
         for folder in sorted(self.root.glob("*/*")):
-            if any(folder.glob("game_date=*/part.parquet")):
+            if any(folder.glob("game_date=*/*.parquet")):
                 dataset, table = (
                     re.sub(r"\W", "_", name) for name in (folder.parent.name, folder.name)
                 )
-                files = str(folder / "game_date=*" / "part.parquet").replace("'", "''")
+                files = f"{folder}/game_date=*/*.parquet".replace("'", "''")
                 connection.execute(f"CREATE SCHEMA IF NOT EXISTS {dataset}")
                 connection.execute(
                     f"CREATE VIEW {dataset}.{table} AS SELECT * FROM"
                     f" read_parquet('{files}', union_by_name=true, hive_partitioning=false)"
                 )
         return connection
+
+
+def _swap(path: Path, data: bytes) -> bool:
+    """Makes the file these bytes, and leaves it alone where it has them."""
+    changed = not (path.is_file() and path.read_bytes() == data)
+    if changed:
+        write_atomically(path, data, replace=True)
+    return changed
+
+
+def _read_part(path: Path, columns: Sequence[str] | None = None) -> list[Mapping[str, Any]] | None:
+    """The file's rows, None where it is not there."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not path.is_file():
+        return None
+    try:
+        chosen = list(columns) if columns else None
+        return list(pq.ParquetFile(path).read(columns=chosen).to_pylist())
+    except (OSError, pa.ArrowInvalid) as error:
+        raise Problem(
+            error_class=ErrorClass.STORAGE,
+            message=(
+                f"{path} is not readable Parquet ({error}): clear the date's task to write it again"
+            ),
+        ) from error
