@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from include.mail.message import Envelope, make_message, to_bytes
+from include.mail.message import make_message, to_bytes
 from include.mail.report import Report
 from include.ops import batches
 from include.ops.batches import BatchRun
@@ -101,9 +101,7 @@ def reported(db: psycopg.Connection[Any], batch_id: str) -> tuple[Report, bytes,
 
     def mail() -> tuple[Report, bytes]:
         report = read_report(db, batch, ENDPOINTS)
-        return report, to_bytes(
-            make_message(report, Envelope(sender="a@b.example", recipients=["c@d.example"]))
-        )
+        return report, to_bytes(make_message(report))
 
     report, content = mail()
     seconds, statements = time.perf_counter() - begun, _Counting.sent - sent

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from hashlib import sha256
 from itertools import groupby
 
-from include.mail.message import Envelope, make_notice, to_bytes
+from include.mail.message import DOMAIN, make_notice, to_bytes
 from include.ops.late_dates import LateDate
 from include.ops.outbox import Mail
 from include.wording import dates
 
 
-def make_late_mail(late: Sequence[LateDate], envelope: Envelope) -> Mail:
+def make_late_mail(late: Sequence[LateDate]) -> Mail:
     """One mail for all of them (one at least, in order), with an id of its own for each such
     set."""
     by_dag = [(dag_id, list(mine)) for dag_id, mine in groupby(late, lambda each: each.dag_id)]
@@ -26,9 +26,9 @@ def make_late_mail(late: Sequence[LateDate], envelope: Envelope) -> Mail:
         "A date that waits goes on by itself; you are not told of it again.",
     ]
     mark = sha256(named.encode()).hexdigest()[:16]
-    message_id = f"<late-{mark}@{envelope.domain}>"
+    message_id = f"<late-{mark}@{DOMAIN}>"
     subject = f"[LATE] {named}"
-    message = make_notice(subject, "\n".join(lines) + "\n", envelope, message_id)
+    message = make_notice(subject, "\n".join(lines) + "\n", message_id)
     return Mail(
         mail_id=f"late:{mark}", message_id=message_id, subject=subject, content=to_bytes(message)
     )

@@ -1,11 +1,10 @@
-"""A report as a mail message: headers, both parts, the same bytes every time."""
+"""A report as a mail message: headers but for From and To, both parts, the same bytes every
+time."""
 
 from __future__ import annotations
 
 import email
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -26,18 +25,11 @@ _WIRE = SMTP.clone(max_line_length=900)
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Envelope:
-    """From, To, Reply-To (``Name <address>`` or a bare address), and the domain of the
-    Message-IDs."""
-
-    sender: str
-    recipients: Sequence[str]
-    reply_to: str = ""
-    domain: str = "nba-backfill.local"
+DOMAIN = "nba-backfill.local"
+"""The domain of our Message-IDs."""
 
 
-def make_message_id(report: Report, domain: str) -> str:
+def make_message_id(report: Report, domain: str = DOMAIN) -> str:
     """``<batch-ID@domain>``: one per batch, so that sending again is the same mail.
 
     A halted batch is told at once and may finish later: its mail has the moment of the halt in its
@@ -53,25 +45,14 @@ def make_message_id(report: Report, domain: str) -> str:
     return f"<{safe}@{domain}>"
 
 
-def make_message(report: Report, envelope: Envelope) -> EmailMessage:
-    """The finished message. Dated when the batch ended, not when it is sent: the same report gives
-    the same bytes.
-
-    Raises ValueError without recipients or on an address with a line break.
-    """
-    if not envelope.recipients:
-        raise ValueError(
-            f"batch {report.batch_id}: the summary has no recipient; set them in connection `mail`"
-        )
+def make_message(report: Report, domain: str = DOMAIN) -> EmailMessage:
+    """The finished message, but for From and To, which it gets when it is sent. Dated when the
+    batch ended, not when it is sent: the same report gives the same bytes."""
     content = render(report)
-    own_id = make_message_id(report, envelope.domain)
+    own_id = make_message_id(report, domain)
     message = EmailMessage(policy=_PARTS)
     message["Message-ID"] = own_id
     message["Date"] = format_datetime(report.ended_at.astimezone(UTC))
-    message["From"] = envelope.sender
-    message["To"] = ", ".join(envelope.recipients)
-    if envelope.reply_to:
-        message["Reply-To"] = envelope.reply_to
     message["Subject"] = content.subject
     if report.in_reply_to:
         first = f"<{report.in_reply_to.strip('<> ')}>"
@@ -86,15 +67,11 @@ def make_message(report: Report, envelope: Envelope) -> EmailMessage:
     return message
 
 
-def make_notice(subject: str, text: str, envelope: Envelope, message_id: str) -> EmailMessage:
+def make_notice(subject: str, text: str, message_id: str) -> EmailMessage:
     """A short message of plain text that is about no batch."""
     message = EmailMessage(policy=_PARTS)
     message["Message-ID"] = message_id
     message["Date"] = format_datetime(datetime.now(UTC))
-    message["From"] = envelope.sender
-    message["To"] = ", ".join(envelope.recipients)
-    if envelope.reply_to:
-        message["Reply-To"] = envelope.reply_to
     message["Subject"] = subject
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(text, cte="quoted-printable")
@@ -107,7 +84,7 @@ def to_bytes(message: EmailMessage) -> bytes:
 
 
 def from_bytes(data: bytes) -> EmailMessage:
-    """What ``stored`` wrote, as a message again."""
+    """What ``to_bytes`` wrote, as a message again."""
     message = email.message_from_bytes(data, EmailMessage, policy=_WIRE)
     assert isinstance(message, EmailMessage)
     return message

@@ -117,22 +117,19 @@ def _endpoint(target: SendGrid) -> Any:
 
 def _payload(message: EmailMessage) -> dict[str, Any]:
     """The body of v3/mail/send. All recipients share one mail, as its To header says."""
-    text, html = message.get_body(("plain",)), message.get_body(("html",))
-    assert text is not None
-    assert html is not None
+    parts = [message.get_body((kind,)) for kind in ("plain", "html")]
     payload: dict[str, Any] = {
         "personalizations": [{"to": [_address(a) for a in message["To"].addresses]}],
         "from": _address(message["From"].addresses[0]),
         "subject": str(message["Subject"]),
         "content": [
-            {"type": "text/plain", "value": _lines(text)},
-            {"type": "text/html", "value": _lines(html)},
+            {"type": part.get_content_type(), "value": _lines(part)} for part in parts if part
         ],
         "headers": {name: str(message[name]) for name in _CARRIED if message[name]},
         # SendGrid may replace a Message-ID; these come back in its event webhook and activity feed
         # unchanged.
         "custom_args": {
-            "batch_id": str(message[BATCH_HEADER]),
+            "batch_id": str(message[BATCH_HEADER] or ""),
             "message_id": str(message["Message-ID"]),
         },
         # Tracking would rewrite every link and add a remote image.

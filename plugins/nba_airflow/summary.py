@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import psycopg
     from airflow.sdk import Context
 
-    from include.mail.message import Envelope
     from include.ops.batches import Batch
 
 MAX_REPORT = timedelta(minutes=10)
@@ -68,7 +67,6 @@ class SummaryOperator(BaseOperator):
         from include.ops import batches, outbox
         from nba_airflow.plan_vs_actual import add_plan_vs_actual
 
-        envelope = _read_envelope()
         report = read_report(connection, batch, self._endpoints(batch.dag_id))
         if batch.kind == "live" and alerts.withhold(connection, report):
             batches.reported(connection, batch.batch_id)
@@ -77,10 +75,10 @@ class SummaryOperator(BaseOperator):
             )
             return
         report = add_plan_vs_actual(connection, report)
-        message = make_message(report, envelope)
+        message = make_message(report)
         row = outbox.Mail(
             mail_id=batch.batch_id,
-            message_id=make_message_id(report, envelope.domain),
+            message_id=make_message_id(report),
             subject=str(message["Subject"]),
             content=to_bytes(message),
         )
@@ -99,7 +97,7 @@ class SummaryOperator(BaseOperator):
         from include.ops import late_dates, outbox
 
         if late := late_dates.untold(connection):
-            mail = make_late_mail(late, _read_envelope())
+            mail = make_late_mail(late)
             outbox.put(connection, mail)
             late_dates.told(connection, late)
             self.log.info("%s", mail.subject)
@@ -116,9 +114,11 @@ class SummaryOperator(BaseOperator):
             return []
 
     def _send_due(self, connection: psycopg.Connection[Any]) -> None:
-        """Sends what is in the outbox, one attempt each. Raises AirflowFailException where a mail
+        """Sends what is in the outbox, one attempt each, from and to whom connection `mail` names
+        now. Raises AirflowFailException where a mail
         was not accepted."""
         from include.mail.delivery import deliver, read_target
+        from include.mail.envelope import address, read_envelope
         from include.mail.message import from_bytes
         from include.ops import outbox
 
@@ -127,9 +127,9 @@ class SummaryOperator(BaseOperator):
             found = connections.connection(connections.MAIL)
             try:
                 reach_failpoint("before send")
-                receipt = deliver(
-                    from_bytes(mail.content), read_target(found.host or "", found.password or "")
-                )
+                message = address(from_bytes(mail.content), read_envelope(found.extra_dejson))
+                target = read_target(found.host or "", found.password or "")
+                receipt = deliver(message, target)
             except Problem as problem:
                 outbox.not_sent(connection, mail, str(problem), again=problem.retry_at is not None)
                 problems.append(problem)
@@ -141,18 +141,6 @@ class SummaryOperator(BaseOperator):
             raise AirflowFailException(
                 f"{len(problems)} mails not sent, kept in ops.outbox: {problems[0]}"
             )
-
-
-def _read_envelope() -> Envelope:
-    """From and To, as connection `mail` has them."""
-    from include.mail.message import Envelope
-
-    extra = connections.connection(connections.MAIL).extra_dejson
-    return Envelope(
-        sender=extra["sender"],
-        recipients=extra["recipients"],
-        reply_to=extra.get("reply_to", ""),
-    )
 
 
 def summary_dag(doc: str | None) -> DAG:

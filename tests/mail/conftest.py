@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from include.mail.message import Envelope, make_message
+from include.mail.envelope import address, read_envelope
+from include.mail.message import make_message
 from include.mail.report import Report
 from include.outcome import Outcome
 from include.results import DateResult
@@ -114,15 +115,12 @@ def mixed(make_report: MakeReport) -> Report:
 
 @pytest.fixture
 def message(mixed: Report) -> EmailMessage:
-    return make_message(
-        mixed,
-        Envelope(
-            sender="NBA backfills <backfills@example.com>",
-            recipients=["a@example.com", "B Team <b@example.com>"],
-            reply_to="oncall@example.com",
-            domain="example.com",
-        ),
-    )
+    people = {
+        "sender": "NBA backfills <backfills@example.com>",
+        "recipients": ["a@example.com", "B Team <b@example.com>"],
+        "reply_to": "oncall@example.com",
+    }
+    return address(make_message(mixed, "example.com"), read_envelope(people))
 
 
 @pytest.fixture

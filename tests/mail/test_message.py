@@ -4,31 +4,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-import pytest
-
-from include.mail.message import Envelope, from_bytes, make_message, make_message_id, to_bytes
+from include.mail.message import from_bytes, make_message, make_message_id, to_bytes
 from include.mail.render import render
 from include.mail.report import Report
 from include.outcome import Outcome
 from include.results import DateResult
 
 MakeReport = Callable[..., Report]
-ENVELOPE = Envelope(
-    sender="NBA backfills <backfills@example.com>",
-    recipients=["a@example.com", "Team Überblick <b@example.com>"],
-    reply_to="oncall@example.com",
-    domain="example.com",
-)
+DOMAIN = "example.com"
 
 
 def test_headers_are_complete(mixed: Report) -> None:
-    message = make_message(replace(mixed, in_reply_to="<batch-41@example.com>"), ENVELOPE)
+    message = make_message(replace(mixed, in_reply_to="<batch-41@example.com>"), DOMAIN)
     assert [(name, str(value)) for name, value in message.items()] == [
         ("Message-ID", "<batch-42@example.com>"),
         ("Date", "Thu, 01 Oct 2026 12:16:00 +0000"),
-        ("From", "NBA backfills <backfills@example.com>"),
-        ("To", "a@example.com, Team Überblick <b@example.com>"),
-        ("Reply-To", "oncall@example.com"),
         (
             "Subject",
             (
@@ -46,13 +36,13 @@ def test_headers_are_complete(mixed: Report) -> None:
 
 
 def test_first_mails_answer_nothing(mixed: Report) -> None:
-    message = make_message(mixed, ENVELOPE)
+    message = make_message(mixed, DOMAIN)
     assert (message["In-Reply-To"], message["References"]) == (None, None)
 
 
 def test_parts_are_the_rendered_text_then_html(mixed: Report) -> None:
     content = render(mixed)
-    parts = list(make_message(mixed, ENVELOPE).iter_parts())
+    parts = list(make_message(mixed, DOMAIN).iter_parts())
     assert [(part.get_content_type(), part.get_content_charset()) for part in parts] == [
         ("text/plain", "utf-8"),
         ("text/html", "utf-8"),
@@ -65,11 +55,11 @@ def test_parts_are_the_rendered_text_then_html(mixed: Report) -> None:
 
 def test_the_same_report_gives_the_same_bytes(mixed: Report) -> None:
     shuffled = replace(mixed, dates=list(reversed(mixed.dates)))
-    assert to_bytes(make_message(mixed, ENVELOPE)) == to_bytes(make_message(shuffled, ENVELOPE))
+    assert to_bytes(make_message(mixed, DOMAIN)) == to_bytes(make_message(shuffled, DOMAIN))
 
 
 def test_what_was_stored_comes_back_as_it_was(mixed: Report) -> None:
-    data = to_bytes(make_message(mixed, ENVELOPE))
+    data = to_bytes(make_message(mixed, DOMAIN))
     again = from_bytes(data)
     assert to_bytes(again) == data
     body = again.get_body(("plain",))
@@ -81,7 +71,7 @@ def test_stored_messages_are_pure_ascii_with_crlf(make_report: MakeReport) -> No
     result = DateResult(
         day=date(2024, 10, 22), outcome=Outcome.FAILED, message="Dončić “did not play” 🏀"
     )
-    data = to_bytes(make_message(make_report([result]), ENVELOPE))
+    data = to_bytes(make_message(make_report([result]), DOMAIN))
     assert data.isascii()
     assert data.count(b"\n") == data.count(b"\r\n")
 
@@ -118,18 +108,7 @@ def test_a_halt_is_another_mail_than_the_summary(make_report: MakeReport) -> Non
     ]
 
 
-def test_a_mail_to_nobody_is_refused(mixed: Report) -> None:
-    with pytest.raises(
-        ValueError, match=r"^batch 42: the summary has no recipient; set them in connection `mail`$"
-    ):
-        make_message(mixed, replace(ENVELOPE, recipients=[]))
-
-
 def test_headers_cannot_be_smuggled_in(make_report: MakeReport) -> None:
-    message = make_message(make_report([], dag_id="x\r\nBcc: evil@example.com"), ENVELOPE)
+    message = make_message(make_report([], dag_id="x\r\nBcc: evil@example.com"), DOMAIN)
     assert message["Bcc"] is None
     assert message["Subject"] == "[Nothing ran] x Bcc: evil@example.com 2024-10-22: no dates ran"
-    with pytest.raises(ValueError, match="linefeed or carriage return"):
-        make_message(
-            make_report([]), replace(ENVELOPE, sender="a@example.com\nBcc: evil@example.com")
-        )

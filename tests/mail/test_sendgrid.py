@@ -12,7 +12,8 @@ import pytest
 
 from include.errors import ErrorClass, Problem
 from include.mail.delivery import Receipt, deliver
-from include.mail.message import from_bytes, to_bytes
+from include.mail.envelope import address, read_envelope
+from include.mail.message import from_bytes, make_notice, to_bytes
 from include.mail.sendgrid import SendGrid
 from tests.mail.stand_in import KEY, StandIn, listening
 
@@ -57,6 +58,17 @@ def test_sendgrid_gets_everything_that_the_message_says(
         }
     ]
     assert sendgrid.requests == [("POST", "/v3/mail/send")]
+
+
+def test_notice_of_plain_text_alone_is_sent_as_well(sendgrid: StandIn) -> None:
+    people = read_envelope({"sender": "nba@example.com", "recipients": "a@example.com"})
+    notice = make_notice(
+        "[Late] bdl_box_scores 2025-01-15", "Not done yet.\n", "<late-1@x.example>"
+    )
+    deliver(address(notice, people), SendGrid(key=KEY, host=sendgrid.host))
+    (sent,) = sendgrid.accepted
+    assert sent["content"] == [{"type": "text/plain", "value": "Not done yet.\n"}]
+    assert sent["custom_args"] == {"batch_id": "", "message_id": "<late-1@x.example>"}
 
 
 def test_a_message_from_the_outbox_is_sent_like_a_fresh_one(
