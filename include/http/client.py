@@ -16,7 +16,7 @@ from include.failpoints import reach_failpoint
 from include.http.addresses import Address, Health, Rotation
 from include.http.admission import Gate, Meter
 from include.http.classify import Verdict, classify
-from include.http.exchange import CREDIT_HEADERS, Exchange, has_arrived
+from include.http.exchange import CREDIT_HEADERS, Exchange, Head
 from include.http.transport import Bounds, Broken, Reply, Transport
 from include.http.upstream import Request, Upstream, prepare
 from include.redact import Redactor
@@ -108,6 +108,7 @@ class Client:
         self._transport = Transport(bounds)
         self._rotation = Rotation(health, random)
         self._sleep, self._random, self._now = sleep, random, now
+        self._open: list[tuple[Exchange, Head]] = []
         self.requests = self.credits = 0
         """What this client has asked and paid so far, whatever came of it."""
 
@@ -118,7 +119,8 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Closes the kept connections."""
+        """Settles what is not settled yet, and closes the kept connections."""
+        self._settle()
         self._transport.close()
 
     def get(
@@ -175,16 +177,36 @@ class Client:
         except BaseException:
             exchange.admission.release()
             raise
-        credits, arrived = exchange.end(got), has_arrived(got)
-        call.requests, self.requests = call.requests + arrived, self.requests + arrived
+        head = Head.of(got)
+        credits = exchange.cost_of(head)
+        call.requests, self.requests = call.requests + head.arrived, self.requests + head.arrived
         call.credits, self.credits = call.credits + credits, self.credits + credits
+        self._open.append((exchange, head))
+        self._settle()
         return got
+
+    def _settle(self) -> None:
+        """Closes the exchanges that are over. While our database is away they stay open, and are
+        closed with the next request or at the end: an answer that has come, and may be paid, is not
+        given up for it.
+
+        One that is never closed counts as under way until its time is over, and as paid.
+        """
+        while self._open:
+            exchange, head = self._open[0]
+            try:
+                exchange.close(head)
+            except Problem as problem:
+                log.warning("exchanges to be settled later: %d; %s", len(self._open), problem)
+                return
+            self._open.pop(0)
 
     def _admit(self, address: Address, upstream: Upstream, request: Request) -> Exchange:
         """Credits first, then the limiter: where the credits do not suffice, no place in the
         limiter's window is taken for nothing. Whatever stops the request gives back what was taken
         before."""
         reservation = None
+        self._settle()
         try:
             if request.cost and self._meter:
                 reach_failpoint("before reserve")

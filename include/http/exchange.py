@@ -4,13 +4,38 @@ both are closed."""
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from include.failpoints import reach_failpoint
 from include.http.admission import Admission, Reservation
 from include.http.transport import Broken, Reply
 
-CREDIT_HEADERS = ("x-requests-last", "x-requests-used", "x-requests-remaining")
+LAST, USED, REMAINING = CREDIT_HEADERS = (
+    "x-requests-last",
+    "x-requests-used",
+    "x-requests-remaining",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """What came before the body: all that an exchange is closed by. ``arrived``: the upstream may
+    have seen the request."""
+
+    arrived: bool
+    status: int
+    headers: Mapping[str, str]
+    headers_at: float
+
+    @classmethod
+    def of(cls, got: Reply | Broken) -> Head:
+        return cls(
+            arrived=isinstance(got, Reply) or got.arrived,
+            status=got.status,
+            headers=got.headers,
+            headers_at=got.headers_at,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,33 +46,34 @@ class Exchange:
     admission: Admission
     reservation: Reservation | None
 
-    def end(self, got: Reply | Broken) -> int:
-        """The exchange is over: closes the admission, and the reservation by what the headers say,
-        if any came. The credits that it cost.
+    def cost_of(self, got: Head) -> int:
+        """The credits that it cost by what the headers say, if any came.
 
         A request that may have arrived may have been billed: counted so until the upstream's totals
         correct it.
         """
-        if not has_arrived(got):
+        if not got.arrived:
+            return 0
+        last = _number(got.headers.get(LAST, ""))
+        if last is not None:
+            return last
+        # Refusals that do not say are free.
+        return 0 if 400 <= got.status < 500 else self.cost
+
+    def close(self, got: Head) -> None:
+        """Tells the limiter and the ledger that it is over. Closing twice does nothing. Raises
+        Problem while the database is away."""
+        if not got.arrived:
             self.admission.give_back()
             if self.reservation:
                 self.reservation.refund()
-            return 0
+            return
         ago = time.monotonic() - got.headers_at if got.headers else 0.0
         self.admission.release(ok=got.status not in (403, 429), ago=ago)
         reach_failpoint("before settle")
-        last, used, remaining = (_number(got.headers.get(name, "")) for name in CREDIT_HEADERS)
-        if last is None:
-            # Refusals that do not say are free.
-            last = 0 if 400 <= got.status < 500 else self.cost
         if self.reservation:
-            self.reservation.settle(cost=last, used=used, remaining=remaining)
-        return last
-
-
-def has_arrived(got: Reply | Broken) -> bool:
-    """Whether the upstream may have seen the request."""
-    return isinstance(got, Reply) or got.arrived
+            used, remaining = (_number(got.headers.get(name, "")) for name in (USED, REMAINING))
+            self.reservation.settle(cost=self.cost_of(got), used=used, remaining=remaining)
 
 
 def _number(text: str) -> int | None:

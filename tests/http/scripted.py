@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from include.errors import ErrorClass, Problem
+
 Step = Callable[["Handler"], None]
 
 NOW = datetime(2025, 3, 10, 12, 0, tzinfo=UTC)
@@ -171,8 +173,15 @@ def flood(handler: Handler) -> None:
 class CountingAdmission:
     gate: CountingGate
     name: str
+    closed: bool = False
 
     def release(self, *, ok: bool = True, ago: float = 0.0) -> None:
+        if self.gate.away:
+            self.gate.away -= 1
+            raise Problem(error_class=ErrorClass.STORAGE, message="ops_db is away", passing=True)
+        if self.closed:
+            return
+        self.closed = True
         self.gate.events.append(f"release {self.name}" if ok else f"refused {self.name}")
 
     def give_back(self) -> None:
@@ -185,6 +194,8 @@ class CountingGate:
 
     events: list[str] = field(default_factory=list)
     refuse: Exception | None = None
+    away: int = 0
+    """How many releases find its database away."""
 
     def admit(self, name: str, *, max_wait: float) -> CountingAdmission:
         if self.refuse:

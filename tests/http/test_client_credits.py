@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from include.errors import ErrorClass, Problem
 from include.http.client import Client, Policy
 from include.http.transport import Bounds
 from include.http.upstream import Upstream
@@ -14,17 +15,23 @@ from include.outcome import Later, Outcome
 from tests.http.asking import EVENTS, problem_of
 from tests.http.scripted import NOW, CountingGate, Scripted, Step, hang, reply
 
+AWAY = Problem(error_class=ErrorClass.STORAGE, message="ops_db is away", passing=True)
+
 
 class Ledger:
     def __init__(self) -> None:
         self.events: list[str] = []
         self.wait: Exception | None = None
+        self.away = 0
 
     def reserve(self, name: str, cost: int) -> Ledger:
         self.events.append(f"reserve {name} {cost}")
         return self
 
     def settle(self, *, cost: int, used: int | None, remaining: int | None) -> None:
+        if self.away:
+            self.away -= 1
+            raise AWAY
         self.events.append(f"settle {cost} used {used} remaining {remaining}")
 
     def refund(self) -> None:
@@ -151,3 +158,44 @@ def test_wait_that_the_ledger_makes_of_such_a_refusal_comes_through_after_one_re
         paying.get(upstream, PAID, {"day": "2025-01-15"})
     assert ledger.events == REFUSED
     assert gate.events == ["admit odds", "release odds"]
+
+
+@pytest.mark.parametrize("away", ["ledger", "limiter"])
+def test_paid_body_is_kept_and_settled_later_when_the_ledger_is_away(
+    paying: Client,
+    upstream: Upstream,
+    scripted: Scripted,
+    ledger: Ledger,
+    gate: CountingGate,
+    away: str,
+) -> None:
+    ledger.away, gate.away = (1, 0) if away == "ledger" else (0, 1)
+    scripted.steps = [
+        reply(200, b"[1]", x_requests_last="7", x_requests_used="107", x_requests_remaining="393"),
+        reply(200, b"[2]", x_requests_last="10"),
+    ]
+    answer = paying.get(upstream, PAID, {"day": "2025-01-15"})
+    assert (answer.body, answer.credits) == (b"[1]", 7)
+    assert ledger.events == ["reserve odds 10"]
+
+    paying.get(upstream, PAID, {"day": "2025-01-15"})
+
+    assert ledger.events == [
+        "reserve odds 10",
+        "settle 7 used 107 remaining 393",
+        "reserve odds 10",
+        "settle 10 used None remaining None",
+    ]
+    assert [event for event in gate.events if event.startswith("release")] == ["release odds"] * 2
+    assert len(scripted.seen) == 2
+
+
+def test_what_is_not_settled_at_the_end_is_tried_once_more(
+    upstream: Upstream, scripted: Scripted, ledger: Ledger, gate: CountingGate
+) -> None:
+    scripted.steps = [reply(200, b"[1]", x_requests_last="7")] * 2
+    for away, settled in ((1, ["settle 7 used None remaining None"]), (2, [])):
+        ledger.events, ledger.away = [], away
+        with Client(gate, meter=ledger) as client:
+            assert client.get(upstream, PAID, {"day": "2025-01-15"}).body == b"[1]"
+        assert ledger.events == ["reserve odds 10", *settled]
