@@ -24,7 +24,7 @@ class LocalStore:
         return write_atomically(self.root / path, data, replace=False)
 
     def replace(self, path: str, data: bytes) -> None:
-        """Writes or swaps an object (manifests only; raw objects are never replaced)."""
+        """Writes or swaps an object (manifests, and raw objects that are damaged)."""
         write_atomically(self.root / path, data, replace=True)
 
     def read(self, path: str) -> bytes | None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import logging
 import re
 import zlib
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from include.errors import ErrorClass, Problem
 from include.outcome import Outcome
 from include.partition import Partition
 from include.storage.local import LocalStore
+
+log = logging.getLogger(__name__)
 
 MANIFEST = "_manifest.json"
 _YEAR = re.compile(r"\d{4}")
@@ -114,10 +117,13 @@ def put_body(
     status: int,
     suffix: str,
 ) -> RawObject:
-    """Stores one body; a second call with the same body writes nothing. Raises Problem(STORAGE)."""
+    """Stores one body; a second call with the same body writes nothing, unless what lies there is
+    damaged. Raises Problem(STORAGE)."""
     sha = hashlib.sha256(body).hexdigest()
     path = f"{partition.prefix}/{item}-{sha[:12]}.{suffix}.gz"
-    store.create(path, gzip.compress(body, compresslevel=6, mtime=0))
+    data = gzip.compress(body, compresslevel=6, mtime=0)
+    if not store.create(path, data) and _body_in(store.read(path) or b"") != body:
+        store.replace(path, data)
     return RawObject(
         item=item,
         role=role,
@@ -152,10 +158,7 @@ def _decompressed(data: bytes, path: str, store: Store) -> bytes:
 def _damaged(what: str, store: Store) -> Problem:
     return Problem(
         error_class=ErrorClass.STORAGE,
-        message=(
-            f"raw store {store.url}: {what}; restore it, or delete it and rerun the date with"
-            " --refetch"
-        ),
+        message=(f"raw store {store.url}: {what}; restore it, or rerun the date with --refetch"),
     )
 
 
@@ -163,25 +166,26 @@ def stored_objects(store: Store, partition: Partition) -> list[RawObject]:
     """Every stored body of the partition, also of a scrape that died before its manifest was
     written.
 
-    An item may have several. What only the manifest knows (url, status) is empty. Raises
-    Problem(STORAGE) for a body that does not fit the hash in its name.
+    An item may have several. What only the manifest knows (url, status) is empty. One that does not
+    fit the hash in its name is left out, so that it is asked for again.
     """
     found = (_find_object(store, path) for path in store.names(partition.prefix))
     return list(filter(None, found))
 
 
 def _find_object(store: Store, path: str) -> RawObject | None:
-    """The stored body by its path alone, None where that is not a body's or nothing is there."""
+    """The stored body by its path alone, None where that is not a body's, or not a whole one's."""
     match = _OBJECT.fullmatch(path.rsplit("/", 1)[-1])
     if not match:
         return None
     data = store.read(path)
     if data is None:
         return None
-    body = _decompressed(data, path, store)
+    body = _body_in(data)
     sha = hashlib.sha256(body).hexdigest()
     if not sha.startswith(match["sha"]):
-        raise _damaged(f"{path} has other bytes than its name says", store)
+        log.warning("%s/%s is damaged; it is asked for again", store.url, path)
+        return None
     return RawObject(
         item=match["item"],
         role="data",
@@ -192,6 +196,14 @@ def _find_object(store: Store, path: str) -> RawObject | None:
         status=200,
         fetched_at="",
     )
+
+
+def _body_in(data: bytes) -> bytes:
+    """The body of an object's bytes; empty, as no body is, where they do not decompress."""
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error):
+        return b""
 
 
 def partitions(store: Store, dag_id: str) -> Iterator[Partition]:
