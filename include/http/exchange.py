@@ -11,6 +11,8 @@ from include.failpoints import reach_failpoint
 from include.http.admission import Admission, Reservation
 from include.http.transport import Broken, Reply
 
+MAX_DIGITS = 9
+
 LAST, USED, REMAINING = CREDIT_HEADERS = (
     "x-requests-last",
     "x-requests-used",
@@ -77,4 +79,8 @@ class Exchange:
 
 
 def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() else None
+    """A number of credits; None, as if nothing were said, for what no account can have (a column
+    of the ledger holds 2,147,483,647)."""
+    if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS:
+        return int(text)
+    return None

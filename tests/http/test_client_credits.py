@@ -199,3 +199,15 @@ def test_what_is_not_settled_at_the_end_is_tried_once_more(
         with Client(gate, meter=ledger) as client:
             assert client.get(upstream, PAID, {"day": "2025-01-15"}).body == b"[1]"
         assert ledger.events == ["reserve odds 10", *settled]
+
+
+@pytest.mark.parametrize(
+    "told", ["2147483648", "9" * 5000, "-1", "1e3", "12.5", "", "\u0663".encode().decode("latin-1")]
+)
+def test_total_that_no_account_can_have_is_as_good_as_none(
+    paying: Client, upstream: Upstream, scripted: Scripted, ledger: Ledger, told: str
+) -> None:
+    headers = {"x_requests_last": told, "x_requests_used": told, "x_requests_remaining": told}
+    scripted.steps = [reply(**headers)]
+    assert paying.get(upstream, PAID, {"day": "2025-01-15"}).credits == 10
+    assert ledger.events == ["reserve odds 10", "settle 10 used None remaining None"]
