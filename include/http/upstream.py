@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
-from include.errors import ErrorClass, Problem
+from include.errors import ErrorClass, Problem, storable
 from include.http.addresses import Address, addresses
 from include.redact import Redactor, proxy_secrets
 from include.sources.spec import Get, HeaderKey, QueryKey, ServiceAccount
@@ -52,12 +52,24 @@ def prepare(upstream: Upstream, get: Get, values: Mapping[str, str]) -> Request:
     """The Get filled from ``values`` and signed. Parameters keep the Get's order: stats.nba.com
     minds it.
 
-    Raises Problem(INTERNAL) for a ``{name}`` without a value, Problem(BAD_KEY) where the connection
-    lacks a key.
+    Raises Problem(INTERNAL) for a ``{name}`` without a value, Problem(SCHEMA_DRIFT) for one that
+    would lead to another path, Problem(BAD_KEY) where the connection lacks a key.
     """
+    values = {name: storable(value) for name, value in values.items()}
     path = _fill(
         get.path, {name: quote(value, safe="") for name, value in values.items()}, upstream
     )
+    # An id of the upstream's own: a segment of it must not be one of those that a URL folds away.
+    folded = [segment for segment in path.lstrip("/").split("/") if segment in ("", ".", "..")]
+    if folded and path.strip("/"):
+        raise Problem(
+            error_class=ErrorClass.SCHEMA_DRIFT,
+            message=(
+                f"{get.path!r} was given a value that leads to another path ({path!r}): compare the"
+                " listing with its parser"
+            ),
+            source=upstream.name,
+        )
     params = {name: _fill(value, values, upstream) for name, value in get.params.items()}
     cost = get.cost(params) if get.cost else 0
     signed, secrets = _sign(upstream)

@@ -123,3 +123,27 @@ def test_upstream_and_request_show_no_secret() -> None:
     )
     shown = repr(upstream) + repr(prepare(upstream, Get(path="/"), {}))
     assert [secret for secret in ("k-12345", "user-77", "pass-77") if secret in shown] == []
+
+
+@pytest.mark.parametrize("value", ["..", ".", ""])
+def test_value_that_would_lead_to_another_path_is_not_asked_for(value: str) -> None:
+    upstream = Upstream(name="drive", base_url="https://drive.test")
+    with pytest.raises(Problem) as refused:
+        prepare(upstream, Get(path="/files/{file_id}/content"), {"file_id": value})
+    assert (refused.value.error_class, refused.value.message) == (
+        ErrorClass.SCHEMA_DRIFT,
+        (
+            "'/files/{file_id}/content' was given a value that leads to another path"
+            f" ('/files/{value}/content'): compare the listing with its parser"
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "sent"),
+    [("a..b", "a..b"), ("../x", "..%2Fx"), ("%2e%2e", "%252e%252e"), ("\ud83c", "%3F")],
+)
+def test_dots_within_a_value_are_no_other_path(value: str, sent: str) -> None:
+    upstream = Upstream(name="drive", base_url="https://drive.test")
+    found = prepare(upstream, Get(path="/files/{file_id}"), {"file_id": value})
+    assert found.url == f"https://drive.test/files/{sent}"
