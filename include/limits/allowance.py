@@ -23,7 +23,8 @@ class Month:
     ``exhausted_under``: the declared one when the upstream said that nothing is left (0: it has
     not). A larger declaration (a plan that was raised) outranks both. ``backfill_since``: the first
     day of the month on which a backfill asked. ``last_reservation``: id of the newest reservation;
-    ``settled_through``: what that was when the upstream's total last came in.
+    ``settled_through``: what that was when the upstream's total last came in. ``key_hash``: of the
+    key that the upstream has spoken of; empty where nobody has said.
     """
 
     month: date
@@ -38,11 +39,30 @@ class Month:
     exhausted_under: int = 0
     last_reservation: int = 0
     settled_through: int = 0
+    key_hash: str = ""
 
     @property
     def committed(self) -> int:
         """The most that can have been used by now."""
         return self.billed + self.open_live + self.open_backfill
+
+    def under(self, key_hash: str) -> Month:
+        """As it stands for a key: what the upstream said of another one says nothing of it."""
+        if not key_hash or key_hash == self.key_hash:
+            return self
+        if not self.key_hash:
+            return replace(self, key_hash=key_hash)
+        return Month(
+            month=self.month,
+            open_live=self.open_live,
+            open_backfill=self.open_backfill,
+            spent_live=self.spent_live,
+            spent_backfill=self.spent_backfill,
+            backfill_since=self.backfill_since,
+            last_reservation=self.last_reservation,
+            settled_through=self.last_reservation,
+            key_hash=key_hash,
+        )
 
     def opened(self, purpose: Purpose, amount: int) -> Month:
         """With ``amount`` more (or less) under way."""

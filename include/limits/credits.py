@@ -13,12 +13,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from hashlib import sha256
 from typing import Any
 
 import psycopg
 
 from include.errors import ErrorClass, Problem
 from include.limits.allowance import (
+    Month,
     Purpose,
     month_of,
     more_at,
@@ -75,8 +77,9 @@ class Meter:
 
     ``spread``: backfills get an equal share of the month's credits each day instead of all at once.
     ``request_timeout``: seconds after its reservation within which a request ends; covers the wait
-    for the limiter as well. The last of them before a month's reset admit nothing. ``now``: for
-    tests; otherwise the database's clock counts, one for all hosts.
+    for the limiter as well. The last of them before a month's reset admit nothing. ``keys``: the
+    accounts' keys; another key is another account. ``now``: for tests; otherwise the database's
+    clock counts, one for all hosts.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class Meter:
         purpose: Purpose,
         spread: bool = True,
         request_timeout: float = 300.0,
+        keys: Mapping[str, str] | None = None,
         now: Callable[[], datetime] | None = None,
     ) -> None:
         self._session = session
@@ -94,6 +98,7 @@ class Meter:
         self._purpose: Purpose = purpose
         self._spread = spread
         self._request_timeout = timedelta(seconds=request_timeout)
+        self._keys = {name: _hash(key) for name, key in (keys or {}).items() if key}
         self._now = now
 
     def reserve(self, name: str, cost: int) -> Reservation:
@@ -127,11 +132,9 @@ class Meter:
                 if not _is_this_months(now):
                     return _not_reset(name, now + _ASK_AGAIN)
                 month = lock_month(connection, name, month_of(now.date()))
-                write_month(
-                    connection,
-                    name,
-                    replace(month, exhausted_under=max(declared, month.exhausted_under)),
-                )
+                if self._is_of_our_key(month, name):
+                    exhausted = max(declared, month.exhausted_under)
+                    write_month(connection, name, replace(month, exhausted_under=exhausted))
             return None
 
         if wait := self._session.run(work):
@@ -146,7 +149,8 @@ class Meter:
         with connection.transaction():
             now = self._moment(connection)
             today = now.date()
-            month = lock_month(connection, name, month_of(today))
+            found = lock_month(connection, name, month_of(today))
+            month = found.under(self._keys.get(name, ""))
             reset = datetime.combine(next_month(today), time(), UTC)
             if now >= reset - self._request_timeout:
                 # It could be billed to the old month or to the new one.
@@ -185,6 +189,9 @@ class Meter:
                 connection, name, replace(month.opened(purpose, cost), last_reservation=row[0])
             )
             enter(connection, now, month.month, "reserve", reservation, cost)
+            if month.billed != found.billed:
+                adjusted = month.billed - found.billed
+                enter(connection, now, month.month, "adjust", reservation, adjusted)
             return reservation
 
     def _settle(
@@ -195,8 +202,10 @@ class Meter:
             # around a reset it can be the other one's.
             with connection.transaction():
                 now = self._moment(connection)
+                month = lock_month(connection, reservation.account, reservation.month)
                 if (
                     used is not None
+                    and self._is_of_our_key(month, reservation.account)
                     and _is_this_months(now)
                     and month_of(now.date()) == reservation.month
                 ):
@@ -216,12 +225,21 @@ class Meter:
 
         self._session.run(work)
 
+    def _is_of_our_key(self, month: Month, name: str) -> bool:
+        """Whether what the upstream says to us is about the account that the month is of now."""
+        return month.key_hash in ("", self._keys.get(name, month.key_hash))
+
     def _moment(self, connection: psycopg.Connection[Any]) -> datetime:
         if self._now:
             return self._now().astimezone(UTC)
         moment: datetime
         ((moment,),) = connection.execute("SELECT clock_timestamp()").fetchall()
         return moment.astimezone(UTC)
+
+
+def _hash(key: str) -> str:
+    """Tells keys apart and does not tell what they are."""
+    return sha256(key.encode()).hexdigest()[:8]
 
 
 def _is_this_months(now: datetime) -> bool:

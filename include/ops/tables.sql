@@ -195,6 +195,7 @@ CREATE TABLE ops.credit_months (
     exhausted_under  int NOT NULL DEFAULT 0,
     last_reservation bigint NOT NULL DEFAULT 0,
     settled_through  bigint NOT NULL DEFAULT 0,
+    key_hash         text NOT NULL DEFAULT '',
     PRIMARY KEY (account, month)
 );
 COMMENT ON COLUMN ops.credit_months.billed IS 'what the upstream itself says was used';
@@ -202,6 +203,8 @@ COMMENT ON COLUMN ops.credit_months.told_under IS
     'the declared allowance when upstream_total was told; 0: it was not';
 COMMENT ON COLUMN ops.credit_months.exhausted_under IS
     'the declared allowance when the upstream said that the month is used up; 0: it did not';
+COMMENT ON COLUMN ops.credit_months.key_hash IS
+    'of the key that billed, upstream_total and exhausted_under are of; empty: of whichever';
 COMMENT ON COLUMN ops.credit_months.settled_through IS
     'the newest reservation when the last bill came in: a later one''s bill includes all that were settled';
 

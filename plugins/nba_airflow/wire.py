@@ -80,6 +80,7 @@ def wire(session: Session, source: Source, purpose: Literal["live", "backfill"])
     meter = None
     if allowances := {host.connection: host.credits for host, _ in reached if host.credits}:
         spread = all(credits.spread for credits in allowances.values())
-        meter = Meter(session, allowances, purpose=purpose, spread=spread)
+        keys = {name: upstreams[name].key or "" for name in allowances}
+        meter = Meter(session, allowances, purpose=purpose, spread=spread, keys=keys)
     with Client(gate, meter=meter, health=health) as client:
         yield Wire(client=client, upstreams=upstreams)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -112,3 +113,25 @@ def test_two_proxies_do_not_make_two_limits_of_one_key(
             with pytest.raises(ending):
                 lines.client.get(lines.upstreams["balldontlie"], get, {"day": "2025-01-15"})
     assert len(sandbox.log()) == before + 1
+
+
+def test_used_up_credits_of_one_key_do_not_hold_back_another(
+    monkeypatch: pytest.MonkeyPatch, sources: dict[str, Source], sandbox: Sandbox, ops_db: str
+) -> None:
+    monkeypatch.setattr("include.limits.credits._is_this_months", lambda now: True)
+    sandbox.faults([{"source": "the_odds_api", "kind": "out_of_credits", "times": 1}])
+    source, asked = sources["odds_api_props"], []
+    get = source.endpoint("player_props").listing
+    assert get
+    for key in ("first-key", "first-key", "second-key"):
+        connection = {"conn_type": "http", "host": sandbox.base("the_odds_api"), "password": key}
+        monkeypatch.setenv("AIRFLOW_CONN_THE_ODDS_API", json.dumps(connection))
+        before = len(sandbox.log())
+        with (
+            Session(ops_db) as session,
+            wire(session, source, "live") as lines,
+            suppress(Problem, Later),
+        ):
+            lines.client.get(lines.upstreams["the_odds_api"], get, {"day": "2025-01-15"})
+        asked.append(len(sandbox.log()) - before)
+    assert asked == [1, 0, 1]
