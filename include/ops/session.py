@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self, TypeVar
 
 import psycopg
@@ -51,6 +52,7 @@ class Session:
         self._monotonic = monotonic
         self._connection: Connection | None = None
         self._inherited: Connection | None = None
+        self._clock: tuple[datetime, float] | None = None
         self._pid = os.getpid()
         self._turn = threading.Lock()
 
@@ -84,6 +86,15 @@ class Session:
                             error if isinstance(error, Problem) else unreachable(error)
                         ) from None
             self._sleep(_PAUSE)
+
+    def now(self) -> datetime:
+        """The time (UTC) by the database's clock, one for all hosts: asked for once, and counted on
+        from there."""
+        if self._clock is None:
+            ((moment,),) = self.run(lambda c: c.execute("SELECT clock_timestamp()").fetchall())
+            self._clock = moment.astimezone(UTC), self._monotonic()
+        moment, at = self._clock
+        return moment + timedelta(seconds=self._monotonic() - at)
 
     def close(self) -> None:
         """Close this process's connection; the next work opens a new one."""

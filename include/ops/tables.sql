@@ -39,7 +39,6 @@ CREATE INDEX outcomes_by_end ON ops.outcomes (ended_at);
 COMMENT ON COLUMN ops.outcomes.phase IS 'how far the try came';
 COMMENT ON COLUMN ops.outcomes.changes IS
     'what the upstream had corrected, found by a load; the first of changes_total';
-COMMENT ON COLUMN ops.outcomes.started_at IS 'by the worker''s clock, as ended_at';
 
 -- Of each body that many dates share (a season) how its last fetch failed; no row: it did not.
 

@@ -37,8 +37,9 @@ class Entry:
     """Collects what one try did. ``write`` puts a row into the ledger; repeating it replaces the
     try's row.
 
-    ``spent``: requests and credits of the same try before it was put off; ``deferrals``: how often
-    its upstream has put it off. Until the try says how it ended, its row (if it has one) says LOST:
+    ``spent``: requests and credits of the same try before it was put off; ``began``: when it began,
+    then; ``deferrals``: how often its upstream has put it off. ``now`` is the clock of the ledger.
+    Until the try says how it ended, its row (if it has one) says LOST:
     that is what is true of a worker that was killed.
     """
 
@@ -52,12 +53,15 @@ class Entry:
         log_url: str = "",
         spent: tuple[int, int] = (0, 0),
         deferrals: int = 0,
+        began: datetime | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.partition, self.deferrals = partition, deferrals
         self._write_row = write
         # A whole row from the start: what is noted replaces a fact in it, so it can be written at
         # any moment.
-        now = datetime.now(UTC)
+        self._now = now
+        self.began = began or now()
         self._row = OutcomeRow(
             dag_id=partition.dag_id,
             endpoint=partition.endpoint,
@@ -69,8 +73,8 @@ class Entry:
             log_url=log_url,
             requests=spent[0],
             credits=spent[1],
-            started_at=now,
-            ended_at=now,
+            started_at=self.began,
+            ended_at=self.began,
         )
         self._counted: Outcome | None = None
         self._loaded = False
@@ -166,7 +170,7 @@ class Entry:
         self._row = replace(self._row, **facts)
 
     def _write(self, outcome: Outcome, message: str) -> None:
-        self._note(outcome=outcome, message=message, ended_at=datetime.now(UTC))
+        self._note(outcome=outcome, message=message, ended_at=self._now())
         reach_failpoint("before outcome")
         self.written = False
         try:

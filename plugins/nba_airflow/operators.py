@@ -49,12 +49,14 @@ class ScrapeOperator(BaseOperator):
         event: Any = None,
         deferrals: int = 0,
         spent: Sequence[int] = (0, 0),
+        began: str | None = None,
         queued_since: str | None = None,
     ) -> None:
         """One try of the date under its lease, its outcome in the ledger.
 
         ``deferrals``: how often the upstream has put it off; ``spent``: requests and credits of
-        this try until it waited; ``queued_since``: from when on it waits for another run's lease.
+        this try until it waited; ``began``: when it began; ``queued_since``: from when on it waits
+        for another run's lease.
         """
         from include.ops.leases import lease
         from include.ops.session import Session
@@ -63,7 +65,7 @@ class ScrapeOperator(BaseOperator):
         partition = self._partition(context)
         since = datetime.fromisoformat(queued_since) if queued_since else None
         with Session(connections.ops_url()) as session:
-            entry = self._entry(context, partition, session, deferrals, spent)
+            entry = self._entry(context, partition, session, deferrals, spent, began)
             try:
                 with entry.recorded(), lease(session, partition, queued_since=since):
                     attempt(self._job(context, partition, session, since), entry)
@@ -96,6 +98,7 @@ class ScrapeOperator(BaseOperator):
         session: Session,
         deferrals: int,
         spent: Sequence[int],
+        began: str | None,
     ) -> Entry:
         from include.ops.outcomes import record
         from include.steps.entry import Entry
@@ -108,6 +111,8 @@ class ScrapeOperator(BaseOperator):
             log_url=context["ti"].log_url or "",
             spent=(spent[0], spent[1]),
             deferrals=deferrals,
+            began=datetime.fromisoformat(began) if began else None,
+            now=session.now,
         )
 
     def _job(
@@ -146,7 +151,11 @@ class ScrapeOperator(BaseOperator):
         from include.ops.leases import Taken
 
         moment = max(later.until, datetime.now(UTC) + SOONEST)
-        kwargs: dict[str, Any] = {"deferrals": entry.deferrals, "spent": list(entry.spent)}
+        kwargs: dict[str, Any] = {
+            "deferrals": entry.deferrals,
+            "spent": list(entry.spent),
+            "began": entry.began.isoformat(),
+        }
         if isinstance(later, Taken):
             kwargs["queued_since"] = later.since.isoformat()
         self.log.info("waiting until %s: %s", moment.isoformat(timespec="seconds"), later)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from include.errors import ErrorClass, Problem
+from include.ops.db import connect
 from include.outcome import Later, Outcome
 from include.sources.spec import Source
 from tests.plugins.test_operators import (
@@ -18,6 +19,7 @@ from tests.plugins.test_operators import (
     defers,
     fails,
     last_word,
+    ledger,
     run,
     sandbox,  # noqa: F401, a fixture
 )
@@ -116,3 +118,22 @@ def test_number_that_no_row_can_hold_costs_the_counts_and_not_the_outcome(
     monkeypatch.setattr(Entry, "add_spent", spend_too_much)
     run(sources[DAG])
     assert last_word(ops_db)[:2] == ("audit", "complete")
+
+
+def test_ledger_goes_by_the_databases_clock_alone(
+    sources: dict[str, Source], ops_db: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import include.steps.entry
+
+    class WrongClock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime(2031, 1, 1, tzinfo=UTC)
+
+    with connect(ops_db) as connection:
+        ((before,),) = connection.execute("SELECT clock_timestamp()").fetchall()
+        monkeypatch.setattr(include.steps.entry, "datetime", WrongClock)
+        run(sources[DAG])
+        ((after,),) = connection.execute("SELECT clock_timestamp()").fetchall()
+    ((started, ended),) = ledger(ops_db, "started_at, ended_at")
+    assert before < started < ended < after

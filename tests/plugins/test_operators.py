@@ -208,7 +208,12 @@ def test_date_that_is_put_off_says_so_and_counts_what_it_has_asked(
     fault = {"source": "balldontlie", "endpoint": "box_scores", "kind": "429"}
     sandbox.faults([{**fault, "retry_after": 3600, "times": 1}])
     put_off = defers(sources[DAG])
-    assert put_off.kwargs == {"deferrals": 1, "spent": [2, 0]}
+    began = ledger(ops_db, "started_at")
+    assert put_off.kwargs == {
+        "deferrals": 1,
+        "spent": [2, 0],
+        "began": began[0][0].astimezone(UTC).isoformat(),
+    }
     assert put_off.trigger.moment > datetime.now(UTC) + timedelta(minutes=50)
     assert last_word(ops_db)[1] == "quota_wait"
 
@@ -217,7 +222,7 @@ def test_date_that_is_put_off_says_so_and_counts_what_it_has_asked(
         connection.commit()
     run(sources[DAG], **put_off.kwargs)
 
-    assert ledger(ops_db, "requests") == [(2 + 2,)]
+    assert ledger(ops_db, "requests, started_at") == [(2 + 2, *began[0])]
 
 
 def test_correction_reaches_the_warehouse_and_the_ledger(
