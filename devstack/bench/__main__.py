@@ -18,6 +18,7 @@ BENCHES = {
     "task": "task",
     "history": "history",
     "limiter": "limiter",
+    "frozen": "frozen",
 }
 """Name -> the module that has its ``bench``."""
 
