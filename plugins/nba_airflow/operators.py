@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
 from include.errors import ErrorClass, Problem
 from include.outcome import Later
@@ -67,7 +68,7 @@ class ScrapeOperator(BaseOperator):
         with Session(connections.ops_url()) as session:
             entry = self._entry(context, partition, session, deferrals, spent, began)
             try:
-                with entry.recorded(), lease(session, partition, queued_since=since):
+                with entry.recorded(), _in_time(), lease(session, partition, queued_since=since):
                     attempt(self._job(context, partition, session, since), entry)
             except Later as later:
                 self._defer(later, entry)
@@ -160,6 +161,19 @@ class ScrapeOperator(BaseOperator):
             kwargs["queued_since"] = later.since.isoformat()
         self.log.info("waiting until %s: %s", moment.isoformat(timespec="seconds"), later)
         self.defer(trigger=DateTimeTrigger(moment=moment), method_name="execute", kwargs=kwargs)
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    """Airflow's time-out, which is not an error that can be handled normally (3.3.2), as a Problem:
+    what hung for so long once would hang three times."""
+    try:
+        yield
+    except AirflowTaskTimeout:
+        raise Problem(
+            error_class=ErrorClass.HANG,
+            message="the task did not end within its execution_timeout: see its log",
+        ) from None
 
 
 def _ordered_at(context: Context) -> datetime | None:

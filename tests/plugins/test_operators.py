@@ -270,6 +270,20 @@ def test_date_waits_while_its_upstream_puts_it_off_but_not_for_ever(
     assert last_word(ops_db)[1:3] == ("failed", "blocked")
 
 
+def test_task_that_hangs_until_airflow_ends_it_leaves_its_outcome_and_is_not_tried_again(
+    sources: dict[str, Source], ops_db: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang(*args: Any, **options: Any) -> Any:
+        from airflow.sdk.exceptions import AirflowTaskTimeout
+
+        raise AirflowTaskTimeout
+
+    monkeypatch.setattr(SCRAPE, hang)
+    said = "the task did not end within its execution_timeout: see its log"
+    assert said in fails(sources[DAG])
+    assert last_word(ops_db) == ("fetch", "failed", "hang", said)
+
+
 def test_bug_is_recorded_by_its_place_and_not_tried_again(
     sources: dict[str, Source], ops_db: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
