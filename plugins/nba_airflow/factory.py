@@ -33,7 +33,9 @@ from nba_airflow.priority import LIVE_FIRST
 from nba_airflow.timetable import GameDateTimetable
 
 # Retries are for lost workers (killed, out of memory): a Problem fails at once, see ScrapeOperator.
-LOST_WORKER = {"retries": 2, "retry_delay": timedelta(seconds=10)}
+# Each try of our database lasts 15 s, so that four outlive a minute without it (with three tries,
+# three of a season's dates did not).
+LOST_WORKER = {"retries": 3, "retry_delay": timedelta(seconds=10)}
 
 # The last net, for what no deadline of ours ends. The longest that a task may take: 15 games and
 # their lists at the slowest (17 exchanges of 45 s, each after a minute's wait for admission: 30

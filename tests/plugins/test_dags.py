@@ -87,7 +87,7 @@ def test_airflow_retries_lost_workers_only_and_passes_nothing_between_tasks(
 ) -> None:
     for dag, source in daily:
         for task in dag.tasks:
-            assert (task.retries, task.retry_delay) == (2, timedelta(seconds=10))
+            assert (task.retries, task.retry_delay) == (3, timedelta(seconds=10))
             assert (task.do_xcom_push, task.owner, task.template_fields) == (
                 False,
                 source.owner,
