@@ -12,7 +12,7 @@ from typing import Any
 from include.parsing.each_game import Read, each_game, games_in, rows_in
 from include.parsing.fields import Record, decode, drift
 from include.parsing.minutes import find_wrong_minutes
-from include.parsing.names import player_key, tricode
+from include.parsing.names import UNDECIDED, player_key, tricode
 from include.sources.spec import Column, Game, GameState, Row, Table
 
 _COUNTED = (
@@ -47,7 +47,12 @@ BOX_SCORES = Table(
         Column(
             "minutes", "INTEGER", "whole minutes; 0 for players who are listed but did not play"
         ),
-        Column("did_not_play", "BOOLEAN", "listed with no minutes and nothing counted"),
+        Column(
+            "did_not_play",
+            "BOOLEAN",
+            "listed with no whole minute and nothing counted: true also of some who played for"
+            " seconds",
+        ),
         *(Column(name, "INTEGER") for name in _COUNTED),
         Column("plus_minus", "INTEGER", "null in the shape of 2024"),
         *(Column(name, "DOUBLE", "0 to 1; may be null without attempts") for name in _SHARES),
@@ -97,9 +102,12 @@ def _read(body: bytes, day: date) -> Sequence[Read]:
 
 
 def _read_game(game: Record, day: date) -> Read:
+    bare = _game(game, day)
+    if bare.undecided:
+        return bare, ()
     state, problem = _judge(game)
     score = _add_points(game, _AWAY), _add_points(game, _HOME)
-    found = replace(_game(game, day), state=state, problem=problem, score=score)
+    found = replace(bare, state=state, problem=problem, score=score)
     return found, list(_rows_of(game, day))
 
 
@@ -120,12 +128,14 @@ def _games(body: bytes, day: date) -> Iterator[Record]:
 
 def _game(game: Record, day: date) -> Game:
     tip_off = game.moment_or_none("datetime")
+    away, home = (_tricode_or_undecided(game, side) for side in (_AWAY, _HOME))
     return Game(
         day=day,
-        away=_tricode(game.child(_AWAY)),
-        home=_tricode(game.child(_HOME)),
+        away=away,
+        home=home,
         state=_state(game),
         game_id=_game_id(game, day),
+        undecided=_game_id(game, day) if UNDECIDED in (away, home) else "",
         extra={"tip_off": tip_off.isoformat()} if tip_off else {},
     )
 
@@ -150,8 +160,17 @@ def _game_id(game: Record, day: date) -> str:
     number = game.whole_or_none("id")
     if number is not None:
         return str(number)
-    away, home = _tricode(game.child(_AWAY)), _tricode(game.child(_HOME))
+    away, home = (_tricode_or_undecided(game, side) for side in (_AWAY, _HOME))
     return f"{day:%Y%m%d}-{away}-{home}"
+
+
+def _tricode_or_undecided(game: Record, side: str) -> str:
+    """The team's, and TBD of a game to come whose team has yet to qualify."""
+    team = game.values.get(side)
+    is_to_come = _state(game) in (GameState.UNPLAYED, GameState.POSTPONED)
+    if is_to_come and (not team or team.get("abbreviation") in (None, "", UNDECIDED)):
+        return UNDECIDED
+    return _tricode(game.child(side))
 
 
 def _tricode(team: Record) -> str:
@@ -172,6 +191,8 @@ def _state(game: Record) -> GameState:
         return GameState.POSTPONED
     if status.startswith("final"):
         return GameState.FINAL
+    if game.flag_or_none("postponed"):
+        return GameState.POSTPONED
     if game.whole("period") > 0:
         return GameState.LIVE
     return GameState.UNPLAYED

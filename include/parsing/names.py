@@ -54,6 +54,8 @@ _TEAMS = {
     "WAS": "Washington Wizards",
 }
 TRICODES = frozenset(_TEAMS)
+UNDECIDED = "TBD"
+"""Instead of a team that has yet to qualify."""
 
 # Short forms that box-score sites and file names use for the NBA's own three letters.
 _ALIASES = {

@@ -42,7 +42,8 @@ class Table:
 
 
 class GameState(StrEnum):
-    """FINAL games count as data; UNPLAYED and LIVE ones do not; POSTPONED ones are not expected.
+    """FINAL games count as data; UNPLAYED and LIVE ones do not; POSTPONED ones, and those that
+    were cancelled, are not expected.
 
     LISTED ones are data of a body that does not prove play (a bookmaker's offer, a preseason game
     in the schedule): they count where the game was expected and say nothing where it was not.
@@ -58,7 +59,7 @@ class GameState(StrEnum):
 @dataclass(frozen=True, kw_only=True, order=True)
 class Game:
     """One game of one US/Eastern date. Equal across sources on (day, away, home); ids differ, so
-    they don't count.
+    they don't count, unless a team is undecided.
 
     ``rows`` is how many rows the body holds for it (0 where the body is a listing). ``problem``
     names what is wrong with its rows (too few players, points that do not add up); empty when
@@ -78,6 +79,8 @@ class Game:
     sided: bool = field(default=True, compare=False)
     """Whether the body tells who is at home; without it away and home are the two teams, in the
     alphabet's order."""
+    undecided: str = ""
+    """Tells apart games of a date whose teams nobody knows yet (``TBD@TBD``): the game's id."""
     extra: Mapping[str, str] = field(default_factory=dict, compare=False)
     """What a later request needs to know of the game, by source (``commence_time``,
     ``season_type``)."""

@@ -10,12 +10,12 @@ from typing import Any
 
 from include.errors import ErrorClass, Problem
 from include.parsing.fields import Record, decode, drift, read_fields
+from include.parsing.names import UNDECIDED
 from include.parsing.nbacom.seasons import (
     COUNTING,
     GAME_COLUMNS,
     GAME_ID,
     SEASON_TYPES,
-    UNDECIDED,
     columns_of,
     fields_of,
     season,
@@ -48,7 +48,7 @@ SCHEDULE = Table(
             "BOOLEAN",
             "regular season, play-in, playoffs and Cup final, once both teams are known",
         ),
-        Column("postponed", "BOOLEAN"),
+        Column("postponed", "BOOLEAN", "or cancelled: not played on this date"),
         Column("status", "INTEGER", "1 to be played, 2 running, 3 final"),
         Column("tip_off", "TIMESTAMP", "UTC"),
         Column("home_team_id", "INTEGER"),
@@ -120,8 +120,14 @@ def schedule_games(body: bytes, day: date) -> Iterator[Game]:
             state=_state(row),
             game_id=row["game_id"],
             rows=1,
+            undecided=_undecided(row),
             extra={"season_type": row["season_type"], "tip_off": tip_off},
         )
+
+
+def _undecided(row: Row) -> str:
+    is_decided = UNDECIDED not in (row["home_tricode"], row["away_tricode"])
+    return "" if is_decided else str(row["game_id"])
 
 
 def _state(row: Row) -> GameState:
@@ -169,7 +175,7 @@ def _tricode(team: Record) -> str:
 
 
 def _is_postponed(game: Record) -> bool:
-    if game.text_or_none("postponedStatus") in ("Y", "P"):
+    if game.text_or_none("postponedStatus") in ("Y", "P", "C"):
         return True
     status = game.text_or_none("gameStatusText") or ""
-    return status.upper().startswith(("PPD", "POSTPONED"))
+    return status.strip().upper().startswith(("PPD", "POSTPONED", "CANCEL"))

@@ -21,7 +21,6 @@ SEASON_TYPES = {
     "6": "IST",
 }
 COUNTING = frozenset({"Regular Season", "Playoffs", "PlayIn", "IST"})
-UNDECIDED = "TBD"
 _BUBBLE_END = date(2020, 10, 11)
 GAME_ID = re.compile(r"00[1-6]\d{7}", re.ASCII)
 
