@@ -226,7 +226,9 @@ def _data(state: State, arrival: Arrival, rule: Rule | None) -> Answer:
         answer = upstream.answer(call, state.league)
     if rule and rule.kind in CONTENT:
         answer = upstream.bend(rule.kind, call, answer, rule.day)
-    return replace(answer, billed=upstream.cost(call, answer), text=answer.body.decode())
+    return replace(
+        answer, billed=upstream.cost(call, answer), text=answer.body.decode(answer.encoding)
+    )
 
 
 def _billed(state: State, arrival: Arrival, answer: Answer) -> Answer:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from devstack.sandbox.balldontlie_faults import PERIODS, bend
 from devstack.sandbox.boxscore import Line, Score
 from devstack.sandbox.exchange import Answer, Call, Upstream, not_found
 from devstack.sandbox.league import League, has_begun, is_final, is_known
@@ -20,7 +21,6 @@ Json = dict[str, Any]
 
 # From this season on games have an id, a datetime, quarters and plus-minus in /v1/box_scores too.
 _NEW_SHAPE_SINCE = 2025
-_PERIODS = ("q1", "q2", "q3", "q4", "ot1", "ot2", "ot3")
 _QUARTERS = ("1st Qtr", "2nd Qtr", "3rd Qtr", "4th Qtr")
 
 
@@ -76,7 +76,7 @@ class BallDontLie(Upstream):
             return answer
         payload = deepcopy(answer.payload)
         rows: list[Json] = payload["data"]
-        _BENDS[kind](self.endpoint(call), rows)
+        bend(kind, self.endpoint(call), rows)
         return replace(answer, payload=payload, text=None)
 
 
@@ -179,8 +179,8 @@ def _by_period(final: Score | None) -> Json:
 
 def _of_side(side: str, points: Sequence[int]) -> Json:
     """A side's points by period, null in those that were not played, and its end of the game."""
-    row: Json = {f"{side}_{name}": None for name in _PERIODS}
-    row |= {f"{side}_{name}": number for name, number in zip(_PERIODS, points, strict=False)}
+    row: Json = {f"{side}_{name}": None for name in PERIODS}
+    row |= {f"{side}_{name}": number for name, number in zip(PERIODS, points, strict=False)}
     row[f"{side}_timeouts_remaining"] = 1 if points else None
     row[f"{side}_in_bonus"] = True if points else None
     return row
@@ -308,82 +308,4 @@ _ENDPOINTS = {
     "stats": _stats,
     "players/active": _players,
     "teams": _teams,
-}
-
-
-def _to_unplayed(row: Json) -> None:
-    tip_off = str(
-        row.get("datetime")
-        or f"{date.fromisoformat(row['date']) + timedelta(days=1)}T00:00:00.000Z"
-    )
-    row |= {"status": tip_off.replace(".000Z", "Z"), "period": 0, "time": None}
-    row |= {"home_team_score": 0, "visitor_team_score": 0}
-    row |= {
-        key: None
-        for key in row
-        if key.partition("_")[2] in (*_PERIODS, "timeouts_remaining", "in_bonus")
-    }
-    for side in ("home_team", "visitor_team"):
-        if "players" in row[side]:
-            row[side]["players"] = []
-
-
-def _bend_late(endpoint: str, rows: list[Json]) -> None:
-    if endpoint in ("box_scores", "games") and rows:
-        _to_unplayed(rows[0])
-
-
-def _bend_unplayed(endpoint: str, rows: list[Json]) -> None:
-    if endpoint in ("box_scores", "games"):
-        for row in rows:
-            _to_unplayed(row)
-
-
-def _bend_postponed(endpoint: str, rows: list[Json]) -> None:
-    if endpoint in ("box_scores", "games") and rows:
-        _to_unplayed(rows[0])
-        rows[0]["status"] = "Postponed"
-
-
-def _bend_missing(endpoint: str, rows: list[Json]) -> None:
-    if endpoint == "box_scores":
-        del rows[:1]
-
-
-def _bend_empty(endpoint: str, rows: list[Json]) -> None:
-    rows.clear()
-
-
-def _lines(endpoint: str, rows: Sequence[Json]) -> list[Json]:
-    if endpoint == "stats":
-        return list(rows)
-    sides: list[Mapping[str, Any]] = [
-        row[side] for row in rows for side in ("home_team", "visitor_team")
-    ]
-    return [line for side in sides for line in side.get("players", ())]
-
-
-def _bend_schema(endpoint: str, rows: list[Json]) -> None:
-    for line in _lines(endpoint, rows):
-        line["points"] = line.pop("pts")
-    if endpoint == "games":
-        for row in rows:
-            row["away_team"] = row.pop("visitor_team")
-
-
-def _bend_corrected(endpoint: str, rows: list[Json]) -> None:
-    for line in _lines(endpoint, rows):
-        if line["min"] != "00":
-            line["ast"] += 1
-            return
-
-
-_BENDS = {
-    "late_game": _bend_late,
-    "unplayed": _bend_unplayed,
-    "postponed": _bend_postponed,
-    "missing_game": _bend_missing,
-    "empty": _bend_empty,
-    "schema_drift": _bend_schema,
-    "corrected": _bend_corrected,
 }

@@ -18,7 +18,11 @@ COLUMNS = (
     "outof", "player", "points", "possession", "reason", "result", "steal", "type", "shot_distance",
     "original_x", "original_y", "converted_x", "converted_y", "description",
 )  # fmt: skip
-_APPENDED = (*(f"{side}{n}_id" for side in "ah" for n in range(1, 6)), "player_id")
+_APPENDED = (
+    *("home_team", "away_team", "team_possession", "time_actual"),
+    *("qualifiers1", "qualifiers2", "qualifiers3", "qualifiers4"),
+    *("area", "area_detail", "official_id"),
+)
 _APPENDED_SINCE = 2025
 _STAGES = {
     Stage.PLAYOFFS: "Playoffs",
@@ -57,47 +61,74 @@ def game_csv(game: Game, seed: int) -> str:
         "data_set": f"{game.season}-{game.season + 1} {_STAGES.get(game.stage, 'Regular Season')}",
         "date": f"{game.day:%Y-%m-%d}" if int(game.number) % 2 else f"{game.day:%m/%d/%Y}",
     }
-    before = 0
-    told = [play for play in plays(game, seed) if play.kind is not Kind.GAME_END]
-    for play_id, play in enumerate(told, start=2):
+    before, play_id = 0, 1
+    for play in (play for play in plays(game, seed) if play.kind is not Kind.GAME_END):
         gone = length(play.period) - play.clock
         since = gone - before if gone >= before else gone
         before = gone
-        writer.writerow(
-            {**about, "play_id": play_id, "play_length": _time(since), **_row(game, play, play_id)}
-        )
+        row = _row(game, play, play_id + 1)
+        for told in _in_present_form(game, row) if game.season >= _APPENDED_SINCE else [row]:
+            play_id += 1
+            writer.writerow({**about, "play_id": play_id, "play_length": _time(since), **told})
     return lines.getvalue()
+
+
+def _in_present_form(game: Game, row: dict[str, object]) -> list[dict[str, object]]:
+    """The row with its teams; a substitution as two, of who enters and who leaves."""
+    row |= {"home_team": game.home.tricode, "away_team": game.away.tricode}
+    row |= {"team_possession": row["team"], "official_id": ""}
+    if row["event_type"] != _EVENTS[Kind.SUBSTITUTION]:
+        return [row]
+    return [{**row, "left": ""}, {**row, "entered": "", "player": row["left"]}]
+
+
+def in_old_form(text: str) -> str:
+    """A file as those of 2017-18 are: the id a spreadsheet's text, coordinates unknown, dashes
+    beyond ASCII."""
+    reader = csv.DictReader(io.StringIO(text))
+    lines = io.StringIO()
+    writer = csv.DictWriter(lines, reader.fieldnames or (), lineterminator="\r\n")
+    writer.writeheader()
+    for row in reader:
+        row["game_id"] = f'="{row["game_id"]:0>10}"'
+        row["description"] = row["description"].replace("MISS ", "MISS \u2013 ")
+        row |= {name: "unknown" for name in _COORDINATES if row[name]}
+        writer.writerow(row)
+    return lines.getvalue()
+
+
+_COORDINATES = ("original_x", "original_y", "converted_x", "converted_y")
 
 
 def _time(seconds: int) -> str:
     return f"0:{seconds // 60:02d}:{seconds % 60:02d}"
 
 
-def _name(player: Player | None) -> str:
-    return player.plain_name if player else ""
+def _named(game: Game, player: Player | None) -> str:
+    """The present layout has the player's id before his name."""
+    if player is None:
+        return ""
+    is_present = game.season >= _APPENDED_SINCE
+    return f"{player.nba_id}/{player.plain_name}" if is_present else player.plain_name
 
 
 def _row(game: Game, play: Play, play_id: int) -> dict[str, object]:
     """A play as a line of the file; columns that its kind leaves empty are not in it."""
     fives = {"a": play.away_five, "h": play.home_five}
     row: dict[str, object] = {
-        f"{side}{n}": _name(p) for side, five in fives.items() for n, p in enumerate(five, 1)
+        f"{side}{n}": _named(game, p) for side, five in fives.items() for n, p in enumerate(five, 1)
     }
     row |= {
-        f"{side}{n}_id": p.nba_id for side, five in fives.items() for n, p in enumerate(five, 1)
-    }
-    row |= {
-        "player_id": play.player.nba_id if play.player else "",
         "period": play.period,
         "away_score": play.away_score,
         "home_score": play.home_score,
         "remaining_time": _time(play.clock),
         "elapsed": _time(length(play.period) - play.clock),
         "team": play.team.tricode if play.team else "",
-        "player": _name(play.player),
+        "player": _named(game, play.player),
         "event_type": _EVENTS.get(play.kind, "shot" if play.made else "miss"),
     }
-    who, other = _name(play.player), _name(play.other)
+    who, other = _named(game, play.player), _named(game, play.other)
     match play.kind:
         case Kind.TWO | Kind.THREE:
             shot = "3pt Jump Shot" if play.kind is Kind.THREE else "Layup"

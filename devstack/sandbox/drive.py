@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
-from devstack.sandbox.bigdataball_csv import columns, game_csv
+from devstack.sandbox.bigdataball_csv import columns, game_csv, in_old_form
 from devstack.sandbox.exchange import Answer, Call, Upstream
 from devstack.sandbox.league import League
 from devstack.sandbox.schedule import COUNTING, Game, opening_night, season_of
@@ -143,7 +143,7 @@ class Drive(Upstream):
             return answer
         payload = dict(answer.payload)
         match kind:
-            case "late_game" | "missing_game" | "postponed":
+            case "late_game" | "missing_game" | "postponed" | "cancelled":
                 games = sorted(
                     file["name"] for file in payload["files"] if "combined" not in file["name"]
                 )
@@ -378,6 +378,7 @@ def _by_id(file_id: str, league: League) -> _File | None:
 
 def _bent_file(kind: str, call: Call, answer: Answer) -> Answer:
     header, _, rows = (answer.text or "").partition("\r\n")
+    # What is in the file, its form, and then that it is not there at all.
     match kind:
         case "schema_drift":
             return replace(answer, text=f"{header.replace(',points,', ',pts,')}\r\n{rows}")
@@ -387,6 +388,9 @@ def _bent_file(kind: str, call: Call, answer: Answer) -> Answer:
             return replace(
                 answer, text=f"{header}\r\n{rows.replace(' Turnover', ' Turnover (corrected)', 1)}"
             )
-    return _error(
-        404, "notFound", f"File not found: {call.path.removeprefix(f'{_FILES}/')}.", "fileId"
-    )
+        case "old_form":
+            return replace(answer, text=in_old_form(answer.text or ""), encoding="cp1252")
+        case "absent" | "late_game" | "missing_game" | "postponed" | "cancelled" | "unplayed":
+            file_id = call.path.removeprefix(f"{_FILES}/")
+            return _error(404, "notFound", f"File not found: {file_id}.", "fileId")
+    return answer

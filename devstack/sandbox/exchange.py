@@ -42,6 +42,7 @@ class Answer:
     status: int = 200
     payload: Any = None
     text: str | None = None
+    encoding: str = "utf-8"
     content_type: str = "application/json; charset=utf-8"
     headers: Mapping[str, str] = field(default_factory=dict)
     billed: int = 0
@@ -50,7 +51,7 @@ class Answer:
     def body(self) -> bytes:
         """The bytes on the wire."""
         if self.text is not None:
-            return self.text.encode()
+            return self.text.encode(self.encoding)
         return json.dumps(self.payload, separators=(",", ":"), ensure_ascii=False).encode()
 
     def with_headers(self, headers: Mapping[str, str]) -> Answer:

@@ -28,9 +28,22 @@ WIRE = frozenset(
 )
 # Refusals that every upstream words in its own way.
 REFUSALS = frozenset({"bad_key", "wrong_tier", "out_of_credits"})
-# In what an otherwise sound answer says.
+# In what an otherwise sound answer says: of a date's first game, of every game, or of the one whose
+# path is named. Each was seen in the wild; a source that cannot have it answers as if sound.
 CONTENT = frozenset(
-    {"schema_drift", "late_game", "missing_game", "postponed", "unplayed", "empty", "corrected"}
+    {
+        *("schema_drift", "late_game", "missing_game", "postponed", "unplayed", "empty"),
+        "corrected",
+        # A game: called off, played on another date, at a neutral site, without known teams.
+        *("cancelled", "moved_game", "neutral_site", "undecided"),
+        # Its box score: the team's points, the minutes, what is left of it.
+        *("wrong_score", "wrong_minutes", "half_time", "lost_players"),
+        *("null_player", "player_twice"),
+        # What was asked for: not there while the rest is, or another game's.
+        *("absent", "another_game"),
+        # How it is written.
+        *("other_names", "old_form"),
+    }
 )
 Covers = Callable[[date], bool]
 KINDS = WIRE | REFUSALS | CONTENT

@@ -74,7 +74,7 @@ def _body(season: int, league: League, now: datetime) -> Json:
     }
 
 
-def _times(moment: datetime) -> Json:
+def times(moment: datetime) -> Json:
     """The ten time fields; those of the East carry a Z that is not true."""
     local = moment.astimezone(EASTERN)
     utc_midnight = local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(
@@ -141,7 +141,7 @@ def _entry(game: Game, league: League, now: datetime) -> Json:
         "gameStatus": status,
         "gameStatusText": text,
         "gameSequence": 0,
-        **_times(game.tip_off),
+        **times(game.tip_off),
         "awayTeamTime": f"{game.tip_off.astimezone(game.away.zone):%Y-%m-%dT%H:%M:%S}Z",
         "homeTeamTime": f"{game.tip_off.astimezone(game.home.zone):%Y-%m-%dT%H:%M:%S}Z",
         "weekNumber": 0,
@@ -187,7 +187,7 @@ def _all_star(season: int, now: datetime) -> Json:
         "gameStatus": 3 if over else 1,
         "gameStatusText": "Final" if over else _clock(tip_off),
         "gameSequence": 1,
-        **_times(tip_off),
+        **times(tip_off),
         "gameLabel": "All-Star Game",
         "gameSubLabel": "",
         "postponedStatus": "N",

@@ -4,7 +4,7 @@ schedule."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import date
@@ -16,6 +16,7 @@ from devstack.sandbox.faults import ACCESS_DENIED
 from devstack.sandbox.league import League, is_final
 from devstack.sandbox.nba_actions import play_by_play_body
 from devstack.sandbox.nba_schedule import schedule_body, season_name
+from devstack.sandbox.nbacom_faults import bend_log, bend_schedule
 from devstack.sandbox.schedule import Game, Stage, season_of
 from include.partition import BadDay, eastern_day, parse_day
 
@@ -130,9 +131,9 @@ class NbaStats(Upstream):
             return answer
         payload = deepcopy(answer.payload)
         if self.endpoint(call) == "schedule":
-            _bend_schedule(kind, payload, day)
+            bend_schedule(kind, payload, day)
         else:
-            _bend_log(kind, payload["resultSets"][0])
+            bend_log(kind, payload["resultSets"][0])
         return replace(answer, payload=payload, text=None)
 
 
@@ -182,7 +183,7 @@ class NbaCdn(Upstream):
             return answer
         payload = deepcopy(answer.payload)
         if self.endpoint(call) == "schedule":
-            _bend_schedule(kind, payload, day)
+            bend_schedule(kind, payload, day)
             return replace(answer, payload=payload, text=None)
         actions = payload["game"]["actions"]
         match kind:
@@ -194,7 +195,9 @@ class NbaCdn(Upstream):
             case "corrected":
                 shot = next(action for action in actions if action["actionType"] in ("2pt", "3pt"))
                 shot["description"] += " (corrected)"
-            case _:
+            case "another_game":
+                payload["game"]["gameId"] = f"{int(payload['game']['gameId']) + 1:010}"
+            case "absent" | "late_game" | "missing_game" | "postponed" | "cancelled" | "unplayed":
                 return _denied()
         return replace(answer, payload=payload, text=None)
 
@@ -329,53 +332,3 @@ def _numbers(line: Line) -> list[Any]:
         round(fantasy, 1),
         1,
     ]
-
-
-def _bend_log(kind: str, log: Json) -> None:
-    headers, rows = log["headers"], log["rowSet"]
-    match kind:
-        case "unplayed" | "empty":
-            rows.clear()
-        case "late_game" | "missing_game" | "postponed" if rows:
-            column = headers.index("GAME_ID")
-            gone = rows[0][column]
-            log["rowSet"] = [row for row in rows if row[column] != gone]
-        case "schema_drift":
-            headers[headers.index("PTS")] = "POINTS"
-        case "corrected" if rows:
-            rows[0][headers.index("AST")] += 1
-
-
-def _to_scheduled(game: Json, text: str = "7:00 pm ET") -> None:
-    game |= {"gameStatus": 1, "gameStatusText": text}
-    game["homeTeam"]["score"] = game["awayTeam"]["score"] = 0
-
-
-def _postpone(game: Json) -> None:
-    _to_scheduled(game, "PPD")
-    game["postponedStatus"] = "Y"
-
-
-_ONE_GAME: dict[str, Callable[[Json], None]] = {"late_game": _to_scheduled, "postponed": _postpone}
-
-
-def _bend_schedule(kind: str, payload: Json, day: date | None) -> None:
-    """Makes the schedule wrong in the way that the fault says."""
-    schedule = payload["leagueSchedule"]
-    wanted = f"{day:%m/%d/%Y}" if day else ""
-    dates = [each for each in schedule["gameDates"] if each["gameDate"].startswith(wanted)]
-    match kind:
-        case "empty":
-            schedule["gameDates"] = [
-                each for each in schedule["gameDates"] if day and each not in dates
-            ]
-        case "schema_drift":
-            schedule["dates"] = schedule.pop("gameDates")
-        case "unplayed":
-            for each in dates:
-                for game in each["games"]:
-                    _to_scheduled(game)
-        case "missing_game" if dates:
-            del dates[0]["games"][0]
-        case "late_game" | "postponed" if dates:
-            _ONE_GAME[kind](dates[0]["games"][0])

@@ -12,7 +12,13 @@ from typing import Any
 
 from devstack.sandbox.exchange import Answer, Call, Upstream
 from devstack.sandbox.league import League, is_final, is_known
-from devstack.sandbox.odds_lines import FEATURED, PLAYER_MARKETS, bookmakers, offers
+from devstack.sandbox.odds_lines import (
+    FEATURED,
+    PLAYER_MARKETS,
+    bookmakers,
+    offers,
+    respell,
+)
 from devstack.sandbox.schedule import Game
 from include.partition import eastern_day
 
@@ -141,6 +147,10 @@ class OddsApi(Upstream):
         events: list[Json] = (
             payload["data"] if isinstance(payload["data"], list) else [payload["data"]]
         )
+        if self.endpoint(call) == "event_odds":
+            if kind == "absent":
+                return error(404, "EVENT_NOT_FOUND", "Event not found at this time")
+            _bend_event(kind, events[0])
         match kind:
             case "empty" | "missing_game" | "late_game" if payload["data"] is not events:
                 events[0]["bookmakers"] = []
@@ -157,6 +167,14 @@ class OddsApi(Upstream):
                     for book in event.get("bookmakers", ())[:1]:
                         book["markets"][0]["outcomes"][0]["price"] += 1
         return replace(answer, payload=payload, text=None)
+
+
+def _bend_event(kind: str, event: Json) -> None:
+    match kind:
+        case "another_game":
+            event["id"] = event["id"][::-1]
+        case "other_names":
+            respell(event)
 
 
 def error(status: int, code: str, message: str) -> Answer:

@@ -185,3 +185,19 @@ def _props(game: Game, league: League, book: Bookmaker, market: str, rng: Random
                 {"name": side, "description": player.odds_name, "price": price, "point": line}
             )
     return outcomes
+
+
+def respell(event: Json) -> None:
+    """Writes the players as bookmakers may: last name first, with a bracket, turned round, with an
+    initial."""
+    markets = [market for book in event.get("bookmakers", ()) for market in book["markets"]]
+    outcomes = [each for market in markets for each in market["outcomes"] if "description" in each]
+    for number, name in enumerate(sorted({each["description"] for each in outcomes})):
+        first, _, last = name.partition(" ")
+        spelled = _SPELLINGS[number % len(_SPELLINGS)].format(first=first, last=last, i=first[0])
+        for outcome in outcomes:
+            if outcome["description"] == name:
+                outcome["description"] = spelled
+
+
+_SPELLINGS = ("{last}, {first}", "{first} {last} (Phi)", "{first} (2001) {last}", "{i}. {last}")
