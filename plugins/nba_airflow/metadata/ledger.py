@@ -22,6 +22,10 @@ PAUSE = 30.0
 """Seconds for which a database that failed is not asked again: 2 of 32 are a share of its time
 that a scheduler can lose, and a mail is half a minute late."""
 
+SLOW = 1.0
+"""Seconds after which a database that answered counts as one that failed: a summary's start asks it
+three times, 10 ms each (measured), and the scheduler's turn must end."""
+
 
 class Away(Exception):
     """Our tables could not be asked, or are not asked just now; says why."""
@@ -42,16 +46,22 @@ class Ledger:
         The connection ``ops_db`` is read anew each time, since people correct it while the
         scheduler runs.
         """
-        if self._monotonic() < self._again_at:
+        begun = self._monotonic()
+        if begun < self._again_at:
             raise Away(f"the operations database is left alone for {PAUSE:.0f} s after it failed")
         try:
             with _connect() as connection:
                 yield connection
         except (psycopg.Error, Problem) as error:
-            self._again_at = self._monotonic() + PAUSE
             problem = error if isinstance(error, Problem) else unreachable(error)
-            log.warning("left to the sweep, and not asked for %.0f s: %s", PAUSE, problem)
+            self._leave_alone(str(problem))
             raise Away(str(problem)) from None
+        if (took := self._monotonic() - begun) > SLOW:
+            self._leave_alone(f"the operations database took {took:.1f} s")
+
+    def _leave_alone(self, why: str) -> None:
+        self._again_at = self._monotonic() + PAUSE
+        log.warning("left to the sweep, and not asked for %.0f s: %s", PAUSE, why)
 
 
 def _connect() -> BoundedConnection:

@@ -95,6 +95,22 @@ def test_locked_table_is_waited_for_once_and_the_next_sweep_notes_what_was_left(
     assert noted(ops_db) == [DAG]
 
 
+def test_slow_database_is_left_alone_for_a_while_too(
+    clock: Clock, ops_db: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nba_airflow.metadata.ledger import LEDGER, Away
+
+    ops_db_is(monkeypatch, ops_db)
+    with LEDGER.opened() as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+        clock.now += 1.5
+    with pytest.raises(Away), LEDGER.opened():
+        pass
+    clock.now += 31.0
+    with LEDGER.opened() as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
 def test_corrected_connection_is_followed_without_a_restart(
     found: Scheduler,
     clock: Clock,
