@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 
+from include.checks.acceptance import list_wrong
 from include.checks.bodies import Asked, Scheduled
 from include.checks.completeness import count
 from include.errors import ErrorClass, Problem
@@ -98,7 +99,7 @@ def outdated(
     recount = count(scheduled, games)
     if recount.outcome.done:
         return None
-    return replace(
+    stale = replace(
         manifest,
         outcome=recount.outcome,
         message=f"the schedule changed since the fetch: {recount.message}",
@@ -107,7 +108,9 @@ def outdated(
         missing=tuple(recount.missing) + tuple(recount.unsound),
         unsound=tuple(recount.unsound),
         unexpected=tuple(recount.unexpected),
+        accepted=(),
     )
+    return stale if list_wrong(stale).keys() - set(manifest.accepted) else None
 
 
 def incomplete(manifest: raw.Manifest) -> Problem:

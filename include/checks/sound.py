@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from operator import attrgetter
 
+from include.checks.acceptance import name_game, word_wrong
 from include.checks.completeness import is_sound
 from include.outcome import Outcome
 from include.partition import Partition
@@ -13,32 +15,36 @@ from include.storage import raw
 from include.warehouse.status import DateStatus
 
 _WHOLE = (Outcome.COMPLETE, Outcome.NO_GAMES)
+_IN_PART = (Outcome.PARTIAL, Outcome.ACCEPTED)
 
 
 def loadable(manifest: raw.Manifest, games: Iterable[Game]) -> list[Game]:
     """Of the games in the manifest's bodies those whose rows are loaded: all of a date that is
-    whole; of any other the sound ones that were to be played."""
+    whole; of any other the sound ones that were to be played, and the accepted ones."""
     if manifest.outcome in _WHOLE:
         return list(games)
-    if manifest.outcome is not Outcome.PARTIAL:
+    if manifest.outcome not in _IN_PART:
         return []
-    return [game for game in games if is_sound(game) and str(game) not in manifest.unexpected]
+    taken = set(map(name_game, manifest.accepted))
+    barred = set(manifest.unexpected) - taken
+    return [g for g in games if str(g) in taken or (is_sound(g) and str(g) not in barred)]
 
 
 def describe_date(endpoint: Endpoint, partition: Partition, manifest: raw.Manifest) -> DateStatus:
     """The date's row of ``raw.date_status``. A function of the manifest alone, so that a rerun
     gives the same bytes."""
-    known = manifest.expected_from != ""
-    fetched = max((each.fetched_at for each in manifest.objects), default="")
+    fetched = filter(None, map(attrgetter("fetched_at"), manifest.objects))
     return DateStatus(
         table=str(endpoint.table),
         day=partition.day,
         outcome=manifest.outcome,
         expected_from=manifest.expected_from,
-        games_expected=manifest.games_expected if known else None,
+        games_expected={"": None}.get(manifest.expected_from, manifest.games_expected),
         games_found=manifest.games_found,
-        missing=manifest.missing,
-        accepted=(),
-        as_of=datetime.fromisoformat(fetched or manifest.finished_at),
+        missing=tuple(
+            text for text in manifest.missing if word_wrong(text, manifest) not in manifest.accepted
+        ),
+        accepted=manifest.accepted,
+        as_of=datetime.fromisoformat(max(fetched, default=manifest.finished_at)),
         source_file=f"{partition.prefix}/{raw.MANIFEST}",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from include.checks.acceptance import read_judged
 from include.checks.rows import (
     differ,
     games_of,
@@ -14,6 +15,7 @@ from include.checks.rows import (
     rows_per_game,
 )
 from include.checks.schedule import scheduled_games
+from include.checks.sound import loadable
 from include.errors import Problem
 from include.outcome import Outcome
 from include.partition import Partition
@@ -54,13 +56,13 @@ def standing(
     """
     try:
         scheduled = None if endpoint.is_schedule else scheduled_games(warehouse, partition.day)
-        manifest = raw.read_manifest(store, partition)
+        manifest = read_judged(store, partition)
         if manifest is None:
             return _never_fetched(endpoint, scheduled)
         if not manifest.done:
             return _incomplete(manifest)
         games = games_of(endpoint, manifest, store, scheduled)
-        wanted = rows_per_game(games)
+        wanted = rows_per_game(loadable(manifest, games))
         found = loaded_per_game(endpoint.table, partition.day, warehouse)
     except Problem as problem:
         return Standing(outcome=Outcome.FAILED, message=problem.message, problem=problem)

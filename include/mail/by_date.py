@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from include import wording as say
-from include.mail.report import Report, list_corrected, list_incomplete
+from include.mail.report import Report, list_accepted, list_corrected, list_incomplete
 from include.mail.section import Folded, Limits, Section
 from include.results import Correction, DateResult
 
@@ -46,6 +46,25 @@ def word_incomplete(report: Report, limits: Limits) -> Section[Incomplete]:
         shown=[_word_date(each) for each in partial[: limits.incomplete]],
         folded=_fold_dates(partial[limits.incomplete :], shown=bool(limits.incomplete)),
         endpoints_named=_are_several(partial),
+    )
+
+
+def word_accepted(report: Report, limits: Limits) -> Section[Corrected]:
+    """What was accepted, date by date, with who and why."""
+    found = list_accepted(report)
+    shown = found[: limits.incomplete]
+    return Section(
+        title=say.counted(_count_days(found), "accepted date"),
+        shown=[
+            Corrected(
+                day=f"{each.day}",
+                endpoint=say.clean(each.endpoint),
+                changes=[say.clipped(each.message, limits.message)],
+            )
+            for each in shown
+        ],
+        folded=_fold_dates(found[len(shown) :], shown=bool(shown)),
+        endpoints_named=_are_several(found),
     )
 
 

@@ -88,6 +88,12 @@ def list_incomplete(report: Report) -> list[DateResult]:
     return sorted(known, key=lambda r: (r.day, r.endpoint))
 
 
+def list_accepted(report: Report) -> list[DateResult]:
+    """The results that a person has accepted, by date."""
+    found = filter(lambda each: each.outcome is Outcome.ACCEPTED, report.dates)
+    return sorted(found, key=lambda r: (r.day, r.endpoint))
+
+
 def list_corrected(report: Report) -> list[Correction]:
     """The dates that the upstream has corrected, by date."""
     return sorted(report.corrections, key=lambda c: (c.day, c.endpoint))

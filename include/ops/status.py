@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Any
 
 import psycopg
-from psycopg.rows import class_row
+from psycopg.rows import class_row, dict_row
 
 from include.ops import batches
 from include.ops.batches import BatchRun, Kind
@@ -94,6 +94,18 @@ def unsent_mails(connection: psycopg.Connection[Any]) -> list[UnsentMail]:
     with connection.cursor(row_factory=class_row(UnsentMail)) as cursor:
         cursor.execute(f"SELECT {names} FROM ops.outbox WHERE state <> 'sent' ORDER BY created_at")
         return cursor.fetchall()
+
+
+def accepted_dates(connection: psycopg.Connection[Any], tries: int = MAX_TRIES) -> list[Any]:
+    """dag_id, endpoint, day and message of the dates that stand as accepted by the newest
+    ``tries``."""
+    newest = (
+        "WITH tries AS (SELECT * FROM ops.outcomes ORDER BY outcome_id DESC LIMIT %s) SELECT"
+        " DISTINCT ON (dag_id, endpoint, day) dag_id, endpoint, day, message, outcome FROM tries"
+        " ORDER BY dag_id, endpoint, day, outcome_id DESC"
+    )
+    found = f"SELECT dag_id, endpoint, day, message FROM ({newest}) t WHERE outcome = 'accepted'"
+    return connection.cursor(row_factory=dict_row).execute(found, (tries,)).fetchall()
 
 
 def outcome_counts(

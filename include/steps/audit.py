@@ -14,7 +14,7 @@ from include.checks.rows import (
     rows_per_game,
     stray_files,
 )
-from include.checks.sound import describe_date
+from include.checks.sound import describe_date, loadable
 from include.partition import Partition
 from include.sources.spec import Endpoint
 from include.steps.job import Stores
@@ -43,7 +43,7 @@ def audit(endpoint: Endpoint, partition: Partition, stores: Stores) -> Audited:
     manifest = whole_manifest(partition, stores)
     expected = scheduled(endpoint, partition.day, stores.warehouse)
     games = games_of(endpoint, manifest, stores.raw, expected)
-    wanted = rows_per_game(games)
+    wanted = rows_per_game(loadable(manifest, games))
     table, day, warehouse = endpoint.table, partition.day, stores.warehouse
     found = loaded_per_game(table, day, warehouse)
     if found != wanted or stray_files(table, day, warehouse, manifest):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
+from include.checks.acceptance import read_judged
 from include.checks.bodies import Asked
 from include.checks.drift import Drift, corrections
 from include.checks.rows import games_of, loaded_per_game
@@ -32,14 +33,18 @@ def load(
     *,
     corrected: Corrected | None = None,
 ) -> Loaded:
-    """Replaces the date's rows by those of the manifest's bodies. Makes no request.
+    """Replaces the date's rows by those of the manifest's bodies; of an accepted date by those of
+    the games that are sound or accepted. Makes no request.
 
     ``corrected`` is told what the upstream has changed since the rows that are replaced, if
     anything, before they are replaced: afterwards a process that is killed could not find out
     again. Raises Problem(STORAGE) without a complete manifest: see ``load_sound``.
     """
     manifest = whole_manifest(partition, stores)
-    return _replace(endpoint, partition, manifest, stores, corrected)
+    games = None
+    if manifest.outcome is Outcome.ACCEPTED:
+        games = _sound_games(endpoint, partition, manifest, stores)
+    return _replace(endpoint, partition, manifest, stores, corrected, games)
 
 
 def load_sound(
@@ -60,7 +65,7 @@ def load_sound(
     if games and not endpoint.is_schedule:
         there = _due_there(endpoint, partition, stores)
         if there <= games:
-            return _replace(endpoint, partition, manifest, stores, corrected, games=games)
+            return _replace(endpoint, partition, manifest, stores, corrected, games)
         lost = ", ".join(sorted(there - games))
         log.warning("%s: rows stay as they are: %s would be lost", partition, lost)
     stores.warehouse.replace_status(describe_date(endpoint, partition, manifest))
@@ -69,7 +74,7 @@ def load_sound(
 
 def whole_manifest(partition: Partition, stores: Stores) -> raw.Manifest:
     """The manifest of a date that raw has whole. Raises Problem(STORAGE) for any other."""
-    manifest = raw.read_manifest(stores.raw, partition)
+    manifest = read_judged(stores.raw, partition)
     if manifest is not None and manifest.done:
         return manifest
     state = manifest.message if manifest else "no manifest"
@@ -103,7 +108,7 @@ def _replace(
     manifest: raw.Manifest,
     stores: Stores,
     corrected: Corrected | None,
-    games: Collection[str] | None = None,
+    games: Collection[str] | None,
 ) -> Loaded:
     """Replaces the rows, of these games alone where they are given, and how the date stands."""
     reach_failpoint("before load")
@@ -143,7 +148,7 @@ def _drift(endpoint: Endpoint, partition: Partition, stores: Stores, rows: Seque
         for status in stores.warehouse.status(table, day) or ():
             if not Outcome(status["outcome"]).done:
                 # A game that was missing and has come now is not a correction.
-                rows = _of_games(rows, {_game(row) for row in before})
+                rows = _of_games(rows, set(map(_game, before)))
         return corrections(table, before, rows)
     except Problem as problem:
         log.warning("%s: what changed upstream cannot be told: %s", partition, problem.message)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Literal
 
+from include.checks.acceptance import read_judged
 from include.checks.bodies import Asked
 from include.checks.completeness import Count
 from include.errors import Problem
@@ -69,7 +70,7 @@ class RawDate:
         ordered_at: datetime | None = None,
     ) -> None:
         self.endpoint, self.partition, self.store = endpoint, partition, store
-        self.manifest = raw.read_manifest(store, partition)
+        self.manifest = read_judged(store, partition)
         self.objects: list[raw.RawObject] = []
         self.requests = self.credits = 0
         self._ordered_at = ordered_at
@@ -274,7 +275,7 @@ class RawDate:
         reach_failpoint("before manifest")
         raw.write_manifest(self.store, self.partition, manifest)
         reach_failpoint("after manifest")
-        return manifest
+        return read_judged(self.store, self.partition) or manifest
 
 
 def _describe_alike(one: raw.Manifest, other: raw.Manifest) -> bool:

@@ -60,7 +60,8 @@ class Manifest:
     """What makes up a partition's date, and how it was counted when it was fetched.
 
     ``missing`` names the expected games that are absent, unplayed or not sound, of which
-    ``unsound`` are the last; ``unexpected`` those that the schedule does not know.
+    ``unsound`` are the last; ``unexpected`` those that the schedule does not know. ``accepted`` is
+    what a person has accepted of both; it is kept in a file of its own, and never in this one.
     """
 
     dag_id: str
@@ -78,6 +79,7 @@ class Manifest:
     finished_at: str
     unsound: tuple[str, ...] = field(default=(), compare=False)  # they are in missing, too
     unexpected: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()
 
     @property
     def done(self) -> bool:
@@ -234,7 +236,7 @@ def read_manifest(store: Store, partition: Partition) -> Manifest | None:
         fields = json.loads(data)
         objects = tuple(RawObject(**o) for o in fields.pop("objects"))
         fields["outcome"] = Outcome(fields["outcome"])
-        for name in ("missing", "unsound", "unexpected"):
+        for name in ("missing", "unsound", "unexpected", "accepted"):
             fields[name] = tuple(fields[name])
         return Manifest(**fields, objects=objects)
     except (ValueError, TypeError, KeyError, AttributeError) as error:

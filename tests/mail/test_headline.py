@@ -131,3 +131,14 @@ def test_accepted_dates_are_named_and_never_called_complete(
     )
     assert word_lede(report, errors=1) == said
     assert re.findall(r"^Accepted +1 ", render(report).text, re.MULTILINE)
+
+
+def test_mail_names_what_was_accepted_in_both_parts(make_report: MakeReport) -> None:
+    said = "9 of 10 games; accepted: GSW@POR (140 points, the team 139): for ever (ann)"
+    report = make_report(
+        [DateResult(day=date(2024, 10, 23), outcome=Outcome.ACCEPTED, message=said)]
+    )
+    mail = render(report)
+    for part in (mail.text, mail.html):
+        assert "1 accepted date" in part.lower()
+        assert "GSW@POR (140 points, the team 139): for ever (ann)" in " ".join(part.split())

@@ -126,6 +126,20 @@ ARG_ROWS_OUTPUT = _arg(
     default="table",
 )
 
+ARG_DATE = _arg("date", help="US/Eastern game date, YYYY-MM-DD")
+ARG_ENDPOINT = _arg("--endpoint", help="Only this endpoint of the DAG (default: all)")
+ARG_GAME = _arg(
+    "--game", metavar="AWAY@HOME", default="", help="The game that is missing or not sound"
+)
+ARG_MISSING = _arg("--missing", action="store_true", help="All games that are missing of the date")
+ARG_WHY = _arg("--reason", default="", help="Why it will stay so; shown with the date")
+ARG_UNTIL = _arg(
+    "--until", default="", help="The last US/Eastern date on which it is accepted (default: ever)"
+)
+ARG_UNDO = _arg("--undo", action="store_true", help="Accept it (or, without a game, all) no more")
+ARG_LIST = _arg("--list", action="store_true", help="Show what is accepted of the date")
+ACCEPTING = (ARG_GAME, ARG_MISSING, ARG_WHY, ARG_UNTIL, ARG_UNDO, ARG_LIST)
+
 NBA = GroupCommand(
     name="nba",
     help="Look after the NBA backfills",
@@ -153,6 +167,16 @@ NBA = GroupCommand(
             ),
             func=lazy_load_command("nba_airflow.cli.gaps.gaps"),
             args=(ARG_DAG_ID, ARG_START, ARG_END, *ANSWERED),
+        ),
+        ActionCommand(
+            name="accept",
+            help="Accept what is wrong with a date and will stay so",
+            description=(
+                "The date's rerun is green then, asks for nothing, and loads the accepted game's"
+                " rows where there are any. Bound to what is wrong now: anything new is red again."
+            ),
+            func=lazy_load_command("nba_airflow.cli.accept.accept"),
+            args=(ARG_DAG_ID, ARG_DATE, ARG_ENDPOINT, *ACCEPTING, *ANSWERED),
         ),
         ActionCommand(
             name="repair",

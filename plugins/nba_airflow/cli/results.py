@@ -31,6 +31,15 @@ def word_groups(results: Iterable[DateResult]) -> list[str]:
     return [line for group in fold(results) for line in _lines(group)]
 
 
+def word_accepted(results: Iterable[DateResult]) -> list[str]:
+    """What was accepted, and why: such a date is done, and never shown as complete."""
+    found = filter(lambda each: each.outcome is Outcome.ACCEPTED, results)
+    return [
+        f"  accepted {each.endpoint}: {each.day}: {clean(each.message)}"
+        for each in sorted(found, key=lambda each: (each.day, each.endpoint))
+    ]
+
+
 def _lines(group: Group) -> Iterator[str]:
     what = f"{group.outcome} ({group.error_class})" if group.error_class else str(group.outcome)
     where = f" {group.endpoint}" if group.endpoint else ""

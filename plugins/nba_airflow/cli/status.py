@@ -15,6 +15,7 @@ from include.ops.status import (
     OpenBatch,
     OutcomeCount,
     UnsentMail,
+    accepted_dates,
     count_runs,
     outcome_counts,
     unmailed_batches,
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from include.sources.spec import Host
 
 
+ACCEPTED = "accepted: {dag_id} {endpoint} {day}: {message}"
+
+
 @command("airflow nba status")
 def status(args: Namespace) -> Answer:
     """Reads the operations tables and the connections; exit code 0 whatever they say."""
@@ -43,6 +47,7 @@ def status(args: Namespace) -> Answer:
         mails = unsent_mails(connection)
         found = [_read_connection(connection, host) for host in hosts().values()]
         counts = outcome_counts(connection, open_runs)
+        accepted = accepted_dates(connection)
     obstacles = read_obstacles()
     rows = [
         *_batch_rows(batches),
@@ -55,6 +60,7 @@ def status(args: Namespace) -> Answer:
         text=[
             Grid(rows=rows),
             *(Line(text=hint) for hint in (*obstacles, *_held_back(found), *hints)),
+            *(Line(text=ACCEPTED.format(**each)) for each in accepted),
         ],
         rows=rows,
         facts={
@@ -63,6 +69,7 @@ def status(args: Namespace) -> Answer:
             "connections": {each["connection"]: each for each in found},
             "outcomes": _by_dag(counts),
             "obstacles": obstacles,
+            "accepted": accepted,
         },
     )
 

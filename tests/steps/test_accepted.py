@@ -1,0 +1,96 @@
+"""What a person has accepted of a date turns it green, without a request, and nothing else does."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from include.checks.gaps import find_gaps
+from include.checks.standing import standing
+from include.outcome import Outcome
+from include.storage.accepted import Acceptance, write_accepted
+from tests.checks.kept import DAY, SOURCE, partition
+from tests.steps.sound_date import Date, date, scripted
+
+__all__ = ["date", "scripted"]
+
+UNSOUND = {"GSW@POR": 13, "MIA@BOS": 2, "LAL@DEN": 3}
+WRONG = "GSW@POR (points do not add up)"
+
+
+def accepted(date: Date, *wrong: str, until: str = "") -> None:
+    """As the command leaves it."""
+    found = [
+        Acceptance(wrong=each, reason="for ever", by="ann", at="2026-01-01", until=until)
+        for each in wrong
+    ]
+    write_accepted(date.kept.store, partition(), found)
+
+
+def requests(date: Date) -> int:
+    return len(date.scripted.seen)
+
+
+def test_accepted_date_is_green_without_a_request_and_its_game_is_loaded(date: Date) -> None:
+    assert date.run(UNSOUND).outcome is Outcome.PARTIAL
+    asked = requests(date)
+    accepted(date, WRONG)
+    row = date.run(UNSOUND)
+    assert (row.outcome, row.requests, requests(date)) == (Outcome.ACCEPTED, 0, asked)
+    assert row.message == f"2 of 3 games; accepted: {WRONG}: for ever (ann)"
+    assert date.loaded() == UNSOUND
+    assert date.status() == [("raw.scores", "accepted", "schedule", 3, 2, 0, 1, None, WRONG)]
+    found = standing(date.endpoint, partition(), date.kept.store, date.kept.warehouse)
+    assert (found.outcome, found.problem) == (Outcome.ACCEPTED, None)
+
+
+def test_accepted_game_that_is_not_there_has_no_rows(date: Date) -> None:
+    date.run({"GSW@POR": 1, "MIA@BOS": 2})
+    accepted(date, "LAL@DEN missing")
+    assert date.run({}).outcome is Outcome.ACCEPTED
+    assert date.loaded() == {"GSW@POR": 1, "MIA@BOS": 2}
+
+
+def test_date_with_something_else_wrong_is_red(date: Date) -> None:
+    date.run({"GSW@POR": 13, "MIA@BOS": 2})
+    accepted(date, WRONG)
+    assert date.run({"GSW@POR": 13, "MIA@BOS": 2}).outcome is Outcome.PARTIAL
+    accepted(date, WRONG, "LAL@DEN missing")
+    assert date.run({}).outcome is Outcome.ACCEPTED
+    row = date.run({"MIA@BOS": 2, "LAL@DEN": 3}, refetch=True)
+    assert (row.outcome, row.message) == (Outcome.PARTIAL, "2 of 3 games: missing GSW@POR")
+
+
+def test_date_that_upstream_has_repaired_is_complete_whatever_was_accepted(date: Date) -> None:
+    date.run(UNSOUND)
+    accepted(date, WRONG)
+    sound = {**UNSOUND, "GSW@POR": 4}
+    assert date.run(sound, refetch=True).outcome is Outcome.COMPLETE
+    assert date.loaded() == sound
+
+
+def test_game_that_the_schedule_learns_of_after_the_acceptance_is_red(date: Date) -> None:
+    date.run(UNSOUND)
+    accepted(date, WRONG)
+    date.run(UNSOUND)
+    date.kept.scheduled(dict.fromkeys([*UNSOUND, "UTA@PHX"], False))
+    (gap,) = find_gaps(SOURCE, [("scores", DAY)], date.kept.store, date.kept.warehouse)
+    assert gap
+    assert gap.outcome is Outcome.PARTIAL
+    assert date.run(UNSOUND).outcome is Outcome.PARTIAL
+
+
+def test_acceptance_ends_when_it_was_said_to(date: Date) -> None:
+    date.run(UNSOUND)
+    today = datetime.now(UTC).date()
+    accepted(date, WRONG, until=str(today + timedelta(days=2)))
+    assert date.run(UNSOUND).outcome is Outcome.ACCEPTED
+    accepted(date, WRONG, until=str(today - timedelta(days=2)))
+    assert date.run(UNSOUND).outcome is Outcome.PARTIAL
+
+
+def test_game_that_the_schedule_does_not_know_can_be_accepted(date: Date) -> None:
+    played = {"GSW@POR": 1, "MIA@BOS": 2, "LAL@DEN": 3, "UTA@PHX": 4}
+    assert date.run(played).outcome is Outcome.UNVERIFIED
+    accepted(date, "UTA@PHX not in the schedule")
+    assert date.run(played).outcome is Outcome.ACCEPTED
+    assert date.loaded() == played
