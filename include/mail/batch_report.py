@@ -45,7 +45,7 @@ def read_report(
         ran_before=bool(found.before),
         recovered=find_recovered(results, outcomes.latest(found.before)),
         corrections=gather_corrections(mine),
-        in_reply_to=_first_mail(connection, batch) if batch.kind == "rerun" else None,
+        in_reply_to=_first_mail(connection, batch),
         code_version=os.environ.get("NBA_VERSION", ""),
     )
 

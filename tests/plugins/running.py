@@ -144,6 +144,10 @@ class Airflow:
         """The newest run of this key comes to this state."""
         self._move([key], state)
 
+    def move_and_die(self, day: date, state: str) -> None:
+        """As above, but the scheduler is killed before it commits. Raises Killed."""
+        self._move([day], state, dies=True)
+
     def end(self, day: date, *says: str, state: str = "") -> None:
         """Ends the date's run; ``says`` are outcomes that its task writes first, a try each."""
         for outcome in says:
@@ -231,12 +235,14 @@ class Airflow:
         """The subjects of what was sent, in order."""
         return [str(mail["Subject"]) for mail in self.mails()]
 
-    def states(self) -> dict[str, str]:
-        """Partition key -> state, of every run."""
+    def states(self, *days: date) -> dict[str, str]:
+        """Partition key -> state, of every run, or of these dates'."""
         from airflow.models.dagrun import DagRun
         from sqlalchemy import select
 
         mine = select(DagRun.partition_key, DagRun.state).where(DagRun.dag_id == self.dag_id)
+        if days:
+            mine = mine.where(DagRun.partition_key.in_([str(day) for day in days]))
         with transaction() as session:
             return {key: str(state) for key, state in session.execute(mine.order_by(DagRun.id))}
 
@@ -251,7 +257,7 @@ class Airflow:
 
     # ---
 
-    def _move(self, days: Sequence[object], state: str) -> None:
+    def _move(self, days: Sequence[object], state: str, *, dies: bool = False) -> None:
         from airflow.utils.state import DagRunState
 
         with transaction() as session:
@@ -259,6 +265,8 @@ class Airflow:
                 run = self._run(session, day)
                 run.state = DagRunState(state)
                 self._tell(run)
+            if dies:
+                raise Killed
 
     def _tell(self, run: Any) -> None:
         """Calls the hook as Airflow does, before the commit; what it raises is swallowed."""

@@ -6,6 +6,7 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -132,16 +133,23 @@ def _start(
     args: Namespace, window: DateRange, plan: Plan, conf: Mapping[str, Any] | None
 ) -> list[date]:
     """Creates and clears the plan's runs; the dates for which Airflow made none. The DAG is
-    unpaused last: a refusal changes nothing."""
+    unpaused last: a refusal changes nothing.
+
+    What is cleared beside new dates becomes part of their backfill, so that one command sends one
+    mail; what is over by now is told as it is.
+    """
     from airflow.utils.session import create_session
 
-    lacking = []
+    from nba_airflow.metadata.ledger import Away
+    from nba_airflow.metadata.register import close_over
+
+    lacking, backfill_id = [], None
     if plan.new or plan.cleared:
         _check_connections(args.dag_id)
     if plan.new:
         with create_session() as session:
             metadata.complete_ended_backfills(args.dag_id, session)
-        metadata.create(
+        backfill_id = metadata.create(
             args.dag_id,
             window,
             max_active_runs=args.max_active_runs,
@@ -154,7 +162,16 @@ def _start(
     if plan.cleared:
         run_ids = [run.run_id for run in plan.cleared]
         with create_session() as session:
-            metadata.clear(args.dag_id, run_ids, session, only_failed=plan.only_failed, conf=conf)
+            with suppress(Away):
+                close_over(session)
+            metadata.clear(
+                args.dag_id,
+                run_ids,
+                session,
+                only_failed=plan.only_failed,
+                conf=conf,
+                backfill_id=backfill_id,
+            )
     if args.unpause:
         with create_session() as session:
             metadata.unpause(args.dag_id, session)

@@ -153,9 +153,10 @@ def clear(
     *,
     only_failed: bool,
     conf: Mapping[str, Any] | None,
+    backfill_id: int | None = None,
 ) -> int:
     """Clears the runs' tasks so that the scheduler runs them again in the same runs, with ``conf``
-    added to theirs.
+    added to theirs; as part of the backfill, if one is given.
 
     With ``only_failed``, a run that failed without a failed task (cancelled, lost) is cleared
     whole.
@@ -177,12 +178,26 @@ def clear(
         tasks = failed + [t for t in tasks if t.run_id not in with_failed and t.state != "success"]
     clear_task_instances(tasks, session=session)
     release_ended_backfills(session)
-    if conf:
-        for run in session.scalars(
-            select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id.in_(run_ids))
-        ):
-            run.conf = {**(run.conf or {}), **conf}
+    for run in session.scalars(
+        select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id.in_(run_ids))
+    ):
+        run.conf = {**(run.conf or {}), **(conf or {})}
+        if backfill_id is not None:
+            _take_over(run, backfill_id, session)
     return len(tasks)
+
+
+def _take_over(run: Any, backfill_id: int, session: Session) -> None:
+    """Makes the run one of the backfill's, which has noted of its date that it made no run: as
+    Airflow does where a backfill runs a date again in its own run (3.3.2)."""
+    from airflow.models.backfill import BackfillDagRun
+    from sqlalchemy import update
+
+    run.backfill_id = backfill_id
+    of_date = update(BackfillDagRun).where(
+        BackfillDagRun.backfill_id == backfill_id, BackfillDagRun.partition_key == run.partition_key
+    )
+    session.execute(of_date.values(dag_run_id=run.id, exception_reason=None))
 
 
 def release_ended_backfills(session: Session) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from include.ops import db
 from include.partition import DateRange
-from tests.plugins.running import DAG, Airflow, Killed
+from tests.plugins.running import DAG, Airflow, Killed, backfill_command
 
 FIRST = date(2024, 12, 2)
 D = [FIRST + timedelta(days=n) for n in range(8)]
@@ -158,3 +158,44 @@ def test_worker_whose_clock_is_wrong_changes_no_mail(airflow: Airflow, ahead: ti
         re.search(r"Requests +(\d+)", m.get_body(("plain",)).get_content()) for m in airflow.mails()
     ]
     assert [each[1] for each in found] == ["6", "6"]
+
+
+def test_command_that_runs_dates_again_beside_new_ones_sends_one_mail(airflow: Airflow) -> None:
+    for dates in (DateRange(D[0], D[1]), DateRange(D[2], D[2])):
+        airflow.backfill(dates)
+        airflow.run("failed", *dates.days)
+        airflow.summarise()
+    assert backfill_command(FIVE, rerun_failed_tasks=True) == 0
+    airflow.run("complete", *FIVE.days)
+    airflow.summarise()
+    airflow.sweep()
+    assert airflow.subjects()[2:] == [f"[OK] {DAG} {FIVE}: 5 dates complete, 3 recovered"]
+
+
+def test_command_that_runs_again_what_nobody_has_told_yet_leaves_its_mail_as_it_was(
+    airflow: Airflow,
+) -> None:
+    airflow.lost = True
+    airflow.backfill(DateRange(D[0], D[1]))
+    airflow.run("failed", D[0], D[1])
+    airflow.lost = False
+    backfill_command(DateRange(D[0], D[2]), rerun_failed_tasks=True)
+    airflow.run("complete", *D[0:3])
+    airflow.sweep()
+    assert airflow.subjects() == [
+        f"[2 failed] {DAG} {DateRange(D[0], D[1])}: 0 of 2 dates complete",
+        f"[OK] {DAG} {DateRange(D[0], D[2])}: 3 dates complete, 2 recovered",
+    ]
+
+
+def test_alert_of_a_live_run_tells_what_it_has_used(airflow: Airflow) -> None:
+    airflow.trigger(str(D[0]))
+    airflow.start(D[0])
+    airflow.write(D[0], "failed", requests=3, credits=20)
+    airflow.end(D[0])
+    airflow.summarise()
+    (mail,) = airflow.mails()
+    body = mail.get_body(("plain",))
+    assert body is not None
+    used = re.findall(r"(Requests|Credits) +(\d+)", body.get_content())
+    assert used == [("Requests", "3"), ("Credits", "20")]
