@@ -111,6 +111,8 @@ class Client:
         self._open: list[tuple[Exchange, Head]] = []
         self.requests = self.credits = 0
         """What this client has asked and paid so far, whatever came of it."""
+        self.on_paid: Callable[[], None] | None = None
+        """Called after each request that can cost credits and is settled."""
 
     def __enter__(self) -> Self:
         return self
@@ -169,6 +171,7 @@ class Client:
         return self._judge(call, request, address, got)
 
     def _send(self, call: _Call, request: Request, address: Address) -> Reply | Broken:
+        """One exchange, counted and settled, as far as our database lets it be."""
         exchange = self._admit(address, call.upstream, request)
         try:
             got = self._transport.send(
@@ -183,6 +186,8 @@ class Client:
         call.credits, self.credits = call.credits + credits, self.credits + credits
         self._open.append((exchange, head))
         self._settle()
+        if request.cost and self.on_paid and not self._open:
+            self.on_paid()
         return got
 
     def _settle(self) -> None:

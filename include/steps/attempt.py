@@ -58,6 +58,9 @@ def _fetch(job: Job, entry: Entry) -> Manifest:
     try:
         with job.reach() as wire:
             client, before = wire.client, (wire.client.requests, wire.client.credits)
+            client.on_paid = lambda: entry.note_paid(
+                client.requests - before[0], client.credits - before[1]
+            )
             try:
                 return scrape(job.source, date, job.stores.warehouse, wire).manifest
             finally:

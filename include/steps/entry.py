@@ -33,6 +33,9 @@ BUGS = (
 NOTHING_HEARD = "nothing was heard after the load had begun: the worker was killed or lost"
 
 
+PAID_AND_LOST = "nothing was heard after a paid request: the worker was killed or lost"
+
+
 class Entry:
     """Collects what one try did. ``write`` puts a row into the ledger; repeating it replaces the
     try's row.
@@ -122,6 +125,21 @@ class Entry:
     def add_spent(self, requests: int, credits: int) -> None:
         """What the try has asked and paid, also where nothing came of it."""
         self._note(requests=self._row.requests + requests, credits=self._row.credits + credits)
+
+    def note_paid(self, requests: int, credits: int) -> None:
+        """What the try has asked and paid by now, written at once: a worker that is killed cannot
+        say any more what it has spent. Help for people, so that nothing is given up for it."""
+        row = replace(
+            self._row,
+            requests=self._row.requests + requests,
+            credits=self._row.credits + credits,
+            message=PAID_AND_LOST,
+            ended_at=self._now(),
+        )
+        try:
+            self._write_row(row)
+        except Problem as problem:
+            log.warning("what was paid is not noted: %s", problem.message)
 
     def note_manifest(self, manifest: Manifest) -> None:
         """How the date was counted in raw."""

@@ -304,3 +304,27 @@ def test_try_counts_what_it_has_asked_and_paid_itself(
     entry = tries.entry(spent=(1, 2))
     tries.fails(entry)
     assert entry.spent == (1 + 3, 2 + 4)
+
+
+def test_what_was_paid_is_in_the_ledger_before_a_worker_can_be_killed(tries: Tries) -> None:
+    paid = replace(tries.line.endpoint.request, cost=lambda params: 10)
+    tries.line = replace(tries.line, endpoint=replace(tries.line.endpoint, request=paid))
+    entry = tries.entry(spent=(3, 30))
+    tries.run(entry)
+    assert [(str(row.outcome), row.requests, row.credits) for row in tries.rows] == [
+        ("lost", 5, 40),
+        ("complete", 5, 40),
+    ]
+    assert tries.rows[0].message.startswith("nothing was heard after a paid request")
+
+
+def test_ledger_that_is_away_costs_no_paid_body(tries: Tries) -> None:
+    def away(row: OutcomeRow) -> None:
+        if row.outcome is Outcome.LOST:
+            raise Problem(error_class=ErrorClass.STORAGE, message="ops_db is away", passing=True)
+        tries.rows.append(row)
+
+    paid = replace(tries.line.endpoint.request, cost=lambda params: 10)
+    tries.line = replace(tries.line, endpoint=replace(tries.line.endpoint, request=paid))
+    at = partition(tries.line.endpoint, tries.line.day)
+    assert tries.run(Entry(at, away, run_id="r")).outcome is Outcome.COMPLETE
