@@ -102,7 +102,7 @@ class Entry:
         """Writes how the block ended where it did not end well, and raises it on.
 
         A bug becomes a Problem(INTERNAL); what is not a bug is raised as it is, for a retry. So is
-        what ends the task from outside (Airflow's time-out).
+        what ends the task from outside.
         """
         try:
             yield
@@ -222,7 +222,7 @@ def _without_counts(row: OutcomeRow) -> OutcomeRow:
 def _ended_by(error: BaseException, partition: Partition) -> Problem:
     name = type(error).__name__
     return Problem(
-        error_class=ErrorClass.HANG if "Timeout" in name else ErrorClass.INTERNAL,
+        error_class=ErrorClass.INTERNAL,
         message=f"the task was ended from outside while it was at work ({name}): rerun the date",
         source=partition.dag_id,
         endpoint=partition.endpoint,

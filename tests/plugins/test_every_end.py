@@ -79,22 +79,6 @@ def test_every_exception_leaves_an_outcome(
     assert last_word(ops_db)[:3] == ("fetch", "failed", error_class)
 
 
-def test_airflows_time_out_of_a_task_is_recorded_as_a_hang(
-    sources: dict[str, Source], ops_db: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from airflow.sdk.exceptions import AirflowTaskTimeout
-
-    raising(monkeypatch, AirflowTaskTimeout("Timeout, PID: 1"))
-    with pytest.raises(AirflowTaskTimeout):
-        run(sources[DAG])
-    assert last_word(ops_db) == (
-        "fetch",
-        "failed",
-        "hang",
-        "the task was ended from outside while it was at work (AirflowTaskTimeout): rerun the date",
-    )
-
-
 def test_raw_store_that_cannot_be_read_is_a_storage_problem_of_the_date(
     sources: dict[str, Source], ops_db: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
