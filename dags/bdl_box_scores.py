@@ -12,8 +12,9 @@ One row per listed player and game in `raw.bdl_box_scores`; players who did not 
 
 Oddities: a game that was not played yet is answered with status 200 and no players, so games are
 counted, not bodies. Until the 2024-25 season a game has no `id`, `datetime` and `plus_minus`. A key
-of a lower tier answers 401 as well. Final scores can change hours later (stat corrections):
-`--refetch` asks again and reports them.
+of a lower tier answers 401 as well. A game is unsound where a team's minutes do not make 240, and
+25 more an overtime, or its players' points are not the team's and the schedule's. Final scores can
+change hours later (stat corrections): `--refetch` asks again and reports them.
 """
 
 from include.parsing import balldontlie

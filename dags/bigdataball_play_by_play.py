@@ -11,7 +11,9 @@ One row per play in `raw.bigdataball_play_by_play`, from the files of a shared G
 | Requests a date | 1 list, and 1 download a game |
 
 Oddities: `name contains` matches prefixes, so the exact date is looked at again;
-`...combined-stats.csv` files are skipped; `game_id` loses its leading zeros in the file. Needs
+`...combined-stats.csv` files are skipped; `game_id` loses its leading zeros in the file. Files of
+2017-18 write it as a spreadsheet's text, are in cp1252 and say `unknown` for null; the present
+layout has 11 columns more (null in older files) and an id before each name. Needs
 `nbacom_schedule` for the date, since a file that is missing is not listed either.
 """
 

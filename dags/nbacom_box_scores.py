@@ -12,8 +12,10 @@ One row per player who played in `raw.nbacom_player_box_scores`, one per action 
 | Requests a date | 1 per season type of the date's games, and 1 a game |
 
 Oddities: cloud addresses hang or get 403 pages, which are never taken for "no games". A wrong
-`SeasonType` answers with an empty 200. Needs `nbacom_schedule` for the date: without it the outcome
-is `unverified`.
+`SeasonType` answers with an empty 200. At a neutral site both teams' rows say `@`: who is at home
+is the schedule's word. A team's minutes must make 240, and 25 more an overtime, its points the
+schedule's score, else its game is unsound. Needs `nbacom_schedule` for the date: without it the
+outcome is `unverified`.
 """
 
 from include.parsing import nbacom
