@@ -14,7 +14,9 @@ Oddities: a game that was not played yet is answered with status 200 and no play
 counted, not bodies. Until the 2024-25 season a game has no `id`, `datetime` and `plus_minus`. A key
 of a lower tier answers 401 as well. A game is unsound where a team's minutes do not make 240, and
 25 more an overtime, or its players' points are not the team's and the schedule's. Final scores can
-change hours later (stat corrections): `--refetch` asks again and reports them.
+change hours later (stat corrections): `--refetch` asks again and reports them. A game
+that was moved stays listed under its first date; its rows are those of the date on which it was
+played, which has them once the first date is there.
 """
 
 from include.parsing import balldontlie
@@ -39,6 +41,7 @@ SOURCE = Source(
             request=Get(path="/v1/box_scores", params={"date": "{day}"}),
             rows=balldontlie.rows,
             games=balldontlie.games,
+            days=balldontlie.true_days,
             truth=Truth(
                 request=Get(
                     path="/v1/games",

@@ -3,7 +3,8 @@ changes nothing."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from include.checks.acceptance import read_judged
 from include.checks.rows import (
@@ -21,6 +22,7 @@ from include.outcome import Outcome
 from include.partition import Partition
 from include.sources.spec import Endpoint, Game, GameState
 from include.storage import raw
+from include.storage.moved import PREFIX, moved_to
 from include.warehouse.open import Warehouse
 
 
@@ -77,12 +79,23 @@ def standing(
         )
     if stale := outdated(manifest, scheduled, games):
         return _incomplete(stale)
+    moved = moved_to(store, partition) if endpoint.days else ()
+    if not set(moved) <= set(manifest.objects):
+        return _behind(manifest, set(moved) - set(manifest.objects))
     return Standing(
         outcome=Outcome(manifest.outcome),
         message=manifest.message,
         manifest=manifest,
         rows=sum(wanted.values()),
     )
+
+
+def _behind(manifest: raw.Manifest, moved: Iterable[raw.RawObject]) -> Standing:
+    """A date to which a game was moved, whose body came after the date was counted."""
+    where = ", ".join(sorted(each.item.removeprefix(PREFIX) for each in moved))
+    message = f"a game was moved to this date from {where}, whose body has it: run the date again"
+    stale = replace(manifest, outcome=Outcome.PARTIAL, message=message)
+    return _incomplete(stale)
 
 
 def _never_fetched(endpoint: Endpoint, scheduled: tuple[Game, ...] | None) -> Standing:

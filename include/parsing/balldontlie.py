@@ -13,6 +13,7 @@ from include.parsing.each_game import Read, each_game, games_in, rows_in
 from include.parsing.fields import Record, decode, drift
 from include.parsing.minutes import find_wrong_minutes
 from include.parsing.names import UNDECIDED, player_key, tricode
+from include.partition import eastern_day
 from include.sources.spec import Column, Game, GameState, Row, Table
 
 _COUNTED = (
@@ -97,7 +98,7 @@ def listed_games(body: bytes, day: date) -> Iterator[Game]:
 
 @lru_cache(maxsize=1)
 def _read(body: bytes, day: date) -> Sequence[Read]:
-    found = list(_games(body, day))
+    found = _games(body, day)
     return each_game((_game(game, day), partial(_read_game, game, day)) for game in found)
 
 
@@ -120,10 +121,29 @@ def _rows_of(game: Record, day: date) -> Iterator[Row]:
             yield {**of_game, **of_team, **_player_row(player)}
 
 
-def _games(body: bytes, day: date) -> Iterator[Record]:
-    for game in decode(body).records("data"):
-        game.check_day("date", day)
-        yield game
+def true_days(body: bytes) -> set[date]:
+    """The US/Eastern dates on which the body's games are played.
+
+    A game that was moved stays listed, and asked for, under its first ``date``; ``datetime`` has
+    the true moment (58 games of 2020-21 to 2022-23: DET@CHI is listed under 2021-12-14 and was
+    played on 2022-01-11).
+    """
+    return set(map(_true_day, decode(body).records("data")))
+
+
+def _true_day(game: Record) -> date:
+    tip_off = game.moment_or_none("datetime")
+    return eastern_day(tip_off) if tip_off else game.day("date")
+
+
+def _games(body: bytes, day: date) -> list[Record]:
+    """The games that are played on the date, in its own body or in that of another date."""
+    listed = decode(body).records("data")
+    played = [game for game in listed if _true_day(game) == day]
+    if not played or day in {game.day("date") for game in listed}:
+        for game in listed:
+            game.check_day("date", day)
+    return played
 
 
 def _game(game: Record, day: date) -> Game:

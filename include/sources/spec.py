@@ -218,8 +218,9 @@ class Endpoint:
     the truth of what is expected. ``per_game``: ``items`` are one a game and not one a date; plans
     count on it. ``shared``: the name of the dates that one body serves (a season); it is then
     fetched once for all of them, and again for a date that was not final when it was fetched.
-    ``item_of``: the name of the item that a game's data comes in, where items differ: what a body
-    has of a game of another item does not count.
+    ``days``: body -> the true dates of its games, where a source keeps a moved game under the date
+    on which it was first to be played. ``item_of``: the name of the item that a game's data comes
+    in, where items differ: what a body has of a game of another item does not count.
     """
 
     name: str
@@ -234,6 +235,7 @@ class Endpoint:
     late_after: time = time(15, 0)
     per_game: bool = False
     is_schedule: bool = False
+    days: Callable[[bytes], Iterable[date]] | None = None
     shared: Callable[[date], str] | None = None
     item_of: Callable[[Game], str] | None = None
 

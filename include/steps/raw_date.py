@@ -17,6 +17,7 @@ from include.failpoints import reach_failpoint
 from include.partition import Partition
 from include.sources.spec import Endpoint, Game, GameState
 from include.storage import raw, shared
+from include.storage.moved import moved_to, tell_moved
 from include.storage.refetch import Progress, note, progress
 
 Role = Literal["truth", "listing", "data"]
@@ -81,8 +82,19 @@ class RawDate:
     @property
     def whole(self) -> bool:
         """Whether the date is done in raw, so that it needs no request."""
-        fetched = self.manifest is not None and self.manifest.done
-        return fetched and (self._order is None or self._order.done)
+        if self._order and not self._order.done:
+            return False
+        return self.manifest is not None and self.manifest.done and not self.moved_since
+
+    @cached_property
+    def moved(self) -> list[raw.RawObject]:
+        """The bodies of other dates that have games of this one."""
+        return moved_to(self.store, self.partition) if self.endpoint.days else []
+
+    @property
+    def moved_since(self) -> bool:
+        """Whether some of them have come since the date was counted."""
+        return self.manifest is not None and not set(self.moved) <= set(self.manifest.objects)
 
     def body(self, item: str) -> Stored | None:
         """The stored body of the item, if it counts: nothing is paid twice, nothing stays
@@ -140,6 +152,12 @@ class RawDate:
         if self._order:
             self._order = replace(self._order, objects=(*self._order.objects, put))
             note(self.store, self.partition, self._order)
+
+    def tell_moved(self, body: bytes) -> None:
+        """Tells the other dates that the body, which was put last, has games of them."""
+        days = self.endpoint.days(body) if self.endpoint.days else ()
+        for day in {*days} - {self.partition.day}:
+            tell_moved(self.store, self.partition, self.objects[-1], day)
 
     def close(self, counted: Count, *, expected_from: str) -> raw.Manifest:
         """Writes the manifest, from which on ``objects`` are the date, counted so."""

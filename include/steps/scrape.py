@@ -17,6 +17,7 @@ from include.steps.raw_date import RawDate
 from include.steps.tally import Tally, scheduled
 from include.steps.walk import Walk
 from include.storage import raw
+from include.storage.moved import PREFIX
 from include.warehouse.open import Warehouse
 
 
@@ -39,6 +40,11 @@ def scrape(source: Source, date: RawDate, warehouse: Warehouse, wire: Wire) -> S
     if date.manifest and date.whole:
         return Scraped(manifest=date.manifest, requests=0, credits=0)
     with named(date.partition):
+        if date.manifest and date.moved_since:
+            manifest = _recount(date, date.manifest, warehouse)
+            if manifest.done:
+                return Scraped(manifest=manifest, requests=0, credits=0)
+            date.objects.clear()
         manifest = _scrape(source, date, warehouse, wire)
     return Scraped(manifest=manifest, requests=date.requests, credits=date.credits)
 
@@ -73,6 +79,47 @@ def _scrape(source: Source, date: RawDate, warehouse: Warehouse, wire: Wire) -> 
             date.put(page)
             asked = Asked(endpoint=endpoint, item=name, day=day, scheduled=tally.schedule)
             tally.add_present(asked.games(page.body))
+            date.tell_moved(page.body)
+    _add_moved(date, tally)
+    return date.close(tally.count(), expected_from=tally.expected_from)
+
+
+def _add_moved(date: RawDate, tally: Tally) -> None:
+    """The games that were moved to this date, in the bodies of others: they are there, and to be
+    expected also where only the source's own list counts."""
+    for found in date.moved:
+        date.keep(found)
+        asked = Asked(
+            endpoint=date.endpoint,
+            item=found.item,
+            day=date.partition.day,
+            scheduled=tally.schedule,
+        )
+        games = asked.games(raw.get_body(date.store, found))
+        tally.add_listed(games)
+        tally.add_present(games)
+
+
+def _recount(date: RawDate, known: raw.Manifest, warehouse: Warehouse) -> raw.Manifest:
+    """The date's own bodies once more, with those that have come for it since: no request."""
+    endpoint, day = date.endpoint, date.partition.day
+    tally = Tally(endpoint, scheduled(endpoint, day, warehouse))
+    for found in known.objects:
+        if found.item.startswith(PREFIX):
+            continue
+        date.keep(found)
+        body = raw.get_body(date.store, found)
+        if found.role == "data":
+            asked = Asked(
+                endpoint=endpoint,
+                item=found.item,
+                day=day,
+                scheduled=tally.schedule,
+            )
+            tally.add_present(asked.games(body))
+        elif endpoint.truth:
+            tally.add_listed(endpoint.truth.games(body, day))
+    _add_moved(date, tally)
     return date.close(tally.count(), expected_from=tally.expected_from)
 
 

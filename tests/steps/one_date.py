@@ -32,6 +32,7 @@ BOX_SCORES = Endpoint(
     request=Get(path="/v1/box_scores", params={"date": "{day}"}),
     rows=balldontlie.rows,
     games=balldontlie.games,
+    days=balldontlie.true_days,
     truth=Truth(
         request=Get(
             path="/v1/games",

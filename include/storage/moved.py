@@ -1,0 +1,28 @@
+"""Games that were moved: which bodies of other dates have games of a date, so that nothing is asked
+for twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+from include.partition import Partition
+from include.storage import shared
+from include.storage.raw import RawObject, Store
+
+PREFIX = "from-"
+"""What the item of a body is called in another date than its own, before that date's name."""
+
+_EVER = datetime.min.replace(tzinfo=UTC)
+
+
+def moved_to(store: Store, at: Partition) -> list[RawObject]:
+    """The bodies that have games of this date, by the dates that fetched them."""
+    return shared.newest(store, at.dag_id, at.endpoint, f"moved-{at.day}", since=_EVER)
+
+
+def tell_moved(store: Store, at: Partition, found: RawObject, day: date) -> None:
+    """Notes that a body of the partition has a game of another date; the newest one counts."""
+    told = {each.item: each for each in moved_to(store, replace(at, day=day))}
+    told[f"{PREFIX}{at.day}"] = replace(found, item=f"{PREFIX}{at.day}")
+    shared.remember(store, at.dag_id, at.endpoint, f"moved-{day}", list(told.values()))

@@ -1,0 +1,92 @@
+"""A game that was moved: its rows are those of the date on which it was played, and the date that
+it was listed under is complete without it; with the schedule and without."""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.checks.gaps import find_gaps
+from include.storage.local import LocalStore
+from include.warehouse.local import LocalWarehouse
+from tests.checks.told import Telling, Told, scheduled
+
+FIXTURE = Path(__file__).parents[1] / "fixtures/bdl_box_scores/box_scores.2025-01-15.json"
+AT = ("bdl_box_scores", "box_scores")
+LISTED, PLAYED = date(2025, 1, 15), date(2025, 2, 12)
+TIP_OFFS = {LISTED: "2025-01-16T00:30:00.000Z", PLAYED: "2025-02-13T00:30:00.000Z"}
+
+
+def game(away: str, home: str, listed: date, played: date) -> dict[str, Any]:
+    """A sound game that the source keeps under one date, played on another."""
+    found = deepcopy(json.loads(FIXTURE.read_bytes())["data"][0])
+    found |= {"date": str(listed), "datetime": TIP_OFFS[played], "id": hash((away, home)) % 10**6}
+    found["visitor_team"]["abbreviation"] = away
+    found["home_team"]["abbreviation"] = home
+    return found
+
+
+def body(*games: dict[str, Any]) -> bytes:
+    return json.dumps({"data": games, "meta": {"per_page": 100}}).encode()
+
+
+FIRST = body(game("MIA", "BOS", LISTED, LISTED), game("DET", "CHI", LISTED, PLAYED))
+LATER = body(game("GSW", "UTA", PLAYED, PLAYED))
+
+
+def run(telling: Telling, day: date, answer: bytes, *, known: bool) -> Told:
+    """One try; without the schedule the source's list of games is asked for first."""
+    return telling.run(AT, day, *([answer] if known else [answer, answer]))
+
+
+def games(told: Told) -> set[tuple[str, date]]:
+    return {(f"{r['away_tricode']}@{r['home_tricode']}", r["game_date"]) for r in told.rows}
+
+
+@pytest.fixture(params=[True, False], ids=["schedule", "no schedule"])
+def known(request: pytest.FixtureRequest, telling: Telling) -> bool:
+    """Whether the schedule knows both dates."""
+    if request.param:
+        telling.schedule(LISTED, scheduled(LISTED, "MIA@BOS", "0022400001"))
+        moved = scheduled(PLAYED, "DET@CHI", "0022400002")
+        telling.schedule(PLAYED, moved, scheduled(PLAYED, "GSW@UTA", "0022400003"))
+    return bool(request.param)
+
+
+def test_date_that_a_moved_game_was_listed_under_is_complete_without_it(
+    telling: Telling, known: bool
+) -> None:
+    told = run(telling, LISTED, FIRST, known=known)
+    assert (told.outcome, told.message) == ("complete", "1 of 1 games")
+    assert games(told) == {("MIA@BOS", LISTED)}
+
+
+def test_date_on_which_it_was_played_takes_it_from_the_body_that_is_there(
+    telling: Telling, known: bool
+) -> None:
+    run(telling, LISTED, FIRST, known=known)
+    told = run(telling, PLAYED, LATER, known=known)
+    assert (told.outcome, told.message) == ("complete", "2 of 2 games")
+    assert games(told) == {("GSW@UTA", PLAYED), ("DET@CHI", PLAYED)}
+
+
+def test_date_that_was_counted_before_the_body_came_is_a_gap_and_heals_without_a_request(
+    telling: Telling, known: bool
+) -> None:
+    before = run(telling, PLAYED, LATER, known=known)
+    assert games(before) == {("GSW@UTA", PLAYED)}
+    run(telling, LISTED, FIRST, known=known)
+    store = LocalStore(telling.folder / "raw")
+    warehouse = LocalWarehouse(telling.folder / "warehouse")
+    source = telling.sources[AT[0]]
+    (gap,) = find_gaps(source, [(AT[1], PLAYED)], store, warehouse)
+    assert gap
+    told = telling.run(AT, PLAYED)  # whatever is asked for has no answer
+    assert (told.outcome, told.message) == ("complete", "2 of 2 games")
+    assert games(told) == {("GSW@UTA", PLAYED), ("DET@CHI", PLAYED)}
+    assert list(find_gaps(source, [(AT[1], PLAYED)], store, warehouse)) == [None]
