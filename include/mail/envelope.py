@@ -15,7 +15,8 @@ from include.errors import ErrorClass, Problem
 
 _BETWEEN = re.compile(r'\s*[,;]\s*(?=(?:[^"]*"[^"]*")*[^"]*$)')
 """What stands between two addresses of one text, outside of quotes."""
-_PLAIN = re.compile(r"[^\s@<>,;\"]+@[^\s@<>,;\"]+")
+_PLAIN = r'[^\s@<>,;"]+@[^\s@<>,;"]+'
+_PERSON = re.compile(rf'{_PLAIN}|(?:"[^"\r\n]*"|[^"<>@,;\r\n]*)\s*<{_PLAIN}>')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,10 +75,9 @@ def _read(extra: Mapping[str, object], field: str) -> list[Address]:
 
 
 def _parse(field: str, text: str) -> Address:
-    name, plain = parseaddr(text)
-    rest = text.replace(plain, "").replace(name, "").strip(' "<>\\') if plain else text
-    if not _PLAIN.fullmatch(plain) or rest or not text.isprintable():
+    if not _PERSON.fullmatch(text):
         raise _unreadable(field, f"holds {text!r}, which is not an address")
+    name, plain = parseaddr(text)
     try:
         return Address(display_name=name, addr_spec=plain)
     except ValueError as error:

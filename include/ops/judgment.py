@@ -117,10 +117,8 @@ def _silent(run: Run, endpoint: str = "", waiting: str = "") -> DateResult:
     outcome = Outcome.NOT_RUN
     if run.state == DELETED:
         words = "the date has no run"
-    elif run.state == "success":
-        words = f"not counted: marked success by hand{waiting}"
-    elif waiting:
-        words = f"not counted: marked failed by hand{waiting}"
+    elif waiting or run.state == "success":
+        words = f"not counted: marked {run.state} by hand{waiting}"
     elif run.state == "failed" and run.started_at is None:
         outcome, words = Outcome.CANCELLED, "cancelled before it ran"
     else:

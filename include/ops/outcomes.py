@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Literal
 
 import psycopg
@@ -49,7 +49,7 @@ class OutcomeRow:
     missing: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     changes_total: int = 0
-    recorded_at: datetime | None = field(default=None, compare=False)
+    recorded_at: datetime = field(default=datetime.max.replace(tzinfo=UTC), compare=False)
 
 
 _COLUMNS = tuple(OutcomeRow.__dataclass_fields__)

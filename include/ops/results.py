@@ -30,18 +30,12 @@ def read_row(row: OutcomeRow) -> DateResult:
 
 
 def split(
-    rows: Iterable[OutcomeRow], since: Mapping[str, datetime]
+    rows: Sequence[OutcomeRow], since: Mapping[str, datetime]
 ) -> tuple[list[OutcomeRow], list[OutcomeRow]]:
     """The rows of earlier batches and those of this one: written ``since`` the batch before it that
     had their run (run_id -> when) was closed. Both by the database's clock."""
-    before: list[OutcomeRow] = []
-    mine: list[OutcomeRow] = []
-    for row in rows:
-        closed_at = since.get(row.run_id)
-        if closed_at and row.recorded_at and row.recorded_at < closed_at:
-            before.append(row)
-        else:
-            mine.append(row)
+    before = [row for row in rows if row.recorded_at < since.get(row.run_id, row.recorded_at)]
+    mine = [row for row in rows if row.recorded_at >= since.get(row.run_id, row.recorded_at)]
     return before, mine
 
 

@@ -110,15 +110,14 @@ def accepted_dates(connection: psycopg.Connection[Any], tries: int = MAX_TRIES) 
 
 def outcome_counts(
     connection: psycopg.Connection[Any],
-    open_runs: Collection[str] | None = None,
+    open_runs: Collection[str],
     tries: int = MAX_TRIES,
 ) -> list[OutcomeCount]:
     """The dates of the newest ``tries`` by DAG, endpoint and newest outcome.
 
     A date that waits and has none of the ``open_runs`` waits no more: its run was ended by hand.
-    Without them it is believed.
     """
-    waiting = [str(outcome) for outcome in Outcome if outcome.waits and open_runs is not None]
+    waiting = [str(outcome) for outcome in Outcome if outcome.waits]
     with connection.cursor(row_factory=class_row(OutcomeCount)) as cursor:
         cursor.execute(
             "WITH tries AS (SELECT dag_id, endpoint, day, run_id, outcome, outcome_id FROM"
@@ -127,6 +126,6 @@ def outcome_counts(
             " ALL(%s) THEN 'not_run' ELSE outcome END AS outcome FROM tries ORDER BY dag_id,"
             " endpoint, day, outcome_id DESC) SELECT dag_id, endpoint, outcome, count(*) AS dates"
             " FROM newest GROUP BY dag_id, endpoint, outcome ORDER BY dag_id, endpoint, outcome",
-            (tries, waiting, list(open_runs or ())),
+            (tries, waiting, list(open_runs)),
         )
         return cursor.fetchall()

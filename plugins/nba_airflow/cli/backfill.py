@@ -11,12 +11,13 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from include.errors import Refused
+from include.ops.judgment import judge
 from include.partition import DateRange
 from include.reruns import word_backfill
 from include.storage.refetch import refetch_moment
 from include.wording import dates
 from nba_airflow import connections
-from nba_airflow.cli.answer import INTERRUPTED, Answer, Line, command
+from nba_airflow.cli.answer import INTERRUPTED, Answer, Line, command, connect_ops
 from nba_airflow.cli.plan import Plan
 from nba_airflow.cli.window import parse_window
 from nba_airflow.metadata import runs as metadata
@@ -98,10 +99,20 @@ def _plan(args: Namespace, window: DateRange, *, refetch: bool) -> Plan:
         rerun_failed=args.rerun_failed_tasks,
         reset=args.reset_dagruns or args.refetch,
         refetch=refetch,
+        not_done=_read_not_done(args.dag_id, there) if args.rerun_failed_tasks else (),
     )
     if plan.new and active:
         raise Refused(_word_active(args.dag_id, active))
     return plan
+
+
+def _read_not_done(dag_id: str, runs: Mapping[date, metadata.Run]) -> set[date]:
+    """The dates that are not done by the ledger, also those whose run somebody has marked good."""
+    from nba_airflow.specs import endpoint_names
+
+    with connect_ops() as connection:
+        found = judge(connection, dag_id, list(runs.values()), endpoint_names(dag_id))
+    return {result.day for result in found.results if not result.outcome.done}
 
 
 def _word_active(dag_id: str, active: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -38,12 +38,14 @@ class Plan:
         rerun_failed: bool,
         reset: bool,
         refetch: bool,
+        not_done: Collection[date] = (),
     ) -> Plan:
         """``attach``: nothing is started. ``reset``: what has ended runs again as a whole,
-        ``rerun_failed``: what has failed."""
+        ``rerun_failed``: what has failed, or is ``not_done`` whatever colour its run has."""
         new: list[date] = []
         cleared: list[Run] = []
-        failed = [run for run in runs.values() if run.state == "failed"]
+        bad = {run.day for run in runs.values() if run.state == "failed"} | {*not_done}
+        failed = [run for run in runs.values() if run.finished and run.day in bad]
         if not attach:
             new = [day for day in window.days if day not in runs]
             cleared = failed if rerun_failed else []

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from include.ops import batches
@@ -33,6 +34,8 @@ still over the holidays."""
 RECENT = timedelta(days=1)
 """As above while the ledger has no batch at all, so that a new or a lost one does not mail a
 month's backfills."""
+
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,11 +75,9 @@ def note_end(dag_run: DagRun, session: Session) -> None:
     mine = _read_runs(session, DagRun.id == dag_run.id)
     others = _read_runs(session, of_dag, DagRun.state.not_in(ENDED))
     left = {_choose_batch(other) for other in others if not other.run.over}
-    for each in mine:
-        more = each.made_late and _is_catching_up(session, each.dag_id)
-        if _choose_batch(each) not in {"", *left} and not more:
-            for batch_id in close_over(session):
-                start_summary(batch_id, session)
+    if {_choose_batch(each) for each in mine} - {"", *left}:
+        for batch_id in close_over(session):
+            start_summary(batch_id, session)
 
 
 # --- what there is
@@ -131,9 +132,9 @@ def _find(session: Session, batch_id: str, runs: Iterable[BatchRun]) -> FoundBat
 
 def _choose_batch(
     booked: BookedRun,
-    told: Mapping[tuple[str, str], datetime] | None = None,
+    told: Mapping[tuple[str, str], datetime] = _NOTHING,
     closed: Collection[str] = (),
-    numbers: Mapping[tuple[str, str], int] | None = None,
+    numbers: Mapping[tuple[str, str], int] = _NOTHING,
 ) -> str:
     """The batch that the run belongs to: that of its backfill, until it is closed; then that of the
     dates that run again, of whatever backfill. Empty for a run that is in a closed batch as it is,
@@ -143,7 +144,7 @@ def _choose_batch(
     and kind are closed.
     """
     dag_id, run = booked.dag_id, booked.run
-    before = (told or {}).get((dag_id, run.run_id))
+    before = told.get((dag_id, run.run_id))
     own = _own_batch(booked)
     if before is not None and run.queued_at <= before:
         return ""
@@ -157,7 +158,7 @@ def _choose_batch(
         kind = "rerun"
     else:
         return f"{dag_id}:live:{run.run_id}" if run.state == "failed" else ""
-    return f"{dag_id}:{kind}:{(numbers or {}).get((dag_id, kind), 0)}"
+    return f"{dag_id}:{kind}:{numbers.get((dag_id, kind), 0)}"
 
 
 def _own_batch(booked: BookedRun) -> str:

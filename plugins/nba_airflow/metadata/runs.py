@@ -3,7 +3,7 @@ creating them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
@@ -158,8 +158,8 @@ def clear(
     """Clears the runs' tasks so that the scheduler runs them again in the same runs, with ``conf``
     added to theirs; as part of the backfill, if one is given.
 
-    With ``only_failed``, a run that failed without a failed task (cancelled, lost) is cleared
-    whole.
+    With ``only_failed``, a run without a failed task (cancelled, lost, ended by hand) is cleared
+    where no task of it has succeeded; if all have, as a whole.
     """
     from airflow.models.dagrun import DagRun
     from airflow.models.taskinstance import TaskInstance, clear_task_instances
@@ -173,9 +173,7 @@ def clear(
         )
     )
     if only_failed:
-        failed = [t for t in tasks if t.state in ("failed", "upstream_failed")]
-        with_failed = {t.run_id for t in failed}
-        tasks = failed + [t for t in tasks if t.run_id not in with_failed and t.state != "success"]
+        tasks = _choose_failed(tasks)
     clear_task_instances(tasks, session=session)
     release_ended_backfills(session)
     for run in session.scalars(
@@ -185,6 +183,17 @@ def clear(
         if backfill_id is not None:
             _take_over(run, backfill_id, session)
     return len(tasks)
+
+
+def _choose_failed(tasks: Sequence[Any]) -> list[Any]:
+    """Of each run the tasks that failed; else those that have not succeeded; else all."""
+    chosen: list[Any] = []
+    for run_id in {task.run_id for task in tasks}:
+        mine = [task for task in tasks if task.run_id == run_id]
+        failed = [task for task in mine if task.state in ("failed", "upstream_failed")]
+        undone = [task for task in mine if task.state != "success"]
+        chosen += failed or undone or mine
+    return chosen
 
 
 def _take_over(run: Any, backfill_id: int, session: Session) -> None:

@@ -18,7 +18,7 @@ from tests.plugins.running import DAG, Airflow, Killed, transaction
 FIRST = date(2024, 11, 1)
 DATES = 7
 SEEDS = 200
-SEEDS_AT_ONCE = 40
+SEEDS_AT_ONCE = 20
 """Seeds that are tried in every run of the fast tests: a second each."""
 A_TEST = 10
 """Seeds that one test tries on one database."""

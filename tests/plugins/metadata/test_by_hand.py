@@ -119,6 +119,19 @@ def test_run_with_a_key_that_is_not_a_date_holds_up_no_mail(
     assert told(nbacom, capsys)[0] == "[OK]: 2 dates complete"
 
 
+def test_rerun_command_of_the_mail_runs_what_was_marked_good(nbacom: Airflow) -> None:
+    nbacom.mark(TWO.first, "success")
+    nbacom.summarise()
+    assert backfill_command(TWO, dag_id=DAG, rerun_failed_tasks=True) == 0
+    assert nbacom.states() == {str(TWO.first): "queued", str(TWO.last): "success"}
+    nbacom.start(TWO.first)
+    for endpoint in (BOX, PLAYS):
+        nbacom.write(TWO.first, "complete", endpoint=endpoint)
+    nbacom.end(TWO.first, state="success")
+    nbacom.summarise()
+    assert nbacom.subjects()[1:] == [f"[OK] {DAG} {TWO.first}: 1 date complete"]
+
+
 def standing(airflow: Airflow) -> dict[str, dict[str, int]]:
     """Endpoint -> outcome -> dates, as `airflow nba status` counts them."""
     from include.ops.status import outcome_counts
