@@ -225,9 +225,9 @@ def _read_runs(session: Session, *wanted: ColumnElement[bool]) -> list[BookedRun
     )
     ours = (DagModel.dag_id == DagRun.dag_id, DagModel.timetable_type == TIMETABLE)
     # Airflow writes the ends of a whole turn at once: those of this session may not be written yet.
-    unwritten = {row.run_id: row for row in session.dirty if isinstance(row, DagRun)}
+    unwritten = {(r.dag_id, r.run_id): r for r in session.dirty if isinstance(r, DagRun)}
     rows = session.execute(columns.join(DagModel, ours[0]).where(ours[1], *wanted))
-    known = [unwritten.get(row.run_id, row) for row in rows]
+    known = [unwritten.get((row.dag_id, row.run_id), row) for row in rows]
     return [_book(row) for row in known if _is_day(row.partition_key)]
 
 
