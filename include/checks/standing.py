@@ -79,9 +79,8 @@ def standing(
         )
     if stale := outdated(manifest, scheduled, games):
         return _incomplete(stale)
-    moved = moved_to(store, partition) if endpoint.days else ()
-    if not set(moved) <= set(manifest.objects):
-        return _behind(manifest, set(moved) - set(manifest.objects))
+    if moved := set(moved_to(store, partition)) - set(manifest.objects):
+        return _behind(manifest, moved)
     return Standing(
         outcome=Outcome(manifest.outcome),
         message=manifest.message,

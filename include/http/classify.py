@@ -55,6 +55,13 @@ _CODES: Mapping[str, tuple[ErrorClass, str]] = {
         "the key's plan has no historical data: historical endpoints need a paid plan",
     ),
     "EXCEEDED_FREQ_LIMIT": (ErrorClass.RATE_LIMITED, "too many requests a second"),
+    "EVENT_NOT_FOUND": (
+        ErrorClass.NOT_FOUND,
+        (
+            "the event is not in that snapshot, which does not change: an earlier one may have it;"
+            " or `airflow nba accept` the game"
+        ),
+    ),
     "rateLimitExceeded": (ErrorClass.RATE_LIMITED, "too many requests"),
     "userRateLimitExceeded": (ErrorClass.RATE_LIMITED, "too many requests of this account"),
     "dailyLimitExceeded": (

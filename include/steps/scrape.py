@@ -12,6 +12,7 @@ from include.errors import Problem
 from include.failpoints import reach_failpoint
 from include.partition import Partition
 from include.sources.spec import Listing, Source
+from include.steps.absent import Absent
 from include.steps.job import Wire
 from include.steps.raw_date import RawDate
 from include.steps.tally import Tally, scheduled
@@ -63,23 +64,32 @@ def _scrape(source: Source, date: RawDate, warehouse: Warehouse, wire: Wire) -> 
 
     # What there is: the listing, from which the items come.
     listed = list(_listing(date, walk, tally))
-    if endpoint.truth and not endpoint.truth.request and tally.lacks_schedule:
+    if endpoint.truth and not endpoint.truth.request:
         for body in listed:
             tally.add_listed(endpoint.truth.games(body, day))
 
-    # The items themselves.
+    # The items themselves; one that the upstream does not have does not end the date.
+    absent = Absent(endpoint=endpoint)
+    # What is stored already and still counts is not asked for.
     for item in endpoint.items(Listing(day=day, expected=tally.expected, bodies=listed)):
         name = walk.claim(item.name)
         stored = None if endpoint.request.pages else date.body(name)
         if stored:
             date.keep(stored.object)
             tally.add_present(stored.games)
+            absent.answered = True
             continue
-        for page in walk.item(name, item):
-            date.put(page)
-            asked = Asked(endpoint=endpoint, item=name, day=day, scheduled=tally.schedule)
-            tally.add_present(asked.games(page.body))
-            date.tell_moved(page.body)
+        try:
+            for page in walk.item(name, item):
+                date.put(page)
+                absent.answered = True
+                asked = Asked(endpoint=endpoint, item=name, day=day, scheduled=tally.schedule)
+                tally.add_present(asked.games(page.body))
+                date.tell_moved(page.body)
+        except Problem as problem:
+            absent.note(name, problem)
+    absent.close()
+    tally.add_present(absent.games(tally.known))
     _add_moved(date, tally)
     return date.close(tally.count(), expected_from=tally.expected_from)
 
@@ -104,9 +114,8 @@ def _recount(date: RawDate, known: raw.Manifest, warehouse: Warehouse) -> raw.Ma
     """The date's own bodies once more, with those that have come for it since: no request."""
     endpoint, day = date.endpoint, date.partition.day
     tally = Tally(endpoint, scheduled(endpoint, day, warehouse))
-    for found in known.objects:
-        if found.item.startswith(PREFIX):
-            continue
+    own = filter(lambda each: not each.item.startswith(PREFIX), known.objects)
+    for found in own:
         date.keep(found)
         body = raw.get_body(date.store, found)
         if found.role == "data":

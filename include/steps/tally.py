@@ -41,6 +41,12 @@ class Tally:
         """The games that should be there, as far as they are known; None while they are not."""
         return self._listed if self.lacks_schedule else self.schedule
 
+    @property
+    def known(self) -> list[Game]:
+        """All games that have been told of: the schedule's, and those of the source's own list,
+        which has the source's own ids."""
+        return [*(self.schedule or ()), *(self._listed or ())]
+
     def add_listed(self, games: Iterable[Game]) -> None:
         """Games of the source's own list; they count only where the schedule lacks the date."""
         self._listed = [*(self._listed or ()), *games]

@@ -75,7 +75,7 @@ LASTING: tuple[tuple[tuple[str, str], str, dict[str, Any], str, int], ...] = (
     (PLAYS, "schema_drift", {}, "schema_drift", 1),
     (PLAYS, "empty", {}, "empty_unexpected", GAMES),
     (PLAYS, "empty", {"times": 1}, "incomplete", GAMES),
-    (PLAYS, "missing_game", {}, "blocked", 4),  # the cdn answers as to a blocked address
+    (PLAYS, "missing_game", {}, "blocked", 6),  # the cdn answers as to a blocked address
     (PROPS, "wrong_tier", {}, "not_entitled", 1),
     (PROPS, "out_of_credits", {}, "quota_exhausted", 1),
     (PROPS, "schema_drift", {"endpoint": "events"}, "schema_drift", 1),
@@ -92,7 +92,7 @@ LASTING: tuple[tuple[tuple[str, str], str, dict[str, Any], str, int], ...] = (
     (DRIVE, "bad_key", {}, "bad_key", 1),
     (DRIVE, "wrong_tier", {}, "not_entitled", 1),
     (DRIVE, "out_of_credits", {"endpoint": "download"}, "quota_exhausted", 2),
-    (DRIVE, "missing_game", {"endpoint": "download"}, "not_found", 2),
+    (DRIVE, "missing_game", {"endpoint": "download"}, "empty_unexpected", 1 + GAMES),
     (DRIVE, "missing_game", {"endpoint": "list"}, "incomplete", GAMES),
     (DRIVE, "empty", {"endpoint": "list"}, "empty_unexpected", 1),
     (DRIVE, "schema_drift", {"endpoint": "list"}, "schema_drift", 1),

@@ -55,10 +55,6 @@ MESSAGES: dict[tuple[tuple[str, str], str, str], str] = {
         "out_of_credits",
         "list",
     ): "bigdataball: downloadQuotaExceeded: the file's download quota is used up: wait a day",
-    (DRIVE, "missing_game", "download"): (
-        "bigdataball: the upstream does not have it: check the connection's host, or rerun the date"
-        " later"
-    ),
     (DRIVE, "schema_drift", "download"): (
         "header lacks points; the upstream changed its format: compare the raw object with the"
         " parser and adapt it, then reprocess"

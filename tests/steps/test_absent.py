@@ -1,0 +1,124 @@
+"""One item that the upstream does not have: the others are fetched and loaded, the absent one is
+named; refused everything, the date ends as before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from include.errors import Problem
+from include.http.client import Client, Policy
+from include.http.upstream import Upstream
+from include.ops.outcomes import OutcomeRow
+from include.sources.spec import Game, Get, Item, Listing
+from include.steps.attempt import attempt
+from include.steps.entry import Entry
+from include.steps.job import Job, Stores, Wire
+from tests.checks.kept import DAY, SCORES, SOURCE, Kept, partition
+from tests.http.conftest import scripted
+from tests.http.scripted import Scripted, Step, reply
+from tests.steps.one_date import OpenGate
+
+__all__ = ["scripted"]
+
+GAMES = ("GSW@POR", "LAL@DEN", "MIA@BOS")
+DENIED = b"<HTML><HEAD><TITLE>Access Denied</TITLE></HEAD></HTML>"
+EVENT = json.dumps({"message": "Event not found", "error_code": "EVENT_NOT_FOUND"}).encode()
+
+
+def items(listing: Listing) -> list[Item]:
+    return [Item(name=str(game), values={"game": str(game)}) for game in listing.expected or ()]
+
+
+def item_of(game: Game) -> str:
+    return str(game)
+
+
+ENDPOINT = replace(
+    SCORES,
+    request=Get(path="/game/{game}"),
+    items=items,
+    item_of=item_of,
+    per_game=True,
+)
+
+
+def box(game: str) -> Step:
+    return reply(200, json.dumps({game: 2}).encode())
+
+
+def run(kept: Kept, scripted: Scripted, answers: Sequence[Step]) -> OutcomeRow:
+    """One try of the date; the upstream answers so, in order, and the client asks once."""
+    scripted.steps[:] = answers
+    told: list[OutcomeRow] = []
+    entry = Entry(partition(), told.append, run_id="r")
+    with Client(OpenGate(), policy=Policy(max_requests=1, backoff=0.01)) as client:
+        upstream = Upstream(name="kept", base_url=scripted.url, key="key")
+        wire = Wire(client=client, upstreams={"kept": upstream})
+        job = Job(
+            source=SOURCE,
+            endpoint=ENDPOINT,
+            partition=partition(),
+            stores=Stores(raw=kept.store, warehouse=kept.warehouse),
+            reach=lambda: nullcontext(wire),
+        )
+        with pytest.raises(Problem), entry.recorded():
+            attempt(job, entry)
+    return told[-1]
+
+
+def loaded(kept: Kept, day: date = DAY) -> set[str]:
+    return {row["game_id"] for row in kept.warehouse.rows(ENDPOINT.table, day) or ()}
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Kept:
+    found = Kept(tmp_path)
+    found.scheduled(dict.fromkeys(GAMES, False))
+    return found
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("refusal", "said"),
+    [
+        (reply(404, EVENT), "kept: EVENT_NOT_FOUND: the event is not in that snapshot"),
+        (reply(404, b"{}"), "kept: the upstream does not have it"),
+        (reply(403, DENIED), "kept: an HTML page instead of data"),
+        (reply(403, b"{}"), "kept: refused: the account or its tier lacks this endpoint"),
+    ],
+    ids=["event", "404", "403 page", "403"],
+)
+def test_one_absent_item_does_not_end_the_date(
+    kept: Kept, scripted: Scripted, refusal: Step, said: str, at: int
+) -> None:
+    answers = [box(game) for game in GAMES]
+    answers[at] = refusal
+    row = run(kept, scripted, answers)
+    others = {*GAMES} - {GAMES[at]}
+    assert (row.outcome, row.requests, loaded(kept)) == ("partial", 3, others)
+    assert row.message.startswith(f"2 of 3 games: missing {GAMES[at]} ({said}")
+
+
+def test_address_that_is_refused_everything_is_blocked_after_two_items(
+    kept: Kept, scripted: Scripted
+) -> None:
+    row = run(kept, scripted, [reply(403, DENIED)] * 3)
+    assert (row.outcome, row.error_class, row.requests) == ("failed", "blocked", 2)
+
+
+def test_block_page_of_status_200_is_about_the_address(kept: Kept, scripted: Scripted) -> None:
+    row = run(kept, scripted, [box(GAMES[0]), reply(200, DENIED), box(GAMES[2])])
+    assert (row.outcome, row.error_class, row.requests) == ("failed", "blocked", 2)
+
+
+def test_events_that_are_all_gone_are_all_named(kept: Kept, scripted: Scripted) -> None:
+    row = run(kept, scripted, [reply(404, EVENT)] * 3)
+    assert (row.outcome, row.error_class, row.games_found) == ("partial", "empty_unexpected", 0)
+    assert row.message.count("EVENT_NOT_FOUND") == 3
