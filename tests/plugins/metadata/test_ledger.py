@@ -96,7 +96,7 @@ def test_locked_table_is_waited_for_once_and_the_next_sweep_notes_what_was_left(
 
 
 def test_slow_database_is_left_alone_for_a_while_too(
-    clock: Clock, ops_db: str, monkeypatch: pytest.MonkeyPatch
+    found: Scheduler, clock: Clock, ops_db: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from nba_airflow.metadata.ledger import LEDGER, Away
 
