@@ -10,6 +10,9 @@ from datetime import date, datetime
 
 from include.outcome import Outcome
 
+OWN_WORD = ", by the source's own word"
+"""Ends the message of a date without games that only the source's own empty list vouches for."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DateResult:
@@ -34,6 +37,12 @@ class DateResult:
     rows: int = 0
     first_at: datetime | None = None
     last_at: datetime | None = None
+
+    @property
+    def noted(self) -> bool:
+        """Whether people are to know of it though it is done: it was accepted, or the source's own
+        list alone says that there were no games."""
+        return self.outcome is Outcome.ACCEPTED or self.message.endswith(OWN_WORD)
 
     def __post_init__(self) -> None:
         for moment in (self.first_at, self.last_at):

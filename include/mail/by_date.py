@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from include import wording as say
-from include.mail.report import Report, list_accepted, list_corrected, list_incomplete
+from include.mail.report import Report, list_corrected, list_incomplete, list_noted
 from include.mail.section import Folded, Limits, Section
 from include.results import Correction, DateResult
 
@@ -49,12 +49,13 @@ def word_incomplete(report: Report, limits: Limits) -> Section[Incomplete]:
     )
 
 
-def word_accepted(report: Report, limits: Limits) -> Section[Corrected]:
-    """What was accepted, date by date, with who and why."""
-    found = list_accepted(report)
+def word_noted(report: Report, limits: Limits) -> Section[Corrected]:
+    """What was accepted, with who and why, and what is empty by the source's own word."""
+    found = list_noted(report)
     shown = found[: limits.incomplete]
+    dates = say.counted(_count_days(found), "date")
     return Section(
-        title=say.counted(_count_days(found), "accepted date"),
+        title=f"Accepted, or empty by the source's own word: {dates}",
         shown=[
             Corrected(
                 day=f"{each.day}",

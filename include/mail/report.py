@@ -88,9 +88,9 @@ def list_incomplete(report: Report) -> list[DateResult]:
     return sorted(known, key=lambda r: (r.day, r.endpoint))
 
 
-def list_accepted(report: Report) -> list[DateResult]:
-    """The results that a person has accepted, by date."""
-    found = filter(lambda each: each.outcome is Outcome.ACCEPTED, report.dates)
+def list_noted(report: Report) -> list[DateResult]:
+    """The results that are done and to be known of, by date."""
+    found = filter(lambda each: each.noted, report.dates)
     return sorted(found, key=lambda r: (r.day, r.endpoint))
 
 

@@ -12,9 +12,9 @@ from include.mail import headline
 from include.mail.by_date import (
     Corrected,
     Incomplete,
-    word_accepted,
     word_corrected,
     word_incomplete,
+    word_noted,
 )
 from include.mail.causes import Cause, is_link, word_failures, word_not_run
 from include.mail.labels import LABELS, TONES, Tone
@@ -61,7 +61,7 @@ class View:
     recovered: Sequence[str]
     failures: Section[Cause]
     incomplete: Section[Incomplete]
-    accepted: Section[Corrected]
+    noted: Section[Corrected]
     not_run: Section[Cause]
     corrected: Section[Corrected]
     corrected_says: str
@@ -96,7 +96,7 @@ def make_view(report: Report, limits: Limits) -> View:
         recovered=say.date_lines(report.recovered),
         failures=word_failures(groups, limits),
         incomplete=word_incomplete(report, limits),
-        accepted=word_accepted(report, limits),
+        noted=word_noted(report, limits),
         not_run=word_not_run(groups, limits),
         corrected=word_corrected(report, limits),
         corrected_says=CORRECTED,

@@ -14,7 +14,9 @@ from include.checks.bodies import Asked
 from include.checks.completeness import Count
 from include.errors import Problem
 from include.failpoints import reach_failpoint
+from include.outcome import Outcome
 from include.partition import Partition
+from include.results import OWN_WORD
 from include.sources.spec import Endpoint, Game, GameState
 from include.storage import raw, shared
 from include.storage.moved import moved_to, tell_moved
@@ -260,13 +262,16 @@ class RawDate:
         return replace(order, done=False, objects=tuple(kept))
 
     def _counted(self, counted: Count, expected_from: str) -> raw.Manifest:
-        """The manifest of the date's bodies, counted so."""
+        """The manifest of the date's bodies, counted so; an empty day by the source's own word is
+        marked."""
+        marks = {(Outcome.NO_GAMES, "listing"): OWN_WORD}
+        mark = marks.get((counted.outcome, expected_from), "")
         return raw.Manifest(
             dag_id=self.partition.dag_id,
             endpoint=self.partition.endpoint,
             day=str(self.partition.day),
             outcome=counted.outcome,
-            message=counted.message,
+            message=counted.message + mark,
             expected_from=expected_from,
             games_expected=counted.expected,
             games_found=counted.found,

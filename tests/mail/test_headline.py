@@ -140,5 +140,13 @@ def test_mail_names_what_was_accepted_in_both_parts(make_report: MakeReport) -> 
     )
     mail = render(report)
     for part in (mail.text, mail.html):
-        assert "1 accepted date" in part.lower()
+        assert "own word: 1 date" in part.lower()
         assert "GSW@POR (140 points, the team 139): for ever (ann)" in " ".join(part.split())
+
+
+def test_mail_marks_a_date_that_is_empty_by_the_sources_own_word(make_report: MakeReport) -> None:
+    said = "no games on this date, by the source's own word"
+    report = make_report(
+        [DateResult(day=date(2021, 1, 12), outcome=Outcome.NO_GAMES, message=said)]
+    )
+    assert "2021-01-12, no games on this date, by the source's own word" in render(report).text

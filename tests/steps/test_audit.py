@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from include.checks.standing import standing
 from include.errors import ErrorClass
 from include.outcome import Outcome
 from include.steps.audit import Audited
@@ -135,3 +136,22 @@ def test_endpoint_that_gives_fewer_rows_than_its_games_have_is_not_called_comple
     problem = refused(line.audit)
     assert problem.error_class is ErrorClass.INCOMPLETE
     assert problem.message.startswith("raw.bdl_box_scores has other rows than raw: ")
+
+
+def test_empty_date_by_the_sources_own_word_is_marked_and_a_gap_once_the_schedule_has_games(
+    line: Line,
+) -> None:
+    line = replace(line, day=NO_GAMES)
+    line.run()
+    found = line.manifest()
+    marked = "no games on this date, by the source's own word"
+    assert (found.outcome, found.message) == ("no_games", marked)
+    line.schedule(["GSW@UTA"])
+    said = standing(
+        line.endpoint,
+        partition(line.endpoint, NO_GAMES),
+        line.stores.raw,
+        line.stores.warehouse,
+    )
+    message = "the schedule changed since the fetch: 0 of 1 games: missing GSW@UTA"
+    assert (said.outcome, said.message) == (Outcome.PARTIAL, message)

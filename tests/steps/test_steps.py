@@ -60,7 +60,11 @@ def test_date_without_games_is_an_empty_partition_and_no_failure(line: Line) -> 
     assert line.run() == ("no_games", 0)
     assert line.rows() == []
     found = line.manifest()
-    assert (found.message, found.games_expected, found.requests) == ("no games on this date", 0, 2)
+    assert (found.message, found.games_expected, found.requests) == (
+        "no games on this date, by the source's own word",
+        0,
+        2,
+    )
 
 
 def test_rerun_of_a_whole_date_asks_nothing_and_changes_no_byte(line: Line) -> None:

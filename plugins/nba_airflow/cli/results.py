@@ -31,11 +31,12 @@ def word_groups(results: Iterable[DateResult]) -> list[str]:
     return [line for group in fold(results) for line in _lines(group)]
 
 
-def word_accepted(results: Iterable[DateResult]) -> list[str]:
-    """What was accepted, and why: such a date is done, and never shown as complete."""
-    found = filter(lambda each: each.outcome is Outcome.ACCEPTED, results)
+def word_noted(results: Iterable[DateResult]) -> list[str]:
+    """What was accepted, and why, and the dates that are empty by the source's own word: such dates
+    are done, and never shown as if nothing were to be known of them."""
+    found = filter(lambda each: each.noted, results)
     return [
-        f"  accepted {each.endpoint}: {each.day}: {clean(each.message)}"
+        f"  {each.outcome} {each.endpoint}: {each.day}: {clean(each.message)}"
         for each in sorted(found, key=lambda each: (each.day, each.endpoint))
     ]
 

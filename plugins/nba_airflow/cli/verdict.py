@@ -21,7 +21,7 @@ from include.results import Correction, DateResult, find_worst
 from include.wording import counted
 from nba_airflow import connections
 from nba_airflow.cli.answer import Row
-from nba_airflow.cli.results import list_rows, word_accepted, word_groups
+from nba_airflow.cli.results import list_rows, word_groups, word_noted
 from nba_airflow.metadata.runs import Run
 from nba_airflow.specs import endpoint_names
 
@@ -55,7 +55,7 @@ class Verdict:
         to heal them."""
         totals = Counter(worst.outcome for worst in find_worst(self.results).values())
         lines = [", ".join(f"{n} {outcome}" for outcome, n in sorted(totals.items()))]
-        lines += [*word_accepted(self.results), *word_groups(self.results)]
+        lines += [*word_noted(self.results), *word_groups(self.results)]
         if bad := {result.day for result in self.results if not result.outcome.done}:
             lines.append(f"Run them again: {word_rerun(self.dag_id, bad)}")
         lines += self._corrected()
