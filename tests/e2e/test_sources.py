@@ -146,6 +146,7 @@ def test_no_key_is_told_in_logs_tables_files_or_mails(system: System):
     ]
 
     places = {
+        "connection API": [json.dumps(system.api("GET", "connections?limit=100"))],
         "logs": list(stored_in(system.home.logs)),
         "raw": list(stored_in(system.home.data / "raw")),
         "warehouse": list(stored_in(system.home.data / "warehouse")),
