@@ -34,6 +34,7 @@ still over the holidays."""
 RECENT = timedelta(days=1)
 """As above while the ledger has no batch at all, so that a new or a lost one does not mail a
 month's backfills."""
+A_FEW = 20
 
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
@@ -72,12 +73,16 @@ def note_end(dag_run: DagRun, session: Session) -> None:
     from airflow.models.dagrun import DagRun
 
     of_dag = DagRun.dag_id == dag_run.dag_id
-    mine = _read_runs(session, DagRun.id == dag_run.id)
-    others = _read_runs(session, of_dag, DagRun.state.not_in(ENDED))
-    left = {_choose_batch(other) for other in others if not other.run.over}
-    if {_choose_batch(each) for each in mine} - {"", *left}:
-        for batch_id in close_over(session):
-            start_summary(batch_id, session)
+    ended = _read_runs(session, DagRun.id == dag_run.id)
+    may_be_over = {_choose_batch(each) for each in ended} - {""}
+    # Nearly always a few of the open runs show that more is to come; only all show that it is not.
+    for limit in (A_FEW, None):
+        others = _read_runs(session, of_dag, DagRun.state.not_in(ENDED), limit=limit)
+        may_be_over -= {_choose_batch(other) for other in others if not other.run.over}
+        if not may_be_over:
+            return
+    for batch_id in close_over(session):
+        start_summary(batch_id, session)
 
 
 # --- what there is
@@ -211,7 +216,9 @@ def read_open_runs(session: Session) -> list[str]:
     return [each.run.run_id for each in _read_runs(session, DagRun.state.not_in(ENDED))]
 
 
-def _read_runs(session: Session, *wanted: ColumnElement[bool]) -> list[BookedRun]:
+def _read_runs(
+    session: Session, *wanted: ColumnElement[bool], limit: int | None = None
+) -> list[BookedRun]:
     """Runs of game dates: other teams' partitions are not ours, and a key that is not a date is
     nobody's."""
     from airflow.models.dag import DagModel
@@ -226,7 +233,7 @@ def _read_runs(session: Session, *wanted: ColumnElement[bool]) -> list[BookedRun
     ours = (DagModel.dag_id == DagRun.dag_id, DagModel.timetable_type == TIMETABLE)
     # Airflow writes the ends of a whole turn at once: those of this session may not be written yet.
     unwritten = {(r.dag_id, r.run_id): r for r in session.dirty if isinstance(r, DagRun)}
-    rows = session.execute(columns.join(DagModel, ours[0]).where(ours[1], *wanted))
+    rows = session.execute(columns.join(DagModel, ours[0]).where(ours[1], *wanted).limit(limit))
     known = [unwritten.get((row.dag_id, row.run_id), row) for row in rows]
     return [_book(row) for row in known if _is_day(row.partition_key)]
 
