@@ -179,6 +179,16 @@ NBA = GroupCommand(
             args=(ARG_DAG_ID, ARG_DATE, ARG_ENDPOINT, *ACCEPTING, *ANSWERED),
         ),
         ActionCommand(
+            name="reconcile",
+            help="Compare Ball Don't Lie's and NBA.com's box scores, player by player",
+            description=(
+                "Points, rebounds, assists and minutes of every player of the window. Exit code 0:"
+                " the sources agree. 1: something differs, or only one has a player."
+            ),
+            func=lazy_load_command("nba_airflow.cli.reconcile.reconcile"),
+            args=(ARG_START, ARG_END, *ANSWERED),
+        ),
+        ActionCommand(
             name="repair",
             help="Bring our tables up to date, rebuild the ledger, have given-up mails sent again",
             func=lazy_load_command("nba_airflow.cli.repair.repair"),

@@ -222,6 +222,8 @@ def test_commands_are_registered_once_beside_airflows_own(monkeypatch: pytest.Mo
         "status",
         "errors",
         "gaps",
+        "accept",
+        "reconcile",
         "repair",
         "resume",
         "sql",

@@ -22,6 +22,8 @@ WORDS = {
     "nba status": ["", "-o json"],
     "nba errors": ["", "48"],
     "nba gaps": [WINDOW, f"{WINDOW} -o yaml"],
+    "nba accept": [f"{DAG} 2025-01-15 --list", f"{DAG} 2025-01-15 --undo"],
+    "nba reconcile": [WINDOW],
     "nba repair": ["--tables", "--ledger", f"--ledger {DAG}", "--mails"],
     "nba resume": ["balldontlie", DAG],
     "nba sql": ["", "-o csv"],

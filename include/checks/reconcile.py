@@ -1,0 +1,72 @@
+"""Reconcile: the same players in two sources' box scores, value by value; no storage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from include.sources.spec import Row
+
+COMPARED = {
+    "points": ("pts", "pts"),
+    "rebounds": ("reb", "reb"),
+    "assists": ("ast", "ast"),
+    "minutes": ("minutes", "min"),
+}
+"""What is compared: the columns of Ball Don't Lie's table, and of NBA.com's."""
+MAX_MINUTES_APART = 1
+"""Whole minutes: one source cuts the seconds off, the other rounds them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """A player's value in both sources, or ``field`` "player" where only one has him."""
+
+    game: str
+    player_key: str
+    field: str
+    balldontlie: int | None
+    nbacom: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconciled:
+    """``players``: how many both sources have; those who did not play are left out."""
+
+    players: int
+    differences: tuple[Difference, ...]
+
+
+def reconcile(balldontlie: Iterable[Row], nbacom: Iterable[Row]) -> Reconciled:
+    """The rows of one date, of each source, by game and player."""
+    played = filter(lambda row: row["minutes"] > 0, balldontlie)
+    ours = {_key(row): row for row in played}
+    theirs = {_key(row): row for row in nbacom}
+    both = sorted(ours.keys() & theirs.keys())
+    found: list[Difference] = []
+    for game, player in sorted(ours.keys() ^ theirs.keys()):
+        alone = {
+            "balldontlie": int((game, player) in ours),
+            "nbacom": int((game, player) in theirs),
+        }
+        found.append(Difference(game=game, player_key=player, field="player", **alone))
+    for key in both:
+        found += _compare(key, ours[key], theirs[key])
+    return Reconciled(players=len(both), differences=tuple(found))
+
+
+def _key(row: Row) -> tuple[str, str]:
+    return f"{row['away_tricode']}@{row['home_tricode']}", row["player_key"]
+
+
+def _compare(key: tuple[str, str], one: Row, other: Row) -> Iterable[Difference]:
+    for name, (ours, theirs) in COMPARED.items():
+        apart = abs(one[ours] - other[theirs])
+        if apart > {"minutes": MAX_MINUTES_APART}.get(name, 0):
+            yield Difference(
+                game=key[0],
+                player_key=key[1],
+                field=name,
+                balldontlie=one[ours],
+                nbacom=other[theirs],
+            )

@@ -1,0 +1,63 @@
+"""`airflow nba reconcile`: Ball Don't Lie's and NBA.com's box scores against each other, per date,
+game and player."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from include.checks.reconcile import reconcile as compare
+from include.parsing.balldontlie import BOX_SCORES
+from include.parsing.nbacom import PLAYER_BOX_SCORES
+from include.wording import counted
+from nba_airflow import connections
+from nba_airflow.cli.answer import Answer, Line, Row, command
+from nba_airflow.cli.window import parse_window
+
+if TYPE_CHECKING:
+    from include.checks.reconcile import Reconciled
+
+
+@command("airflow nba reconcile")
+def reconcile(args: Namespace) -> Answer:
+    """Reads the warehouse; exit code 1 where something differs. A date that one source does not
+    have is named, and not compared."""
+    window = parse_window(args.start_date, args.end_date, datetime.now(UTC))
+    warehouse = connections.stores().warehouse
+    rows: list[Row] = []
+    players, alone = 0, list[date]()
+    for day in window.days:
+        ours, theirs = warehouse.rows(BOX_SCORES, day), warehouse.rows(PLAYER_BOX_SCORES, day)
+        if ours is None or theirs is None:
+            alone.append(day)
+            continue
+        found = compare(ours, theirs)
+        players += found.players
+        rows += _rows(day, found)
+    dates = counted(len(window.days) - len(alone), "date")
+    head = f"{window}: {dates} compared, {counted(players, 'player')} in both,"
+    text = [f"{head} {counted(len(rows), 'difference')}"]
+    text += map(TEXT.format_map, rows)
+    if alone:
+        text.append(f"not in both sources: {counted(len(alone), 'date')}, which -o json names")
+    return Answer(
+        text=[Line(text=each) for each in text],
+        rows=rows,
+        facts={
+            "first": window.first,
+            "last": window.last,
+            "players": players,
+            "differences": rows,
+            "not_compared": alone,
+        },
+        code=int(bool(rows)),
+    )
+
+
+TEXT = "  {date} {game} {player_key}: {field} {balldontlie} at Ball Don't Lie, {nbacom} at NBA.com"
+
+
+def _rows(day: date, found: Reconciled) -> list[Row]:
+    return [{"date": day, **asdict(each)} for each in found.differences]
