@@ -78,7 +78,8 @@ def test_the_fullest_date_is_scraped_and_loaded_in_150_megabytes(
     assert len(LEAGUE.games_on(MANY)) == 15
     peak = measured(sources[dag_id], MANY, tmp_path, sandbox)
     assert peak.rows > 15 * 300
-    assert 5 < peak.scrape < 40  # more than 5: that something is measured at all
+    # A scrape makes the rows of one game at a time; more than 5: that something is measured at all.
+    assert 5 < peak.scrape < 100
     assert 20 < peak.load < 150
 
 

@@ -23,6 +23,8 @@ from tests.steps.errors.cases import (
     FIRST,
     GAMES,
     PASSING,
+    PLAYS,
+    PROPS,
     SECOND,
     SOUND,
     UPSTREAM,
@@ -32,9 +34,34 @@ from tests.steps.errors.cases import (
     strike,
 )
 
+ITEM = pytest.mark.parametrize(
+    ("at", "asked", "requests"),
+    [(PLAYS, "play_by_play", 6), (PROPS, "event_odds", 1 + 8), (DRIVE, "download", 1 + 8)],
+    ids=named,
+)
+"""What is asked game by game; requests until a second game was refused. Of two addresses each is
+asked twice for the first game, and once for the second."""
 
-@pytest.mark.parametrize("kind", PASSING)
-@pytest.mark.parametrize(("at", "asked"), FIRST, ids=named)
+
+@ITEM
+def test_block_page_is_about_the_address_when_a_second_game_gets_it(
+    bench: Bench, tmp_path: Path, at: tuple[str, str], asked: str, requests: int
+) -> None:
+    strike(bench.sandbox, at, "block_page_403", endpoint=asked)
+    ended = bench.run(at, DAY, tmp_path, requests=requests)
+    assert judged(ended) == ("failed", "blocked", requests)
+
+
+@pytest.mark.parametrize(
+    ("at", "asked", "kind"),
+    [
+        (at, asked, kind)
+        for at, asked in FIRST
+        for kind in PASSING
+        if (at, kind) != (PLAYS, "block_page_403")
+    ],
+    ids=named,
+)
 def test_what_may_pass_is_asked_four_times_in_all(
     bench: Bench, tmp_path: Path, at: tuple[str, str], asked: str, kind: str
 ) -> None:
@@ -56,7 +83,8 @@ def test_what_may_pass_is_asked_four_times_in_all(
 
 
 @pytest.mark.parametrize(
-    "kind", [kind for kind in PASSING if kind not in ("hang", "truncated_json")]
+    "kind",
+    [kind for kind in PASSING if kind not in ("hang", "truncated_json", "block_page_403")],
 )
 @pytest.mark.parametrize(("at", "asked"), SECOND, ids=named)
 def test_so_is_the_second_request_of_the_date(
