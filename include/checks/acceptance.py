@@ -47,7 +47,9 @@ def accept(manifest: raw.Manifest, accepted: Iterable[Acceptance], today: date) 
     wrong = list_wrong(manifest)
     valid = [each for each in accepted if each.wrong in wrong and each.holds(today)]
     manifest = replace(manifest, accepted=tuple(each.wrong for each in valid))
-    if not valid or wrong.keys() - set(manifest.accepted):
+    # Where nobody knows which games were to be played, more may be wrong than what is named.
+    unknown = not manifest.expected_from
+    if not valid or unknown or wrong.keys() - set(manifest.accepted):
         return manifest
     told = "; ".join(f"{wrong[each.wrong]}: {each.reason} ({each.by})" for each in valid)
     found = f"{manifest.games_found} of {manifest.games_expected} games"

@@ -22,7 +22,7 @@ from include.outcome import Outcome
 from include.partition import Partition
 from include.sources.spec import Endpoint, Game, GameState
 from include.storage import raw
-from include.storage.moved import PREFIX, moved_to
+from include.storage.moved import PREFIX, moved_to, uncounted
 from include.warehouse.open import Warehouse
 
 
@@ -79,7 +79,7 @@ def standing(
         )
     if stale := outdated(manifest, scheduled, games):
         return _incomplete(stale)
-    if moved := set(moved_to(store, partition)) - set(manifest.objects):
+    if moved := uncounted(moved_to(store, partition), manifest.objects):
         return _behind(manifest, moved)
     return Standing(
         outcome=Outcome(manifest.outcome),

@@ -57,6 +57,11 @@ def check_time() -> None:
     _running().check_time()
 
 
+def has_arrived() -> bool:
+    """For the work itself: whether the upstream may have seen its request."""
+    return _running().arrived
+
+
 class CuttableAdapter(HTTPAdapter):
     """requests' adapter, whose connections ``within`` can shut down; without retries."""
 

@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +16,7 @@ import requests
 import urllib3
 
 from include.errors import ErrorClass
-from include.http.deadline import CuttableAdapter, Overdue, check_time, within
+from include.http.deadline import CuttableAdapter, Overdue, check_time, has_arrived, within
 from include.redact import RedactingFilter, Redactor
 
 _CHUNK = 64 * 1024
@@ -140,7 +140,9 @@ class Transport:
             except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
                 # Returned, not raised: a chained exception would carry the URL and its key into
                 # tracebacks.
-                return _broken(error, redactor)
+                broken = _broken(error, redactor)
+                # A proxy that hangs up after it has taken the request is an error of the proxy.
+                return replace(broken, arrived=broken.arrived or has_arrived())
             try:
                 check_time()
                 answering.begin(response)

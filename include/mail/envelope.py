@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import parseaddr
@@ -80,7 +81,7 @@ def _parse(field: str, text: str) -> Address:
     name, plain = parseaddr(text)
     try:
         return Address(display_name=name, addr_spec=plain)
-    except ValueError as error:
+    except (ValueError, LookupError, MessageError) as error:  # all three are met in the parser
         raise _unreadable(field, f"holds {text!r}, which is not an address ({error})") from None
 
 

@@ -104,7 +104,8 @@ def _judge(
     if row is None:
         return _silent(run, endpoint)
     if row.outcome.waits and run.state not in ("queued", "running"):
-        return _silent(run, endpoint, f" while it waited: {row.message}")
+        its_own = row.run_id == run.run_id
+        return _silent(run, endpoint, f" while it waited: {row.message}" if its_own else "")
     explained = any(name not in rows or not rows[name].outcome.done for name in endpoints)
     believed = run.state != "failed" or explained
     if endpoint in own or run.state == DELETED or (row.outcome.done and believed):

@@ -101,12 +101,12 @@ def read_newest(
     until: datetime | None = None,
 ) -> dict[tuple[date, str], OutcomeRow]:
     """(day, endpoint) -> the row that says how it stands, or stood ``until`` then: the newest, of
-    whatever run."""
+    whatever run. A try that waits writes its row more than once: the one written last."""
     rows = _read(
         connection,
         f"SELECT DISTINCT ON (day, endpoint) {_NAMES} FROM ops.outcomes WHERE dag_id = %s AND day ="
         " ANY(%s) AND recorded_at <= coalesce(%s::timestamptz, 'infinity') ORDER BY day, endpoint,"
-        " outcome_id DESC",
+        " recorded_at DESC, outcome_id DESC",
         (dag_id, list(days), until),
     )
     return latest(rows)

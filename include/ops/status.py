@@ -102,7 +102,7 @@ def accepted_dates(connection: psycopg.Connection[Any], tries: int = MAX_TRIES) 
     newest = (
         "WITH tries AS (SELECT * FROM ops.outcomes ORDER BY outcome_id DESC LIMIT %s) SELECT"
         " DISTINCT ON (dag_id, endpoint, day) dag_id, endpoint, day, message, outcome FROM tries"
-        " ORDER BY dag_id, endpoint, day, outcome_id DESC"
+        " ORDER BY dag_id, endpoint, day, recorded_at DESC, outcome_id DESC"
     )
     found = f"SELECT dag_id, endpoint, day, message FROM ({newest}) t WHERE outcome = 'accepted'"
     return connection.cursor(row_factory=dict_row).execute(found, (tries,)).fetchall()
@@ -120,12 +120,13 @@ def outcome_counts(
     waiting = [str(outcome) for outcome in Outcome if outcome.waits]
     with connection.cursor(row_factory=class_row(OutcomeCount)) as cursor:
         cursor.execute(
-            "WITH tries AS (SELECT dag_id, endpoint, day, run_id, outcome, outcome_id FROM"
-            " ops.outcomes ORDER BY outcome_id DESC LIMIT %s), newest AS (SELECT DISTINCT ON"
+            "WITH tries AS (SELECT dag_id, endpoint, day, run_id, outcome, recorded_at, outcome_id"
+            " FROM ops.outcomes ORDER BY outcome_id DESC LIMIT %s), newest AS (SELECT DISTINCT ON"
             " (dag_id, endpoint, day) dag_id, endpoint, CASE WHEN outcome = ANY(%s) AND run_id <>"
             " ALL(%s) THEN 'not_run' ELSE outcome END AS outcome FROM tries ORDER BY dag_id,"
-            " endpoint, day, outcome_id DESC) SELECT dag_id, endpoint, outcome, count(*) AS dates"
-            " FROM newest GROUP BY dag_id, endpoint, outcome ORDER BY dag_id, endpoint, outcome",
+            " endpoint, day, recorded_at DESC, outcome_id DESC) SELECT dag_id, endpoint, outcome,"
+            " count(*) AS dates FROM newest GROUP BY dag_id, endpoint, outcome"
+            " ORDER BY dag_id, endpoint, outcome",
             (tries, waiting, list(open_runs)),
         )
         return cursor.fetchall()

@@ -19,7 +19,7 @@ from include.partition import Partition
 from include.results import OWN_WORD
 from include.sources.spec import Endpoint, Game, GameState
 from include.storage import raw, shared
-from include.storage.moved import moved_to, tell_moved
+from include.storage.moved import moved_to, tell_moved, uncounted
 from include.storage.refetch import Progress, note, progress
 
 Role = Literal["truth", "listing", "data"]
@@ -96,7 +96,12 @@ class RawDate:
     @property
     def moved_since(self) -> bool:
         """Whether some of them have come since the date was counted."""
-        return self.manifest is not None and not set(self.moved) <= set(self.manifest.objects)
+        return self.manifest is not None and bool(uncounted(self.moved, self.manifest.objects))
+
+    @property
+    def ordered(self) -> bool:
+        """Whether fresh bodies are ordered, and have not all come."""
+        return self._order is not None and not self._order.done
 
     def body(self, item: str) -> Stored | None:
         """The stored body of the item, if it counts: nothing is paid twice, nothing stays

@@ -41,7 +41,7 @@ def scrape(source: Source, date: RawDate, warehouse: Warehouse, wire: Wire) -> S
     if date.manifest and date.whole:
         return Scraped(manifest=date.manifest, requests=0, credits=0)
     with named(date.partition):
-        if date.manifest and date.moved_since:
+        if date.manifest and date.moved_since and not date.ordered:
             manifest = _recount(date, date.manifest, warehouse)
             if manifest.done:
                 return Scraped(manifest=manifest, requests=0, credits=0)

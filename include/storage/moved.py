@@ -3,6 +3,7 @@ for twice."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -19,6 +20,12 @@ _EVER = datetime.min.replace(tzinfo=UTC)
 def moved_to(store: Store, at: Partition) -> list[RawObject]:
     """The bodies that have games of this date, by the dates that fetched them."""
     return shared.newest(store, at.dag_id, at.endpoint, f"moved-{at.day}", since=_EVER)
+
+
+def uncounted(told: Iterable[RawObject], counted: Iterable[RawObject]) -> list[RawObject]:
+    """Those that a date has not counted, by their bytes: the same ones may be fetched anew."""
+    known = {(each.item, each.sha256) for each in counted}
+    return [each for each in told if (each.item, each.sha256) not in known]
 
 
 def tell_moved(store: Store, at: Partition, found: RawObject, day: date) -> None:

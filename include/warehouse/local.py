@@ -229,12 +229,26 @@ class LocalWarehouse:
 
         with self.connect() as connection:
             try:
+                self._confine(connection)
                 kinds = [each.type for each in connection.extract_statements(sql)]
                 if kinds != [duckdb.StatementType.SELECT]:
                     raise Refused("that is not one query: write one SELECT")
                 return connection.execute(sql).to_arrow_table()
             except duckdb.Error as error:
                 raise Refused(str(error).strip().split("\n", 1)[0]) from None
+
+    def _confine(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """A query reads the warehouse, and no other file or variable: a person may have been given
+        the one and not the other."""
+        folders = sorted({str(self.root), str(self.root.resolve())})
+        listed = ", ".join("'" + folder.replace("'", "''") + "'" for folder in folders)
+        for setting in (
+            f"allowed_directories=[{listed}]",
+            "enable_external_access=false",
+            "python_enable_replacements=false",
+            "lock_configuration=true",
+        ):
+            connection.execute(f"SET {setting}")
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """An in-memory DuckDB with one schema per dataset and one view per table that has

@@ -36,7 +36,7 @@ class SummaryOperator(BaseOperator):
 
         with connect(connections.ops_url()) as connection:
             unreported = self._report_due(connection)
-            self._tell_late(connection)
+            unreported += self._tell_of_late_dates(connection)
             self._send_due(connection)
         if unreported:
             raise RuntimeError(
@@ -113,6 +113,16 @@ class SummaryOperator(BaseOperator):
             self.log.exception("the specs cannot be read: %s is judged by what it said", dag_id)
             return []
 
+    def _tell_of_late_dates(self, connection: psycopg.Connection[Any]) -> list[str]:
+        """What could not be told, which holds up no batch's mail."""
+        try:
+            self._tell_late(connection)
+        except Exception:  # whatever is wrong with them
+            connection.rollback()
+            self.log.exception("late dates cannot be told")
+            return ["late dates"]
+        return []
+
     def _send_due(self, connection: psycopg.Connection[Any]) -> None:
         """Sends what is in the outbox, one attempt each, from and to whom connection `mail` names
         now. Raises AirflowFailException where a mail
@@ -124,8 +134,8 @@ class SummaryOperator(BaseOperator):
 
         problems = []
         while mail := outbox.claim(connection):
-            found = connections.connection(connections.MAIL)
             try:
+                found = connections.connection(connections.MAIL)
                 reach_failpoint("before send")
                 message = address(from_bytes(mail.content), read_envelope(found.extra_dejson))
                 target = read_target(found.host or "", found.password or "")

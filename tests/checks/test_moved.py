@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from typing import Any
 import pytest
 
 from include.checks.gaps import find_gaps
+from include.partition import Partition
 from include.storage.local import LocalStore
+from include.storage.moved import moved_to, tell_moved
 from include.warehouse.local import LocalWarehouse
 from tests.checks.told import Telling, Told, scheduled
 
@@ -73,6 +76,19 @@ def test_date_on_which_it_was_played_takes_it_from_the_body_that_is_there(
     told = run(telling, PLAYED, LATER, known=known)
     assert (told.outcome, told.message) == ("complete", "2 of 2 games")
     assert games(told) == {("GSW@UTA", PLAYED), ("DET@CHI", PLAYED)}
+
+
+def test_same_body_that_is_fetched_anew_leaves_the_other_date_as_it_is(
+    telling: Telling, known: bool
+) -> None:
+    run(telling, LISTED, FIRST, known=known)
+    run(telling, PLAYED, LATER, known=known)
+    store = LocalStore(telling.folder / "raw")
+    at = Partition(dag_id=AT[0], endpoint=AT[1], day=LISTED)
+    (told,) = moved_to(store, replace(at, day=PLAYED))
+    tell_moved(store, at, replace(told, fetched_at="2026-11-01T00:00:00Z"), PLAYED)
+    warehouse = LocalWarehouse(telling.folder / "warehouse")
+    assert list(find_gaps(telling.sources[AT[0]], [(AT[1], PLAYED)], store, warehouse)) == [None]
 
 
 def test_date_that_was_counted_before_the_body_came_is_a_gap_and_heals_without_a_request(

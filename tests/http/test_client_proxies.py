@@ -10,7 +10,7 @@ from include.http.addresses import addresses
 from include.http.client import Client
 from include.http.upstream import Upstream
 from tests.http.asking import DAY, EVENTS, PAGE, problem_of
-from tests.http.scripted import NOW, CountingGate, Scripted, reply
+from tests.http.scripted import NOW, CountingGate, Scripted, drop, reply
 
 
 def test_proxies_take_turns_each_under_its_own_limiter(
@@ -37,6 +37,15 @@ def test_proxies_share_the_limiter_of_the_key_that_they_carry(
         *(f"{event} nba" for event in ("admit", "release") * 2),
         *("admit nba", "refused nba", "slow down nba 10", "admit nba", "release nba"),
     ]
+
+
+def test_request_that_a_proxy_has_taken_may_have_arrived_when_it_hangs_up(
+    client: Client, proxied: Upstream, scripted: Scripted, gate: CountingGate
+) -> None:
+    scripted.steps = [drop, reply()]
+    client.get(proxied, EVENTS, {"day": "2025-01-15"})
+    names = [address.name for address in addresses("nba", proxied.proxies)]
+    assert gate.events == [f"{event} {name}" for name in names for event in ("admit", "release")]
 
 
 def test_blocked_proxy_is_left_for_the_next_one(

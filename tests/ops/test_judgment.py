@@ -118,6 +118,14 @@ def test_date_that_was_ended_by_hand_while_it_waited_waits_no_more(wait: str, by
     assert running["box_scores"] == (wait, "for credits until tomorrow")
 
 
+def test_date_that_another_run_waits_for_is_not_called_marked_by_hand() -> None:
+    other = replace(row("not_yet", message="another run is at work"), run_id="another")
+    assert standing(batch_run(0, "failed"), other, row("complete", "plays")) == {
+        "box_scores": ("lost", SILENT),
+        "plays": GOOD,
+    }
+
+
 def test_run_that_was_cancelled_before_it_began_has_one_word() -> None:
     assert standing(batch_run(0, "failed", started=False)) == {
         "": ("cancelled", "cancelled before it ran")

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from include.ops.db import connect
-from include.ops.outcomes import OutcomeRow, latest, of_runs, record
+from include.ops.outcomes import OutcomeRow, latest, of_runs, read_newest, record
 from include.ops.session import Session
 from include.outcome import Outcome
 
@@ -127,3 +127,15 @@ def test_the_newest_try_says_how_a_date_stands() -> None:
         (date(2025, 1, 15), "stats"): other_endpoint,
         (date(2025, 1, 16), "box_scores"): next_day,
     }
+
+
+def test_row_that_was_written_last_says_how_a_date_stands(db: psycopg.Connection[Any]) -> None:
+    waited = replace(SCRAPED, run_id="waited", outcome=Outcome.QUOTA_WAIT)
+    for said in (
+        waited,
+        replace(FAILED, run_id="other"),
+        replace(waited, outcome=Outcome.COMPLETE),
+    ):
+        record(db, said)
+    key = (SCRAPED.day, SCRAPED.endpoint)
+    assert read_newest(db, SCRAPED.dag_id, [SCRAPED.day])[key].outcome is Outcome.COMPLETE

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
 import pytest
 
+from include.errors import Problem
+from include.mail.envelope import read_envelope
 from include.ops.outbox import receipt_of, try_again
 from include.partition import DateRange
 from tests.mail.stand_in import KEY, StandIn, listening
@@ -84,6 +87,12 @@ def test_recipients_as_airflows_users_write_them_all_get_the_mail_once(
     assert [each["personalizations"] for each in sendgrid.accepted] == [
         [{"to": [{"email": "one@example.com"}, {"email": "two@example.com"}]}]
     ]
+
+
+@pytest.mark.parametrize("person", ["a@c..com", "a@c.com.", "[Data] <a@c.com>", "a@(c.com"])
+def test_address_that_reads_nearly_right_is_named(person: str) -> None:
+    with pytest.raises(Problem, match=re.escape(f'"recipients" in its extra holds {person!r}')):
+        read_envelope({"sender": "nba@example.com", "recipients": [person]})
 
 
 def test_recipients_that_cannot_be_read_are_named_and_the_mail_is_kept(

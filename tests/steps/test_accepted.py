@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from include.checks.acceptance import accept
 from include.checks.gaps import find_gaps
 from include.checks.standing import standing
 from include.outcome import Outcome
+from include.storage import raw
 from include.storage.accepted import Acceptance, write_accepted
 from tests.checks.kept import DAY, SOURCE, partition
 from tests.steps.sound_date import Date, date, scripted
@@ -94,3 +97,15 @@ def test_game_that_the_schedule_does_not_know_can_be_accepted(date: Date) -> Non
     accepted(date, "UTA@PHX not in the schedule")
     assert date.run(played).outcome is Outcome.ACCEPTED
     assert date.loaded() == played
+
+
+def test_date_of_which_nobody_knows_the_games_is_not_green_by_acceptance(date: Date) -> None:
+    date.run(UNSOUND)
+    accepted(date, WRONG)
+    manifest = raw.read_manifest(date.kept.store, partition())
+    assert manifest
+    given = [Acceptance(wrong=WRONG, reason="for ever", by="ann", at="2026-01-01", until="")]
+    known = accept(manifest, given, datetime.now(UTC).date())
+    unknown = replace(manifest, outcome=Outcome.UNVERIFIED, expected_from="")
+    assert known.outcome is Outcome.ACCEPTED
+    assert accept(unknown, given, datetime.now(UTC).date()).outcome is Outcome.UNVERIFIED

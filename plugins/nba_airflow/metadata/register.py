@@ -176,7 +176,9 @@ def _is_catching_up(session: Session, dag_id: str) -> bool:
     from airflow.models.dag import DagModel
 
     model = session.get(DagModel, dag_id)
-    due = model.next_dagrun_create_after if model and not model.is_paused else None
+    if model is None or model.is_paused or model.is_stale:  # stale: its file is gone
+        return False
+    due = model.next_dagrun_create_after
     return due is not None and due < datetime.now(UTC) - LATE
 
 

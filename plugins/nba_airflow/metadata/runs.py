@@ -173,7 +173,7 @@ def clear(
         )
     )
     if only_failed:
-        tasks = _choose_failed(tasks)
+        tasks = choose_tasks(tasks)
     clear_task_instances(tasks, session=session)
     release_ended_backfills(session)
     for run in session.scalars(
@@ -185,14 +185,14 @@ def clear(
     return len(tasks)
 
 
-def _choose_failed(tasks: Sequence[Any]) -> list[Any]:
-    """Of each run the tasks that failed; else those that have not succeeded; else all."""
+def choose_tasks(tasks: Sequence[Any]) -> list[Any]:
+    """Of each run the tasks that have not succeeded, those too that Airflow skips when a person
+    marks the run failed; else all."""
     chosen: list[Any] = []
     for run_id in {task.run_id for task in tasks}:
         mine = [task for task in tasks if task.run_id == run_id]
-        failed = [task for task in mine if task.state in ("failed", "upstream_failed")]
         undone = [task for task in mine if task.state != "success"]
-        chosen += failed or undone or mine
+        chosen += undone or mine
     return chosen
 
 

@@ -54,6 +54,10 @@ ROWS = [
         "source_file": "two",
     },
 ]
+OTHER = (
+    'Permission Error: Cannot access file "/etc/hostname" - file system operations are disabled by'
+    " configuration"
+)
 QUERY = "select * exclude source_file from raw.games order by home"
 
 
@@ -143,6 +147,11 @@ def test_without_a_query_it_names_the_tables_and_their_columns(call: Call) -> No
         ("explain analyze copy (select 1) to '{to}'", "that is not one query: write one SELECT"),
         ("select 1; copy (select 1) to '{to}'", "that is not one query: write one SELECT"),
         ("attach '{to}'", "that is not one query: write one SELECT"),
+        (
+            "select 1 from read_text('/etc/hostname')",
+            OTHER,
+        ),
+        ("select 1 from kinds", "Catalog Error: Table with name kinds does not exist!"),
         ("drop view raw.games", "that is not one query: write one SELECT"),
         (" ", "that is not one query: write one SELECT"),
         ("select * from raw.gamez", "Catalog Error: Table with name gamez does not exist!"),
