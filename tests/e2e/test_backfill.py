@@ -157,6 +157,8 @@ def test_ctrl_c_stops_following_and_not_the_backfill(system: System):
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A shell's background job ignores Ctrl-C, and so would all that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     system.until(
         lambda: system.metadata("SELECT 1 FROM dag_run WHERE partition_key = '2024-11-14'")
