@@ -39,8 +39,9 @@ class Asked:
         """The body's games, each with its state and, if it is not sound, its ``problem``.
 
         Sides that the body does not tell are the schedule's. A game is sound only if its rows could
-        be loaded, which is found out here and not at the load; if its points are the schedule's;
-        and if it is the one that was asked for: another is LIVE, so that it counts for nothing.
+        be loaded, which is found out here and not at the load (one whose rows could not has none);
+        if its points are the schedule's; and if it is the one that was asked for: another is LIVE,
+        so that it counts for nothing.
         Raises Problem(SCHEMA_DRIFT) for a body of another form.
         """
         rows = self._rows_by_game(body)
@@ -87,13 +88,15 @@ class Asked:
         """The game with all that is wrong with it."""
         if not self._belongs(game):
             return self._taken_for(game)
+        unloadable = self._find_unloadable(rows)
         complaints = [
             game.problem,
             _SIDES[game.sided],
-            self._find_unloadable(rows),
+            unloadable,
             self._find_wrong_points(game),
         ]
-        return replace(game, problem="; ".join(filter(None, complaints)))
+        problem = "; ".join(filter(None, complaints))
+        return replace(game, rows=0 if unloadable else game.rows, problem=problem)
 
     def _taken_for(self, game: Game) -> Game:
         """The game that was asked for, whose body is another's: as far as the schedule knows it."""

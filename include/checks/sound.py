@@ -20,14 +20,16 @@ _IN_PART = (Outcome.PARTIAL, Outcome.ACCEPTED)
 
 def loadable(manifest: raw.Manifest, games: Iterable[Game]) -> list[Game]:
     """Of the games in the manifest's bodies those whose rows are loaded: all of a date that is
-    whole; of any other the sound ones that were to be played, and the accepted ones."""
+    whole; of any other the sound ones that were to be played, and the accepted ones, if a partition
+    can hold their rows."""
     if manifest.outcome in _WHOLE:
         return list(games)
     if manifest.outcome not in _IN_PART:
         return []
     taken = set(map(name_game, manifest.accepted))
     barred = set(manifest.unexpected) - taken
-    return [g for g in games if str(g) in taken or (is_sound(g) and str(g) not in barred)]
+    held = [game for game in games if game.rows]
+    return [g for g in held if str(g) in taken or (is_sound(g) and str(g) not in barred)]
 
 
 def describe_date(endpoint: Endpoint, partition: Partition, manifest: raw.Manifest) -> DateStatus:

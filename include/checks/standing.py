@@ -14,6 +14,7 @@ from include.checks.rows import (
     loaded_per_game,
     outdated,
     rows_per_game,
+    stray_files,
 )
 from include.checks.schedule import scheduled_games
 from include.checks.sound import loadable
@@ -66,6 +67,7 @@ def standing(
         games = games_of(endpoint, manifest, store, scheduled)
         wanted = rows_per_game(loadable(manifest, games))
         found = loaded_per_game(endpoint.table, partition.day, warehouse)
+        older = found and stray_files(endpoint.table, partition.day, warehouse, manifest)
     except Problem as problem:
         return Standing(outcome=Outcome.FAILED, message=problem.message, problem=problem)
     # A day without games that was not loaded lacks nothing.
@@ -77,6 +79,9 @@ def standing(
             problem=difference,
             manifest=manifest,
         )
+    if older:
+        message = f"{endpoint.table} has rows of older bodies than raw: run the date again"
+        return _incomplete(replace(manifest, outcome=Outcome.PARTIAL, message=message))
     if stale := outdated(manifest, scheduled, games):
         return _incomplete(stale)
     if moved := uncounted(moved_to(store, partition), manifest.objects):

@@ -127,9 +127,12 @@ class Kept:
         raw.write_manifest(self.store, at, manifest)
 
     def loaded(self, played: Mapping[str, int], day: date = DAY) -> None:
-        """Puts the rows of a body into the warehouse."""
+        """Puts rows as those of the manifest's body into the warehouse."""
         found = rows(json.dumps(played).encode(), day)
-        self.warehouse.replace(TABLE, day, [{**row, "source_file": "all"} for row in found])
+        manifest = raw.read_manifest(self.store, partition(day))
+        files = [each.path for each in manifest.data()] if manifest else []
+        own = {"source_file": (files or ["all"])[0]}
+        self.warehouse.replace(TABLE, day, [{**row, **own} for row in found])
 
     def done(self, played: Mapping[str, int], day: date = DAY) -> None:
         """Both."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from include.checks.acceptance import accept
 from include.checks.gaps import find_gaps
 from include.checks.standing import standing
 from include.outcome import Outcome
+from include.sources.spec import Row
 from include.storage import raw
 from include.storage.accepted import Acceptance, write_accepted
-from tests.checks.kept import DAY, SOURCE, partition
+from tests.checks.kept import DAY, SCORES, SOURCE, partition, rows
 from tests.steps.sound_date import Date, date, scripted
 
 __all__ = ["date", "scripted"]
@@ -109,3 +112,38 @@ def test_date_of_which_nobody_knows_the_games_is_not_green_by_acceptance(date: D
     unknown = replace(manifest, outcome=Outcome.UNVERIFIED, expected_from="")
     assert known.outcome is Outcome.ACCEPTED
     assert accept(unknown, given, datetime.now(UTC).date()).outcome is Outcome.UNVERIFIED
+
+
+def one_row_twice(body: bytes, day: Any) -> Iterator[Row]:
+    """As of a player who is listed twice in one game."""
+    for row in rows(body, day):
+        yield row
+        if (row["game_id"], row["number"]) == ("GSW@POR", 0):
+            yield row
+
+
+def test_accepted_game_whose_rows_no_partition_can_hold_leaves_the_others_loaded(
+    date: Date,
+) -> None:
+    date = replace(date, endpoint=replace(SCORES, rows=one_row_twice))
+    others = {"MIA@BOS": 2, "LAL@DEN": 3}
+    assert (date.run(UNSOUND).outcome, date.loaded()) == (Outcome.PARTIAL, others)
+    manifest = raw.read_manifest(date.kept.store, partition())
+    assert manifest
+    accepted(date, *manifest.unsound)
+    assert (date.run(UNSOUND).outcome, date.loaded()) == (Outcome.ACCEPTED, others)
+
+
+def test_date_whose_rows_are_of_older_bodies_is_a_gap(date: Date) -> None:
+    sound = {**UNSOUND, "GSW@POR": 4}
+    date.run(sound)
+    before = date.kept.warehouse.rows(date.endpoint.table, DAY)
+    assert before
+    date.kept.warehouse.replace(
+        date.endpoint.table, DAY, [{**row, "source_file": "older"} for row in before]
+    )
+    found = standing(date.endpoint, partition(), date.kept.store, date.kept.warehouse)
+    assert (found.outcome, found.message) == (
+        Outcome.PARTIAL,
+        f"{date.endpoint.table} has rows of older bodies than raw: run the date again",
+    )
