@@ -94,5 +94,3 @@ TEAMS: tuple[Team, ...] = tuple(
     )
     for number, (tricode, city, name, division, nba, zone) in enumerate(_ROWS, start=1)
 )
-
-BY_TRICODE = {team.tricode: team for team in TEAMS}

@@ -29,8 +29,8 @@ DOMAIN = "nba-backfill.local"
 """The domain of our Message-IDs."""
 
 
-def make_message_id(report: Report, domain: str = DOMAIN) -> str:
-    """``<batch-ID@domain>``: one per batch, so that sending again is the same mail.
+def make_message_id(report: Report) -> str:
+    """``<batch-ID@DOMAIN>``: one per batch, so that sending again is the same mail.
 
     A halted batch is told at once and may finish later: its mail has the moment of the halt in its
     id, hence each halt is told once and the summary once more.
@@ -42,14 +42,14 @@ def make_message_id(report: Report, domain: str = DOMAIN) -> str:
         safe = f"{safe[:31].strip('-')}-{sha256(name.encode()).hexdigest()[:8]}"
     if report.state == "halted":
         safe += f"-halted-{report.ended_at.astimezone(UTC):%Y%m%dT%H%M%S}"
-    return f"<{safe}@{domain}>"
+    return f"<{safe}@{DOMAIN}>"
 
 
-def make_message(report: Report, domain: str = DOMAIN) -> EmailMessage:
+def make_message(report: Report) -> EmailMessage:
     """The finished message, but for From and To, which it gets when it is sent. Dated when the
     batch ended, not when it is sent: the same report gives the same bytes."""
     content = render(report)
-    own_id = make_message_id(report, domain)
+    own_id = make_message_id(report)
     message = EmailMessage(policy=_PARTS)
     message["Message-ID"] = own_id
     message["Date"] = format_datetime(report.ended_at.astimezone(UTC))

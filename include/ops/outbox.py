@@ -84,10 +84,3 @@ def try_again(connection: psycopg.Connection[Any]) -> int:
     ).rowcount
     connection.commit()
     return again
-
-
-def receipt_of(connection: psycopg.Connection[Any], mail_id: str) -> tuple[str, str, str] | None:
-    """(state, receipt, last error) of a mail, or None where there is none."""
-    return connection.execute(
-        "SELECT state, receipt, last_error FROM ops.outbox WHERE mail_id = %s", (mail_id,)
-    ).fetchone()

@@ -53,7 +53,6 @@ _TEAMS = {
     "UTA": "Utah Jazz",
     "WAS": "Washington Wizards",
 }
-TRICODES = frozenset(_TEAMS)
 UNDECIDED = "TBD"
 """Instead of a team that has yet to qualify."""
 

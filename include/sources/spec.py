@@ -3,7 +3,7 @@ no behaviour."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import StrEnum
@@ -187,11 +187,6 @@ class Listing:
 def one_item(listing: Listing) -> list[Item]:
     """The default: the endpoint is one request, whatever the listing says."""
     return [Item(name="all")]
-
-
-def no_rows(body: bytes, day: date) -> Iterator[Row]:
-    """For bodies that hold no rows of a table (listings)."""
-    return iter(())
 
 
 @dataclass(frozen=True, kw_only=True)

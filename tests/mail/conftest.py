@@ -120,7 +120,7 @@ def message(mixed: Report) -> EmailMessage:
         "recipients": ["a@example.com", "B Team <b@example.com>"],
         "reply_to": "oncall@example.com",
     }
-    return address(make_message(mixed, "example.com"), read_envelope(people))
+    return address(make_message(mixed), read_envelope(people))
 
 
 @pytest.fixture

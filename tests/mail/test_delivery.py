@@ -17,8 +17,8 @@ from tests.mail.stand_in import KEY
 
 def test_a_folder_gets_the_whole_message_as_one_file(message: EmailMessage, tmp_path: Path) -> None:
     receipt = deliver(message, Folder(path=tmp_path / "out" / "box"))
-    path = tmp_path / "out" / "box" / "batch-42@example.com.eml"
-    assert receipt == Receipt(message_id="<batch-42@example.com>", where=str(path))
+    path = tmp_path / "out" / "box" / "batch-42@nba-backfill.local.eml"
+    assert receipt == Receipt(message_id="<batch-42@nba-backfill.local>", where=str(path))
     assert path.read_bytes() == to_bytes(message)
 
 
@@ -28,8 +28,10 @@ def test_delivering_again_leaves_the_one_file_as_it_was(
     first = deliver(message, Folder(path=tmp_path))
     before = os.stat(first.where)
     again = deliver(from_bytes(to_bytes(message)), Folder(path=tmp_path))
-    assert again == Receipt(message_id="<batch-42@example.com>", where=first.where, again=True)
-    assert [p.name for p in tmp_path.iterdir()] == ["batch-42@example.com.eml"]
+    assert again == Receipt(
+        message_id="<batch-42@nba-backfill.local>", where=first.where, again=True
+    )
+    assert [p.name for p in tmp_path.iterdir()] == ["batch-42@nba-backfill.local.eml"]
     assert os.stat(first.where).st_ino == before.st_ino
 
 
@@ -43,7 +45,7 @@ def test_a_folder_that_cannot_be_written_is_a_storage_problem(
     assert (problem.error_class, problem.retry_at) == (ErrorClass.STORAGE, None)
     assert (
         problem.message
-        == f"cannot write the mail {tmp_path}/file/batch-42@example.com.eml (File exists):"
+        == f"cannot write the mail {tmp_path}/file/batch-42@nba-backfill.local.eml (File exists):"
         " check the folder that connection `mail` names"
     )
 

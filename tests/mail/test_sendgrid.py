@@ -31,7 +31,7 @@ def test_sendgrid_gets_everything_that_the_message_says(
     message: EmailMessage, sendgrid: StandIn
 ) -> None:
     receipt = deliver(message, SendGrid(key=KEY, host=sendgrid.host))
-    assert receipt == Receipt(message_id="<batch-42@example.com>", where="sendgrid:sg-1")
+    assert receipt == Receipt(message_id="<batch-42@nba-backfill.local>", where="sendgrid:sg-1")
     text, html = message.iter_parts()
     assert sendgrid.accepted == [
         {
@@ -46,11 +46,11 @@ def test_sendgrid_gets_everything_that_the_message_says(
                 {"type": "text/html", "value": html.get_content()},
             ],
             "headers": {
-                "Message-ID": "<batch-42@example.com>",
+                "Message-ID": "<batch-42@nba-backfill.local>",
                 "Auto-Submitted": "auto-generated",
                 "X-Batch-ID": "42",
             },
-            "custom_args": {"batch_id": "42", "message_id": "<batch-42@example.com>"},
+            "custom_args": {"batch_id": "42", "message_id": "<batch-42@nba-backfill.local>"},
             "tracking_settings": {
                 "click_tracking": {"enable": False, "enable_text": False},
                 "open_tracking": {"enable": False},

@@ -73,7 +73,6 @@ ASKED: dict[str, Callable[[Db], object]] = {
     ),
     "the sweep, to be reported": batches.due,
     "the outbox, next": outbox.claim,
-    "the outbox, one": lambda db: outbox.receipt_of(db, "dag_1:1:0"),
     "the outbox, given up": outbox.try_again,
 }
 

@@ -16,6 +16,7 @@ import pytest
 from include.ops import outbox
 from include.ops.db import connect
 from include.ops.outbox import CLAIM, Mail
+from tests.ops.receipts import receipt_of
 
 MAIL = Mail(
     mail_id="batch:42",
@@ -65,7 +66,7 @@ def test_a_mail_stands_or_falls_with_the_callers_transaction(
     with connect(ops_db) as other:
         assert outbox.claim(other) is None
     db.rollback()
-    assert outbox.receipt_of(db, MAIL.mail_id) is None
+    assert receipt_of(db, MAIL.mail_id) is None
     outbox.put(db, MAIL)
     db.commit()
     with connect(ops_db) as other:
@@ -123,7 +124,7 @@ def test_a_sent_mail_is_never_due_again_and_keeps_its_receipt(db: psycopg.Connec
     outbox.sent(db, MAIL.mail_id, "accepted by sendgrid, id 7")
     pass_time(db, timedelta(days=1))
     assert outbox.claim(db) is None
-    assert outbox.receipt_of(db, MAIL.mail_id) == ("sent", "accepted by sendgrid, id 7", "")
+    assert receipt_of(db, MAIL.mail_id) == ("sent", "accepted by sendgrid, id 7", "")
 
 
 def test_the_pauses_between_tries_grow_up_to_half_an_hour(db: psycopg.Connection[Any]) -> None:
@@ -134,7 +135,7 @@ def test_the_pauses_between_tries_grow_up_to_half_an_hour(db: psycopg.Connection
         with resting(db, MAIL.mail_id, seconds):
             outbox.not_sent(db, mail, "no route to host", again=True)
         pass_time(db, timedelta(seconds=seconds))
-    assert outbox.receipt_of(db, MAIL.mail_id) == ("pending", "", "no route to host")
+    assert receipt_of(db, MAIL.mail_id) == ("pending", "", "no route to host")
 
 
 def test_a_mail_that_is_refused_for_good_is_kept_as_failed(db: psycopg.Connection[Any]) -> None:
@@ -144,7 +145,7 @@ def test_a_mail_that_is_refused_for_good_is_kept_as_failed(db: psycopg.Connectio
     outbox.not_sent(db, mail, "401: the key is not valid", again=False)
     pass_time(db, timedelta(days=1))
     assert outbox.claim(db) is None
-    assert outbox.receipt_of(db, MAIL.mail_id) == ("failed", "", "401: the key is not valid")
+    assert receipt_of(db, MAIL.mail_id) == ("failed", "", "401: the key is not valid")
 
 
 def test_an_error_of_an_earlier_try_is_forgotten_when_the_mail_is_sent(
@@ -155,7 +156,7 @@ def test_an_error_of_an_earlier_try_is_forgotten_when_the_mail_is_sent(
     assert mail is not None
     outbox.not_sent(db, mail, "no route to host", again=True)
     outbox.sent(db, MAIL.mail_id, "data/outbox/42.eml")
-    assert outbox.receipt_of(db, MAIL.mail_id) == ("sent", "data/outbox/42.eml", "")
+    assert receipt_of(db, MAIL.mail_id) == ("sent", "data/outbox/42.eml", "")
 
 
 @pytest.mark.parametrize("again", [True, False])
@@ -171,7 +172,7 @@ def test_a_slow_sender_that_gives_up_does_not_undo_what_its_successor_sent(
     outbox.not_sent(db, slow, "timed out", again=again)
     pass_time(db, timedelta(days=1))
     assert outbox.claim(db) is None
-    assert outbox.receipt_of(db, MAIL.mail_id) == ("sent", "accepted", "")
+    assert receipt_of(db, MAIL.mail_id) == ("sent", "accepted", "")
 
 
 def test_a_slow_sender_that_gives_up_does_not_shorten_its_successors_claim(

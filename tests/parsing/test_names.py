@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.parsing.names import TRICODES, player_key, tricode
+from devstack.sandbox.teams import TEAMS
+from include.parsing.names import player_key, tricode
 
 
 @pytest.mark.parametrize(
@@ -127,5 +128,6 @@ def test_team_has_the_three_letters_of_the_nba(team: str, code: str | None) -> N
 
 
 def test_league_has_thirty_teams() -> None:
-    assert len(TRICODES) == 30
-    assert {tricode(code) for code in TRICODES} == TRICODES
+    codes = {team.tricode for team in TEAMS}
+    assert len(codes) == 30
+    assert {tricode(code) for code in codes} == codes

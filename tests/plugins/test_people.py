@@ -12,9 +12,10 @@ import pytest
 
 from include.errors import Problem
 from include.mail.envelope import read_envelope
-from include.ops.outbox import receipt_of, try_again
+from include.ops.outbox import try_again
 from include.partition import DateRange
 from tests.mail.stand_in import KEY, StandIn, listening
+from tests.ops.receipts import receipt_of
 from tests.plugins.running import Airflow
 
 DAY = date(2024, 12, 2)

@@ -27,7 +27,6 @@ from include.sources.spec import (
     Listing,
     Source,
     Table,
-    no_rows,
 )
 from include.steps.job import Wire
 from include.steps.raw_date import Fetched, RawDate, Stored
@@ -42,8 +41,8 @@ ONE = Endpoint(
     name="box_scores",
     table=Table(name="t", columns=(Column("game_date", "DATE"),), key=("game_date",)),
     request=Get(path="/box", params={"date": "{day}"}),
-    rows=no_rows,
-    games=no_rows,
+    rows=lambda body, day: (),
+    games=lambda body, day: (),
 )
 PAGED = Get(path="/list", params={"day": "{day}"}, pages=Cursor(path="meta.next", param="cursor"))
 PER_GAME = Get(path="/game/{game}.json")

@@ -13,7 +13,7 @@ import pytest
 from include.checks.completeness import Count
 from include.errors import ErrorClass, Problem
 from include.outcome import Outcome
-from include.sources.spec import Cursor, Endpoint, Game, GameState, Get, Truth, no_rows
+from include.sources.spec import Cursor, Endpoint, Game, GameState, Get, Truth
 from include.steps.raw_date import LISTING, Fetched, RawDate, Role
 from include.storage import raw, shared
 from include.storage.local import LocalStore
@@ -57,7 +57,7 @@ def game(name: str, state: GameState = GameState.FINAL) -> Game:
     return Game(day=DAY, away=name[:3], home=name[4:], state=state)
 
 
-FREE = replace(BOX_SCORES, games=of_a_game, rows=no_rows, truth=None)
+FREE = replace(BOX_SCORES, games=of_a_game, rows=lambda body, day: (), truth=None)
 PAID = replace(FREE, request=replace(FREE.request, cost=lambda params: 1))
 PER_GAME = replace(FREE, per_game=True)
 SEASON = replace(FREE, shared=lambda day: "2024-25")
