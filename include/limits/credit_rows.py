@@ -1,18 +1,14 @@
-"""The rows of the credit ledger: a month's balance, read and written under its lock, and the
-entries that say how it came to be."""
+"""The rows of the credit ledger: a month's balance, read and written under its lock."""
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from typing import Any
 
 import psycopg
 from psycopg.rows import class_row
 
 from include.limits.allowance import Month, month_of
-
-if TYPE_CHECKING:
-    from include.limits.credits import Reservation
 
 _FIELDS = tuple(Month.__dataclass_fields__)
 _COLUMNS = ", ".join(_FIELDS)
@@ -53,27 +49,4 @@ def write_month(connection: psycopg.Connection[Any], account: str, month: Month)
         f"UPDATE ops.credit_months SET ({_COLUMNS}) = ROW({', '.join(['%s'] * len(_FIELDS))}) WHERE"
         f" {_KEY}",
         (*(getattr(month, name) for name in _FIELDS), account, month.month),
-    )
-
-
-def enter(
-    connection: psycopg.Connection[Any],
-    now: datetime,
-    month: date,
-    kind: str,
-    reservation: Reservation,
-    amount: int,
-) -> None:
-    connection.execute(
-        "INSERT INTO ops.credit_entries (at, account, month, kind, purpose, reservation_id, amount)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-        (
-            now,
-            reservation.account,
-            month,
-            kind,
-            reservation.purpose,
-            reservation.reservation_id,
-            amount,
-        ),
     )

@@ -29,7 +29,7 @@ from include.limits.allowance import (
     room_of_a_month,
     room_today,
 )
-from include.limits.credit_rows import enter, lock_month, write_month
+from include.limits.credit_rows import lock_month, write_month
 from include.ops.session import Session
 from include.outcome import Later, Outcome
 from include.sources.spec import Credits
@@ -149,8 +149,7 @@ class Meter:
         with connection.transaction():
             now = self._moment(connection)
             today = now.date()
-            found = lock_month(connection, name, month_of(today))
-            month = found.under(self._keys.get(name, ""))
+            month = lock_month(connection, name, month_of(today)).under(self._keys.get(name, ""))
             reset = datetime.combine(next_month(today), time(), UTC)
             if now >= reset - self._request_timeout:
                 # It could be billed to the old month or to the new one.
@@ -188,10 +187,6 @@ class Meter:
             write_month(
                 connection, name, replace(month.opened(purpose, cost), last_reservation=row[0])
             )
-            enter(connection, now, month.month, "reserve", reservation, cost)
-            if month.billed != found.billed:
-                adjusted = month.billed - found.billed
-                enter(connection, now, month.month, "adjust", reservation, adjusted)
             return reservation
 
     def _settle(
@@ -212,7 +207,6 @@ class Meter:
                     declared = self._allowances[reservation.account].monthly
                     _reconcile(
                         connection,
-                        now,
                         reservation,
                         cost,
                         used,
@@ -221,7 +215,7 @@ class Meter:
                         self._request_timeout,
                     )
                 else:
-                    _count_until_billed(connection, now, reservation, cost)
+                    _count_until_billed(connection, reservation, cost)
 
         self._session.run(work)
 
@@ -292,7 +286,6 @@ def _never(name: str, cost: int, most: int, purpose: Purpose) -> Problem:
 
 def _reconcile(
     connection: psycopg.Connection[Any],
-    now: datetime,
     reservation: Reservation,
     cost: int,
     used: int,
@@ -302,7 +295,7 @@ def _reconcile(
 ) -> None:
     """Close the reservation, and those that died long before it began; make the upstream's total
     ours."""
-    before = lock_month(connection, reservation.account, reservation.month)
+    after = lock_month(connection, reservation.account, reservation.month)
     closed = connection.execute(
         "DELETE FROM ops.credit_reservations WHERE account = %s AND month = %s"
         " AND (reservation_id = %s OR reserved_at < %s)"
@@ -314,12 +307,11 @@ def _reconcile(
             reservation.reserved_at - request_timeout,
         ),
     ).fetchall()
-    after = before
-    settled, mine = 0, False
+    mine = False
     for reservation_id, purpose, amount, counted in closed:
         after = after.opened(purpose, -amount)
         if reservation_id == reservation.reservation_id:
-            settled, mine = cost - amount, True
+            mine = True
         elif counted and purpose == "backfill":
             # Perhaps it cost less. For a live run that must not count as used: backfills would get
             # its reserve.
@@ -327,17 +319,14 @@ def _reconcile(
     if mine:
         after = after.spent(reservation.purpose, cost)
         after = after.told(reservation.reservation_id, used, remaining, declared)
-        enter(connection, now, before.month, "settle", reservation, settled)
     else:
         # Settled before, or given up for dead: its total may be old news, but is never too high.
         after = replace(after, billed=max(after.billed, used))
     write_month(connection, reservation.account, after)
-    if adjusted := after.committed - before.committed - settled:
-        enter(connection, now, before.month, "adjust", reservation, adjusted)
 
 
 def _count_until_billed(
-    connection: psycopg.Connection[Any], now: datetime, reservation: Reservation, cost: int
+    connection: psycopg.Connection[Any], reservation: Reservation, cost: int
 ) -> None:
     """No total came with the answer, or not surely this month's: the cost stays open."""
     month = lock_month(connection, reservation.account, reservation.month)
@@ -357,4 +346,3 @@ def _count_until_billed(
         return
     change = cost - reservation.amount
     write_month(connection, reservation.account, month.opened(reservation.purpose, change))
-    enter(connection, now, month.month, "settle" if cost else "refund", reservation, change)

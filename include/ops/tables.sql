@@ -177,8 +177,7 @@ COMMENT ON COLUMN ops.address_health.cooldown_until IS
 COMMENT ON COLUMN ops.address_health.told IS
     'the failure or probe that was written last: when it is written again, it changes nothing';
 
--- The credit ledger: a balance per account and month, the reservations under way, and every booking
--- that was made. The sum of a month's entries is its billed + open_live + open_backfill.
+-- The credit ledger: a balance per account and month, and the reservations under way.
 
 CREATE TABLE ops.credit_months (
     account          text NOT NULL,
@@ -219,15 +218,3 @@ CREATE TABLE ops.credit_reservations (
 COMMENT ON TABLE ops.credit_reservations IS
     'counted as spent until a bill that must include them comes in';
 CREATE INDEX credit_reservations_open ON ops.credit_reservations (account, month, reserved_at);
-
-CREATE TABLE ops.credit_entries (
-    entry_id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    at             timestamptz NOT NULL,
-    account        text NOT NULL,
-    month          date NOT NULL,
-    kind           text NOT NULL CHECK (kind IN ('reserve', 'settle', 'refund', 'adjust')),
-    purpose        text NOT NULL,
-    reservation_id bigint NOT NULL,
-    amount         int NOT NULL
-);
-COMMENT ON TABLE ops.credit_entries IS 'for people: no code reads it';

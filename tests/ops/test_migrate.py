@@ -47,7 +47,6 @@ def test_an_empty_database_gets_every_table(empty: str) -> None:
         "alerts",
         "batch_runs",
         "batches",
-        "credit_entries",
         "credit_months",
         "credit_reservations",
         "late_dates",

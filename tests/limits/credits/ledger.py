@@ -36,7 +36,7 @@ MakeMeter = Callable[..., Meter]
 
 
 def empty(db: psycopg.Connection[Any]) -> None:
-    db.execute("TRUNCATE ops.credit_months, ops.credit_reservations, ops.credit_entries")
+    db.execute("TRUNCATE ops.credit_months, ops.credit_reservations")
 
 
 def refused(meter: Meter, cost: int) -> tuple[datetime, int]:
@@ -54,13 +54,6 @@ def refused(meter: Meter, cost: int) -> tuple[datetime, int]:
 def spend(meter: Meter, cost: int, *, used: int | None = None) -> None:
     reservation = meter.reserve(ODDS, cost)
     reservation.settle(cost=cost, used=used, remaining=None if used is None else 500 - used)
-
-
-def entries(db: psycopg.Connection[Any]) -> list[tuple[str, str, int]]:
-    """(kind, purpose, amount) of every booking, oldest first."""
-    return db.execute(
-        "SELECT kind, purpose, amount FROM ops.credit_entries ORDER BY entry_id"
-    ).fetchall()
 
 
 def open_reservations(db: psycopg.Connection[Any]) -> int:
