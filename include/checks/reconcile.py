@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from include.sources.spec import Row
+from include.sources.spec import Row, game_of
 
 COMPARED = {
     "points": ("pts", "pts"),
@@ -56,7 +56,7 @@ def reconcile(balldontlie: Iterable[Row], nbacom: Iterable[Row]) -> Reconciled:
 
 
 def _key(row: Row) -> tuple[str, str]:
-    return f"{row['away_tricode']}@{row['home_tricode']}", row["player_key"]
+    return game_of(row), row["player_key"]
 
 
 def _compare(key: tuple[str, str], one: Row, other: Row) -> Iterable[Difference]:

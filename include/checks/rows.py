@@ -3,6 +3,7 @@ compares."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
@@ -13,7 +14,7 @@ from include.checks.completeness import count
 from include.errors import ErrorClass, Problem
 from include.outcome import Outcome
 from include.partition import Partition
-from include.sources.spec import Endpoint, Game, Table
+from include.sources.spec import Endpoint, Game, Table, game_of
 from include.storage import raw
 from include.warehouse.local import SOURCE_FILE
 from include.warehouse.open import Warehouse
@@ -34,11 +35,10 @@ def games_of(
 
 def rows_per_game(games: Iterable[Game]) -> dict[str, int]:
     """``GSW@UTA`` -> rows, of the games that have any."""
-    found: dict[str, int] = {}
+    found = Counter[str]()
     for game in games:
-        if game.rows:
-            found[str(game)] = found.get(str(game), 0) + game.rows
-    return found
+        found[str(game)] += game.rows
+    return dict(+found)
 
 
 def loaded_per_game(table: Table, day: date, warehouse: Warehouse) -> dict[str, int] | None:
@@ -50,11 +50,7 @@ def loaded_per_game(table: Table, day: date, warehouse: Warehouse) -> dict[str, 
         return None
     if rows is None:
         return None
-    found: dict[str, int] = {}
-    for row in rows:
-        game = f"{row['away_tricode']}@{row['home_tricode']}"
-        found[game] = found.get(game, 0) + 1
-    return found
+    return dict(Counter(map(game_of, rows)))
 
 
 def stray_files(table: Table, day: date, warehouse: Warehouse, manifest: raw.Manifest) -> set[str]:

@@ -3,7 +3,7 @@ Tasks come and go, and counters of many processes do not add up; these are numbe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,10 +27,14 @@ class Gauge:
 def read_gauges(connection: psycopg.Connection[Any], open_runs: Collection[str]) -> list[Gauge]:
     """All of them; what they cost does not grow with the ledger. ``open_runs``: the ids of the runs
     that are queued or running."""
-    readers: tuple[Callable[[psycopg.Connection[Any]], Iterator[Gauge]], ...]
-    readers = (_requests, _limiters, _credits, _batches, _mails)
-    others = [gauge for read in readers for gauge in read(connection)]
-    return [*_dates(connection, open_runs), *others]
+    return [
+        *_dates(connection, open_runs),
+        *_requests(connection),
+        *_limiters(connection),
+        *_credits(connection),
+        *_batches(connection),
+        *_mails(connection),
+    ]
 
 
 def _dates(connection: psycopg.Connection[Any], open_runs: Collection[str]) -> Iterator[Gauge]:
@@ -90,5 +94,5 @@ def _batches(connection: psycopg.Connection[Any]) -> Iterator[Gauge]:
 
 def _mails(connection: psycopg.Connection[Any]) -> Iterator[Gauge]:
     rows = connection.execute("SELECT count(*) FROM ops.outbox WHERE state <> 'sent'")
-    for (unsent,) in rows:
-        yield Gauge(name="nba.mails_unsent", value=unsent)
+    ((unsent,),) = rows.fetchall()
+    yield Gauge(name="nba.mails_unsent", value=unsent)

@@ -41,6 +41,11 @@ class Table:
         return f"{self.dataset}.{self.name}"
 
 
+def game_of(row: Row) -> str:
+    """The row's game as ``Game`` writes it: ``GSW@POR``."""
+    return f"{row['away_tricode']}@{row['home_tricode']}"
+
+
 class GameState(StrEnum):
     """FINAL games count as data; UNPLAYED and LIVE ones do not; POSTPONED ones, and those that
     were cancelled, are not expected.

@@ -15,7 +15,7 @@ from include.errors import ErrorClass, Problem
 from include.failpoints import reach_failpoint
 from include.outcome import Outcome
 from include.partition import Partition
-from include.sources.spec import Endpoint, Row
+from include.sources.spec import Endpoint, Row, game_of
 from include.steps.job import Stores
 from include.steps.tally import scheduled
 from include.storage import raw
@@ -148,7 +148,7 @@ def _drift(endpoint: Endpoint, partition: Partition, stores: Stores, rows: Seque
         for status in stores.warehouse.status(table, day) or ():
             if not Outcome(status["outcome"]).done:
                 # A game that was missing and has come now is not a correction.
-                rows = _of_games(rows, set(map(_game, before)))
+                rows = _of_games(rows, set(map(game_of, before)))
         return corrections(table, before, rows)
     except Problem as problem:
         log.warning("%s: what changed upstream cannot be told: %s", partition, problem.message)
@@ -156,12 +156,8 @@ def _drift(endpoint: Endpoint, partition: Partition, stores: Stores, rows: Seque
 
 
 def _of_games(rows: Iterable[Row], games: Collection[str]) -> list[Row]:
-    return [row for row in rows if _game(row) in games]
+    return [row for row in rows if game_of(row) in games]
 
 
 def _files(rows: Iterable[Row]) -> set[str]:
     return {row[SOURCE_FILE.name] for row in rows}
-
-
-def _game(row: Row) -> str:
-    return f"{row['away_tricode']}@{row['home_tricode']}"

@@ -11,7 +11,7 @@ from include.checks.bodies import Asked
 from include.errors import Problem
 from include.failpoints import reach_failpoint
 from include.partition import Partition
-from include.sources.spec import Listing, Source
+from include.sources.spec import Game, Listing, Source
 from include.steps.absent import Absent
 from include.steps.job import Wire
 from include.steps.raw_date import RawDate
@@ -83,8 +83,7 @@ def _scrape(source: Source, date: RawDate, warehouse: Warehouse, wire: Wire) -> 
             for page in walk.item(name, item):
                 date.put(page)
                 absent.answered = True
-                asked = Asked(endpoint=endpoint, item=name, day=day, scheduled=tally.schedule)
-                tally.add_present(asked.games(page.body))
+                tally.add_present(_games(date, tally, name, page.body))
                 date.tell_moved(page.body)
         except Problem as problem:
             absent.note(name, problem)
@@ -94,18 +93,19 @@ def _scrape(source: Source, date: RawDate, warehouse: Warehouse, wire: Wire) -> 
     return date.close(tally.count(), expected_from=tally.expected_from)
 
 
+def _games(date: RawDate, tally: Tally, item: str, body: bytes) -> list[Game]:
+    """The games in an item's body, held against the schedule."""
+    day = date.partition.day
+    asked = Asked(endpoint=date.endpoint, item=item, day=day, scheduled=tally.schedule)
+    return asked.games(body)
+
+
 def _add_moved(date: RawDate, tally: Tally) -> None:
     """The games that were moved to this date, in the bodies of others: they are there, and to be
     expected also where only the source's own list counts."""
     for found in date.moved:
         date.keep(found)
-        asked = Asked(
-            endpoint=date.endpoint,
-            item=found.item,
-            day=date.partition.day,
-            scheduled=tally.schedule,
-        )
-        games = asked.games(raw.get_body(date.store, found))
+        games = _games(date, tally, found.item, raw.get_body(date.store, found))
         tally.add_listed(games)
         tally.add_present(games)
 
@@ -119,13 +119,7 @@ def _recount(date: RawDate, known: raw.Manifest, warehouse: Warehouse) -> raw.Ma
         date.keep(found)
         body = raw.get_body(date.store, found)
         if found.role == "data":
-            asked = Asked(
-                endpoint=endpoint,
-                item=found.item,
-                day=day,
-                scheduled=tally.schedule,
-            )
-            tally.add_present(asked.games(body))
+            tally.add_present(_games(date, tally, found.item, body))
         elif endpoint.truth:
             tally.add_listed(endpoint.truth.games(body, day))
     _add_moved(date, tally)
