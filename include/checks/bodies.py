@@ -75,11 +75,15 @@ class Asked:
         return found
 
     def _placed(self, game: Game) -> Game:
-        """The game with the schedule's sides, where its own body tells none."""
+        """The game with the schedule's sides, where its own body tells none; its score turns with
+        them."""
         listed = self._listed.get(game.game_id, game)
         if game.sided or listed is game or listed.teams != game.teams:
             return game
-        return replace(game, away=listed.away, home=listed.home, sided=True)
+        score = game.score
+        if score and listed.away != game.away:
+            score = score[1], score[0]
+        return replace(game, away=listed.away, home=listed.home, score=score, sided=True)
 
     def _belongs(self, game: Game) -> bool:
         return self.endpoint.item_of is None or self.endpoint.item_of(game) == self.item

@@ -18,6 +18,7 @@ ROWS = [
     | {"TEAM_ABBREVIATION": matchup[:3], "TEAM_NAME": matchup[:3], "SEASON_ID": "22024"}
     for row, matchup in zip(one_game(), ["WAS @ MIA"] * 5 + ["MIA @ WAS"] * 5, strict=True)
 ]
+POINTS = {"WAS": 15, "MIA": 10}
 
 
 @pytest.mark.parametrize("rows", [ROWS, ROWS[::-1]], ids=["WAS first", "MIA first"])
@@ -25,7 +26,9 @@ ROWS = [
 def test_sides_of_a_game_at_a_neutral_site_are_those_of_the_schedule(
     telling: Telling, rows: list[dict[str, object]], game: str
 ) -> None:
-    telling.schedule(DAY, scheduled(DAY, game, "0022400147"))
+    away, home = game.split("@")
+    final = {"status": 3, "away_score": POINTS[away], "home_score": POINTS[home]}
+    telling.schedule(DAY, scheduled(DAY, game, "0022400147", **final))
     told = telling.run(BOX_SCORES, DAY, wrapped(rows))
     assert (told.outcome, told.message) == ("complete", "1 of 1 games")
     sides = {f"{row['away_tricode']}@{row['home_tricode']}" for row in told.rows}
