@@ -155,6 +155,10 @@ def test_rerun_that_said_nothing_of_what_had_failed_is_lost_there_alone() -> Non
         "box_scores": ("not_run", BY_HAND),
         "plays": GOOD,
     }
+    assert standing(batch_run(0, DELETED), before=before) == {
+        "box_scores": ("failed", "blocked"),
+        "plays": GOOD,
+    }
     assert standing(batch_run(0, "failed"), row("complete"), before=before[1:]) == {
         "box_scores": GOOD,
         "plays": ("lost", SILENT),

@@ -72,12 +72,17 @@ def fill(db: psycopg.Connection[Any], ops_db: str) -> None:
         tried(db, days_on, outcome, ended=NOW - timedelta(days=7) if days_on == 3 else NOW)
     runs = [run(n, state) for n, state in enumerate(states)]
     batches.write(db, f"{DAG}:7:0", runs, over=False)
-    outbox.put(db, outbox.Mail(mail_id="m", message_id="<m@nba>", subject="s", content=b"x"))
+    for name in ("m", "sent"):
+        mail = outbox.Mail(mail_id=name, message_id=f"<{name}@nba>", subject="s", content=b"x")
+        outbox.put(db, mail)
+    outbox.sent(db, "sent", "accepted")
     db.execute(
-        "INSERT INTO ops.credit_months (account, month, billed, open_live, upstream_total) VALUES"
-        " ('the_odds_api', date_trunc('month', now())::date, 120, 30, 500),"
-        " ('balldontlie', date_trunc('month', now())::date, 5, 0, NULL),"
-        " ('the_odds_api', '2020-01-01', 400, 0, 500)"
+        "INSERT INTO ops.credit_months (account, month, billed, open_live, upstream_total,"
+        " exhausted_under) VALUES"
+        " ('the_odds_api', date_trunc('month', now())::date, 120, 30, 500, 0),"
+        " ('balldontlie', date_trunc('month', now())::date, 5, 0, NULL, 0),"
+        " ('bigdataball', date_trunc('month', now())::date, 7, 0, 500, 500),"
+        " ('the_odds_api', '2020-01-01', 400, 0, 500, 0)"
     )
     db.commit()
     with Session(ops_db) as session:
@@ -104,6 +109,8 @@ def test_the_totals_are_those_of_the_ledger(db: psycopg.Connection[Any], ops_db:
         Gauge(name="nba.waited_seconds", value=3, tags=stats),
         Gauge(name="nba.paused_seconds", value=0, tags=stats),
         Gauge(name="nba.credits_spent", value=5, tags={"connection": "balldontlie"}),
+        Gauge(name="nba.credits_spent", value=7, tags={"connection": "bigdataball"}),
+        Gauge(name="nba.credits_left", value=0, tags={"connection": "bigdataball"}),
         Gauge(name="nba.credits_spent", value=150, tags=odds),
         Gauge(name="nba.credits_left", value=350, tags=odds),
         Gauge(name="nba.batch_dates", value=4, tags=batch),

@@ -4,6 +4,7 @@ modules wrote."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from include.ops.status import (
     OpenBatch,
     OutcomeCount,
     UnsentMail,
+    accepted_dates,
     count_runs,
     outcome_counts,
     unmailed_batches,
@@ -124,6 +126,19 @@ def test_each_date_counts_once_by_its_newest_outcome(db: psycopg.Connection[Any]
         OutcomeCount(dag_id=DAG, endpoint="box_scores", outcome="failed", dates=1),
         OutcomeCount(dag_id=DAG, endpoint="plays", outcome="no_games", dates=1),
     ]
+
+
+def test_try_that_waited_and_was_written_last_says_how_its_date_stands(
+    db: psycopg.Connection[Any],
+) -> None:
+    accepted = replace(tried("box_scores", 0, Outcome.ACCEPTED), message="for ever")
+    record(db, replace(accepted, outcome=Outcome.QUOTA_WAIT))
+    record(db, replace(tried("box_scores", 0, Outcome.FAILED), run_id="other"))
+    assert accepted_dates(db) == []
+    record(db, accepted)
+    named = {"dag_id": DAG, "endpoint": "box_scores"}
+    assert outcome_counts(db, []) == [OutcomeCount(**named, outcome="accepted", dates=1)]
+    assert accepted_dates(db) == [{**named, "day": DAY, "message": "for ever"}]
 
 
 def test_date_whose_run_is_not_open_any_more_does_not_wait(db: psycopg.Connection[Any]) -> None:
