@@ -10,12 +10,12 @@ Closing player lines in `raw.odds_api_player_props`, featured lines in `raw.odds
 | Limit | 30 requests a second; 500 credits a month, 100 of them kept for live runs |
 | Credits a date | props 10 per game, market and region; game lines 30 per region; lists 2 |
 
-Oddities: a season of one player market costs 13,424 credits. A snapshot lists other dates and
-running games too, so each game's props are taken strictly before its own tip-off. Game lines are
-one snapshot for the whole date, before its first tip-off: those of later games are hours older
-(`minutes_before_tip` says how much). Game lines are kept since 2020-06-06, player props since
-2023-05-03. 401 means a bad key, no credits or the wrong plan: the
-`error_code` tells. What does not fit the credits of today waits, deferred, as `quota_wait`.
+Oddities: a season of 1,230 games costs 12,300 credits a player market, and 1 a date. A snapshot
+lists other dates and running games too, so each game's props are taken strictly before its own
+tip-off. Game lines are one snapshot for the whole date, before its first tip-off: those of later
+games are hours older (`minutes_before_tip` says how much). Game lines are kept since 2020-06-06,
+player props since 2023-05-03. 401 means a bad key, no credits or the wrong plan: the `error_code`
+tells. What does not fit the credits of today waits, deferred, as `quota_wait`.
 
 Needs `nbacom_schedule` for the date: a postponed game stays listed here, and without the schedule
 it counts as expected.

@@ -205,7 +205,7 @@ class Meter:
                     and month_of(now.date()) == reservation.month
                 ):
                     declared = self._allowances[reservation.account].monthly
-                    _reconcile(
+                    _take_bill(
                         connection,
                         reservation,
                         cost,
@@ -284,7 +284,7 @@ def _never(name: str, cost: int, most: int, purpose: Purpose) -> Problem:
     )
 
 
-def _reconcile(
+def _take_bill(
     connection: psycopg.Connection[Any],
     reservation: Reservation,
     cost: int,

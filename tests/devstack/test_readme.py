@@ -29,7 +29,7 @@ MADE = tuple(
     line.rstrip("/") for line in (ROOT / ".gitignore").read_text().split() if line.endswith("/")
 )
 _PATH = re.compile(
-    r"(?<![\w:/.{$-])(?:\.?[\w-]+/)+[\w.-]*|(?<![\w/.-])\.env\.example|(?<![\w/.-])Makefile"
+    r"(?<![\w:/.{$=-])(?:\.?[\w-]+/)+[\w.-]*|(?<![\w/.-])\.env\.example|(?<![\w/.-])Makefile"
 )
 
 
