@@ -81,13 +81,12 @@ def _once(timeout: float) -> Callable[..., Any]:
         try:
             response = within(timeout, lambda: send(**{**kwargs, **settings}))
         except Overdue:
-            # google-auth's errors are not typed.
-            raise TransportError("no answer in time") from None  # type: ignore[no-untyped-call]  # theirs
+            raise TransportError("no answer in time") from None
         finally:
             logger.removeFilter(_unsaid)
         passing = response.status >= 500 or response.status in _PASSING
         if passing or (response.status == 200 and not response.data.lstrip().startswith(b"{")):
-            raise TransportError(f"status {response.status}")  # type: ignore[no-untyped-call]  # theirs
+            raise TransportError(f"status {response.status}")
         return response
 
     return once
@@ -110,10 +109,7 @@ def _credentials(
     # Raised behind the handler, not in it: a chained JSONDecodeError holds the whole key file.
     with suppress(ValueError, TypeError, KeyError):
         info = json.loads(key_file) if isinstance(key_file, str) else dict(key_file)
-        # Nor are its credentials.
-        return Credentials.from_service_account_info(  # type: ignore[no-untyped-call]  # theirs
-            info, scopes=list(scopes)
-        )
+        return Credentials.from_service_account_info(info, scopes=list(scopes))
     raise _bad(connection, "holds a key file that is not a service account's JSON: paste it again")
 
 

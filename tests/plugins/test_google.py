@@ -1,0 +1,110 @@
+"""Google's credentials from Airflow's Google connection, as environment variables alone give it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.errors import ErrorClass, Problem
+from nba_airflow import google
+from tests.steps.credentials import PRIVATE_KEY
+
+KEY_FILE = {
+    "type": "service_account",
+    "private_key": PRIVATE_KEY,
+    "client_email": "loader@project.example",
+    "token_uri": "https://oauth2.example/token",
+}
+
+
+@pytest.fixture(autouse=True)
+def nothing_on_the_machine(
+    airflow_environment: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+
+
+def define(monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any]) -> None:
+    fields = {"conn_type": "google_cloud_platform", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT", json.dumps(fields))
+
+
+@pytest.mark.parametrize("form", ["dict", "text", "file", "machine"])
+def test_key_is_found_wherever_airflow_lets_people_put_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, form: str
+) -> None:
+    path = tmp_path / "key.json"
+    path.write_text(json.dumps(KEY_FILE))
+    extras: dict[str, dict[str, Any]] = {
+        "dict": {"keyfile_dict": KEY_FILE},
+        "text": {"keyfile_dict": json.dumps(KEY_FILE)},
+        "file": {"key_path": str(path)},
+        "machine": {},
+    }
+    if form == "machine":
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
+    define(monkeypatch, extras[form])
+    found: Any = google.credentials()
+    assert (found.service_account_email, found.scopes) == (
+        "loader@project.example",
+        ["https://www.googleapis.com/auth/cloud-platform"],
+    )
+
+
+@pytest.mark.parametrize(
+    "chain", ["first@x.example, last@x.example", ["first@x.example", "last@x.example"]]
+)
+def test_impersonation_goes_on_from_the_key(monkeypatch: pytest.MonkeyPatch, chain: Any) -> None:
+    define(monkeypatch, {"keyfile_dict": KEY_FILE, "impersonation_chain": chain})
+    found: Any = google.credentials()
+    assert (found.service_account_email, found._delegates) == (
+        "last@x.example",
+        ["first@x.example"],
+    )
+
+
+def test_emulator_is_asked_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    define(monkeypatch, {"is_anonymous": True})
+    client = google.bigquery_client("project", "EU")
+    assert (type(client._credentials).__name__, client.project, client.location) == (
+        "AnonymousCredentials",
+        "project",
+        "EU",
+    )
+
+
+@pytest.mark.parametrize(
+    ("extra", "what"),
+    [
+        (
+            {"keyfile_dict": '{"private_key": "a-secret"'},
+            "holds a key file that is not a service account's JSON: paste it again",
+        ),
+        (
+            {"key_path": "/nowhere/key.json"},
+            "has key_path /nowhere/key.json, which cannot be read (No such file or directory):"
+            " correct it",
+        ),
+        (
+            {},
+            "has no key, and this machine has no credentials either: put the service account's key"
+            " into the extra as keyfile_dict, or run where Google's application default"
+            " credentials are",
+        ),
+    ],
+)
+def test_key_that_is_not_there_is_one_line_with_its_repair(
+    monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any], what: str
+) -> None:
+    define(monkeypatch, extra)
+    with pytest.raises(Problem) as failed:
+        google.credentials()
+    assert failed.value == Problem(
+        error_class=ErrorClass.BAD_KEY, message=f"connection google_cloud_default {what}"
+    )
+    assert failed.value.__context__ is None or failed.value.__suppress_context__
