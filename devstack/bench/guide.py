@@ -20,7 +20,7 @@ from devstack.connections import KEY
 from include.parsing import balldontlie
 from include.partition import days_between, parse_day
 from include.sources.spec import GameState
-from include.warehouse.local import SOURCE_FILE, sorted_rows, to_parquet
+from include.warehouse.rows import SOURCE_FILE, sorted_rows, to_parquet
 
 MAX_THREADS = 5
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from include.errors import Problem
 from include.parsing.each_game import brief
 from include.sources.spec import Endpoint, Game, GameState, Row
-from include.warehouse.local import check_rows
+from include.warehouse.rows import check_rows
 
 Scheduled = Iterable[Game] | None
 """The schedule's games of the date; None where it does not have the date."""

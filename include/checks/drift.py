@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from include.sources.spec import Row, Table
-from include.warehouse.local import SOURCE_FILE
+from include.warehouse.rows import SOURCE_FILE
 
 # Changes that are named per date and endpoint; the rest is counted.
 MAX_NAMED = 200

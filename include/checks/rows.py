@@ -16,8 +16,8 @@ from include.outcome import Outcome
 from include.partition import Partition
 from include.sources.spec import Endpoint, Game, Table, game_of
 from include.storage import raw
-from include.warehouse.local import SOURCE_FILE
 from include.warehouse.open import Warehouse
+from include.warehouse.rows import SOURCE_FILE
 
 
 def games_of(

@@ -19,7 +19,7 @@ from include.outcome import Later, Outcome
 from include.partition import Partition
 from include.steps.audit import Audited
 from include.storage.raw import Manifest
-from include.warehouse.local import Loaded
+from include.warehouse.rows import Loaded
 
 log = logging.getLogger(__name__)
 

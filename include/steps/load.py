@@ -19,7 +19,7 @@ from include.sources.spec import Endpoint, Row, game_of
 from include.steps.job import Stores
 from include.steps.tally import scheduled
 from include.storage import raw
-from include.warehouse.local import SOURCE_FILE, Loaded, check_types
+from include.warehouse.rows import SOURCE_FILE, Loaded, check_types
 
 log = logging.getLogger(__name__)
 

@@ -1,14 +1,76 @@
-"""Which warehouse a connection URL means."""
+"""What a warehouse promises, and which one a connection URL means."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlparse
 
 from include.errors import ErrorClass, Problem
+from include.sources.spec import Row, Table
 from include.warehouse.local import LocalWarehouse
+from include.warehouse.rows import Loaded
+from include.warehouse.status import DateStatus
 
-Warehouse = LocalWarehouse
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Warehouse(Protocol):
+    """Tables of rows, partitioned by US/Eastern game date; each partition is replaced whole.
+
+    Everything that reads or writes rows does it by this. Each method raises Problem, in one line
+    that names the repair, where the warehouse cannot be used.
+    """
+
+    @property
+    def url(self) -> str:
+        """Where it is, as the connection ``warehouse`` names it."""
+        ...
+
+    def create(self, tables: Sequence[Table]) -> None:
+        """Makes all that rows of these tables need, or brings it up to date; safe to repeat."""
+        ...
+
+    def prepare(self, table: Table) -> None:
+        """Makes sure that the table can be loaded, before anything is asked of an upstream."""
+        ...
+
+    def replace(self, table: Table, day: date, rows: Iterable[Row]) -> Loaded:
+        """Replaces the date's partition by ``rows``, whole or not at all; who reads meanwhile sees
+        the old rows or the new ones. A date without rows has a partition, too; one that has these
+        rows already is left alone. Raises Problem(SCHEMA_DRIFT) for rows that the table cannot
+        hold."""
+        ...
+
+    def replace_status(self, status: DateStatus) -> bool:
+        """Writes the one row that says how a table's date stands; whether it changed."""
+        ...
+
+    def status(self, table: Table, day: date) -> list[Mapping[str, Any]] | None:
+        """The row of ``raw.date_status`` on the table's date; None where nothing has been said."""
+        ...
+
+    def days(self, table: Table) -> list[date]:
+        """The dates that have a partition, sorted."""
+        ...
+
+    def rows(
+        self, table: Table, day: date, columns: Sequence[str] | None = None
+    ) -> list[Mapping[str, Any]] | None:
+        """The partition's rows in key order, or None where it was never loaded."""
+        ...
+
+    def ask(self, sql: str) -> pa.Table:
+        """The rows of one query, which changes nothing. Raises Refused, in one line, for what is
+        not a query, or more than one, and where it cannot be answered."""
+        ...
+
+    def tables(self) -> pa.Table:
+        """The tables that there are, each with its columns: ``table``, ``columns``."""
+        ...
 
 
 def open_warehouse(url: str) -> Warehouse:

@@ -28,7 +28,8 @@ from include.sources.spec import (
     ServiceAccount,
     Source,
 )
-from include.warehouse.local import LocalWarehouse, sorted_rows
+from include.warehouse.local import LocalWarehouse
+from include.warehouse.rows import sorted_rows
 from tests.steps import one_date
 
 ROOT = Path(__file__).resolve().parents[2]

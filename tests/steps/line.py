@@ -22,7 +22,8 @@ from include.steps.raw_date import RawDate
 from include.steps.scrape import Scraped, scrape
 from include.storage import raw
 from include.storage.local import LocalStore
-from include.warehouse.local import Loaded, LocalWarehouse
+from include.warehouse.local import LocalWarehouse
+from include.warehouse.rows import Loaded
 from tests.steps.one_date import BOX_SCORES, SOURCE, partition
 
 DAY = date(2025, 1, 15)

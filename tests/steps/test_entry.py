@@ -17,7 +17,7 @@ from include.partition import Partition
 from include.steps.audit import Audited
 from include.steps.entry import Entry
 from include.storage.raw import Manifest
-from include.warehouse.local import Loaded
+from include.warehouse.rows import Loaded
 
 AT = Partition(dag_id="bdl", endpoint="box_scores", day=date(2025, 1, 15))
 AST = "GSW@UTA, Stephen Curry, GSW, player_id 115: ast 6 -> 7"

@@ -5,13 +5,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import timedelta
 from itertools import permutations
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -19,46 +17,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from include.errors import ErrorClass, Problem
-from include.sources.spec import Column, Row, Table
-from include.warehouse.local import Loaded, LocalWarehouse
+from include.sources.spec import Column
+from include.warehouse.local import LocalWarehouse
 from include.warehouse.open import open_warehouse
-
-DAY = date(2025, 1, 15)
-TABLE = Table(
-    name="lines",
-    columns=(
-        Column("game_date", "DATE"),
-        Column("player", "STRING"),
-        Column("number", "INTEGER"),
-        Column("share", "DOUBLE"),
-        Column("home", "BOOLEAN"),
-        Column("tip_off", "TIMESTAMP"),
-    ),
-    key=("player", "number"),
-)
-TIP_OFF = datetime(2025, 1, 16, 0, 30, tzinfo=UTC)
-
-
-def row(player: str = "a", number: int | None = 1, **values: Any) -> dict[str, Any]:
-    given = {
-        "game_date": DAY,
-        "player": player,
-        "number": number,
-        "source_file": "bdl/all-1.json.gz",
-    }
-    return {"share": 0.5, "home": True, "tip_off": TIP_OFF, **given, **values}
+from tests.warehouse.lines import DAY, TABLE, row
 
 
 @pytest.fixture
 def warehouse(tmp_path: Path) -> LocalWarehouse:
     return LocalWarehouse(tmp_path / "warehouse")
-
-
-def refused(warehouse: LocalWarehouse, rows: Sequence[Row], table: Table = TABLE) -> str:
-    with pytest.raises(Problem) as caught:
-        warehouse.replace(table, DAY, rows)
-    assert caught.value.error_class is ErrorClass.SCHEMA_DRIFT
-    return caught.value.message
 
 
 def test_columns_have_the_types_and_the_order_of_the_table_also_without_a_value(
@@ -78,13 +45,6 @@ def test_columns_have_the_types_and_the_order_of_the_table_also_without_a_value(
         ]
     )
     assert warehouse.rows(TABLE, DAY) == [row(number=None, **empty)]
-
-
-def test_rows_come_back_sorted_by_key_with_missing_numbers_first(warehouse: LocalWarehouse) -> None:
-    given = [row("b", 1), row("a", 10), row("a", 9, share=1, tip_off=None), row("a", None)]
-    loaded = warehouse.replace(TABLE, DAY, iter(given))
-    assert warehouse.rows(TABLE, DAY) == [given[3], {**given[2], "share": 1.0}, given[1], given[0]]
-    assert loaded == Loaded(rows=4, bytes=warehouse.part(TABLE, DAY).stat().st_size, changed=True)
 
 
 def test_rows_in_any_order_give_the_same_bytes_and_a_rewrite_touches_nothing(
@@ -116,101 +76,6 @@ def test_replace_swaps_the_whole_partition_and_no_other(warehouse: LocalWarehous
         if path.is_file()
     )
     assert files == [f"raw/lines/game_date={day}/part.parquet" for day in (DAY, other)]
-
-
-def test_date_without_games_is_a_partition_without_rows_and_unlike_one_that_was_never_loaded(
-    warehouse: LocalWarehouse,
-) -> None:
-    assert warehouse.replace(TABLE, DAY, []).rows == 0
-    assert warehouse.rows(TABLE, DAY) == []
-    assert warehouse.rows(TABLE, DAY + timedelta(days=1)) is None
-    assert warehouse.days(TABLE) == [DAY]
-    assert warehouse.connect().execute("SELECT count(*) FROM raw.lines").fetchone() == (0,)
-
-
-def test_two_rows_with_one_key_are_refused_with_both_files_and_leave_the_partition_alone(
-    warehouse: LocalWarehouse,
-) -> None:
-    warehouse.replace(TABLE, DAY, [row("a")])
-    before = warehouse.part(TABLE, DAY).read_bytes()
-    message = refused(
-        warehouse, [row("b", 3), row("c"), row("b", 3, source_file="bdl/all-2.json.gz")]
-    )
-    assert (
-        message == "raw.lines: two rows with the key player=b, number=3, from bdl/all-1.json.gz and"
-        " bdl/all-2.json.gz; nothing was loaded"
-    )
-    assert warehouse.part(TABLE, DAY).read_bytes() == before
-
-
-@pytest.mark.parametrize(
-    ("column", "value", "wanted"),
-    [
-        ("number", "28", "INTEGER"),
-        ("number", 1.5, "INTEGER"),
-        ("number", 1.0, "INTEGER"),
-        ("number", True, "INTEGER"),
-        ("share", "0.5", "DOUBLE"),
-        ("share", True, "DOUBLE"),
-        ("player", 23, "STRING"),
-        ("player", b"a", "STRING"),
-        ("home", 1, "BOOLEAN"),
-        ("home", "false", "BOOLEAN"),
-        ("game_date", "2025-01-15", "DATE"),
-        ("game_date", 20_103, "DATE"),
-        ("game_date", TIP_OFF, "DATE"),
-        ("tip_off", "2025-01-16T00:30:00Z", "TIMESTAMP"),
-        ("tip_off", DAY, "TIMESTAMP"),
-        ("tip_off", 1_736_987_400, "TIMESTAMP"),
-        ("tip_off", datetime(2025, 1, 16, 0, 30), "TIMESTAMP"),  # noqa: DTZ001  whose clock?
-        ("source_file", 1, "STRING"),
-    ],
-)
-def test_value_of_another_type_is_refused_with_table_column_and_value(
-    warehouse: LocalWarehouse, column: str, value: Any, wanted: str
-) -> None:
-    message = refused(warehouse, [row("a"), {**row("b"), column: value}])
-    assert (
-        message
-        == f"raw.lines.{column} should be {wanted}, but one is {value!r}; nothing was loaded"
-    )
-    assert not warehouse.part(TABLE, DAY).exists()
-
-
-@pytest.mark.parametrize(
-    ("column", "value", "start"),
-    [
-        ("number", 2**63, "raw.lines.number should be int64: "),
-        ("player", "\ud800", "raw.lines.player should be string: "),
-    ],
-)
-def test_value_that_does_not_fit_is_refused_with_table_and_column(
-    warehouse: LocalWarehouse, column: str, value: Any, start: str
-) -> None:
-    message = refused(warehouse, [{**row(), column: value}])
-    assert (message.startswith(start), message.endswith("; nothing was loaded")) == (True, True)
-
-
-def test_moment_of_another_zone_is_stored_as_the_same_moment_in_utc(
-    warehouse: LocalWarehouse,
-) -> None:
-    eastern = TIP_OFF.astimezone(timezone(timedelta(hours=-5)))
-    warehouse.replace(TABLE, DAY, [row(tip_off=eastern)])
-    (found,) = warehouse.rows(TABLE, DAY, ["tip_off"]) or []
-    assert (found["tip_off"], found["tip_off"].utcoffset()) == (TIP_OFF, timedelta(0))
-
-
-def test_row_of_another_date_is_refused(warehouse: LocalWarehouse) -> None:
-    strays = [
-        row("b", game_date=date(2025, 1, 17)),
-        row("c", game_date=date(2025, 1, 16)),
-        row("d", game_date=None),
-    ]
-    assert (
-        refused(warehouse, [row("a"), *strays])
-        == "raw.lines: rows of 2025-01-16, 2025-01-17, None among those of 2025-01-15; nothing"
-        " loaded"
-    )
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.3, 0.9])
@@ -263,7 +128,8 @@ def test_warehouse_without_a_folder_has_no_views_and_no_dates(warehouse: LocalWa
 WRITER = """
 import sys
 from pathlib import Path
-from tests.warehouse.test_local import TABLE, DAY, LocalWarehouse, row
+from include.warehouse.local import LocalWarehouse
+from tests.warehouse.lines import DAY, TABLE, row
 warehouse = LocalWarehouse(Path(sys.argv[1]))
 versions = [[row("old", n) for n in range(3)], [row("new", n) for n in range(2000)]]
 for turn in range(1, 2001):

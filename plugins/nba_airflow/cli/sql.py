@@ -11,18 +11,13 @@ from math import isfinite
 from nba_airflow import connections
 from nba_airflow.cli.answer import Answer, Grid, Line, command
 
-TABLES = (
-    "SELECT table_schema || '.' || table_name AS \"table\","
-    " string_agg(column_name, ', ' ORDER BY ordinal_position) AS columns"
-    " FROM information_schema.columns GROUP BY ALL ORDER BY 1"
-)
-
 
 @command("airflow nba sql")
 def sql(args: Namespace) -> Answer:
     """The query's rows; without a query, the tables and their columns. Times are in UTC unless the
     query says otherwise; a value that is not there is empty."""
-    found = connections.stores().warehouse.ask(args.sql or TABLES)
+    warehouse = connections.stores().warehouse
+    found = warehouse.ask(args.sql) if args.sql else warehouse.tables()
     names = distinct(found.column_names)
     rows = [
         {name: plain_value(value) for name, value in row.items()}
