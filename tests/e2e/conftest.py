@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 import psycopg
 import pytest
-from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
+from tenacity import RetryCallState, retry, retry_if_result, stop_after_delay, wait_fixed
 
 from devstack import control
 from devstack.environment import OVERRIDES, ROOT, Home
@@ -84,16 +84,36 @@ class System:
     def __init__(self, home: Home, ports: dict[str, int], sendgrid: SendGridStandIn) -> None:
         self.home, self.ports, self.sendgrid = home, ports, sendgrid
 
-    @staticmethod
-    def until(question: Callable[[], Found], seconds: float = 240) -> Found:
-        """Asks until the answer is true, and returns it; raises RetryError after so many
-        seconds."""
+    def until(self, question: Callable[[], Found], seconds: float = 240) -> Found:
+        """Asks until the answer is true, and returns it; fails after so many seconds and says what
+        has not ended."""
+
+        def fail(state: RetryCallState) -> Found:
+            raise AssertionError(f"not within {seconds:.0f} s; {self._unfinished()}")
+
         asking = retry(
             retry=retry_if_result(lambda found: not found),
             stop=stop_after_delay(seconds),
             wait=wait_fixed(0.5),
+            retry_error_callback=fail,
         )
         return asking(question)()
+
+    def _unfinished(self) -> str:
+        """Tasks of runs that go on, with what Airflow knows of them, and the last lines of the
+        processes' logs."""
+        tasks = self.metadata(
+            "SELECT r.dag_id, r.partition_key, r.state, t.task_id, t.state, t.try_number, t.pid,"
+            " t.queued_dttm, t.start_date, t.last_heartbeat_at, t.updated_at FROM dag_run r"
+            " LEFT JOIN task_instance t USING (dag_id, run_id) WHERE r.state IN ('queued',"
+            " 'running') ORDER BY t.updated_at DESC LIMIT 20"
+        )
+        logs = [
+            f"{path.name}: {line}"
+            for path in sorted(self.home.logs.glob("*.log"))
+            for line in path.read_text(errors="replace").splitlines()[-8:]
+        ]
+        return "\n".join(["these go on:", *map(str, tasks), "the logs end with:", *logs])
 
     def catch_up(self, *dag_ids: str) -> None:
         """Unpauses the DAGs; returns when their dates of the last days have run and were
