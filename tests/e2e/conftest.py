@@ -100,20 +100,24 @@ class System:
         return asking(question)()
 
     def _unfinished(self) -> str:
-        """Tasks of runs that go on, with what Airflow knows of them, and the last lines of the
-        processes' logs."""
+        """Tasks of runs that go on, with what Airflow knows of them, who keeps Postgres at work or
+        holds locks, and the last lines of the processes' logs."""
         tasks = self.metadata(
             "SELECT r.dag_id, r.partition_key, r.state, t.task_id, t.state, t.try_number, t.pid,"
             " t.queued_dttm, t.start_date, t.last_heartbeat_at, t.updated_at FROM dag_run r"
             " LEFT JOIN task_instance t USING (dag_id, run_id) WHERE r.state IN ('queued',"
             " 'running') ORDER BY t.updated_at DESC LIMIT 20"
         )
+        busy = self.metadata(
+            "SELECT datname, application_name, state, xact_start, wait_event, left(query, 200) FROM"
+            " pg_stat_activity WHERE state <> 'idle' AND pid <> pg_backend_pid()"
+        )
         logs = [
             f"{path.name}: {line}"
             for path in sorted(self.home.logs.glob("*.log"))
             for line in path.read_text(errors="replace").splitlines()[-8:]
         ]
-        return "\n".join(["these go on:", *map(str, tasks), "the logs end with:", *logs])
+        return "\n".join(["these go on:", *map(str, (*tasks, *busy)), "the logs end with:", *logs])
 
     def catch_up(self, *dag_ids: str) -> None:
         """Unpauses the DAGs; returns when their dates of the last days have run and were
