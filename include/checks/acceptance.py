@@ -11,9 +11,10 @@ from include.outcome import Outcome
 from include.partition import Partition, eastern_day
 from include.storage import raw
 from include.storage.accepted import Acceptance, read_accepted
+from include.storage.store import Store
 
 
-def read_judged(store: raw.Store, partition: Partition) -> raw.Manifest | None:
+def read_judged(store: Store, partition: Partition) -> raw.Manifest | None:
     """The partition's manifest, judged with what is accepted of it today (US/Eastern)."""
     manifest = raw.read_manifest(store, partition)
     if manifest is None or manifest.done:

@@ -9,7 +9,7 @@ from include.checks.standing import standing
 from include.partition import Partition
 from include.results import DateResult
 from include.sources.spec import Source
-from include.storage.raw import Store
+from include.storage.store import Store
 from include.warehouse.open import Warehouse
 
 

@@ -16,12 +16,13 @@ from include.outcome import Outcome
 from include.partition import Partition
 from include.sources.spec import Endpoint, Game, Table, game_of
 from include.storage import raw
+from include.storage.store import Store
 from include.warehouse.open import Warehouse
 from include.warehouse.rows import SOURCE_FILE
 
 
 def games_of(
-    endpoint: Endpoint, manifest: raw.Manifest, store: raw.Store, scheduled: Scheduled
+    endpoint: Endpoint, manifest: raw.Manifest, store: Store, scheduled: Scheduled
 ) -> list[Game]:
     """The games in the manifest's bodies. Raises Problem(STORAGE) for a damaged body, SCHEMA_DRIFT
     for an unknown."""

@@ -24,6 +24,7 @@ from include.partition import Partition
 from include.sources.spec import Endpoint, Game, GameState
 from include.storage import raw
 from include.storage.moved import PREFIX, moved_to, uncounted
+from include.storage.store import Store
 from include.warehouse.open import Warehouse
 
 
@@ -50,7 +51,7 @@ class Standing:
 
 
 def standing(
-    endpoint: Endpoint, partition: Partition, store: raw.Store, warehouse: Warehouse
+    endpoint: Endpoint, partition: Partition, store: Store, warehouse: Warehouse
 ) -> Standing:
     """Judges the date as an audit would, without loading or writing anything. Raises nothing of the
     date's own.

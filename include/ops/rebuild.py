@@ -13,7 +13,8 @@ from include.checks.standing import Standing, standing
 from include.ops.outcomes import OutcomeRow, record
 from include.partition import Partition
 from include.sources.spec import Source
-from include.storage.raw import Store, partitions
+from include.storage.raw import partitions
+from include.storage.store import Store
 from include.warehouse.open import Warehouse
 
 RUN_ID = "rebuilt"

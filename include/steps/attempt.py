@@ -51,10 +51,12 @@ def attempt(
 
 
 def _fetch(job: Job, entry: Entry) -> Manifest:
-    """The date's manifest, after what was missing has been asked for."""
+    """The date's manifest, after what was missing has been asked for; of a store that cannot take
+    it nothing is asked for."""
     date = RawDate(job.endpoint, job.partition, job.stores.raw, ordered_at=job.refetch)
     if date.manifest and date.whole:
         return date.manifest
+    job.stores.raw.check_writable()
     try:
         with job.reach() as wire:
             client, before = wire.client, (wire.client.requests, wire.client.credits)

@@ -53,6 +53,6 @@ def audit(endpoint: Endpoint, partition: Partition, stores: Stores) -> Audited:
     if found != wanted:
         raise differ(endpoint, partition, wanted, found)
     if stale := outdated(manifest, expected, games):
-        raw.write_manifest(stores.raw, partition, stale)
+        raw.write_manifest(stores.raw, partition, stale, over=manifest)
     warehouse.replace_status(describe_date(endpoint, partition, stale or manifest))
     return Audited(manifest=stale or manifest, rows=sum(wanted.values()))

@@ -11,7 +11,7 @@ from include.http.client import Client
 from include.http.upstream import Upstream
 from include.partition import Partition
 from include.sources.spec import Endpoint, Source
-from include.storage.raw import Store
+from include.storage.store import Store
 from include.warehouse.open import Warehouse
 
 

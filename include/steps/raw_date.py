@@ -21,6 +21,7 @@ from include.sources.spec import Endpoint, Game, GameState
 from include.storage import raw, shared
 from include.storage.moved import moved_to, tell_moved, uncounted
 from include.storage.refetch import Progress, note, progress
+from include.storage.store import Store
 
 Role = Literal["truth", "listing", "data"]
 
@@ -68,7 +69,7 @@ class RawDate:
         self,
         endpoint: Endpoint,
         partition: Partition,
-        store: raw.Store,
+        store: Store,
         *,
         ordered_at: datetime | None = None,
     ) -> None:
@@ -301,7 +302,7 @@ class RawDate:
         if known and known.done and _describe_alike(known, manifest):
             return known
         reach_failpoint("before manifest")
-        raw.write_manifest(self.store, self.partition, manifest)
+        raw.write_manifest(self.store, self.partition, manifest, over=known)
         reach_failpoint("after manifest")
         return read_judged(self.store, self.partition) or manifest
 

@@ -9,7 +9,8 @@ from datetime import UTC, date, datetime
 
 from include.partition import Partition
 from include.storage import shared
-from include.storage.raw import RawObject, Store
+from include.storage.raw import RawObject
+from include.storage.store import Store, change
 
 PREFIX = "from-"
 """What the item of a body is called in another date than its own, before that date's name."""
@@ -29,7 +30,12 @@ def uncounted(told: Iterable[RawObject], counted: Iterable[RawObject]) -> list[R
 
 
 def tell_moved(store: Store, at: Partition, found: RawObject, day: date) -> None:
-    """Notes that a body of the partition has a game of another date; the newest one counts."""
-    told = {each.item: each for each in moved_to(store, replace(at, day=day))}
-    told[f"{PREFIX}{at.day}"] = replace(found, item=f"{PREFIX}{at.day}")
-    shared.remember(store, at.dag_id, at.endpoint, f"moved-{day}", list(told.values()))
+    """Notes that a body of the partition has a game of another date; the newest one counts. Several
+    dates may tell the same one at once."""
+    note = replace(found, item=f"{PREFIX}{at.day}")
+
+    def add(data: bytes | None) -> bytes:
+        told = {each.item: each for each in shared.parse(data, since=_EVER)}
+        return shared.dump([*(told | {note.item: note}).values()])
+
+    change(store, shared.path(at.dag_id, at.endpoint, f"moved-{day}"), add)

@@ -9,35 +9,21 @@ import json
 import logging
 import re
 import zlib
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
-from pathlib import Path
-from typing import Protocol
-from urllib.parse import unquote, urlparse
 
 from include.errors import ErrorClass, Problem
 from include.outcome import Outcome
 from include.partition import Partition
-from include.storage.local import LocalStore
+from include.storage.store import Store
 
 log = logging.getLogger(__name__)
 
 MANIFEST = "_manifest.json"
-_YEAR = re.compile(r"\d{4}")
+_IN_PARTITION = re.compile(
+    r"[^/]+/\d{4}/\d{2}/(?P<day>\d{4}-\d{2}-\d{2})/(?P<endpoint>[^/]+)/[^/]+"
+)
 _OBJECT = re.compile(r"(?P<item>.+)-(?P<sha>[0-9a-f]{12})\.(?:json|csv)\.gz")
-
-
-class Store(Protocol):
-    """What the raw layer needs of an object store; LocalStore says what each method promises."""
-
-    @property
-    def url(self) -> str: ...
-    def create(self, path: str, data: bytes) -> bool: ...
-    def replace(self, path: str, data: bytes) -> None: ...
-    def read(self, path: str) -> bytes | None: ...
-    def names(self, prefix: str) -> list[str]: ...
-    def folders(self, prefix: str) -> list[str]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,21 +77,6 @@ class Manifest:
         return sorted(
             (o for o in self.objects if o.role == "data"), key=lambda o: (o.item, o.sha256)
         )
-
-
-def open_store(url: str) -> Store:
-    """The store of a connection URL: ``file:///folder``. Raises Problem(STORAGE) naming the
-    connection."""
-    parsed = urlparse(url)
-    if parsed.scheme == "file" and parsed.path:
-        return LocalStore(Path(unquote(parsed.netloc + parsed.path)))
-    raise Problem(
-        error_class=ErrorClass.STORAGE,
-        message=(
-            "connection raw_store names no store that this version knows"
-            f" ({parsed.scheme or 'no scheme'}): set it to file:///absolute/folder"
-        ),
-    )
 
 
 def put_body(
@@ -208,30 +179,51 @@ def _body_in(data: bytes) -> bytes:
         return b""
 
 
-def partitions(store: Store, dag_id: str) -> Iterator[Partition]:
-    """Every partition of the DAG that has a folder, by date and endpoint, whether it has a manifest
-    or not."""
-    years = (path for path in store.folders(dag_id) if _YEAR.fullmatch(path.rsplit("/", 1)[-1]))
-    for year in years:
-        for month in store.folders(year):
-            for day in store.folders(month):
-                for folder in store.folders(day):
-                    at, endpoint = folder.rsplit("/", 2)[-2:]
-                    yield Partition(dag_id=dag_id, endpoint=endpoint, day=date.fromisoformat(at))
+def partitions(store: Store, dag_id: str) -> list[Partition]:
+    """Every partition of the DAG that has an object, by date and endpoint, whether it has a
+    manifest or not: one listing."""
+    found = set(filter(None, map(_IN_PARTITION.fullmatch, store.walk(dag_id))))
+    at = {(date.fromisoformat(match["day"]), match["endpoint"]) for match in found}
+    return [Partition(dag_id=dag_id, endpoint=name, day=day) for day, name in sorted(at)]
 
 
-def write_manifest(store: Store, partition: Partition, manifest: Manifest) -> None:
-    """Swaps the partition's manifest: from here on these objects are the date."""
-    text = json.dumps(asdict(manifest), indent=1, sort_keys=True)
-    store.replace(f"{partition.prefix}/{MANIFEST}", text.encode())
+def write_manifest(
+    store: Store, partition: Partition, manifest: Manifest, *, over: Manifest | None = None
+) -> None:
+    """Swaps the partition's manifest for the one that was read before (``over``; None: there was
+    none): from here on these objects are the date.
+
+    Raises Problem(STORAGE), for Airflow's retry, where another run has written one since.
+    """
+    path = f"{partition.prefix}/{MANIFEST}"
+    seen = store.read(path)
+    there = _parse(seen, path, store) if seen is not None else None
+    data = json.dumps(asdict(manifest), indent=1, sort_keys=True).encode()
+    if _moment(there) != _moment(over) or not store.swap(path, data, seen=seen):
+        raise Problem(
+            error_class=ErrorClass.STORAGE,
+            message=(
+                f"raw store {store.url}: another run has written {path} meanwhile: nothing to do,"
+                " Airflow's retry goes on from there"
+            ),
+            passing=True,
+        )
+
+
+def _moment(manifest: Manifest | None) -> str:
+    """What tells a manifest from those of other scrapes, however it was judged since."""
+    return manifest.finished_at if manifest else ""
 
 
 def read_manifest(store: Store, partition: Partition) -> Manifest | None:
     """The partition's manifest, or None where it was never finished. Raises Problem(STORAGE) when
     it is torn."""
-    data = store.read(f"{partition.prefix}/{MANIFEST}")
-    if data is None:
-        return None
+    path = f"{partition.prefix}/{MANIFEST}"
+    data = store.read(path)
+    return _parse(data, path, store) if data is not None else None
+
+
+def _parse(data: bytes, path: str, store: Store) -> Manifest:
     try:
         fields = json.loads(data)
         objects = tuple(RawObject(**o) for o in fields.pop("objects"))
@@ -240,4 +232,4 @@ def read_manifest(store: Store, partition: Partition) -> Manifest | None:
             fields[name] = tuple(fields[name])
         return Manifest(**fields, objects=objects)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise _damaged(f"{partition.prefix}/{MANIFEST} is not readable ({error})", store) from error
+        raise _damaged(f"{path} is not readable ({error})", store) from error

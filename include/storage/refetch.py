@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from include.partition import Partition
-from include.storage.raw import RawObject, Store
+from include.storage.raw import RawObject
+from include.storage.store import Store
 
 NAME = "_refetch.json"
 

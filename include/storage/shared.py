@@ -7,22 +7,36 @@ import json
 from dataclasses import asdict
 from datetime import datetime
 
-from include.storage.raw import RawObject, Store
+from include.storage.raw import RawObject
+from include.storage.store import Store
 
 
-def _path(dag_id: str, endpoint: str, group: str) -> str:
+def path(dag_id: str, endpoint: str, group: str) -> str:
+    """Where the pointer to a group's bodies lies."""
     return f"{dag_id}/_shared/{endpoint}/{group}.json"
 
 
 def newest(
     store: Store, dag_id: str, endpoint: str, group: str, *, since: datetime
 ) -> list[RawObject]:
-    """The objects of the group's last fetch if that was at ``since`` (aware) or later; else none.
+    """The objects of the group's last fetch, if that was at ``since`` (aware) or later."""
+    return parse(store.read(path(dag_id, endpoint, group)), since=since)
+
+
+def remember(
+    store: Store, dag_id: str, endpoint: str, group: str, objects: list[RawObject]
+) -> None:
+    """Makes these objects (they lie in the folder of the date that fetched them) the group's
+    newest."""
+    store.replace(path(dag_id, endpoint, group), dump(objects))
+
+
+def parse(data: bytes | None, *, since: datetime) -> list[RawObject]:
+    """The objects that a pointer names, if all came at ``since`` or later; else none.
 
     A pointer that cannot be read is as good as none: the body is fetched again and the pointer
     written anew.
     """
-    data = store.read(_path(dag_id, endpoint, group))
     try:
         objects = [RawObject(**fields) for fields in json.loads(data or b"[]")]
         fresh = all(datetime.fromisoformat(found.fetched_at) >= since for found in objects)
@@ -31,11 +45,6 @@ def newest(
     return objects if fresh else []
 
 
-def remember(
-    store: Store, dag_id: str, endpoint: str, group: str, objects: list[RawObject]
-) -> None:
-    """Makes these objects (they lie in the folder of the date that fetched them) the group's
-    newest."""
-    store.replace(
-        _path(dag_id, endpoint, group), json.dumps([asdict(found) for found in objects]).encode()
-    )
+def dump(objects: list[RawObject]) -> bytes:
+    """A pointer to these objects."""
+    return json.dumps([asdict(found) for found in objects]).encode()

@@ -130,7 +130,7 @@ def ops_address(found: Any) -> str:
 def stores() -> Stores:
     """The raw store and the warehouse that the connections name."""
     from include.steps.job import Stores
-    from include.storage.raw import open_store
+    from include.storage.open import open_store
     from include.warehouse.open import open_warehouse
 
     return Stores(

@@ -124,7 +124,7 @@ class Kept:
             **more,
         }
         manifest = raw.Manifest(dag_id=at.dag_id, endpoint=at.endpoint, day=str(day), **fields)
-        raw.write_manifest(self.store, at, manifest)
+        raw.write_manifest(self.store, at, manifest, over=raw.read_manifest(self.store, at))
 
     def loaded(self, played: Mapping[str, int], day: date = DAY) -> None:
         """Puts rows as those of the manifest's body into the warehouse."""

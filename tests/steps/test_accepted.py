@@ -13,7 +13,7 @@ from include.checks.standing import standing
 from include.outcome import Outcome
 from include.sources.spec import Row
 from include.storage import raw
-from include.storage.accepted import Acceptance, write_accepted
+from include.storage.accepted import Acceptance, change_accepted
 from tests.checks.kept import DAY, SCORES, SOURCE, partition, rows
 from tests.steps.sound_date import Date, date, scripted
 
@@ -29,7 +29,7 @@ def accepted(date: Date, *wrong: str, until: str = "") -> None:
         Acceptance(wrong=each, reason="for ever", by="ann", at="2026-01-01", until=until)
         for each in wrong
     ]
-    write_accepted(date.kept.store, partition(), found)
+    change_accepted(date.kept.store, partition(), lambda there: found)
 
 
 def requests(date: Date) -> int:

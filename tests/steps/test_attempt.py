@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +20,7 @@ from include.outcome import Later, Outcome
 from include.steps.attempt import MAX_DEFERRALS, attempt
 from include.steps.entry import Entry
 from include.steps.job import Job, Wire
+from include.storage.local import LocalStore
 from tests.steps.line import Line
 from tests.steps.one_date import SOURCE, OpenGate, partition, wired
 
@@ -84,6 +87,19 @@ def tries(line: Line) -> Tries:
     return Tries(line)
 
 
+@pytest.fixture
+def read_only(line: Line) -> Iterator[Path]:
+    """The raw store's folder, on a file system that takes nothing."""
+    assert isinstance(line.stores.raw, LocalStore)
+    folder = line.stores.raw.root
+    folder.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(folder)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
 def test_date_is_fetched_loaded_and_audited_in_one_try(tries: Tries) -> None:
     row = tries.run()
     assert (row.phase, row.outcome, row.requests) == ("audit", Outcome.COMPLETE, 2)
@@ -99,6 +115,18 @@ def test_date_that_is_whole_reaches_for_no_upstream(tries: Tries) -> None:
     again = tries.run()
     assert (again.outcome, again.requests, tries.opened) == (Outcome.COMPLETE, 0, 1)
     assert tries.line.part.exists()
+
+
+def test_nothing_is_asked_of_an_upstream_for_a_store_that_cannot_take_it(
+    tries: Tries, read_only: Path
+) -> None:
+    problem = tries.fails()
+    assert (problem.error_class, problem.message) == (
+        ErrorClass.STORAGE,
+        f"cannot write below {read_only}: no permission: give Airflow's user read and write access"
+        " to the folder",
+    )
+    assert tries.opened == 0
 
 
 def test_order_of_fresh_bodies_reaches_for_the_upstream_again(tries: Tries) -> None:

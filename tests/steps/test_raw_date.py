@@ -97,7 +97,7 @@ def ended(
         objects=objects,
         finished_at=at,
     )
-    raw.write_manifest(store, AT, manifest)
+    raw.write_manifest(store, AT, manifest, over=raw.read_manifest(store, AT))
     return manifest
 
 

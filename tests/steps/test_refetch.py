@@ -91,8 +91,9 @@ def test_order_that_was_carried_out_asks_again_once_the_date_is_not_whole_any_mo
     line.run()
     ordered_at = datetime.now(UTC)
     line.scrape(ordered_at=ordered_at)
-    partial = replace(line.manifest(), outcome=Outcome.PARTIAL)
-    raw.write_manifest(line.stores.raw, partition(line.endpoint, line.day), partial)
+    whole, at = line.manifest(), partition(line.endpoint, line.day)
+    partial = replace(whole, outcome=Outcome.PARTIAL)
+    raw.write_manifest(line.stores.raw, at, partial, over=whole)
     assert [line.scrape(ordered_at=ordered_at).requests for _ in range(2)] == [2, 0]
 
 
@@ -218,7 +219,8 @@ def test_of_two_sound_bodies_of_a_game_the_manifests_counts(plays: Line) -> None
     manifest = plays.scrape().manifest
     at = partition(PLAY_BY_PLAY, DAY)
     correct_first(plays)
-    raw.write_manifest(plays.stores.raw, at, replace(manifest, outcome=Outcome.PARTIAL))
+    partial = replace(manifest, outcome=Outcome.PARTIAL)
+    raw.write_manifest(plays.stores.raw, at, partial, over=manifest)
 
     scraped = plays.scrape()
 

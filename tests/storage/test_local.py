@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,8 @@ import pytest
 from include.errors import ErrorClass, Problem
 from include.files import write_atomically
 from include.storage.local import LocalStore
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -46,18 +50,6 @@ def files(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_object_is_written_once_and_then_left_alone(store: LocalStore) -> None:
-    assert store.create("a/b/one.json.gz", b"first") is True
-    assert store.create("a/b/one.json.gz", b"second") is False
-    assert files(store.root) == {"a/b/one.json.gz": b"first"}
-
-
-def test_replaced_object_has_the_new_bytes_only(store: LocalStore) -> None:
-    store.replace("a/_manifest.json", b"a long first version")
-    store.replace("a/_manifest.json", b"second")
-    assert files(store.root) == {"a/_manifest.json": b"second"}
-
-
 def test_of_many_writers_of_one_object_exactly_one_wins_and_nothing_is_left_behind(
     store: LocalStore,
 ) -> None:
@@ -76,27 +68,6 @@ def test_of_many_writers_of_one_object_exactly_one_wins_and_nothing_is_left_behi
         thread.join()
     assert len(won) == 1
     assert files(store.root) == {"a/one": won[0]}
-
-
-def test_object_that_is_not_there_is_none_and_a_folder_without_objects_is_empty(
-    store: LocalStore,
-) -> None:
-    store.create("a/b/one", b"1")
-    assert (store.read("a/b/two"), store.read("x/y"), store.names("x"), store.names("a")) == (
-        None,
-        None,
-        [],
-        [],
-    )
-
-
-def test_names_are_those_of_the_folder_itself_sorted_and_without_temporary_files(
-    store: LocalStore,
-) -> None:
-    for name in ("b", "a", "deeper/c"):
-        store.create(f"day/{name}", b"1")
-    (store.root / "day" / ".tmp-left-by-a-killed-process").write_bytes(b"half")
-    assert store.names("day") == ["day/a", "day/b"]
 
 
 def test_file_that_others_may_read_is_readable_for_them(store: LocalStore) -> None:
@@ -144,9 +115,44 @@ def test_path_that_cannot_be_written_or_read_is_a_problem_that_names_it(store: L
     ]
 
 
-def test_folders_are_those_in_the_folder_and_not_below_it(store: LocalStore) -> None:
-    assert store.folders("dag") == []
-    for path in ("dag/2025/01/a.gz", "dag/2024/12/b.gz", "dag/c.gz", "other/2023/d.gz"):
-        store.create(path, b"")
-    assert store.folders("dag") == ["dag/2024", "dag/2025"]
-    assert store.folders("dag/2025/01") == []
+def test_files_that_are_not_objects_are_left_out(store: LocalStore) -> None:
+    assert store.swap("day/m", b"1", seen=None) is True
+    (store.root / "day" / ".tmp-left-by-a-killed-process").write_bytes(b"half")
+    assert (store.names("day"), list(store.walk(""))) == (["day/m"], ["day/m"])
+
+
+def test_folder_that_cannot_be_written_is_named_before_anything_is_written(tmp_path: Path) -> None:
+    (tmp_path / "raw").write_text("a file")
+    with pytest.raises(Problem) as caught:
+        LocalStore(tmp_path / "raw").check_writable()
+    assert (caught.value.error_class, caught.value.message) == (
+        ErrorClass.STORAGE,
+        f"cannot write below {tmp_path}/raw: File exists",
+    )
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_folder_that_is_closed_is_named_with_its_repair(store: LocalStore) -> None:
+    store.root.mkdir()
+    store.root.chmod(0o500)
+    with pytest.raises(Problem) as caught:
+        store.check_writable()
+    assert caught.value.message == (
+        f"cannot write below {store.root}: no permission: give Airflow's user read and write access"
+        " to the folder"
+    )
+
+
+def test_swap_of_a_process_that_was_killed_holds_nobody_up(store: LocalStore) -> None:
+    code = (
+        "import sys; from pathlib import Path; from include.storage.local import LocalStore;"
+        "LocalStore(Path(sys.argv[1])).swap('day/m', b'1', seen=None)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NBA_CRASH_AT": "before swap"}
+    killed = subprocess.run(
+        [sys.executable, "-c", code, str(store.root)], env=environment, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert store.read("day/m") is None
+    assert store.swap("day/m", b"2", seen=None) is True
+    assert store.read("day/m") == b"2"

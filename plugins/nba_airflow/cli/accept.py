@@ -15,12 +15,12 @@ from include.checks.acceptance import list_wrong, read_judged
 from include.errors import Refused
 from include.partition import BadDay, Partition, eastern_day, parse_day
 from include.reruns import word_rerun
-from include.storage.accepted import Acceptance, read_accepted, write_accepted
+from include.storage.accepted import Acceptance, change_accepted, read_accepted
 from nba_airflow import connections
 from nba_airflow.cli.answer import Answer, Line, Row, command, find_source
 
 if TYPE_CHECKING:
-    from include.storage.raw import Store
+    from include.storage.store import Store
 
 
 @command("airflow nba accept")
@@ -103,8 +103,9 @@ def _replace(
 ) -> None:
     """Puts the new ones in place of those with these words."""
     if changed:
-        kept = [each for each in read_accepted(store, at) if each.wrong not in changed]
-        write_accepted(store, at, [*kept, *new])
+        change_accepted(
+            store, at, lambda there: [*(each for each in there if each.wrong not in changed), *new]
+        )
 
 
 def _gather(partitions: Iterable[Partition], of: Any) -> list[Row]:

@@ -41,7 +41,7 @@ def partial(stores: Stores, done: Callable[[date], None]) -> Stores:
         missing=("MIA@BOS", WRONG),
         unsound=(WRONG,),
     )
-    raw.write_manifest(stores.raw, AT, wrong)
+    raw.write_manifest(stores.raw, AT, wrong, over=whole)
     return stores
 
 

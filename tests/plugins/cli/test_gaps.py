@@ -85,7 +85,7 @@ def test_gaps_as_json_name_the_missing_games(
             "missing": ("MIA@BOS",),
         }
     )
-    raw.write_manifest(stores.raw, at, partial)
+    raw.write_manifest(stores.raw, at, partial, over=whole)
     said = call(gaps, **window(last=DAY), json=True)
     assert said.code == 1
     assert said.facts == {
