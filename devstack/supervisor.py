@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from devstack import postgres
 from devstack.connections import write_connections, write_sandbox_config
 from devstack.environment import ROOT, Home, choose_ports, write_environment
 from devstack.processes import leftovers, session_of, spawn, stop
+from devstack.silence import MAX_SILENCE, Silence, ask_health, is_healthy
 from include.errors import Problem
 from include.files import write_atomically
 
@@ -186,8 +186,9 @@ def _watch(
     recorded: bool,
 ) -> None:
     ready = False
-    # Each look restarts what has ended, after a pause that grows while it keeps ending at once;
-    # that all is ready is said once, and not taken back.
+    silence = Silence()
+    # Each look restarts what has ended, after a pause that grows while it keeps ending at once, and
+    # ends what does nothing; that all is ready is said once, and not taken back.
     for turn in itertools.count():
         if stop_asked.wait(0.5):
             return
@@ -210,6 +211,8 @@ def _watch(
             stop(session_of(service.process.pid), patience=5)
             print(f"supervisor: {service.name} ended with {code}; again in {pause} s", flush=True)
             service.process, service.due, service.failures = None, now + pause, service.failures + 1
+        if turn % 10 == 9:
+            _end_silent(services, silence.find(ask_health(ports["api"]), _started(services)))
         if not ready and _healthy(ports["api"]) and _parsed(at, env):
             ready = True
             pids = {s.name: s.process.pid for s in services if s.process}
@@ -232,14 +235,22 @@ def _parsed(at: Home, env: Mapping[str, str]) -> bool:
 
 def _healthy(port: int) -> bool:
     """Whether api-server, metadata database, scheduler, dag-processor and triggerer all say so."""
-    try:
-        with urllib.request.urlopen(
-            f"http://127.0.0.1:{port}/api/v2/monitor/health", timeout=2
-        ) as answer:
-            parts = json.load(answer)
-    except (OSError, ValueError):
-        return False
-    return all(
-        parts.get(name, {}).get("status") == "healthy"
-        for name in ("metadatabase", "scheduler", "dag_processor", "triggerer")
-    )
+    health = ask_health(port)
+    parts = ("metadatabase", "scheduler", "dag_processor", "triggerer")
+    return all(is_healthy(health, part) for part in parts)
+
+
+def _started(services: list[Service]) -> dict[str, float]:
+    """Since when each that runs does."""
+    return {each.name: each.started for each in services if each.process is not None}
+
+
+def _end_silent(services: list[Service], silent: list[str]) -> None:
+    """Ends them with all that they started; the next look starts them again."""
+    for service in services:
+        if service.name in silent and service.process is not None:
+            print(
+                f"supervisor: nothing heard of {service.name} for {MAX_SILENCE:.0f} s; ending it",
+                flush=True,
+            )
+            stop(session_of(service.process.pid), patience=5)
