@@ -71,7 +71,8 @@ class Problem(Exception):
     """One failure. ``message`` is what the operator reads: it names the thing and the repair.
 
     ``url`` and ``body_line`` are already redacted; ``status`` is 0 when no answer came.
-    ``passing``: it is our own database's, and ends by itself: Airflow tries the date again.
+    ``passing``: it is our own database's or store's, and ends by itself: Airflow tries the date
+    again.
     Survives pickling (measured on Airflow 3.3.2: an exception that does not unpickle kills the
     scheduler).
     """

@@ -6,17 +6,21 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
+    from google.cloud.storage import Client
 
     from include.sources.spec import Source
+
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -78,6 +82,43 @@ def ops_db(postgres_dir: Path, request: pytest.FixtureRequest) -> str:
     url = postgres.ensure_database(postgres_dir, request.module.__name__.replace(".", "_"))
     migrate(url)
     return url
+
+
+@pytest.fixture(scope="session")
+def gcs_folder() -> Iterator[Path]:
+    """Where the session's server of Google Cloud Storage has its buckets, as folders."""
+    with tempfile.TemporaryDirectory(prefix="nba-gcs-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def gcs_url(gcs_folder: Path) -> Iterator[str]:
+    """URL of a server of Google Cloud Storage's API of this test session."""
+    from devstack import gcs
+
+    try:
+        gcs.find_binary()
+    except gcs.GcsError as error:
+        pytest.skip(str(error))
+    with gcs.running(gcs_folder) as url:
+        yield url
+
+
+@pytest.fixture
+def gcs_client() -> Iterator[Callable[..., Client]]:
+    """Makes clients of Google Cloud Storage's API at a URL, which are closed at the end."""
+    from tests.cloud import make_client
+
+    with ExitStack() as clients:
+        yield lambda *given: clients.enter_context(make_client(*given))
+
+
+@pytest.fixture
+def bucket(gcs_url: str, gcs_client: Callable[..., Client]) -> str:
+    """The name of a new, empty bucket there."""
+    name = f"raw-{uuid4().hex}"
+    gcs_client(gcs_url).create_bucket(name)
+    return name
 
 
 @pytest.fixture(scope="session")
