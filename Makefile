@@ -45,12 +45,13 @@ env: $(STAMP)  ## Create the environment only
 lock: $(STAMP)  ## Write into requirements.txt what pyproject.toml asks for now
 	@$(BIN)/python -m devstack.pins write
 
-$(STAMP): requirements.txt
+$(STAMP): requirements.txt devstack/engines.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python 3.11 to 3.13 is needed, this is %d.%d: make PYTHON=python3.12 ..." % v)'
-	@echo "Installing the pinned packages into $(VENV) (about 1.5 GB, once)"
+	@echo "Installing the pinned packages into $(VENV) (about 2 GB, once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check $(UV)
 	@$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode -r requirements.txt
+	@$(BIN)/python -m devstack.engines
 	@touch $(STAMP)
 
 new-source: export AIRFLOW_HOME := $(CURDIR)/.airflow

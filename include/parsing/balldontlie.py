@@ -26,6 +26,7 @@ _PLAYER_NUMBERS = ("draft_year", "draft_round", "draft_number")
 
 BOX_SCORES = Table(
     name="bdl_box_scores",
+    doc="Ball Don't Lie: a row per listed player and game; those who did not play have 0 minutes.",
     columns=(
         Column("game_date", "DATE", "US/Eastern date of the game"),
         Column(

@@ -89,6 +89,7 @@ _NEVER_EMPTY = frozenset({"period", "away_score", "home_score", "play_id"})
 
 PLAY_BY_PLAY = Table(
     name="bigdataball_play_by_play",
+    doc="BigDataBall: a row per play, the lineups with it.",
     columns=(
         Column("game_date", "DATE", "US/Eastern date of the game; the file's date"),
         Column("game_id", "STRING", "NBA.com's ten digits: the file has lost the leading zeros"),

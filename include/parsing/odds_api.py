@@ -45,6 +45,7 @@ _OFFER = (
 
 PLAYER_PROPS = Table(
     name="odds_api_player_props",
+    doc="The Odds API: a row per game, market, bookmaker, player, side, line and snapshot.",
     columns=(
         *_GAME,
         Column("player_name", "STRING", "the source's description"),
@@ -56,6 +57,7 @@ PLAYER_PROPS = Table(
 )
 GAME_LINES = Table(
     name="odds_api_game_lines",
+    doc="The Odds API: a row per game, market, bookmaker, side, line and snapshot.",
     columns=(*_GAME, Column("side", "STRING", "Home or Away; Over or Under in totals"), *_OFFER),
     key=("game_id", "market", "bookmaker", "side", "line", "snapshot_at"),
 )

@@ -29,13 +29,14 @@ class Table:
     """A table partitioned by ``game_date``. ``key`` is unique in a partition and is its sort order.
 
     ``columns`` excludes ``source_file``, which the loader appends as the last STRING column of
-    every table.
+    every table. ``doc`` says what a row is.
     """
 
     dataset: str = "raw"
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
+    doc: str = ""
 
     def __str__(self) -> str:
         return f"{self.dataset}.{self.name}"

@@ -20,7 +20,7 @@ from include.storage.raw import Manifest
 ASK_AGAIN = timedelta(minutes=30)
 """How long a date that is not complete yet waits before it is asked for again."""
 MAX_DEFERRALS = 6
-"""How often a date lets its upstream put it off (Retry-After, proxies in their cooldown)."""
+"""How often a date lets others put it off (Retry-After, proxies in their cooldown, a quota)."""
 
 
 def attempt(
@@ -34,6 +34,15 @@ def attempt(
     """
     if (final := job.endpoint.available_at(job.partition.day)) > now():
         raise Later(final, "its games cannot be final before then", Outcome.NOT_YET)
+    try:
+        _make_complete(job, entry, now)
+    except Problem as problem:
+        if problem.retry_at is None:
+            raise
+        raise _defer(problem, problem.retry_at, entry) from None
+
+
+def _make_complete(job: Job, entry: Entry, now: Callable[[], datetime]) -> None:
     with entry.phase("fetch"):
         manifest = _fetch(job, entry)
         entry.note_manifest(manifest)
@@ -57,25 +66,21 @@ def _fetch(job: Job, entry: Entry) -> Manifest:
     if date.manifest and date.whole:
         return date.manifest
     job.stores.raw.check_writable()
-    try:
-        with job.reach() as wire:
-            client, before = wire.client, (wire.client.requests, wire.client.credits)
-            client.on_paid = lambda: entry.note_paid(
-                client.requests - before[0], client.credits - before[1]
-            )
-            try:
-                return scrape(job.source, date, job.stores.warehouse, wire).manifest
-            finally:
-                entry.add_spent(client.requests - before[0], client.credits - before[1])
-    except Problem as problem:
-        if problem.retry_at is None:
-            raise
-        raise _defer(problem, problem.retry_at, entry) from None
+    job.stores.warehouse.prepare(job.endpoint.table)
+    with job.reach() as wire:
+        client, before = wire.client, (wire.client.requests, wire.client.credits)
+        client.on_paid = lambda: entry.note_paid(
+            client.requests - before[0], client.credits - before[1]
+        )
+        try:
+            return scrape(job.source, date, job.stores.warehouse, wire).manifest
+        finally:
+            entry.add_spent(client.requests - before[0], client.credits - before[1])
 
 
 def _defer(problem: Problem, until: datetime, entry: Entry) -> Later | Problem:
-    """The upstream, or every proxy to it, can be asked again ``until`` then: so often, not for
-    ever."""
+    """The upstream (or every proxy to it) or a store can be asked again ``until`` then: so often,
+    not for ever."""
     if entry.deferrals >= MAX_DEFERRALS:
         return problem
     entry.deferrals += 1

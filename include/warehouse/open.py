@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import unquote, urlparse
+from urllib.parse import parse_qsl, unquote, urlparse
 
 from include.errors import ErrorClass, Problem
 from include.sources.spec import Row, Table
 from include.warehouse.local import LocalWarehouse
-from include.warehouse.rows import Loaded
+from include.warehouse.rows import Loaded, Used
 from include.warehouse.status import DateStatus
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from google.cloud.bigquery import Client
+
+_PREFIX = re.compile(r"\w*", re.ASCII)
 
 
 class Warehouse(Protocol):
@@ -28,6 +32,11 @@ class Warehouse(Protocol):
     @property
     def url(self) -> str:
         """Where it is, as the connection ``warehouse`` names it."""
+        ...
+
+    @property
+    def used(self) -> Used:
+        """What it has been asked for so far."""
         ...
 
     def create(self, tables: Sequence[Table]) -> None:
@@ -73,16 +82,38 @@ class Warehouse(Protocol):
         ...
 
 
-def open_warehouse(url: str) -> Warehouse:
-    """``duckdb:///folder`` -> the local warehouse. Raises Problem(STORAGE) naming the
-    connection."""
+BigQuery = Callable[[str, str], "Client"]
+"""Project and location -> a client, which has not connected yet."""
+
+
+def open_warehouse(url: str, *, bigquery: BigQuery | None = None) -> Warehouse:
+    """``duckdb:///folder`` -> the local warehouse; ``bigquery://project?location=US`` -> BigQuery,
+    for which a client is made. Raises Problem(STORAGE) naming the connection."""
     parsed = urlparse(url)
     if parsed.scheme == "duckdb" and parsed.path:
         return LocalWarehouse(Path(unquote(parsed.netloc + parsed.path)))
-    raise Problem(
-        error_class=ErrorClass.STORAGE,
-        message=(
-            "connection warehouse names no warehouse that this version knows"
-            f" ({parsed.scheme or 'no scheme'}): set it to duckdb:///absolute/folder"
-        ),
+    if parsed.scheme == "bigquery" and bigquery:
+        return _open_bigquery(parsed.netloc, parsed.query, bigquery)
+    raise _refused(
+        f"names no warehouse that this version knows ({parsed.scheme or 'no scheme'}): set it to"
+        " duckdb:///absolute/folder or bigquery://project?location=US"
     )
+
+
+def _open_bigquery(project: str, query: str, bigquery: BigQuery) -> Warehouse:
+    """Its library is imported here, where a connection names it, and nowhere else."""
+    from include.warehouse.bigquery.warehouse import MAX_GIB, BigQueryWarehouse
+
+    given = dict(parse_qsl(query))
+    location, prefix = given.pop("location", ""), given.pop("prefix", "")
+    gib = given.pop("maximum_gib", str(MAX_GIB))
+    if not project or not location or given or not gib.isdecimal() or not _PREFIX.fullmatch(prefix):
+        raise _refused(
+            "is not one of BigQuery: write bigquery://project?location=US, and behind it, if at"
+            " all, &prefix=dev_ (letters, digits and _) and &maximum_gib=10"
+        )
+    return BigQueryWarehouse(bigquery(project, location), prefix=prefix, max_gib=int(gib))
+
+
+def _refused(what: str) -> Problem:
+    return Problem(error_class=ErrorClass.STORAGE, message=f"connection warehouse {what}")

@@ -29,6 +29,15 @@ class Loaded:
     changed: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class Used:
+    """What a warehouse has been asked for: its ``operations`` (queries and loads), and the bytes
+    that are paid for."""
+
+    operations: int = 0
+    billed: int = 0
+
+
 def _schema(table: Table) -> pa.Schema:
     import pyarrow as pa
 

@@ -11,6 +11,7 @@ from include.sources.spec import Column, Row, Table
 
 DATE_STATUS = Table(
     name="date_status",
+    doc="How each date stands in each table: what is missing, and by whose word.",
     columns=(
         Column("game_date", "DATE", "US/Eastern game date"),
         Column("table_name", "STRING", "dataset and table, as in raw.bdl_box_scores"),

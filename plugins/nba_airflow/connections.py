@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -132,10 +133,22 @@ def stores() -> Stores:
     from include.steps.job import Stores
     from include.storage.open import open_store
     from include.warehouse.open import open_warehouse
+    from nba_airflow.google import bigquery_client
 
     return Stores(
-        raw=open_store(location(RAW_STORE)), warehouse=open_warehouse(location(WAREHOUSE))
+        raw=open_store(location(RAW_STORE)),
+        warehouse=open_warehouse(location(WAREHOUSE), bigquery=bigquery_client),
     )
+
+
+def store_schemes() -> set[str]:
+    """``file``, ``duckdb``, ``bigquery``...: of the stores whose connections can be read; whoever
+    uses one that cannot says what is wrong with it."""
+    found = set()
+    for name in (RAW_STORE, WAREHOUSE):
+        with suppress(Problem):
+            found.add(location(name).partition(":")[0])
+    return found
 
 
 def reached(host: Host) -> tuple[Host, Upstream]:

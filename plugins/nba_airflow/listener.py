@@ -60,11 +60,12 @@ def _preload() -> None:
     """Other executors than LocalExecutor fork no tasks from the scheduler."""
     from airflow.configuration import conf
 
+    from nba_airflow.connections import store_schemes
     from nba_airflow.preload import preload
 
     if "LocalExecutor" in conf.get("core", "executor"):
         before = len(sys.modules)
-        preload()
+        preload(store_schemes())
         log.info("imported what tasks need: %d modules", len(sys.modules) - before)
 
 

@@ -8,7 +8,7 @@ imports happens here. A connection, thread or client made before the fork would 
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib import import_module
 
 AIRFLOW = (
@@ -46,17 +46,25 @@ uses it, and its import starts a thread."""
 _NOT_FOR_TASKS = ("nba_airflow.cli", "nba_airflow.provision")
 
 
-def preload() -> None:
-    """Imports all that a task needs but its DAG file. Raises ImportError."""
-    for name in (*AIRFLOW, *LIBRARIES, *ours()):
+CLOUD = {"bigquery": "include.warehouse.bigquery"}
+"""Scheme of a store's URL -> those of our modules that import its client: not for everyone, it is
+as large as all the rest."""
+
+
+def preload(schemes: Collection[str] = ()) -> None:
+    """Imports all that a task needs but its DAG file, for stores of these schemes. Raises
+    ImportError."""
+    for name in (*AIRFLOW, *LIBRARIES, *ours(schemes)):
         import_module(name)
 
 
-def ours() -> Iterator[str]:
+def ours(schemes: Collection[str] = ()) -> Iterator[str]:
     """The names of our modules that a task may need, found, not listed."""
+    elsewhere = (name for scheme, name in CLOUD.items() if scheme not in schemes)
+    left_out = (*_NOT_FOR_TASKS, *elsewhere)
     for package in ("include", "nba_airflow"):
         path = import_module(package).__path__
         for module in pkgutil.walk_packages(path, f"{package}."):
             name = module.name
-            if not name.startswith(_NOT_FOR_TASKS) and not name.endswith(".__main__"):
+            if not name.startswith(left_out) and not name.endswith(".__main__"):
                 yield name

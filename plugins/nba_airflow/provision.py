@@ -17,7 +17,7 @@ from include.errors import Problem
 from include.guards.plan import make_plan
 from include.limits.pool_size import fit_into_workers, needed_slots
 from include.sources.spec import Host, Source
-from nba_airflow.connections import OPS_DB, ops_address, proxies, tier
+from nba_airflow.connections import OPS_DB, WAREHOUSE, ops_address, proxies, tier
 from nba_airflow.specs import hosts, sources
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 # How many games a date has on which there are any: 1,230 on 164 to 174 dates of a season.
 GAMES_PER_DATE = 7
 _DAYS_A_MONTH = 30
+MAX_TABLE_CHANGES = 16
+"""At a time: BigQuery makes two changes of a table, lets 20 wait and refuses the next; some are
+left for what a killed task has begun. A table's tasks are all in one pool."""
 
 # The address of a service on this machine, with the port between its two groups.
 _LOOPBACK = re.compile(
@@ -49,7 +52,8 @@ def pools(session: Session) -> list[str]:
     if not missing:
         return []
     bought = {name: _as_bought(host, session) for name, host in declared.items()}
-    sizes = pool_sizes(sources(), bought, workers=count_workers())
+    most = MAX_TABLE_CHANGES if _is_in_bigquery(session) else count_workers()
+    sizes = pool_sizes(sources(), bought, workers=count_workers(), most=most)
     for name in missing:
         text = (
             f"Concurrent tasks that ask {declared[name].base_url}; the shared limiter, not this"
@@ -71,11 +75,13 @@ def count_workers() -> int:
 
 
 def pool_sizes(
-    of: Mapping[str, Source], bought: Mapping[str, tuple[Host, int]], *, workers: int
+    of: Mapping[str, Source], bought: Mapping[str, tuple[Host, int]], *, workers: int, most: int
 ) -> dict[str, int]:
-    """Connection -> slots, for sources by DAG id and their hosts as ``_as_bought`` finds them."""
+    """Connection -> slots, for sources by DAG id and their hosts as ``_as_bought`` finds them; none
+    has more than ``most``."""
     wanted = {
-        name: _needed_slots(host, addresses, of) for name, (host, addresses) in bought.items()
+        name: min(_needed_slots(host, addresses, of), most)
+        for name, (host, addresses) in bought.items()
     }
     groups = [{host.connection for host in source.hosts} for source in of.values()]
     return fit_into_workers(wanted, groups, workers)
@@ -110,18 +116,8 @@ def _needed_slots(host: Host, addresses: int, of: Mapping[str, Source]) -> int:
 
 def _as_bought(host: Host, session: Session) -> tuple[Host, int]:
     """The host with the limits of its connection, and the number of addresses that have each their
-    own limit: its proxies; one where the limit is the key's, or where there are no proxies.
-
-    Looked up in this session and the environment alone: another session of this thread would end
-    this one's work.
-    """
-    from airflow.models.connection import Connection
-    from airflow.secrets.environment_variables import EnvironmentVariablesBackend
-    from sqlalchemy import select
-
-    found = EnvironmentVariablesBackend().get_connection(host.connection) or session.scalar(
-        select(Connection).where(Connection.conn_id == host.connection)
-    )
+    own limit: its proxies; one where the limit is the key's, or where there are no proxies."""
+    found = _find(host.connection, session)
     if found is None:
         return host, 1
     try:
@@ -129,6 +125,23 @@ def _as_bought(host: Host, session: Session) -> tuple[Host, int]:
         return tier(host, found), len(limited) or 1
     except Problem:
         return host, 1  # each task says what is wrong with the connection
+
+
+def _is_in_bigquery(session: Session) -> bool:
+    found = _find(WAREHOUSE, session)
+    return found is not None and str(found.extra_dejson.get("url")).startswith("bigquery:")
+
+
+def _find(conn_id: str, session: Session) -> Connection | None:
+    """The connection, looked up in this session and the environment alone: another session of this
+    thread would end this one's work."""
+    from airflow.models.connection import Connection
+    from airflow.secrets.environment_variables import EnvironmentVariablesBackend
+    from sqlalchemy import select
+
+    return EnvironmentVariablesBackend().get_connection(conn_id) or session.scalar(
+        select(Connection).where(Connection.conn_id == conn_id)
+    )
 
 
 def connections(path: Path, session: Session) -> tuple[list[str], list[str]]:

@@ -62,8 +62,9 @@ def test_a_task_process_looks_each_connection_up_once(tasks: list[Seen]) -> None
     assert "connections/balldontlie" in chain.from_iterable(asked)
 
 
-def test_preloading_starts_no_thread_and_opens_nothing(tmp_path: Path) -> None:
-    code = "from tests.plugins.test_preload import report; report()"
+@pytest.mark.parametrize("scheme", ["duckdb", "bigquery"])
+def test_preloading_starts_no_thread_and_opens_nothing(tmp_path: Path, scheme: str) -> None:
+    code = f"from tests.plugins.test_preload import report; report('{scheme}')"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
@@ -77,10 +78,11 @@ def test_preloading_starts_no_thread_and_opens_nothing(tmp_path: Path) -> None:
         "threads": ["MainThread"],
         "opened": [],
         "database connections": 0,
+        "BigQuery's client": scheme == "bigquery",
     }
 
 
-def report() -> None:
+def report(scheme: str) -> None:
     """In a process of its own: what is there after preloading that was not there before."""
     sys.argv = ["airflow", "scheduler"]
     import airflow.cli.commands.scheduler_command  # noqa: F401  measured
@@ -89,7 +91,7 @@ def report() -> None:
     from nba_airflow.preload import preload
 
     before = set(_open_files())
-    preload()
+    preload({scheme})
     print(  # noqa: T201  read by the test
         json.dumps(
             {
@@ -97,6 +99,7 @@ def report() -> None:
                 "opened": sorted(set(_open_files()) - before),
                 "database connections": settings.engine.pool.checkedin()
                 + settings.engine.pool.checkedout(),
+                "BigQuery's client": "google.cloud.bigquery.client" in sys.modules,
             }
         )
     )
@@ -130,7 +133,7 @@ def test_only_a_scheduler_that_forks_tasks_preloads(
     from airflow.jobs import job
     from airflow.utils import session
 
-    from nba_airflow import listener, preload, provision
+    from nba_airflow import connections, listener, preload, provision
     from nba_airflow.metadata import obstacles
 
     manager = ListenerManager()
@@ -142,7 +145,8 @@ def test_only_a_scheduler_that_forks_tasks_preloads(
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
     monkeypatch.setattr(session, "create_session", lambda: threading.Lock())
     monkeypatch.setattr(provision, "pools", lambda session: done.append("pools"))
-    monkeypatch.setattr(preload, "preload", lambda: done.append("preload"))
+    monkeypatch.setattr(preload, "preload", lambda schemes: done.append("preload"))
+    monkeypatch.setattr(connections, "store_schemes", set)
     monkeypatch.setattr(obstacles, "find_obstacles", lambda session: [])
 
     job.Job()  # which every server process makes first

@@ -301,6 +301,16 @@ def test_a_larger_plan_in_the_connection_makes_a_larger_pool(
     assert (found["balldontlie"], found["nba_stats"], found["nba_cdn"]) == (35, 14, 2)
 
 
+def test_no_pool_has_more_tasks_than_bigquery_takes_changes_of_a_table(
+    session: Session, start: Start, provision: Callable[..., list[str]]
+) -> None:
+    start(8180)
+    edit(session, "balldontlie", extra='{"windows": [[600, 60]]}')
+    edit(session, "warehouse", extra='{"url": "bigquery://project?location=US"}')
+    provision(workers=200)
+    assert (slots(session)["balldontlie"], slots(session)["nba_stats"]) == (16, 7)
+
+
 def test_a_pool_that_is_there_keeps_the_slots_that_an_operator_gave_it(
     session: Session, provision: Callable[..., list[str]]
 ) -> None:

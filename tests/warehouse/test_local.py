@@ -183,7 +183,7 @@ def test_warehouse_that_nobody_knows_is_refused_with_the_connection_to_correct(
     assert (
         caught.value.message
         == f"connection warehouse names no warehouse that this version knows ({scheme}): set it to"
-        " duckdb:///absolute/folder"
+        " duckdb:///absolute/folder or bigquery://project?location=US"
     )
 
 

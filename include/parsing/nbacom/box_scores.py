@@ -41,6 +41,7 @@ _LOG_HEADERS = frozenset({"GAME_ID", "GAME_DATE", *(field.key for field in _LOG)
 
 PLAYER_BOX_SCORES = Table(
     name="nbacom_player_box_scores",
+    doc="NBA.com's game log: a row per player who played, and game.",
     columns=(
         *GAME_COLUMNS,
         Column("player_key", "STRING", "folded name, equal across sources"),

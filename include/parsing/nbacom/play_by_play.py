@@ -44,6 +44,7 @@ _ACTION = fields_of(
 
 PLAY_BY_PLAY = Table(
     name="nbacom_play_by_play",
+    doc="NBA.com: a row per action.",
     columns=(
         *GAME_COLUMNS,
         *columns_of(_ACTION),

@@ -35,6 +35,7 @@ _SCHEDULED = fields_of(
 
 SCHEDULE = Table(
     name="nbacom_schedule",
+    doc="NBA.com: a row per game of the season; the truth of which games a date has.",
     columns=(
         *GAME_COLUMNS,
         Column("season", "STRING", "2024-25"),

@@ -97,7 +97,9 @@ ARG_HOURS = _arg(
     "hours", nargs="?", default="24", metavar="HOURS", help="How far to look back (default 24)"
 )
 ARG_TABLES = _arg(
-    "--tables", action="store_true", help="Create or update the operations tables; safe to repeat"
+    "--tables",
+    action="store_true",
+    help="Create or update the operations tables and the warehouse's; safe to repeat",
 )
 ARG_LEDGER = _arg(
     "--ledger",

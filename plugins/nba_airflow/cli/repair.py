@@ -1,5 +1,5 @@
-"""`airflow nba repair`: puts right what lies in the operations tables; never touches data, never
-asks an upstream."""
+"""`airflow nba repair`: puts right what lies in the operations tables, and makes the tables that
+are not there; never touches data, never asks an upstream."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from nba_airflow.cli.progress import track
 
 @command("airflow nba repair")
 def repair(args: Namespace) -> Answer:
-    """``--tables`` creates or updates the operations tables; ``--ledger`` rebuilds lost outcomes,
-    of one DAG or of all; ``--mails`` makes given-up mails due again."""
+    """``--tables`` creates or updates the operations tables and the warehouse's; ``--ledger``
+    rebuilds lost outcomes, of one DAG or of all; ``--mails`` makes given-up mails due again."""
     if not (args.tables or args.ledger or args.mails):
         raise Refused("say what to repair: --tables, --ledger [DAG] or --mails")
     if args.dag_id and not args.ledger:
@@ -27,8 +27,9 @@ def repair(args: Namespace) -> Answer:
     facts: dict[str, Any] = {}
     if args.tables:
         migrate(connections.ops_url())
+        _create_tables()
         facts["tables"] = "up to date"
-        text.append("operations tables: up to date")
+        text.append("operations tables and warehouse: up to date")
         rows.append({"what": "tables", "became": "up to date", "count": 1})
     if args.ledger:
         facts["ledger"] = _rebuild(args.dag_id)
@@ -40,6 +41,13 @@ def repair(args: Namespace) -> Answer:
         text.append(f"mails: {due} due again, sent by the next run of backfill_summary")
         rows.append({"what": "mails", "became": "due", "count": due})
     return Answer(text=[Line(text=each) for each in text], rows=rows, facts=facts)
+
+
+def _create_tables() -> None:
+    from nba_airflow.specs import sources
+
+    endpoints = [endpoint for source in sources().values() for endpoint in source.endpoints]
+    connections.stores().warehouse.create([endpoint.table for endpoint in endpoints])
 
 
 def _rebuild(dag_id: str | None) -> dict[str, dict[str, int]]:
