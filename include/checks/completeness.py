@@ -108,11 +108,12 @@ def _best_reports(present: Iterable[Game]) -> dict[Game, Game]:
     """Game -> the report on it that says most."""
     best: dict[Game, Game] = {}
     for game in present:
-        best[game] = max(best.get(game, game), game, key=_weight)
+        best[game] = max(best.get(game, game), game, key=weigh)
     return best
 
 
-def _weight(game: Game) -> tuple[bool, int, bool, int]:
+def weigh(game: Game) -> tuple[bool, int, bool, int]:
+    """How much a report on a game says: the greater of two is to be believed."""
     return is_sound(game), _RANK[game.state], not game.problem, game.rows
 
 

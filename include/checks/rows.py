@@ -4,18 +4,20 @@ compares."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
+from itertools import repeat
 
 from include.checks.acceptance import list_wrong
 from include.checks.bodies import Asked, Scheduled
-from include.checks.completeness import count
+from include.checks.completeness import count, weigh
 from include.errors import ErrorClass, Problem
 from include.outcome import Outcome
 from include.partition import Partition
 from include.sources.spec import Endpoint, Game, Table, game_of
 from include.storage import raw
+from include.storage.moved import is_of_other_date
 from include.storage.store import Store
 from include.warehouse.open import Warehouse
 from include.warehouse.rows import SOURCE_FILE
@@ -24,14 +26,34 @@ from include.warehouse.rows import SOURCE_FILE
 def games_of(
     endpoint: Endpoint, manifest: raw.Manifest, store: Store, scheduled: Scheduled
 ) -> list[Game]:
-    """The games in the manifest's bodies. Raises Problem(STORAGE) for a damaged body, SCHEMA_DRIFT
-    for an unknown."""
+    """The games in the manifest's bodies, each from the one that its rows are loaded from. Raises
+    Problem(STORAGE) for a damaged body, SCHEMA_DRIFT for an unknown."""
+    doubles = find_doubles(endpoint, manifest, store, scheduled)
+    reports = _reports(endpoint, manifest, store, scheduled)
+    return [game for found, game in reports if (found.path, str(game)) not in doubles]
+
+
+def find_doubles(
+    endpoint: Endpoint, manifest: raw.Manifest, store: Store, scheduled: Scheduled
+) -> set[tuple[str, str]]:
+    """(path, game) that are not loaded, since another body has the game as well: a moved one, which
+    has since been listed on its true date. The body counts that says most of it, of two alike the
+    date's own."""
+    if not any(map(is_of_other_date, manifest.objects)):
+        return set()
+    reports = list(_reports(endpoint, manifest, store, scheduled))
+    best_last = sorted(reports, key=lambda each: (weigh(each[1]), not is_of_other_date(each[0])))
+    best = {str(game): found.path for found, game in best_last}
+    return {(found.path, str(game)) for found, game in reports} - {(p, g) for g, p in best.items()}
+
+
+def _reports(
+    endpoint: Endpoint, manifest: raw.Manifest, store: Store, scheduled: Scheduled
+) -> Iterator[tuple[raw.RawObject, Game]]:
     day = date.fromisoformat(manifest.day)
-    games: list[Game] = []
     for found in manifest.data():
         asked = Asked(endpoint=endpoint, item=found.item, day=day, scheduled=scheduled)
-        games += asked.games(raw.get_body(store, found))
-    return games
+        yield from zip(repeat(found), asked.games(raw.get_body(store, found)))
 
 
 def rows_per_game(games: Iterable[Game]) -> dict[str, int]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from include.checks.acceptance import read_judged
 from include.checks.bodies import Asked
 from include.checks.drift import Drift, corrections
-from include.checks.rows import games_of, loaded_per_game
+from include.checks.rows import find_doubles, games_of, loaded_per_game
 from include.checks.sound import describe_date, loadable
 from include.errors import ErrorClass, Problem
 from include.failpoints import reach_failpoint
@@ -130,10 +130,12 @@ def _read_rows(
     endpoint: Endpoint, partition: Partition, manifest: raw.Manifest, stores: Stores
 ) -> Iterator[Row]:
     day, expected = partition.day, scheduled(endpoint, partition.day, stores.warehouse)
+    doubles = find_doubles(endpoint, manifest, stores.raw, expected)
     for item in manifest.data():
         asked = Asked(endpoint=endpoint, item=item.item, day=day, scheduled=expected)
         for row in asked.rows(raw.get_body(stores.raw, item)):
-            yield {**row, SOURCE_FILE.name: item.path}
+            if (item.path, game_of(row)) not in doubles:
+                yield {**row, SOURCE_FILE.name: item.path}
 
 
 def _drift(endpoint: Endpoint, partition: Partition, stores: Stores, rows: Sequence[Row]) -> Drift:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import filterfalse
 
 from include.checks.bodies import Asked
 from include.errors import Problem
@@ -18,7 +19,7 @@ from include.steps.raw_date import RawDate
 from include.steps.tally import Tally, scheduled
 from include.steps.walk import Walk
 from include.storage import raw
-from include.storage.moved import PREFIX
+from include.storage.moved import is_of_other_date
 from include.warehouse.open import Warehouse
 
 
@@ -114,8 +115,7 @@ def _recount(date: RawDate, known: raw.Manifest, warehouse: Warehouse) -> raw.Ma
     """The date's own bodies once more, with those that have come for it since: no request."""
     endpoint, day = date.endpoint, date.partition.day
     tally = Tally(endpoint, scheduled(endpoint, day, warehouse))
-    own = filter(lambda each: not each.item.startswith(PREFIX), known.objects)
-    for found in own:
+    for found in filterfalse(is_of_other_date, known.objects):
         date.keep(found)
         body = raw.get_body(date.store, found)
         if found.role == "data":

@@ -23,6 +23,11 @@ def moved_to(store: Store, at: Partition) -> list[RawObject]:
     return shared.newest(store, at.dag_id, at.endpoint, f"moved-{at.day}", since=_EVER)
 
 
+def is_of_other_date(found: RawObject) -> bool:
+    """Whether a date has the body from another, which lists it."""
+    return found.item.startswith(PREFIX)
+
+
 def uncounted(told: Iterable[RawObject], counted: Iterable[RawObject]) -> list[RawObject]:
     """Those that a date has not counted, by their bytes: the same ones may be fetched anew."""
     known = {(each.item, each.sha256) for each in counted}

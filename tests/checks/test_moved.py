@@ -78,6 +78,32 @@ def test_date_on_which_it_was_played_takes_it_from_the_body_that_is_there(
     assert games(told) == {("GSW@UTA", PLAYED), ("DET@CHI", PLAYED)}
 
 
+def test_game_that_is_also_listed_on_its_own_date_comes_once(telling: Telling, known: bool) -> None:
+    run(telling, LISTED, FIRST, known=known)
+    both = body(game("GSW", "UTA", PLAYED, PLAYED), game("DET", "CHI", PLAYED, PLAYED))
+    told = run(telling, PLAYED, both, known=known)
+    assert (told.outcome, told.message) == ("complete", "2 of 2 games")
+    assert games(told) == {("GSW@UTA", PLAYED), ("DET@CHI", PLAYED)}
+    of_the_date = {f"{AT[0]}/2025/02/{PLAYED}/{AT[1]}"}
+    assert {row["source_file"].rpartition("/")[0] for row in told.rows} == of_the_date
+    keys = [(row["game_id"], row["team_tricode"], row["player_id"]) for row in told.rows]
+    assert len(keys) == len(set(keys))
+    warehouse, store = LocalWarehouse(telling.folder / "warehouse"), telling.store
+    assert list(find_gaps(telling.sources[AT[0]], [(AT[1], PLAYED)], store, warehouse)) == [None]
+
+
+def test_game_that_its_own_date_lists_as_unplayed_comes_from_the_body_that_has_it(
+    telling: Telling, known: bool
+) -> None:
+    run(telling, LISTED, FIRST, known=known)
+    unplayed = game("DET", "CHI", PLAYED, PLAYED) | {"period": 0, "status": TIP_OFFS[PLAYED]}
+    for side in ("home_team", "visitor_team"):
+        unplayed[side]["players"] = []
+    told = run(telling, PLAYED, body(game("GSW", "UTA", PLAYED, PLAYED), unplayed), known=known)
+    assert (told.outcome, told.message) == ("complete", "2 of 2 games")
+    assert games(told) == {("GSW@UTA", PLAYED), ("DET@CHI", PLAYED)}
+
+
 def test_same_body_that_is_fetched_anew_leaves_the_other_date_as_it_is(
     telling: Telling, known: bool
 ) -> None:

@@ -47,6 +47,11 @@ class Telling:
     sources: Mapping[str, Source]
     folder: Path
 
+    @property
+    def store(self) -> LocalStore:
+        """The raw store."""
+        return LocalStore(self.folder / "raw")
+
     def schedule(self, day: date, *games: Mapping[str, Any]) -> None:
         """What the schedule table has of the date."""
         LocalWarehouse(self.folder / "warehouse").replace(SCHEDULE, day, games)
