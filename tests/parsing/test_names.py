@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devstack.sandbox.teams import TEAMS
+from include.parsing.aliases import ALIASES
 from include.parsing.names import player_key, tricode
 
 
@@ -131,3 +132,11 @@ def test_league_has_thirty_teams() -> None:
     codes = {team.tricode for team in TEAMS}
     assert len(codes) == 30
     assert {tricode(code) for code in codes} == codes
+
+
+def test_aliases_are_keys_that_lead_to_keys_and_no_further() -> None:
+    also = [alias.also for alias in ALIASES]
+    assert also == sorted(set(also))
+    assert {player_key(alias.key) for alias in ALIASES} == {alias.key for alias in ALIASES}
+    assert not {alias.key for alias in ALIASES} & set(also)
+    assert all(alias.seen for alias in ALIASES)
