@@ -16,11 +16,23 @@ of a lower tier answers 401 as well. A game is unsound where a team's minutes do
 25 more an overtime, or its players' points are not the team's and the schedule's. Final scores can
 change hours later (stat corrections): `--refetch` asks again and reports them. A game
 that was moved stays listed under its first date; its rows are those of the date on which it was
-played, which has them once the first date is there.
+played, which takes them from the first date's body or, where that is not there, asks where the
+source keeps them: 2 or 3 requests for each of up to 4 games that the schedule has on the date and
+its body has not.
 """
 
 from include.parsing import balldontlie
-from include.sources.spec import Cursor, Endpoint, Get, HeaderKey, Host, Source, Truth, Window
+from include.sources.spec import (
+    Cursor,
+    Endpoint,
+    Get,
+    HeaderKey,
+    Host,
+    Moved,
+    Source,
+    Truth,
+    Window,
+)
 from nba_airflow.factory import daily_dag
 
 BALL_DONT_LIE = Host(
@@ -41,7 +53,20 @@ SOURCE = Source(
             request=Get(path="/v1/box_scores", params={"date": "{day}"}),
             rows=balldontlie.rows,
             games=balldontlie.games,
-            days=balldontlie.true_days,
+            moved=Moved(
+                days=balldontlie.true_days,
+                search=Get(
+                    path="/v1/games",
+                    params={
+                        "seasons[]": "{season}",
+                        "team_ids[]": "{team_id}",
+                        "per_page": "100",
+                    },
+                    pages=Cursor(path="meta.next_cursor", param="cursor"),
+                ),
+                values=balldontlie.team_season,
+                kept_under=balldontlie.kept_under,
+            ),
             truth=Truth(
                 request=Get(
                     path="/v1/games",

@@ -13,7 +13,7 @@ from devstack.sandbox.boxscore import Line, Score
 from devstack.sandbox.exchange import Answer, Call, Upstream, not_found
 from devstack.sandbox.league import League, has_begun, is_final, is_known
 from devstack.sandbox.rosters import Player, plain
-from devstack.sandbox.schedule import COUNTING, Game, Stage
+from devstack.sandbox.schedule import COUNTING, Game, Stage, season_of
 from devstack.sandbox.teams import TEAMS, Team
 from include.partition import BadDay, parse_day
 
@@ -44,6 +44,11 @@ class BallDontLie(Upstream):
             return parse_day(days[0]) if days else None
         except BadDay:
             return None
+
+    def covers(self, call: Call, league: League, day: date) -> bool:
+        """The date that is asked for, and every date of a season's list."""
+        asked = self.day(call, league)
+        return asked == day or (not asked and str(season_of(day)) in call.params("seasons[]"))
 
     def refuse(self, kind: str) -> Answer:
         """Bad key and wrong tier look alike; a 429 has neither Retry-After nor rate headers."""
@@ -76,6 +81,8 @@ class BallDontLie(Upstream):
             return answer
         payload = deepcopy(answer.payload)
         rows: list[Json] = payload["data"]
+        if day and call.params("seasons[]"):
+            rows = [row for row in rows if row["date"] == str(day)]
         bend(kind, self.endpoint(call), rows)
         return replace(answer, payload=payload, text=None)
 

@@ -123,7 +123,7 @@ def is_sound(game: Game) -> bool:
 
 
 def _sound(reports: Iterable[Game]) -> list[Game]:
-    return [game for game in reports if is_sound(game)]
+    return list(filter(is_sound, reports))
 
 
 def _played(best: Mapping[Game, Game]) -> set[Game]:

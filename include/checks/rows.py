@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from itertools import repeat
+from operator import attrgetter, itemgetter
 
 from include.checks.acceptance import list_wrong
 from include.checks.bodies import Asked, Scheduled
@@ -80,7 +81,8 @@ def stray_files(table: Table, day: date, warehouse: Warehouse, manifest: raw.Man
     """Files that loaded rows are from and that the manifest does not name: its own were fetched,
     and never loaded."""
     rows = warehouse.rows(table, day, (SOURCE_FILE.name,)) or []
-    return {row[SOURCE_FILE.name] for row in rows} - {item.path for item in manifest.data()}
+    named = set(map(attrgetter("path"), manifest.data()))
+    return set(map(itemgetter(SOURCE_FILE.name), rows)) - named
 
 
 def differ(

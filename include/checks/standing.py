@@ -85,7 +85,8 @@ def standing(
         return _incomplete(replace(manifest, outcome=Outcome.PARTIAL, message=message))
     if stale := outdated(manifest, scheduled, games):
         return _incomplete(stale)
-    if moved := uncounted(moved_to(store, partition), manifest.objects):
+    told = moved_to(store, partition) if endpoint.moved else []
+    if moved := uncounted(told, manifest.objects):
         return _behind(manifest, moved)
     return Standing(
         outcome=Outcome(manifest.outcome),

@@ -3,16 +3,18 @@ list of games."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import lru_cache, partial
+from itertools import count
 from typing import Any
 
 from include.parsing.each_game import Read, each_game, games_in, rows_in
 from include.parsing.fields import Record, decode, drift
 from include.parsing.minutes import find_wrong_minutes
 from include.parsing.names import UNDECIDED, player_key, tricode
+from include.parsing.nbacom.seasons import season
 from include.partition import eastern_day
 from include.sources.spec import Column, Game, GameState, Row, Table
 
@@ -67,6 +69,13 @@ BOX_SCORES = Table(
 MIN_PLAYERS = 5
 
 
+# The source's numbers are those of the teams in this order.
+_TEAMS = (
+    *("ATL", "BOS", "BKN", "CHA", "CHI", "CLE", "DAL", "DEN", "DET", "GSW"),
+    *("HOU", "IND", "LAC", "LAL", "MEM", "MIA", "MIL", "MIN", "NOP", "NYK"),
+    *("OKC", "ORL", "PHI", "PHX", "POR", "SAC", "SAS", "TOR", "UTA", "WAS"),
+)
+_TEAM_IDS = dict(zip(_TEAMS, count(1), strict=False))
 _AWAY, _HOME = "visitor_team", "home_team"
 
 
@@ -130,6 +139,25 @@ def true_days(body: bytes) -> set[date]:
     played on 2022-01-11).
     """
     return set(map(_true_day, decode(body).records("data")))
+
+
+def team_season(game: Game) -> Mapping[str, str] | None:
+    """What the list of its home team's games of the season is asked for with: ``season``, the year
+    in which it starts, and ``team_id``; None for a team that the source does not number."""
+    if number := _TEAM_IDS.get(game.home):
+        return {"season": season(game.day)[:4], "team_id": str(number)}
+    return None
+
+
+def kept_under(body: bytes, games: Iterable[Game]) -> set[date]:
+    """The other dates under which a ``/v1/games`` body has the games, all played on one."""
+    due = {(game.day, game.away, game.home): game.day for game in games}
+    listed = decode(body).records("data")
+    return {game.day("date") for game in listed if _played_as(game) in due} - {*due.values()}
+
+
+def _played_as(game: Record) -> tuple[date, str, str]:
+    return _true_day(game), *(_tricode_or_undecided(game, side) for side in (_AWAY, _HOME))
 
 
 def _true_day(game: Record) -> date:

@@ -208,6 +208,22 @@ class Truth:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Moved:
+    """How to find a game that was moved, where the source keeps it under the date on which it was
+    first to be played.
+
+    ``days``: body -> the true dates of its games. ``search``: asks for a list that has the game
+    wherever it is kept, filled with the game's ``values`` (None: it cannot be asked for).
+    ``kept_under``: such a list and games of one date -> the other dates that it has them under.
+    """
+
+    days: Callable[[bytes], Iterable[date]]
+    search: Get
+    values: Callable[[Game], Mapping[str, str] | None]
+    kept_under: Callable[[bytes, Iterable[Game]], Iterable[date]]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Endpoint:
     """One table's worth of requests per date.
 
@@ -219,9 +235,9 @@ class Endpoint:
     the truth of what is expected. ``per_game``: ``items`` are one a game and not one a date; plans
     count on it. ``shared``: the name of the dates that one body serves (a season); it is then
     fetched once for all of them, and again for a date that was not final when it was fetched.
-    ``days``: body -> the true dates of its games, where a source keeps a moved game under the date
-    on which it was first to be played. ``item_of``: the name of the item that a game's data comes
-    in, where items differ: what a body has of a game of another item does not count.
+    ``moved``: for a source that keeps a moved game under another date. ``item_of``: the name of the
+    item that a game's data comes in, where items differ: what a body has of a game of another item
+    does not count.
     """
 
     name: str
@@ -236,7 +252,7 @@ class Endpoint:
     late_after: time = time(15, 0)
     per_game: bool = False
     is_schedule: bool = False
-    days: Callable[[bytes], Iterable[date]] | None = None
+    moved: Moved | None = None
     shared: Callable[[date], str] | None = None
     item_of: Callable[[Game], str] | None = None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from operator import itemgetter
 
 from include.checks.acceptance import read_judged
 from include.checks.bodies import Asked
@@ -158,8 +159,8 @@ def _drift(endpoint: Endpoint, partition: Partition, stores: Stores, rows: Seque
 
 
 def _of_games(rows: Iterable[Row], games: Collection[str]) -> list[Row]:
-    return [row for row in rows if game_of(row) in games]
+    return list(filter(lambda row: game_of(row) in games, rows))
 
 
 def _files(rows: Iterable[Row]) -> set[str]:
-    return {row[SOURCE_FILE.name] for row in rows}
+    return set(map(itemgetter(SOURCE_FILE.name), rows))

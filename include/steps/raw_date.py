@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from operator import attrgetter
 from typing import Literal
 
 from include.checks.acceptance import read_judged
@@ -19,11 +20,11 @@ from include.partition import Partition
 from include.results import OWN_WORD
 from include.sources.spec import Endpoint, Game, GameState
 from include.storage import raw, shared
-from include.storage.moved import moved_to, tell_moved, uncounted
+from include.storage.moved import moved_to, name_origin, tell_moved, uncounted
 from include.storage.refetch import Progress, note, progress
 from include.storage.store import Store
 
-Role = Literal["truth", "listing", "data"]
+Role = Literal["truth", "listing", "data", "search"]
 
 LISTING = "listing"
 """The item that the listing's body is called, and that no other may be."""
@@ -92,7 +93,7 @@ class RawDate:
     @cached_property
     def moved(self) -> list[raw.RawObject]:
         """The bodies of other dates that have games of this one."""
-        return moved_to(self.store, self.partition) if self.endpoint.days else []
+        return moved_to(self.store, self.partition) if self.endpoint.moved else []
 
     @property
     def moved_since(self) -> bool:
@@ -163,9 +164,10 @@ class RawDate:
 
     def tell_moved(self, body: bytes) -> None:
         """Tells the other dates that the body, which was put last, has games of them."""
-        days = self.endpoint.days(body) if self.endpoint.days else ()
+        days = self.endpoint.moved.days(body) if self.endpoint.moved else ()
         for day in {*days} - {self.partition.day}:
-            tell_moved(self.store, self.partition, self.objects[-1], day)
+            found = replace(self.objects[-1], item=name_origin(self.partition.day))
+            tell_moved(self.store, replace(self.partition, day=day), found)
 
     def close(self, counted: Count, *, expected_from: str) -> raw.Manifest:
         """Writes the manifest, from which on ``objects`` are the date, counted so."""
@@ -199,7 +201,7 @@ class RawDate:
         """The paths of the manifest's bodies; none while fresh ones are on order."""
         if self.manifest is None or self._order:
             return ()
-        return {found.path for found in self.manifest.objects}
+        return set(map(attrgetter("path"), self.manifest.objects))
 
     @cached_property
     def _reusable(self) -> Mapping[str, Stored]:

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import filterfalse
 
-from include.checks.bodies import Asked
 from include.errors import Problem
 from include.failpoints import reach_failpoint
 from include.partition import Partition
-from include.sources.spec import Game, Listing, Source
+from include.sources.spec import Listing, Source
 from include.steps.absent import Absent
 from include.steps.job import Wire
+from include.steps.moved import add_moved, read_games, seek_moved
 from include.steps.raw_date import RawDate
 from include.steps.tally import Tally, scheduled
 from include.steps.walk import Walk
@@ -84,31 +84,15 @@ def _scrape(source: Source, date: RawDate, warehouse: Warehouse, wire: Wire) -> 
             for page in walk.item(name, item):
                 date.put(page)
                 absent.answered = True
-                tally.add_present(_games(date, tally, name, page.body))
+                tally.add_present(read_games(date, tally, name, page.body))
                 date.tell_moved(page.body)
         except Problem as problem:
             absent.note(name, problem)
     absent.close()
     tally.add_present(absent.games(tally.known))
-    _add_moved(date, tally)
+    add_moved(date, tally)
+    seek_moved(date, tally, walk)
     return date.close(tally.count(), expected_from=tally.expected_from)
-
-
-def _games(date: RawDate, tally: Tally, item: str, body: bytes) -> list[Game]:
-    """The games in an item's body, held against the schedule."""
-    day = date.partition.day
-    asked = Asked(endpoint=date.endpoint, item=item, day=day, scheduled=tally.schedule)
-    return asked.games(body)
-
-
-def _add_moved(date: RawDate, tally: Tally) -> None:
-    """The games that were moved to this date, in the bodies of others: they are there, and to be
-    expected also where only the source's own list counts."""
-    for found in date.moved:
-        date.keep(found)
-        games = _games(date, tally, found.item, raw.get_body(date.store, found))
-        tally.add_listed(games)
-        tally.add_present(games)
 
 
 def _recount(date: RawDate, known: raw.Manifest, warehouse: Warehouse) -> raw.Manifest:
@@ -119,10 +103,10 @@ def _recount(date: RawDate, known: raw.Manifest, warehouse: Warehouse) -> raw.Ma
         date.keep(found)
         body = raw.get_body(date.store, found)
         if found.role == "data":
-            tally.add_present(_games(date, tally, found.item, body))
-        elif endpoint.truth:
+            tally.add_present(read_games(date, tally, found.item, body))
+        elif endpoint.truth and found.role != "search":
             tally.add_listed(endpoint.truth.games(body, day))
-    _add_moved(date, tally)
+    add_moved(date, tally)
     return date.close(tally.count(), expected_from=tally.expected_from)
 
 

@@ -7,7 +7,7 @@ from datetime import date
 
 from include.checks.completeness import Count, count
 from include.checks.schedule import scheduled_games
-from include.sources.spec import Endpoint, Game
+from include.sources.spec import Endpoint, Game, GameState
 from include.warehouse.open import Warehouse
 
 
@@ -40,6 +40,12 @@ class Tally:
     def expected(self) -> list[Game] | None:
         """The games that should be there, as far as they are known; None while they are not."""
         return self._listed if self.lacks_schedule else self.schedule
+
+    @property
+    def unreported(self) -> list[Game]:
+        """The games that were to be played and of which no body has said anything yet."""
+        due = filter(lambda game: game.state is not GameState.POSTPONED, self.expected or ())
+        return sorted(set(due) - set(self._present))
 
     @property
     def known(self) -> list[Game]:

@@ -11,9 +11,10 @@ from itertools import count
 
 from include.errors import ErrorClass, Problem
 from include.http.client import Answer
-from include.sources.spec import Cursor, Endpoint, Get, Item, Source
+from include.sources.spec import Cursor, Endpoint, Game, Get, Item, Moved, Source
 from include.steps.job import Wire
 from include.steps.raw_date import LISTING, Fetched, Role
+from include.storage.moved import name_origin
 
 # A day is a page or two; a cursor that goes on for ever must not.
 MAX_PAGES = 100
@@ -59,6 +60,17 @@ class Walk:
     def item(self, name: str, item: Item) -> Iterator[Fetched]:
         """One item's body, or its pages, under a name that was claimed."""
         yield from self._pages(name, "data", self.endpoint.request, item.values)
+
+    def search(self, moved: Moved, game: Game) -> Iterator[Fetched]:
+        """The list that tells under which dates the game is kept; nothing where it cannot be asked
+        for."""
+        if values := moved.values(game):
+            yield from self._pages(self.claim(f"search-{game}"), "search", moved.search, values)
+
+    def kept_under(self, day: date) -> Iterator[Fetched]:
+        """The body of another date than the walk's."""
+        values = {"day": str(day)}
+        yield from self._pages(name_origin(day), "data", self.endpoint.request, values)
 
     def _pages(
         self, name: str, role: Role, get: Get, values: Mapping[str, str]

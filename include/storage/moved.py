@@ -4,7 +4,6 @@ for twice."""
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from include.partition import Partition
@@ -34,13 +33,17 @@ def uncounted(told: Iterable[RawObject], counted: Iterable[RawObject]) -> list[R
     return [each for each in told if (each.item, each.sha256) not in known]
 
 
-def tell_moved(store: Store, at: Partition, found: RawObject, day: date) -> None:
-    """Notes that a body of the partition has a game of another date; the newest one counts. Several
-    dates may tell the same one at once."""
-    note = replace(found, item=f"{PREFIX}{at.day}")
+def tell_moved(store: Store, at: Partition, found: RawObject) -> None:
+    """Notes that a body of another date, by which its item is called (``name_origin``), has a game
+    of this one; the newest one counts. Several dates may tell the same one at once."""
 
     def add(data: bytes | None) -> bytes:
         told = {each.item: each for each in shared.parse(data, since=_EVER)}
-        return shared.dump([*(told | {note.item: note}).values()])
+        return shared.dump([*(told | {found.item: found}).values()])
 
-    change(store, shared.path(at.dag_id, at.endpoint, f"moved-{day}"), add)
+    change(store, shared.path(at.dag_id, at.endpoint, f"moved-{at.day}"), add)
+
+
+def name_origin(day: date) -> str:
+    """What a body of that date is called in others."""
+    return f"{PREFIX}{day}"

@@ -4,9 +4,10 @@ it was listed under is complete without it; with the schedule and without."""
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import replace
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from include.checks.gaps import find_gaps
 from include.partition import Partition
+from include.storage import raw
 from include.storage.local import LocalStore
 from include.storage.moved import moved_to, tell_moved
 from include.warehouse.local import LocalWarehouse
@@ -39,12 +41,22 @@ def body(*games: dict[str, Any]) -> bytes:
 
 
 FIRST = body(game("MIA", "BOS", LISTED, LISTED), game("DET", "CHI", LISTED, PLAYED))
+NOTHING = body()
 LATER = body(game("GSW", "UTA", PLAYED, PLAYED))
 
 
-def run(telling: Telling, day: date, answer: bytes, *, known: bool) -> Told:
+def put(store: LocalStore, day: date) -> raw.RawObject:
+    """A body of the date, stored, as it is called in others."""
+    at = Partition(dag_id=AT[0], endpoint=AT[1], day=day)
+    found = raw.put_body(
+        store, at, item="all", role="data", body=FIRST, url="", status=200, suffix="json"
+    )
+    return replace(found, item=f"from-{day}")
+
+
+def run(telling: Telling, day: date, answer: bytes, *more: bytes, known: bool) -> Told:
     """One try; without the schedule the source's list of games is asked for first."""
-    return telling.run(AT, day, *([answer] if known else [answer, answer]))
+    return telling.run(AT, day, *([answer] if known else [answer, answer]), *more)
 
 
 def games(told: Told) -> set[tuple[str, date]]:
@@ -112,15 +124,38 @@ def test_same_body_that_is_fetched_anew_leaves_the_other_date_as_it_is(
     store = LocalStore(telling.folder / "raw")
     at = Partition(dag_id=AT[0], endpoint=AT[1], day=LISTED)
     (told,) = moved_to(store, replace(at, day=PLAYED))
-    tell_moved(store, at, replace(told, fetched_at="2026-11-01T00:00:00Z"), PLAYED)
+    anew = replace(told, fetched_at="2026-11-01T00:00:00Z")
+    tell_moved(store, replace(at, day=PLAYED), anew)
     warehouse = LocalWarehouse(telling.folder / "warehouse")
     assert list(find_gaps(telling.sources[AT[0]], [(AT[1], PLAYED)], store, warehouse)) == [None]
+
+
+def test_dates_that_tell_of_one_date_at_once_are_both_heard(tmp_path: Path) -> None:
+    """The second tells when the first has read what there is, and has not written yet."""
+
+    @dataclass
+    class Slow(LocalStore):
+        root: Path
+        meanwhile: list[Callable[[], None]]
+
+        def swap(self, path: str, data: bytes, *, seen: bytes | None) -> bool:
+            while self.meanwhile:
+                self.meanwhile.pop()()
+            return super().swap(path, data, seen=seen)
+
+    at, quick = Partition(dag_id=AT[0], endpoint=AT[1], day=PLAYED), LocalStore(tmp_path)
+    first, second = (put(quick, LISTED), put(quick, LISTED + timedelta(days=1)))
+    slow = Slow(tmp_path, [lambda: tell_moved(quick, at, second)])
+    tell_moved(slow, at, first)
+    told = moved_to(quick, at)
+    assert {each.item for each in told} == {"from-2025-01-15", "from-2025-01-16"}
 
 
 def test_date_that_was_counted_before_the_body_came_is_a_gap_and_heals_without_a_request(
     telling: Telling, known: bool
 ) -> None:
-    before = run(telling, PLAYED, LATER, known=known)
+    nowhere = [NOTHING] if known else []  # what the source answers when asked where it keeps it
+    before = run(telling, PLAYED, LATER, *nowhere, known=known)
     assert games(before) == {("GSW@UTA", PLAYED)}
     run(telling, LISTED, FIRST, known=known)
     store = LocalStore(telling.folder / "raw")

@@ -19,7 +19,17 @@ from include.http.transport import Bounds
 from include.http.upstream import Upstream
 from include.parsing import balldontlie, nbacom
 from include.partition import Partition
-from include.sources.spec import Cursor, Endpoint, Get, HeaderKey, Host, Source, Truth, Window
+from include.sources.spec import (
+    Cursor,
+    Endpoint,
+    Get,
+    HeaderKey,
+    Host,
+    Moved,
+    Source,
+    Truth,
+    Window,
+)
 from include.steps.attempt import attempt
 from include.steps.entry import Entry
 from include.steps.job import Job, Stores, Wire
@@ -32,7 +42,16 @@ BOX_SCORES = Endpoint(
     request=Get(path="/v1/box_scores", params={"date": "{day}"}),
     rows=balldontlie.rows,
     games=balldontlie.games,
-    days=balldontlie.true_days,
+    moved=Moved(
+        days=balldontlie.true_days,
+        search=Get(
+            path="/v1/games",
+            params={"seasons[]": "{season}", "team_ids[]": "{team_id}", "per_page": "100"},
+            pages=Cursor(path="meta.next_cursor", param="cursor"),
+        ),
+        values=balldontlie.team_season,
+        kept_under=balldontlie.kept_under,
+    ),
     truth=Truth(
         request=Get(
             path="/v1/games",

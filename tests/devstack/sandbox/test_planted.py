@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,12 +55,19 @@ class Line:
     folder: Path
 
     def run(
-        self, at: tuple[str, str], kind: str = "", day: date = DAY, **more: Any
+        self,
+        at: tuple[str, str],
+        kind: str = "",
+        day: date = DAY,
+        *,
+        struck: date | None = None,
+        **more: Any,
     ) -> tuple[OutcomeRow, list[Any]]:
-        """One try of a date with one fault: what was recorded of it, and its rows."""
+        """One try of a date with one fault (of the date ``struck``, where that is another): what
+        was recorded of it, and its rows."""
         self.sandbox.no_faults()
         if kind:
-            self.sandbox.faults([{"kind": kind, "day": str(day), **more}])
+            self.sandbox.faults([{"kind": kind, "day": str(struck or day), **more}])
         source = self.sources[at[0]]
         hosts = {host.connection: host for each in self.sources.values() for host in each.hosts}
         upstreams = {
@@ -232,3 +239,18 @@ def test_moved_game_stays_listed_with_the_moment_at_which_it_was_played(sandbox:
     sandbox.no_faults()
     assert (moved["date"], moved["datetime"][:10]) == ("2025-01-15", "2025-02-13")
     assert {game["datetime"][:10] for game in others} <= {"2025-01-15", "2025-01-16"}
+
+
+def test_moved_game_is_found_on_its_true_date_where_the_source_keeps_it(line: Line) -> None:
+    first = date(2026, 1, 9)
+    played = first + timedelta(days=28)
+    for day in (first, played):
+        line.run(SCHEDULE, "moved_game", day, struck=first, source="nba_stats")
+    games = []
+    for day, items in ((played, {"all", "from-2026-01-09"}), (first, {"all"})):
+        row, rows = line.run(BALL_DONT_LIE, "moved_game", day, struck=first)
+        assert (row.outcome, row.games_found) == ("complete", row.games_expected)
+        files = {row["source_file"].rpartition("/")[2] for row in rows}
+        assert {name.rpartition("-")[0] for name in files} == items
+        games.append({row["game_id"] for row in rows})
+    assert not games[0] & games[1]

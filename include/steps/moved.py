@@ -1,0 +1,62 @@
+"""Games that were moved to a date: from the bodies of other dates that have them, else from those
+that the source keeps them in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from functools import partial
+from itertools import chain
+
+from include.checks.bodies import Asked
+from include.sources.spec import Game
+from include.steps.raw_date import RawDate
+from include.steps.tally import Tally
+from include.steps.walk import Walk
+from include.storage import raw
+from include.storage.moved import tell_moved
+
+MAX_SOUGHT = 4
+"""Games a try: each costs one or two requests, and one more for the date that keeps it. Of a date
+that lacks more a rerun seeks the next ones, once the first are found."""
+
+
+def read_games(there: RawDate, tally: Tally, item: str, body: bytes) -> list[Game]:
+    """The games in an item's body, held against the schedule."""
+    day = there.partition.day
+    asked = Asked(endpoint=there.endpoint, item=item, day=day, scheduled=tally.schedule)
+    return asked.games(body)
+
+
+def add_moved(there: RawDate, tally: Tally) -> None:
+    """The games that bodies of other dates have: they are there, and to be expected also where only
+    the source's own list counts."""
+    for found in there.moved:
+        there.keep(found)
+        _add(there, tally, found.item, raw.get_body(there.store, found))
+
+
+def seek_moved(there: RawDate, tally: Tally, walk: Walk) -> None:
+    """Asks under which other dates the source keeps the games that the schedule has and no body
+    mentions, and those dates for them. Raises Problem."""
+    moved = there.endpoint.moved
+    if moved is None or tally.lacks_schedule:
+        return
+    sought = tally.unreported[:MAX_SOUGHT]
+    origins = set[date]()
+    for page in chain.from_iterable(map(partial(walk.search, moved), sought)):
+        there.put(page)
+        origins.update(moved.kept_under(page.body, sought))
+    for page in chain.from_iterable(map(walk.kept_under, sorted(origins))):
+        if there.partition.day not in moved.days(page.body):
+            there.put(replace(page, role="search"))
+            continue
+        there.put(page)
+        tell_moved(there.store, there.partition, there.objects[-1])
+        _add(there, tally, page.item, page.body)
+
+
+def _add(there: RawDate, tally: Tally, item: str, body: bytes) -> None:
+    games = read_games(there, tally, item, body)
+    tally.add_listed(games)
+    tally.add_present(games)

@@ -1,0 +1,113 @@
+"""A game that was moved, on its true date, where no body of another date is there: the date under
+which the source keeps it is asked."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from urllib.parse import unquote
+
+import pytest
+
+from include.checks.gaps import find_gaps
+from include.warehouse.local import LocalWarehouse
+from tests.checks.test_moved import AT, FIRST, LATER, LISTED, NOTHING, PLAYED, body, game, games
+from tests.checks.told import Telling, Told, scheduled
+
+LISTS = "/v1/games?seasons[]=2024&team_ids[]=5&per_page=100"
+"""The season's games of Chicago, the home team."""
+OWN, ORIGIN = (f"/v1/box_scores?date={day}" for day in (PLAYED, LISTED))
+SEASON = body(
+    game("GSW", "UTA", LISTED, LISTED),
+    game("DET", "CHI", LISTED, PLAYED),
+    game("MIL", "CHI", PLAYED, LISTED),
+)
+BOTH = {("GSW@UTA", PLAYED), ("DET@CHI", PLAYED)}
+
+
+@pytest.fixture
+def known(telling: Telling) -> Telling:
+    """The schedule knows both dates."""
+    telling.schedule(LISTED, scheduled(LISTED, "MIA@BOS", "0022400001"))
+    moved = scheduled(PLAYED, "DET@CHI", "0022400002")
+    telling.schedule(PLAYED, moved, scheduled(PLAYED, "GSW@UTA", "0022400003"))
+    return telling
+
+
+def ask(telling: Telling, day: date, *answers: bytes) -> tuple[Told, list[str]]:
+    """One try, and what it asked for."""
+    before = len(telling.scripted.seen)
+    told = telling.run(AT, day, *answers)
+    return told, list(map(unquote, telling.scripted.paths()[before:]))
+
+
+def gap(telling: Telling, day: date) -> bool:
+    warehouse = LocalWarehouse(telling.folder / "warehouse")
+    found = find_gaps(telling.sources[AT[0]], [(AT[1], day)], telling.store, warehouse)
+    return list(found) != [None]
+
+
+def test_date_asks_where_its_game_is_kept_and_takes_it_from_there(known: Telling) -> None:
+    told, asked = ask(known, PLAYED, LATER, SEASON, FIRST)
+    assert (told.outcome, told.message) == ("complete", "2 of 2 games")
+    assert (games(told), asked) == (BOTH, [OWN, LISTS, ORIGIN])
+    assert not gap(known, PLAYED)
+
+
+def test_date_that_kept_it_is_fetched_as_ever_and_changes_nothing(known: Telling) -> None:
+    before, _ = ask(known, PLAYED, LATER, SEASON, FIRST)
+    told, asked = ask(known, LISTED, FIRST)
+    assert (told.message, games(told)) == ("1 of 1 games", {("MIA@BOS", LISTED)})
+    assert asked == [ORIGIN]
+    again, asked = ask(known, PLAYED)
+    assert (again.outcome, again.rows, asked) == ("complete", before.rows, [])
+    assert not gap(known, PLAYED)
+
+
+def test_correction_that_comes_with_that_date_is_taken_over_without_a_request(
+    known: Telling,
+) -> None:
+    ask(known, PLAYED, LATER, SEASON, FIRST)
+    corrected = json.loads(FIRST)
+    corrected["data"][1]["home_team"]["players"][0]["ast"] += 1
+    ask(known, LISTED, json.dumps(corrected).encode())
+    assert gap(known, PLAYED)
+    told, asked = ask(known, PLAYED)
+    assert (told.outcome, games(told), asked) == ("complete", BOTH, [])
+    assert not gap(known, PLAYED)
+
+
+def test_list_of_two_pages_is_read_to_its_end(known: Telling) -> None:
+    first = json.loads(body(game("GSW", "UTA", LISTED, LISTED))) | {"meta": {"next_cursor": 7}}
+    told, asked = ask(known, PLAYED, LATER, json.dumps(first).encode(), SEASON, FIRST)
+    assert (told.outcome, asked) == ("complete", [OWN, LISTS, f"{LISTS}&cursor=7", ORIGIN])
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked"),
+    [([NOTHING], [OWN, LISTS]), ([SEASON, NOTHING], [OWN, LISTS, ORIGIN])],
+    ids=["nowhere", "not where it is said to be"],
+)
+def test_game_that_is_not_found_stays_missing_and_the_others_are_loaded(
+    known: Telling, answers: list[bytes], asked: list[str]
+) -> None:
+    told, seen = ask(known, PLAYED, LATER, *answers)
+    assert (told.outcome, told.message) == ("partial", "1 of 2 games: missing DET@CHI")
+    assert (games(told), seen) == ({("GSW@UTA", PLAYED)}, asked)
+
+
+def test_try_seeks_four_games_and_no_more(telling: Telling) -> None:
+    teams = ("ATL", "BKN", "BOS", "CHA", "CLE", "DAL", "DEN")
+    due = [scheduled(PLAYED, f"DET@{team}", f"002240000{n}") for n, team in enumerate(teams)]
+    telling.schedule(PLAYED, *due)
+    told, asked = ask(telling, PLAYED, *[NOTHING] * 20)
+    assert (told.outcome, len(asked)) == ("partial", 1 + 4)
+
+
+def test_game_that_its_own_date_lists_as_unplayed_is_not_sought(known: Telling) -> None:
+    unplayed = game("DET", "CHI", PLAYED, PLAYED) | {"period": 0, "status": "2025-02-13T00:30:00Z"}
+    for side in ("home_team", "visitor_team"):
+        unplayed[side]["players"] = []
+    told, asked = ask(known, PLAYED, body(game("GSW", "UTA", PLAYED, PLAYED), unplayed))
+    assert told.message == "1 of 2 games: missing DET@CHI (unplayed)"
+    assert asked == [OWN]
