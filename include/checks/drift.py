@@ -74,7 +74,12 @@ def corrections(table: Table, old: Sequence[Row], new: Sequence[Row]) -> Drift:
     """
     kept = {_body(row) for row in old} & {_body(row) for row in new}
     was, now = ([row for row in rows if _body(row) not in kept] for rows in (old, new))
-    changes = differences(table, was, now)
+    return all_changes(table, was, now)
+
+
+def all_changes(table: Table, old: Iterable[Row], new: Iterable[Row]) -> Drift:
+    """Every difference in words, wherever it comes from."""
+    changes = differences(table, old, new)
     named = tuple(describe(table, change) for change in changes[:MAX_NAMED])
     return Drift(changes=named, total=len(changes))
 

@@ -86,6 +86,16 @@ class _Answering:
         )
 
 
+@dataclass(kw_only=True)
+class Sent:
+    """How many requests this process has sent to upstreams."""
+
+    requests: int = 0
+
+
+SENT = Sent()
+
+
 class Transport:
     """Sends requests over kept connections. No retries, redirects, cookies or .netrc: what is sent
     is what was asked.
@@ -113,6 +123,7 @@ class Transport:
         self, url: str, headers: Mapping[str, str], proxy: str | None, redactor: Redactor
     ) -> Reply | Broken:
         """One GET, for as long as the bounds allow."""
+        SENT.requests += 1
         answering = _Answering()
         try:
             return within(

@@ -109,12 +109,16 @@ class Tables:
         self._ready.add(str(DATE_STATUS))
 
     def _create_dataset(self, name: str, *, days: int | None = None) -> None:
+        """Asks first: who may not make datasets may have been given those that are there."""
         dataset = bigquery.Dataset(f"{self.client.project}.{self.prefix}{name}")
         dataset.location, dataset.labels = self.jobs.place.location, LABELS
         if days:
             dataset.default_table_expiration_ms = days * 24 * 3600 * 1000
         with explained(self.jobs.place):
-            self.client.create_dataset(dataset, exists_ok=True, timeout=CALL_SECONDS)
+            try:
+                self._check_dataset(dataset.dataset_id)
+            except NotFound:
+                self.client.create_dataset(dataset, exists_ok=True, timeout=CALL_SECONDS)
 
     def _bring_up_to_date(self, wanted: bigquery.Table) -> None:
         """Raises PreconditionFailed where another process has changed the table meanwhile."""

@@ -191,6 +191,17 @@ NBA = GroupCommand(
             args=(ARG_START, ARG_END, *ANSWERED),
         ),
         ActionCommand(
+            name="reprocess",
+            help="Make a DAG's tables again from raw, without a request to any upstream",
+            description=(
+                "Each date of the window that raw has is parsed, loaded and counted again, and what"
+                " differs from the rows before is listed. Exit code 0: all are whole. 1: some date"
+                " is not. Interrupted, run it again."
+            ),
+            func=lazy_load_command("nba_airflow.cli.reprocess.reprocess"),
+            args=(ARG_DAG_ID, ARG_START, ARG_END, *ANSWERED),
+        ),
+        ActionCommand(
             name="repair",
             help="Bring our tables up to date, rebuild the ledger, have given-up mails sent again",
             func=lazy_load_command("nba_airflow.cli.repair.repair"),

@@ -199,7 +199,7 @@ def test_database_without_our_tables_is_one_line_with_the_repair(
     assert (said.code, said.out) == (2, "")
     (line,) = said.err.splitlines()
     assert line.endswith("bring its tables up to date: airflow nba repair --tables")
-    assert call(repair, tables=True).out == "operations tables: up to date\n"
+    assert call(repair, tables=True).out == "operations tables and warehouse: up to date\n"
     assert call(status).code == 0
 
 
@@ -224,6 +224,7 @@ def test_commands_are_registered_once_beside_airflows_own(monkeypatch: pytest.Mo
         "gaps",
         "accept",
         "reconcile",
+        "reprocess",
         "repair",
         "resume",
         "sql",

@@ -1,0 +1,93 @@
+"""`airflow nba reprocess`: a DAG's tables made again from raw, with what differs, and no request
+anywhere."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+
+from include.sources.spec import Source
+from include.steps.job import Stores
+from include.warehouse.local import LocalWarehouse
+from nba_airflow.cli.reprocess import reprocess
+from tests.plugins.cli.asking import DAG, DAY, NEXT, Call, Said
+
+pytestmark = pytest.mark.usefixtures("our_dags", "db")
+
+WINDOW = {"dag_id": DAG, "start_date": str(DAY), "end_date": str(NEXT)}
+HEAD = f"{DAG}: 2025-01-15..2025-01-16: 2 dates of endpoints:"
+
+
+@pytest.fixture
+def rows(stores: Stores, done: Callable[[date], None], sources: dict[str, Source]) -> Any:
+    """``rows(DAY)``: the date's rows in the warehouse; both dates are done."""
+    for day in (DAY, NEXT):
+        done(day)
+    table = sources[DAG].endpoint("box_scores").table
+    return lambda day: stores.warehouse.rows(table, day)
+
+
+def test_tables_are_made_again_of_what_raw_has(call: Call, stores: Stores, rows: Any) -> None:
+    before = {day: rows(day) for day in (DAY, NEXT)}
+    assert isinstance(stores.warehouse, LocalWarehouse)
+    shutil.rmtree(stores.warehouse.root)
+    lines = [f"{HEAD} 2 loaded", f"  {2 * len(before[DAY])} rows, 0 changes, 0 upstream requests"]
+    said = call(reprocess, **WINDOW)
+    assert said == Said(code=0, out="\n".join([*lines, ""]), err="")
+    assert {day: rows(day) for day in (DAY, NEXT)} == before
+    assert call(reprocess, **WINDOW).out.splitlines() == [f"{HEAD} 2 same", lines[1]]
+
+
+def test_rows_that_an_older_version_made_are_replaced_and_told(
+    call: Call, stores: Stores, sources: dict[str, Source], rows: Any
+) -> None:
+    right = rows(NEXT)
+    wrong = [{**row, "ast": row["ast"] + 1} for row in right[:2]]
+    stores.warehouse.replace(sources[DAG].endpoint("box_scores").table, NEXT, wrong)
+    facts = call(reprocess, **WINDOW, json=True).facts
+    assert rows(NEXT) == right
+    assert (facts["became"], facts["upstream_requests"], facts["exit_code"]) == (
+        {"same": 1, "replaced": 1},
+        0,
+        0,
+    )
+    assert facts["changes_total"] == 2 + len(right) - 2
+    assert {(each["date"], each["endpoint"]) for each in facts["changes"]} == {
+        (str(NEXT), "box_scores")
+    }
+    told = {each["change"].rpartition(": ")[2] for each in facts["changes"]}
+    assert f"ast {wrong[0]['ast']} -> {right[0]['ast']}" in told
+
+
+def test_date_that_raw_does_not_have_whole_is_named_and_the_others_are_made(
+    call: Call, stores: Stores, rows: Any, tmp_path: Any
+) -> None:
+    (body,) = (tmp_path / "raw").glob(f"{DAG}/2025/01/{DAY}/box_scores/*.gz")
+    body.write_bytes(b"torn")
+    last = date(2025, 1, 17)
+    said = call(reprocess, **{**WINDOW, "end_date": str(last)})
+    lines = said.out.splitlines()
+    assert (said.code, lines[0]) == (
+        1,
+        f"{DAG}: 2025-01-15..2025-01-17: 3 dates of endpoints: 1 failed, 1 not_fetched, 1 same",
+    )
+    assert lines[2].startswith(f"  {DAY} box_scores: failed: raw store ")
+    assert lines[2].endswith("restore it, or rerun the date with --refetch")
+    assert json.loads(call(reprocess, **WINDOW, json=True).out)["wrong"][0]["day"] == str(DAY)
+
+
+def test_requests_to_upstreams_are_counted_where_they_are_sent() -> None:
+    from include.http.transport import SENT, Bounds, Transport
+    from include.redact import Redactor
+    from tests.mail.stand_in import listening
+
+    before, transport = SENT.requests, Transport(Bounds())
+    with listening() as upstream:
+        transport.send(f"{upstream.host}/v1/games", {}, None, Redactor(()))
+        transport.close()
+    assert (SENT.requests - before, upstream.requests) == (1, [("GET", "/v1/games")])
