@@ -71,7 +71,7 @@ def build(config: Config) -> Starlette:
     upstreams: tuple[Upstream, ...] = (BallDontLie(), OddsApi(), NbaStats(), NbaCdn(), Drive())
     state = State(
         config=config,
-        league=League(seed=config.seed),
+        league=League(seed=config.seed, moved=tuple(config.moved.items())),
         limits=Limits({upstream.source: config.windows(upstream.source) for upstream in upstreams}),
         faults=Faults(rules=list(config.faults)),
         log=RequestLog(config.log),

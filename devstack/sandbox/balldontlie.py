@@ -155,7 +155,7 @@ def _utc(moment: datetime) -> str:
 def _core(game: Game, league: League, now: datetime) -> Json:
     """Date, status and score: scheduled games have an ISO time as status, period 0 and no
     points."""
-    core: Json = {"date": game.day.isoformat(), "season": game.season}
+    core: Json = {"date": (game.first_day or game.day).isoformat(), "season": game.season}
     if not has_begun(game, now):
         state: Json = {"status": _utc(game.tip_off), "period": 0, "time": None}
         points = (0, 0)
@@ -239,7 +239,7 @@ def _asked(call: Call, league: League) -> list[Game]:
             game for season in seasons for game in league.season(season) if game.stage in COUNTING
         ]
     else:
-        games = [game for day in days for game in league.games_on(day)]
+        games = [game for day in days for game in league.listed_on(day)]
     teams = {int(text) for text in call.params("team_ids[]")}
     return [
         game
@@ -265,7 +265,7 @@ def _page(call: Call, rows: Sequence[Json]) -> Answer:
 
 def _box_scores(call: Call, league: League) -> Answer:
     games = [
-        game for game in league.games_on(parse_day(call.param("date"))) if is_known(game, call.now)
+        game for game in league.listed_on(parse_day(call.param("date"))) if is_known(game, call.now)
     ]
     return Answer(payload={"data": [_boxed(game, league, call.now) for game in games]})
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from devstack.sandbox.faults import Rule, rules_from
+from include.partition import parse_day
 
 SOURCES = ("balldontlie", "the_odds_api", "nba_stats", "nba_cdn", "bigdataball")
 
@@ -33,7 +34,7 @@ class BadConfig(ValueError):
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """``limits`` replace the defaults source by source; ``proxies`` are user names and their
-    passwords.
+    passwords; ``moved`` are NBA.com's ids of games and the dates that these were moved to.
 
     ``now`` moves the calendar (what is played, when the month begins), never the clock that limits
     are judged by.
@@ -49,6 +50,7 @@ class Config:
     faults: Sequence[Rule] = ()
     proxies: Mapping[str, str] = field(default_factory=dict)
     now: datetime | None = None
+    moved: Mapping[str, date] = field(default_factory=dict)
 
     def key(self, source: str) -> str:
         """The API key that the source accepts."""
@@ -74,11 +76,12 @@ def config_from(settings: Mapping[str, Any], **more: Any) -> Config:
             )
     if "limits" in values:
         values["limits"] = windows_from(values["limits"])
-    if "faults" in values:
-        try:
-            values["faults"] = rules_from(values["faults"])
-        except ValueError as error:
-            raise BadConfig(str(error)) from error
+    try:
+        values["faults"] = rules_from(values.get("faults", ()))
+        moved = values.get("moved", {})
+        values["moved"] = {game: parse_day(day) for game, day in moved.items()}
+    except ValueError as error:
+        raise BadConfig(str(error)) from error
     for name in ("log", "recorded"):
         if values.get(name):
             values[name] = Path(values[name])

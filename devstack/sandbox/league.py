@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 
@@ -23,6 +23,9 @@ from devstack.sandbox.schedule import (
 )
 from devstack.sandbox.teams import TEAMS, Team
 
+Moved = tuple[tuple[str, date], ...]
+"""NBA.com's ids of games that were moved, and the dates on which they are played."""
+
 _LENGTH_OF_A_GAME = timedelta(hours=2, minutes=30)
 # The pairing of a knock-out game is known about this long before it.
 _DRAWN_BEFORE = timedelta(days=3)
@@ -36,26 +39,34 @@ _ROUND_STARTS = (0, 16, 31, 47)
 
 @dataclass(frozen=True, kw_only=True)
 class League:
-    """Answers are equal for equal seeds, in every process and Python version."""
+    """Answers are equal for equal seeds, in every process and Python version. A game that was
+    ``moved`` keeps its id, its numbers and the time of its tip-off."""
 
     seed: int = 1
+    moved: Moved = ()
 
     def season(self, season: int) -> tuple[Game, ...]:
         """All games of a season in order of date and tip-off, preseason and knock-out rounds
         included."""
-        return _season(season, self.seed)
+        return _season(season, self.seed, self.moved)
 
     def games_on(self, day: date, stages: frozenset[Stage] = COUNTING) -> tuple[Game, ...]:
         """The games of one US/Eastern date, by default those that count."""
-        return tuple(
-            game for game in _by_day(season_of(day), self.seed).get(day, ()) if game.stage in stages
-        )
+        games = _by_day(season_of(day), self.seed, self.moved).get(day, ())
+        return tuple(game for game in games if game.stage in stages)
+
+    def listed_on(self, day: date) -> tuple[Game, ...]:
+        """The games that count of one date, by a source that keeps a moved game under its first
+        one."""
+        games = self.season(season_of(day))
+        counting = (game for game in games if game.stage in COUNTING)
+        return tuple(game for game in counting if (game.first_day or game.day) == day)
 
     def by_nba_id(self, nba_id: str) -> Game | None:
         """The game with this id, if there is one."""
         if len(nba_id) != 10 or not nba_id.isdecimal():
             return None
-        return _by_nba_id(2000 + int(nba_id[3:5]), self.seed).get(nba_id)
+        return _by_nba_id(2000 + int(nba_id[3:5]), self.seed, self.moved).get(nba_id)
 
     def score(self, game: Game) -> Score:
         """The final score."""
@@ -88,7 +99,7 @@ def is_known(game: Game, now: datetime) -> bool:
 
 
 @lru_cache(maxsize=8)
-def _season(season: int, seed: int) -> tuple[Game, ...]:
+def _season(season: int, seed: int, moved: Moved) -> tuple[Game, ...]:
     regular = regular_games(season, seed)
     games = [
         *preseason_games(season, seed),
@@ -96,20 +107,29 @@ def _season(season: int, seed: int) -> tuple[Game, ...]:
         cup_final(season, seed),
         *_knock_out(regular, season, seed),
     ]
+    days = dict(moved)
+    games = [_move(game, days.get(game.nba_id, game.day)) for game in games]
     return tuple(sorted(games, key=lambda game: (game.day, game.tip_off, game.nba_id)))
 
 
+def _move(game: Game, day: date) -> Game:
+    if day == game.day:
+        return game
+    tip_off = game.tip_off + (day - game.day)
+    return replace(game, day=day, tip_off=tip_off, first_day=game.day)
+
+
 @lru_cache(maxsize=8)
-def _by_day(season: int, seed: int) -> dict[date, tuple[Game, ...]]:
+def _by_day(season: int, seed: int, moved: Moved) -> dict[date, tuple[Game, ...]]:
     days: dict[date, list[Game]] = {}
-    for game in _season(season, seed):
+    for game in _season(season, seed, moved):
         days.setdefault(game.day, []).append(game)
     return {day: tuple(games) for day, games in days.items()}
 
 
 @lru_cache(maxsize=8)
-def _by_nba_id(season: int, seed: int) -> dict[str, Game]:
-    return {game.nba_id: game for game in _season(season, seed)}
+def _by_nba_id(season: int, seed: int, moved: Moved) -> dict[str, Game]:
+    return {game.nba_id: game for game in _season(season, seed, moved)}
 
 
 def _winner(game: Game, seed: int) -> Team:

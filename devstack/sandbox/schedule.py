@@ -31,7 +31,8 @@ COUNTING = frozenset({Stage.REGULAR, Stage.PLAYOFFS, Stage.PLAY_IN, Stage.CUP_FI
 
 @dataclass(frozen=True, kw_only=True)
 class Game:
-    """One game. ``day`` is its US/Eastern date, ``season`` the year in which the season begins."""
+    """One game. ``day`` is its US/Eastern date, ``season`` the year in which the season begins;
+    ``first_day`` is the date that it was first put on, where it was moved."""
 
     season: int
     stage: Stage
@@ -41,6 +42,7 @@ class Game:
     home: Team
     tip_off: datetime
     neutral: bool = False
+    first_day: date | None = None
 
     @property
     def nba_id(self) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -108,3 +109,16 @@ def test_a_season_runs_from_september_to_august() -> None:
 def test_three_games_in_four_start_on_another_utc_date() -> None:
     games = regular_games(2024, 1)
     assert 0.7 < sum(game.tip_off.date() != game.day for game in games) / len(games) < 0.85
+
+
+def test_moved_game_is_played_on_its_date_and_listed_under_its_first_one() -> None:
+    day, later = date(2026, 1, 15), date(2026, 2, 12)
+    game = LEAGUE.games_on(day)[0]
+    league = League(seed=1, moved=((game.nba_id, later),))
+    moved = league.by_nba_id(game.nba_id)
+    assert moved in league.games_on(later)
+    assert moved not in league.games_on(day)
+    assert (moved.first_day, moved.tip_off - game.tip_off) == (day, later - day)
+    assert league.listed_on(day)[-1] == moved
+    assert set(league.listed_on(later)) == set(LEAGUE.games_on(later))
+    assert league.box_score(moved) == replace(LEAGUE.box_score(game), game=moved)
