@@ -140,11 +140,12 @@ def _source_app(state: State, source: str) -> ASGIApp:
         if scope["type"] != "http":
             return
         arrival = await _arrival(state, source, scope, receive)
-        answer, rule = _at_the_door(state, arrival)
+        answer, rules = _at_the_door(state, arrival)
+        rule = next(iter(rules), None)
         if answer is None:
             # In a thread, so that the next arrival is stamped when it comes and not when this
             # answer is made.
-            answer = _billed(state, arrival, await asyncio.to_thread(_data, state, arrival, rule))
+            answer = _billed(state, arrival, await asyncio.to_thread(_data, state, arrival, rules))
         answer = answer.with_headers(state.credits.headers(source, answer, arrival.call.now))
         _record(state, arrival, answer, rule)
         await _transmit(answer, rule, receive, send)
@@ -175,8 +176,8 @@ async def _arrival(state: State, source: str, scope: Scope, receive: Receive) ->
     return Arrival(unix=unix, mono=mono, address=address, source=source, call=call)
 
 
-def _at_the_door(state: State, arrival: Arrival) -> tuple[Answer | None, Rule | None]:
-    """A refusal or a fault instead of data, and the fault's rule. Too many requests are refused
+def _at_the_door(state: State, arrival: Arrival) -> tuple[Answer | None, list[Rule]]:
+    """A refusal or a fault instead of data, and the faults' rules. Too many requests are refused
     before all else."""
     source, call = arrival.source, arrival.call
     upstream = state.upstreams[source]
@@ -185,36 +186,36 @@ def _at_the_door(state: State, arrival: Arrival) -> tuple[Answer | None, Rule | 
     endpoint = upstream.endpoint(call)
     # The sign-in is another host's in the real world, and no part of the source's limit.
     if endpoint != "token" and not state.limits.admit(source, caller, arrival.mono):
-        return upstream.refuse("rate_limited"), None
-    rule = state.faults.strike(
+        return upstream.refuse("rate_limited"), []
+    rules = state.faults.strike(
         source,
         endpoint,
         call.path,
         arrival.address,
         lambda day: upstream.covers(call, state.league, day),
     )
-    if rule:
+    for rule in rules:
         match rule.kind:
             case "429":
                 wait = (
                     {"retry-after": str(rule.retry_after)} if rule.retry_after is not None else {}
                 )
-                return upstream.refuse("rate_limited").with_headers(wait), rule
+                return upstream.refuse("rate_limited").with_headers(wait), rules
             case "500":
-                return upstream.refuse("down"), rule
+                return upstream.refuse("down"), rules
             case "bad_key" | "wrong_tier" | "out_of_credits":
-                return upstream.refuse(rule.kind), rule
+                return upstream.refuse(rule.kind), rules
         if answer := wire_answer(rule):
-            return answer, rule
+            return answer, rules
     if refusal := upstream.authorise(call, state.config.key(source)):
-        return refusal, rule
+        return refusal, rules
     if source == PAID and endpoint != "sports" and not state.credits.remaining(call.now):
-        return upstream.refuse("out_of_credits"), rule
-    return None, rule
+        return upstream.refuse("out_of_credits"), rules
+    return None, rules
 
 
-def _data(state: State, arrival: Arrival, rule: Rule | None) -> Answer:
-    """The answer of a sound upstream, with what a content fault does to it, encoded."""
+def _data(state: State, arrival: Arrival, rules: list[Rule]) -> Answer:
+    """The answer of a sound upstream, with what content faults do to it, encoded."""
     source, call = arrival.source, arrival.call
     upstream = state.upstreams[source]
     endpoint = upstream.endpoint(call)
@@ -224,7 +225,7 @@ def _data(state: State, arrival: Arrival, rule: Rule | None) -> Answer:
         answer = state.recordings.answer(source, endpoint, call, upstream.day(call, state.league))
     else:
         answer = upstream.answer(call, state.league)
-    if rule and rule.kind in CONTENT:
+    for rule in filter(lambda rule: rule.kind in CONTENT, rules):
         answer = upstream.bend(rule.kind, call, answer, rule.day)
     return replace(
         answer, billed=upstream.cost(call, answer), text=answer.body.decode(answer.encoding)

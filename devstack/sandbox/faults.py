@@ -136,22 +136,32 @@ class Faults:
 
     def strike(
         self, source: str, endpoint: str, path: str, address: str, covers: Covers
-    ) -> Rule | None:
-        """The fault of this request, counted; None for a sound one."""
+    ) -> list[Rule]:
+        """The fault of this request, counted; none of a sound one. Where it is in what the answer
+        says, so are those of the answer's other dates."""
         meant = [
             n
             for n, rule in enumerate(self.rules)
             if rule.matches(source, endpoint, path, address, covers)
         ]
         self._matched.update(meant)
-        for n in meant:
-            rule = self.rules[n]
-            if self._matched[n] > rule.after and (
-                rule.times is None or self._struck[n] < rule.times
-            ):
-                self._struck[n] += 1
-                return rule
-        return None
+        chosen: list[int] = []
+        for n in filter(self._may_strike, meant):
+            if not chosen or self._differ(n, chosen):
+                chosen.append(n)
+        self._struck.update(chosen)
+        return [self.rules[n] for n in chosen]
+
+    def _differ(self, n: int, chosen: Sequence[int]) -> bool:
+        """Whether all are in what an answer says, each of another date."""
+        rules = [self.rules[each] for each in (n, *chosen)]
+        days = {rule.day for rule in rules} - {None}
+        return len(days) == len(rules) and CONTENT.issuperset(rule.kind for rule in rules)
+
+    def _may_strike(self, n: int) -> bool:
+        rule = self.rules[n]
+        again = rule.times is None or self._struck[n] < rule.times
+        return again and self._matched[n] > rule.after
 
 
 _HTML = "text/html; charset=utf-8"

@@ -41,14 +41,30 @@ def test_a_rule_strikes_so_many_times_behind_so_many_sound_answers() -> None:
     struck = [
         faults.strike("balldontlie", "games", "/v1/games", "", lambda day: False) for _ in range(6)
     ]
-    assert [rule.kind if rule else None for rule in struck] == [
-        None,
-        "500",
-        "500",
-        None,
-        "503",
-        "503",
+    assert [[rule.kind for rule in rules] for rules in struck] == [
+        [],
+        ["500"],
+        ["500"],
+        [],
+        ["503"],
+        ["503"],
     ]
+
+
+def test_answer_about_many_dates_has_the_faults_of_each_and_one_of_the_wire_alone() -> None:
+    orders = [
+        {"kind": "postponed", "day": "2026-01-10"},
+        {"kind": "cancelled", "day": "2026-01-10"},
+        {"kind": "undecided", "day": "2026-01-11", "times": 2},
+        {"kind": "500", "day": "2026-01-12"},
+    ]
+    for first, struck in (
+        ([], [["postponed", "undecided"], ["postponed", "undecided"], ["postponed"]]),
+        ([{"kind": "503", "times": 1}], [["503"], ["postponed", "undecided"]]),
+    ):
+        faults = Faults(rules=rules_from([*first, *orders]))
+        found = [faults.strike("nba_stats", "schedule", "/", "", lambda day: True) for _ in struck]
+        assert [[rule.kind for rule in rules] for rules in found] == struck
 
 
 def test_a_rule_is_for_its_source_endpoint_path_and_day_only(sandbox: Sandbox) -> None:
