@@ -109,7 +109,7 @@ class Asked:
             said = f"its body is of {game}, {game.game_id}, not of {asked[0].game_id}"
             return replace(asked[0], state=GameState.LIVE, problem=said)
         said = f"{game.game_id} came in the body of {self.item}"
-        return replace(game, state=GameState.LIVE, problem=said)
+        return replace(game, state=GameState.LIVE, rows=0, problem=said)
 
     def _find_unloadable(self, rows: Sequence[Row]) -> str:
         try:

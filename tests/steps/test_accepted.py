@@ -11,7 +11,7 @@ from include.checks.acceptance import accept
 from include.checks.gaps import find_gaps
 from include.checks.standing import standing
 from include.outcome import Outcome
-from include.sources.spec import Row
+from include.sources.spec import Game, Row
 from include.storage import raw
 from include.storage.accepted import Acceptance, change_accepted
 from tests.checks.kept import DAY, SCORES, SOURCE, partition, rows
@@ -132,6 +132,21 @@ def test_accepted_game_whose_rows_no_partition_can_hold_leaves_the_others_loaded
     assert manifest
     accepted(date, *manifest.unsound)
     assert (date.run(UNSOUND).outcome, date.loaded()) == (Outcome.ACCEPTED, others)
+
+
+def item_of(game: Game) -> str:
+    """GSW@POR came in a body that is not its own."""
+    return {"GSW@POR": "another"}.get(str(game), "all")
+
+
+def test_accepted_game_that_came_in_the_body_of_another_has_no_rows(date: Date) -> None:
+    date = replace(date, endpoint=replace(SCORES, item_of=item_of))
+    row = date.run(UNSOUND)
+    said = "2 of 3 games: missing GSW@POR (GSW@POR came in the body of all)"
+    assert (row.outcome, row.message) == (Outcome.PARTIAL, said)
+    accepted(date, "GSW@POR missing")
+    assert date.run(UNSOUND).outcome is Outcome.ACCEPTED
+    assert date.loaded() == {"MIA@BOS": 2, "LAL@DEN": 3}
 
 
 def test_date_whose_rows_are_of_older_bodies_is_a_gap(date: Date) -> None:
