@@ -13,6 +13,10 @@ MAX_REFUSED = 2
 """So many items forbidden and none answered: then it is the address or the account, not a file."""
 
 _FORBIDDEN = 403
+_ALONE = (
+    "status 403 for it alone: the upstream does not have it; rerun the date later, or"
+    " `airflow nba accept` the game"
+)
 # A block page of status 200 is about the address whatever it was asked for.
 _ABSENT = {
     (ErrorClass.NOT_FOUND, 404),
@@ -52,7 +56,9 @@ class Absent:
             raise self.forbidden[0]
 
     def games(self, known: Sequence[Game]) -> Iterator[Game]:
-        """The known games whose items are absent, each with what the upstream said."""
+        """The known games whose items are absent, each with what the upstream said; what it says
+        of a forbidden one is about the address or the account, which others have shown to be
+        well."""
         for item, problem in self.refused.items():
             assert self.endpoint.item_of
             by_item = dict(zip(map(self.endpoint.item_of, known), known, strict=True))
@@ -61,5 +67,5 @@ class Absent:
                     by_item[item],
                     state=GameState.UNPLAYED,
                     rows=0,
-                    problem=problem.message,
+                    problem={_FORBIDDEN: _ALONE}.get(problem.status or 0, problem.message),
                 )
