@@ -23,7 +23,8 @@ def bend_log(kind: str, log: Json) -> None:
             rows.clear()
         case "late_game" | "missing_game" | "postponed" | "cancelled" if rows:
             column = headers.index("GAME_ID")
-            gone = rows[0][column]
+            # The log is listed backwards: the date's first game, as at every source.
+            gone = min(row[column] for row in rows)
             log["rowSet"] = [row for row in rows if row[column] != gone]
         case "schema_drift":
             headers[headers.index("PTS")] = "POINTS"
