@@ -15,11 +15,12 @@ import shutil
 import stat
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import quote
 
 from include.errors import ErrorClass, Problem
@@ -47,12 +48,12 @@ _PORT = 5432
 _SOCKET_PATH_BYTES = 103
 
 
-def start(data_dir: Path | str) -> str:
+def start(data_dir: Path | str, settings: Mapping[str, str] = MappingProxyType({})) -> str:
     """Start (and first create) the server of ``data_dir``; returns the URL of its database
     ``postgres``.
 
-    Returns at once when it runs already. Safe from several processes at a time. Raises
-    Problem(STORAGE).
+    ``settings`` hold beside SETTINGS, or instead of them. Returns at once when it runs already.
+    Safe from several processes at a time. Raises Problem(STORAGE).
     """
     data = _absolute(data_dir)
     data.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +65,8 @@ def start(data_dir: Path | str) -> str:
             _forget_dead_server(data)
             _create(data)
             sockets = _socket_dir(data)
-            options = {**SETTINGS, "unix_socket_directories": str(sockets), "port": str(_PORT)}
+            place = {"unix_socket_directories": str(sockets), "port": str(_PORT)}
+            options = {**SETTINGS, **settings, **place}
             arguments = " ".join(
                 shlex.quote(f"--{name}={value}") for name, value in options.items()
             )
