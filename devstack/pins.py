@@ -1,5 +1,5 @@
-"""Pins of requirements.txt: written from pyproject.toml, and checked to follow it and to resolve
-on each Python that we support.
+"""Pins of requirements.txt, and those of them that the image has: written from pyproject.toml, and
+checked to follow it and to resolve on each Python that we support.
 
 `python -m devstack.pins` checks, with `write` behind it writes. The package index is asked only for
 what uv's cache lacks: 25 s the first time, 1 s from then on.
@@ -17,10 +17,12 @@ from devstack.run_tests import MINORS
 
 ROOT = Path(__file__).resolve().parents[1]
 PINS = "requirements.txt"
-LOCK = (
-    *("--universal", "--python-version", f"3.{MINORS[0]}", "pyproject.toml", "--group", "dev"),
-    *("--custom-compile-command", "make lock"),
-)
+IMAGE_PINS = "requirements-image.txt"
+_ALL = ("--universal", "--custom-compile-command", "make lock", "pyproject.toml", "--extra", "team")
+LOCK = (*_ALL, "--python-version", f"3.{MINORS[0]}", "--group", "devstack", "--group", "dev")
+# The same versions, without what is never deployed, for the one Python of the image.
+IMAGE_LOCK = (*_ALL, "--python-version", "3.12", "--no-annotate", "-c", PINS)
+LOCKS = {PINS: LOCK, IMAGE_PINS: IMAGE_LOCK}
 
 Compile = Callable[[Path, Sequence[str]], str]
 
@@ -40,19 +42,23 @@ def compile_pins(root: Path, options: Sequence[str]) -> str:
 def write_pins(root: Path = ROOT) -> str:
     """Pins what pyproject.toml asks for, where a version that is pinned and still fits stays;
     returns what went wrong, or nothing."""
-    return compile_pins(root, [*LOCK, "-o", PINS])
+    for name, options in LOCKS.items():
+        if error := compile_pins(root, [*options, "-o", name]):
+            return error
+    return ""
 
 
 def check_pins(root: Path = ROOT, compile_pins: Compile = compile_pins) -> str:
     """What is wrong with the pins and how it is repaired, or nothing."""
-    pins = (root / PINS).read_text()
-    with tempfile.TemporaryDirectory() as folder:
-        new = Path(folder) / PINS
-        new.write_text(pins)  # uv keeps the versions it finds there
-        if error := compile_pins(root, [*LOCK, "-o", str(new)]):
-            return f"pyproject.toml does not resolve, repair it: {error}"
-        if new.read_text() != pins:
-            return f"{PINS} does not follow pyproject.toml: make lock"
+    for name, options in LOCKS.items():
+        pins = (root / name).read_text()
+        with tempfile.TemporaryDirectory() as folder:
+            new = Path(folder) / name
+            new.write_text(pins)  # uv keeps the versions it finds there
+            if error := compile_pins(root, [*options, "-o", str(new)]):
+                return f"pyproject.toml does not resolve, repair it: {error}"
+            if new.read_text() != pins:
+                return f"{name} does not follow pyproject.toml: make lock"
     # Wheels alone: a package that must be built there would need a compiler on every machine.
     for minor in MINORS:
         if error := compile_pins(root, ["--python-version", f"3.{minor}", "--no-build", PINS]):

@@ -8,33 +8,44 @@ from pathlib import Path
 
 import pytest
 
-from devstack.pins import LOCK, PINS, check_pins
+from devstack.pins import IMAGE_LOCK, IMAGE_PINS, LOCK, PINS, check_pins
 
 
 @pytest.mark.parametrize(
     ("locked", "failing", "steps", "offence"),
     [
-        ("a==1\n", "nothing", 4, ""),
-        ("a==2\n", "nothing", 1, "requirements.txt does not follow pyproject.toml: make lock"),
+        ({PINS: "a==1\n", IMAGE_PINS: "a==1\n"}, "nothing", 5, ""),
         (
-            "a==1\n",
+            {PINS: "a==2\n"},
+            "nothing",
+            1,
+            "requirements.txt does not follow pyproject.toml: make lock",
+        ),
+        (
+            {PINS: "a==1\n", IMAGE_PINS: "a==2\n"},
+            "nothing",
+            2,
+            "requirements-image.txt does not follow pyproject.toml: make lock",
+        ),
+        (
+            {PINS: "a==1\n"},
             "--universal",
             1,
             "pyproject.toml does not resolve, repair it: no a of that kind",
         ),
         (
-            "a==1\n",
+            {PINS: "a==1\n", IMAGE_PINS: "a==1\n"},
             "3.13",
-            4,
+            5,
             "requirements.txt does not resolve on Python 3.13, repair it: no a of that kind",
         ),
     ],
 )
 def test_pins_are_checked_and_what_is_wrong_is_named(
-    tmp_path: Path, locked: str, failing: str, steps: int, offence: str
+    tmp_path: Path, locked: dict[str, str], failing: str, steps: int, offence: str
 ) -> None:
-    pins = tmp_path / PINS
-    pins.write_text("a==1\n")
+    for name in (PINS, IMAGE_PINS):
+        (tmp_path / name).write_text("a==1\n")
     asked = []
 
     def compile_pins(root: Path, options: Sequence[str]) -> str:
@@ -43,10 +54,11 @@ def test_pins_are_checked_and_what_is_wrong_is_named(
         if failing in options:
             return "no a of that kind"
         if "-o" in options:
-            Path(options[-1]).write_text(locked)
+            new = Path(options[-1])
+            new.write_text(locked[new.name])
         return ""
 
     assert check_pins(tmp_path, compile_pins) == offence
     by_python = [["--python-version", f"3.{minor}", "--no-build"] for minor in (11, 12, 13)]
-    assert asked == [[*LOCK, "-o"], *by_python][:steps]
-    assert pins.read_text() == "a==1\n"
+    assert asked == [[*LOCK, "-o"], [*IMAGE_LOCK, "-o"], *by_python][:steps]
+    assert (tmp_path / PINS).read_text() == (tmp_path / IMAGE_PINS).read_text() == "a==1\n"
