@@ -151,6 +151,15 @@ def store_schemes() -> set[str]:
     return found
 
 
+def store_schemes_in_environment() -> set[str]:
+    """As ``store_schemes``, of connections that are variables of the environment: no database is
+    asked, so that a process that will fork has no connection."""
+    from airflow.secrets.environment_variables import EnvironmentVariablesBackend
+
+    found = map(EnvironmentVariablesBackend().get_connection, (RAW_STORE, WAREHOUSE))
+    return {each.extra_dejson.get("url", "").partition(":")[0] for each in found if each}
+
+
 def reached(host: Host) -> tuple[Host, Upstream]:
     """The host with its plan's limits, and where its connection leads: one look-up."""
     found = connection(host.connection)

@@ -57,16 +57,15 @@ def _say_obstacles() -> None:
 
 
 def _preload() -> None:
-    """Other executors than LocalExecutor fork no tasks from the scheduler."""
+    """Other executors than LocalExecutor fork no tasks from the scheduler; Celery's workers preload
+    by way of airflow_local_settings."""
     from airflow.configuration import conf
 
     from nba_airflow.connections import store_schemes
     from nba_airflow.preload import preload
 
     if "LocalExecutor" in conf.get("core", "executor"):
-        before = len(sys.modules)
         preload(store_schemes())
-        log.info("imported what tasks need: %d modules", len(sys.modules) - before)
 
 
 @hookimpl

@@ -1,5 +1,5 @@
-"""What the scheduler imports before it forks: all that a task needs, nothing but imports, and only
-there."""
+"""What a scheduler or a Celery worker imports before it forks: all that a task needs, nothing but
+imports, and only there."""
 
 from __future__ import annotations
 
@@ -63,18 +63,31 @@ def test_a_task_process_looks_each_connection_up_once(tasks: list[Seen]) -> None
 
 
 @pytest.mark.parametrize("scheme", ["duckdb", "bigquery"])
-def test_preloading_starts_no_thread_and_opens_nothing(tmp_path: Path, scheme: str) -> None:
-    code = f"from tests.plugins.test_preload import report; report('{scheme}')"
+@pytest.mark.parametrize("command", ["scheduler", "celery worker"])
+def test_preloading_imports_all_starts_no_thread_and_opens_nothing(
+    command: str, scheme: str, tmp_path: Path
+) -> None:
+    code = "import sys; from tests.plugins.test_preload import report; report(*sys.argv[1:])"
+    plugins = ROOT / "plugins"
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", code, scheme, *command.split()],
         cwd=ROOT,
-        env={**os.environ, "AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": f"{ROOT}:{ROOT}/plugins"},
+        env={
+            **os.environ,
+            "AIRFLOW_HOME": str(tmp_path),
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(plugins),
+            "AIRFLOW_CONN_WAREHOUSE": json.dumps(
+                {"conn_type": "generic", "extra": {"url": f"{scheme}://x"}}
+            ),
+            "PYTHONPATH": f"{ROOT}:{plugins}",
+        },
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == {
+        "missing": [],
         "threads": ["MainThread"],
         "opened": [],
         "database connections": 0,
@@ -82,19 +95,27 @@ def test_preloading_starts_no_thread_and_opens_nothing(tmp_path: Path, scheme: s
     }
 
 
-def report(scheme: str) -> None:
-    """In a process of its own: what is there after preloading that was not there before."""
-    sys.argv = ["airflow", "scheduler"]
+def report(scheme: str, *command: str) -> None:
+    """In a process of its own: what is there after preloading that was not there before, and what
+    is still missing."""
+    sys.argv = ["airflow", *command]
     import airflow.cli.commands.scheduler_command  # noqa: F401  measured
     from airflow import settings
 
-    from nba_airflow.preload import preload
+    from nba_airflow.preload import AIRFLOW, LIBRARIES, ours, preload
 
-    before = set(_open_files())
-    preload({scheme})
+    if command == ("scheduler",):
+        before = set(_open_files())
+        preload({scheme})
+    else:
+        from airflow.providers.celery.executors.celery_executor import app
+
+        before = set(_open_files())
+        app.loader.import_default_modules()  # what Celery calls before its pool forks
     print(  # noqa: T201  read by the test
         json.dumps(
             {
+                "missing": sorted({*AIRFLOW, *LIBRARIES, *ours({scheme})} - sys.modules.keys()),
                 "threads": [thread.name for thread in threading.enumerate()],
                 "opened": sorted(set(_open_files()) - before),
                 "database connections": settings.engine.pool.checkedin()
@@ -120,6 +141,7 @@ def _open_files() -> Iterator[str]:
         (["scheduler"], "LocalExecutor", ["pools", "preload"]),
         (["scheduler", "--skip-serve-logs"], "CeleryExecutor,LocalExecutor", ["pools", "preload"]),
         (["scheduler"], "CeleryExecutor", ["pools"]),
+        (["celery", "worker"], "CeleryExecutor", []),
         (["triggerer"], "LocalExecutor", []),
         (["dag-processor"], "LocalExecutor", []),
         (["dags", "backfill"], "LocalExecutor", []),
