@@ -90,7 +90,9 @@ def test_example_has_every_connection_as_json(sources: dict[str, Source]) -> Non
         for name, value in example().items()
         if name.startswith("AIRFLOW_CONN_")
     }
-    assert found.keys() == hosts | {"raw_store", "warehouse", "ops_db", "mail"}
+    assert found.keys() == hosts | {
+        *("raw_store", "warehouse", "google_cloud_default", "ops_db", "mail")
+    }
 
 
 def test_local_installation_has_every_setting(tmp_path: Path) -> None:
