@@ -136,12 +136,18 @@ def outdated(
 
 def incomplete(manifest: raw.Manifest) -> Problem:
     """The Problem of a date that was fetched and is not complete."""
-    verified = manifest.outcome is not Outcome.UNVERIFIED
-    empty = verified and manifest.games_expected and not manifest.games_found
     return Problem(
-        error_class=ErrorClass.EMPTY_UNEXPECTED if empty else ErrorClass.INCOMPLETE,
+        error_class=_classify(manifest),
         message=manifest.message,
         source=manifest.dag_id,
         endpoint=manifest.endpoint,
         day=date.fromisoformat(manifest.day),
     )
+
+
+def _classify(manifest: raw.Manifest) -> ErrorClass:
+    if any(found.role == raw.DRIFTED for found in manifest.objects):
+        return ErrorClass.SCHEMA_DRIFT
+    verified = manifest.outcome is not Outcome.UNVERIFIED
+    empty = verified and manifest.games_expected and not manifest.games_found
+    return ErrorClass.EMPTY_UNEXPECTED if empty else ErrorClass.INCOMPLETE

@@ -1,5 +1,5 @@
-"""Items that the upstream does not have: the others are fetched all the same, and the absent ones
-are named."""
+"""Items that a date has to do without: the upstream does not have them, or in another form than we
+read. The others are fetched all the same, and these are named."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from include.errors import ErrorClass, Problem
+from include.parsing.each_game import brief
 from include.sources.spec import Endpoint, Game, GameState
 
 MAX_REFUSED = 2
-"""So many items forbidden and none answered: then it is the address or the account, not a file."""
+"""So many items forbidden or of another form, and none read: then it is the address, the account or
+the source, not a file."""
 
 _FORBIDDEN = 403
 _ALONE = (
@@ -28,44 +30,53 @@ _ABSENT = {
 
 @dataclass(kw_only=True)
 class Absent:
-    """The items of a date that were refused one by one. ``answered``: whether any was not."""
+    """The items of a date that were refused, or could not be read, one by one.
+
+    ``read``: whether any was not. ``ended``: whether they were the end of the date.
+    """
 
     endpoint: Endpoint
-    answered: bool = False
-    refused: dict[str, Problem] = field(default_factory=dict)
-    forbidden: list[Problem] = field(default_factory=list)
+    read: bool = False
+    ended: bool = False
+    named: dict[str, Problem] = field(default_factory=dict)
+    grave: list[Problem] = field(default_factory=list)
 
     def note(self, item: str, problem: Problem) -> None:
-        """Takes the item for absent; raises the Problem where it is about more than one item: of an
+        """Does without the item; raises the Problem where it is about more than one item: of an
         endpoint that is not asked game by game, another error, or nothing but refusals."""
-        refusal = problem.error_class, problem.status
-        named = self.endpoint.per_game and self.endpoint.item_of
-        if not named or refusal not in _ABSENT:
+        endpoint, has_drifted = self.endpoint, problem.error_class is ErrorClass.SCHEMA_DRIFT
+        is_absent = (problem.error_class, problem.status) in _ABSENT
+        is_game = endpoint.per_game and endpoint.item_of and not endpoint.request.pages
+        if not is_game or not (is_absent or has_drifted):
             raise problem
-        self.refused[item] = problem
-        if problem.status == _FORBIDDEN:
-            self.forbidden.append(problem)
+        self.named[item] = problem
+        if has_drifted or problem.status == _FORBIDDEN:
+            self.grave.append(problem)
         self._check(MAX_REFUSED)
 
     def close(self) -> None:
-        """Raises the Problem where all items were forbidden."""
+        """Raises the Problem where all items were forbidden, or none could be read."""
         self._check(1)
 
     def _check(self, most: int) -> None:
-        if len(self.forbidden) >= most and not self.answered:
-            raise self.forbidden[0]
+        if len(self.grave) >= most and not self.read:
+            self.ended = True
+            raise self.grave[0]
 
     def games(self, known: Sequence[Game]) -> Iterator[Game]:
-        """The known games whose items are absent, each with what the upstream said; what it says
-        of a forbidden one is about the address or the account, which others have shown to be
-        well."""
-        for item, problem in self.refused.items():
+        """The known games that the date has to do without, each with the reason."""
+        for item, problem in self.named.items():
             assert self.endpoint.item_of
             by_item = dict(zip(map(self.endpoint.item_of, known), known, strict=True))
             if item in by_item:
-                yield replace(
-                    by_item[item],
-                    state=GameState.UNPLAYED,
-                    rows=0,
-                    problem={_FORBIDDEN: _ALONE}.get(problem.status or 0, problem.message),
-                )
+                said = self._word(problem)
+                yield replace(by_item[item], state=GameState.UNPLAYED, rows=0, problem=said)
+
+    def _word(self, problem: Problem) -> str:
+        """Of a forbidden item the upstream speaks as of the address or the account, which others
+        have shown to be well."""
+        if problem.error_class is ErrorClass.SCHEMA_DRIFT:
+            return brief(problem)
+        if problem.status == _FORBIDDEN and self.read:
+            return _ALONE
+        return problem.message

@@ -36,6 +36,9 @@ NOTHING_HEARD = "nothing was heard after the load had begun: the worker was kill
 PAID_AND_LOST = "nothing was heard after a paid request: the worker was killed or lost"
 
 
+_OF_COUNTS = (ErrorClass.INCOMPLETE, ErrorClass.EMPTY_UNEXPECTED)
+
+
 class Entry:
     """Collects what one try did. ``write`` puts a row into the ledger; repeating it replaces the
     try's row.
@@ -176,13 +179,19 @@ class Entry:
     def _fail(self, problem: Problem) -> None:
         """An incomplete date keeps its k of n; corrections whose load failed are not told."""
         outcome = Outcome.FAILED
-        if problem.error_class in (ErrorClass.INCOMPLETE, ErrorClass.EMPTY_UNEXPECTED):
+        of_bodies = problem.error_class is ErrorClass.SCHEMA_DRIFT and self._is_counted_short
+        if of_bodies or problem.error_class in _OF_COUNTS:
             unverified = self._counted is Outcome.UNVERIFIED
             outcome = Outcome.UNVERIFIED if unverified else Outcome.PARTIAL
         self._note(error_class=str(problem.error_class), fingerprint=problem.fingerprint)
         if not self._loaded:
             self._note(changes=(), changes_total=0)
         self._write(outcome, problem.message)
+
+    @property
+    def _is_counted_short(self) -> bool:
+        """Whether the scrape came to its end, and games are missing."""
+        return self._counted is not None and not self._counted.done
 
     def _note(self, **facts: Any) -> None:
         self._row = replace(self._row, **facts)

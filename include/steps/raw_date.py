@@ -24,7 +24,7 @@ from include.storage.moved import moved_to, name_origin, tell_moved, uncounted
 from include.storage.refetch import Progress, note, progress
 from include.storage.store import Store
 
-Role = Literal["truth", "listing", "data", "search"]
+Role = Literal["truth", "listing", "data", "search", "drifted"]
 
 LISTING = "listing"
 """The item that the listing's body is called, and that no other may be."""
@@ -161,6 +161,12 @@ class RawDate:
         if self._order:
             self._order = replace(self._order, objects=(*self._order.objects, put))
             note(self.store, self.partition, self._order)
+
+    def set_aside(self, item: str) -> None:
+        """Keeps the item's body, if it has come, without counting it: it could not be read."""
+        for number, found in enumerate(self.objects):
+            if found.item == item:
+                self.objects[number] = replace(found, role=raw.DRIFTED)
 
     def tell_moved(self, body: bytes) -> None:
         """Tells the other dates that the body, which was put last, has games of them."""

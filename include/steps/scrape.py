@@ -3,7 +3,7 @@ truth."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import filterfalse
@@ -69,29 +69,45 @@ def _scrape(source: Source, date: RawDate, warehouse: Warehouse, wire: Wire) -> 
         for body in listed:
             tally.add_listed(endpoint.truth.games(body, day))
 
-    # The items themselves; one that the upstream does not have does not end the date.
     absent = Absent(endpoint=endpoint)
-    # What is stored already and still counts is not asked for.
-    for item in endpoint.items(Listing(day=day, expected=tally.expected, bodies=listed)):
+    try:
+        _ask(date, walk, tally, absent, listed)
+    except Problem:
+        if absent.ended and not date.manifest:
+            _close(date, tally, absent)  # names what was refused, which a person may accept
+        raise
+    add_moved(date, tally)
+    seek_moved(date, tally, walk)
+    return _close(date, tally, absent)
+
+
+def _ask(date: RawDate, walk: Walk, tally: Tally, absent: Absent, listed: Sequence[bytes]) -> None:
+    """The items themselves; one that cannot be had, or read, does not end the date."""
+    listing = Listing(day=date.partition.day, expected=tally.expected, bodies=listed)
+    # Each from raw where it counts there, else from the upstream.
+    for item in date.endpoint.items(listing):
         name = walk.claim(item.name)
-        stored = None if endpoint.request.pages else date.body(name)
+        # What is stored already and still counts is not asked for.
+        stored = None if date.endpoint.request.pages else date.body(name)
         if stored:
             date.keep(stored.object)
             tally.add_present(stored.games)
-            absent.answered = True
+            absent.read = True
             continue
         try:
             for page in walk.item(name, item):
                 date.put(page)
-                absent.answered = True
                 tally.add_present(read_games(date, tally, name, page.body))
                 date.tell_moved(page.body)
+                absent.read = True
         except Problem as problem:
+            date.set_aside(name)
             absent.note(name, problem)
     absent.close()
+
+
+def _close(date: RawDate, tally: Tally, absent: Absent) -> raw.Manifest:
     tally.add_present(absent.games(tally.known))
-    add_moved(date, tally)
-    seek_moved(date, tally, walk)
     return date.close(tally.count(), expected_from=tally.expected_from)
 
 

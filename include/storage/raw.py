@@ -20,6 +20,8 @@ from include.storage.store import Store
 log = logging.getLogger(__name__)
 
 MANIFEST = "_manifest.json"
+DRIFTED = "drifted"
+"""The role of a body that could not be read: it is kept, and holds no rows."""
 _IN_PARTITION = re.compile(
     r"[^/]+/\d{4}/\d{2}/(?P<day>\d{4}-\d{2}-\d{2})/(?P<endpoint>[^/]+)/[^/]+"
 )

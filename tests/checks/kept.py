@@ -47,24 +47,25 @@ TABLE = Table(
 
 def rows(body: bytes, day: date) -> Iterator[Row]:
     """The body is ``{"GSW@UTA": 2}``: so many rows of that game."""
-    for name, count in json.loads(body).items():
+    for name, count in _read(body, day).items():
         away, home = name.split("@")
         teams = {"game_date": day, "game_id": name, "home_tricode": home, "away_tricode": away}
         yield from ({**teams, "number": number} for number in range(count))
 
 
 def games(body: bytes, day: date) -> Iterator[Game]:
-    found = json.loads(body)
-    if type(found) is not dict:
-        raise Problem(
-            error_class=ErrorClass.SCHEMA_DRIFT,
-            message="body is a list",
-            endpoint="scores",
-            day=day,
-        )
-    for name, count in found.items():
+    for name, count in _read(body, day).items():
         away, home = name.split("@")
         yield Game(day=day, away=away, home=home, state=GameState.FINAL, game_id=name, rows=count)
+
+
+def _read(body: bytes, day: date) -> dict[str, int]:
+    found = json.loads(body)
+    if type(found) is dict:
+        return found
+    raise Problem(
+        error_class=ErrorClass.SCHEMA_DRIFT, message="body is a list", endpoint="scores", day=day
+    )
 
 
 SCORES = Endpoint(name="scores", table=TABLE, request=Get(path="/scores"), rows=rows, games=games)

@@ -73,14 +73,14 @@ LASTING: tuple[tuple[tuple[str, str], str, dict[str, Any], str, int], ...] = (
     (LOGS, "schema_drift", {}, "schema_drift", 1),
     (LOGS, "empty", {}, "empty_unexpected", 1),
     (LOGS, "missing_game", {}, "incomplete", 1),
-    (PLAYS, "schema_drift", {}, "schema_drift", 1),
+    (PLAYS, "schema_drift", {}, "schema_drift", 2),
     (PLAYS, "empty", {}, "empty_unexpected", GAMES),
     (PLAYS, "empty", {"times": 1}, "incomplete", GAMES),
     (PLAYS, "missing_game", {}, "blocked", 6),  # the cdn answers as to a blocked address
     (PROPS, "wrong_tier", {}, "not_entitled", 1),
     (PROPS, "out_of_credits", {}, "quota_exhausted", 1),
     (PROPS, "schema_drift", {"endpoint": "events"}, "schema_drift", 1),
-    (PROPS, "schema_drift", {"endpoint": "event_odds"}, "schema_drift", 2),
+    (PROPS, "schema_drift", {"endpoint": "event_odds"}, "schema_drift", 3),
     (PROPS, "empty", {"endpoint": "events"}, "empty_unexpected", 1),
     (PROPS, "empty", {"endpoint": "event_odds"}, "empty_unexpected", 1 + GAMES),
     (PROPS, "missing_game", {"endpoint": "events", "day": str(DAY)}, "incomplete", GAMES),
@@ -97,8 +97,8 @@ LASTING: tuple[tuple[tuple[str, str], str, dict[str, Any], str, int], ...] = (
     (DRIVE, "missing_game", {"endpoint": "list"}, "incomplete", GAMES),
     (DRIVE, "empty", {"endpoint": "list"}, "empty_unexpected", 1),
     (DRIVE, "schema_drift", {"endpoint": "list"}, "schema_drift", 1),
-    (DRIVE, "schema_drift", {"endpoint": "download"}, "schema_drift", 2),
-    (DRIVE, "truncated_json", {"endpoint": "download"}, "schema_drift", 2),
+    (DRIVE, "schema_drift", {"endpoint": "download"}, "schema_drift", 3),
+    (DRIVE, "truncated_json", {"endpoint": "download"}, "schema_drift", 3),
 )
 
 
