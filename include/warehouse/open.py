@@ -25,8 +25,9 @@ _PREFIX = re.compile(r"\w*", re.ASCII)
 class Warehouse(Protocol):
     """Tables of rows, partitioned by US/Eastern game date; each partition is replaced whole.
 
-    Everything that reads or writes rows does it by this. Each method raises Problem, in one line
-    that names the repair, where the warehouse cannot be used.
+    Everything that reads or writes rows does it by this. It may remember what it has read of a date
+    until it writes itself: who wants to see what others have written opens another. Each method
+    raises Problem, in one line that names the repair, where the warehouse cannot be used.
     """
 
     @property

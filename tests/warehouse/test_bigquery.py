@@ -3,6 +3,7 @@ service answers, a proxy answers in the engine's stead."""
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -44,12 +45,14 @@ def loads(wire: Wire) -> list[dict[str, Any]]:
 
 def statements(wire: Wire, word: str) -> list[dict[str, Any]]:
     """The bodies of the queries that begin with the word."""
-    jobs = [r.body for r in wire.sent("POST", "/jobs$") if r.body]
-    return [
-        job
-        for job in jobs
-        if job["configuration"].get("query", {}).get("query", "").startswith(word)
-    ]
+    jobs = [request.body for request in wire.sent("POST", "v2/projects/[^/]*/jobs$")]
+    queries = [job for job in jobs if job and "query" in job["configuration"]]
+    return [job for job in queries if job["configuration"]["query"]["query"].startswith(word)]
+
+
+def sql_of(wire: Wire) -> list[str]:
+    """The text of all queries."""
+    return [job["configuration"]["query"]["query"] for job in statements(wire, "")]
 
 
 def job_ids(jobs: list[dict[str, Any]]) -> list[str]:
@@ -96,6 +99,40 @@ def test_table_that_is_up_to_date_is_left_alone(
     warehouse.prepare(TABLE)
     warehouse.prepare(TABLE)
     assert [(r.method, r.path.rpartition("/")[2]) for r in wire.requests] == [("GET", "lines")]
+
+
+def test_all_that_is_up_to_date_is_left_alone(
+    watched: Callable[[], BigQueryWarehouse], wire: Wire
+) -> None:
+    watched().create([TABLE])
+    wire.requests.clear()
+    watched().create([TABLE])
+    assert {request.method for request in wire.requests} == {"GET"}
+
+
+def test_date_asks_for_each_thing_once(
+    watched: Callable[[], BigQueryWarehouse], wire: Wire
+) -> None:
+    warehouse = watched()
+    warehouse.create([TABLE])
+    wire.requests.clear()
+    for _ in range(2):
+        warehouse.rows(TABLE, DAY, ["source_file"])
+        warehouse.replace(TABLE, DAY, ROWS)
+        warehouse.replace_status(told(Outcome.COMPLETE, 2))
+        warehouse.rows(TABLE, DAY, ["player"])
+        warehouse.rows(TABLE, DAY, ["source_file"])
+        warehouse.status(TABLE, DAY)
+    asked = [re.split(r" WHERE| \(| AS old", statement)[0] for statement in sql_of(wire)]
+    name = warehouse.client.project
+    assert asked == [
+        f"SELECT * FROM `{name}.raw.lines`",
+        f"SELECT 1 AS there FROM `{name}.raw.empty_dates`",
+        f"MERGE INTO `{name}.raw.lines`",
+        f"SELECT * FROM `{name}.raw.date_status`",
+        f"INSERT INTO `{name}.raw.date_status_history`",
+        f"SELECT * FROM `{name}.raw.lines`",
+    ]
 
 
 def test_date_is_one_load_beside_and_one_merge(
@@ -199,7 +236,7 @@ def test_process_killed_between_load_and_merge_is_made_good_by_the_next(
     wire.refuse("POST", "/upload/", 409, "duplicate", f"Already Exists: Job p:nba_load_{KEY}_1")
     wire.requests.clear()
     watched().replace(TABLE, DAY, ROWS)
-    assert cloud.rows(TABLE, DAY) == ROWS
+    assert watched().rows(TABLE, DAY) == ROWS
     assert (len(wire.sent("PUT")), job_ids(statements(wire, "MERGE"))) == (
         0,
         [f"nba_merge_{KEY}_1"],

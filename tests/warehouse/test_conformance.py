@@ -224,7 +224,7 @@ def test_reader_during_a_replace_sees_the_old_or_the_new_rows(open_again: Opened
     """Never a mixture, nor none."""
     old, new = [row("old", n) for n in range(3)], [row("new", n) for n in range(500)]
     open_again().replace(TABLE, DAY, old)
-    reader, seen, enough = open_again(), Counter[tuple[str, int] | None](), Event()
+    seen, enough = Counter[tuple[str, int] | None](), Event()
 
     def write() -> None:
         for turn in count():
@@ -235,7 +235,7 @@ def test_reader_during_a_replace_sees_the_old_or_the_new_rows(open_again: Opened
     with ThreadPoolExecutor(1) as pool:
         writing = pool.submit(write)
         while not writing.done() and not (len(seen) > 1 and min(seen.values()) > 3):
-            rows = reader.rows(TABLE, DAY) or []
+            rows = open_again().rows(TABLE, DAY) or []
             seen[(rows[0]["player"], len(rows)) if rows else None] += 1
         enough.set()
         writing.result()

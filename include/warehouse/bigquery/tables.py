@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from hashlib import sha256
 
 from google.api_core.exceptions import NotFound, PreconditionFailed
 from google.cloud import bigquery
@@ -99,13 +100,14 @@ class Tables:
             f"SELECT {columns} FROM `{self.name(HISTORY)}` WHERE TRUE QUALIFY ROW_NUMBER() OVER"
             " (PARTITION BY `game_date`, `table_name` ORDER BY `written_at` DESC) = 1"
         )
-        wanted.description, wanted.labels = DATE_STATUS.doc, LABELS
+        made_of = sha256(str(wanted.view_query).encode()).hexdigest()[:12]
+        wanted.description, wanted.labels = DATE_STATUS.doc, {**LABELS, "made_of": made_of}
         with explained(self.jobs.place):
             there = self._get(wanted)
             if there is None:
                 self.client.create_table(wanted, exists_ok=True, timeout=CALL_SECONDS)
-            elif there.view_query != wanted.view_query:
-                self.client.update_table(wanted, ["view_query"], timeout=CALL_SECONDS)
+            elif there.labels.get("made_of") != made_of:
+                self.client.update_table(wanted, ["view_query", "labels"], timeout=CALL_SECONDS)
         self._ready.add(str(DATE_STATUS))
 
     def _create_dataset(self, name: str, *, days: int | None = None) -> None:

@@ -3,7 +3,7 @@ statement."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -46,6 +46,8 @@ class BigQueryWarehouse:
         self.client, self.prefix = client, prefix
         self.jobs = Jobs(client, max_bytes=max_gib * 2**30)
         self._tables = Tables(self.jobs, prefix)
+        self._day: date | None = None
+        self._seen: dict[str, list[Mapping[str, Any]] | None] = {}
 
     @property
     def url(self) -> str:
@@ -77,6 +79,8 @@ class BigQueryWarehouse:
         self.prepare(table)
         before = self.rows(table, day)
         changed = before is None or to_parquet(table, before) != data
+        if changed:
+            self._seen.pop(str(table), None)
         if changed and ordered:
             self._swap(table, day, data, len(ordered))
             if before == []:
@@ -101,6 +105,7 @@ class BigQueryWarehouse:
             f" VALUES ({places}, CURRENT_TIMESTAMP())",
             {name: Value(kind, row[name]) for name, kind in types.items()},
         )
+        self._seen[f"status of {status.table}"] = [row]
         return True
 
     def status(self, table: Table, day: date) -> list[Mapping[str, Any]] | None:
@@ -123,14 +128,10 @@ class BigQueryWarehouse:
         self, table: Table, day: date, columns: Sequence[str] | None = None
     ) -> list[Mapping[str, Any]] | None:
         """The partition's rows, or None where it was never loaded."""
-        chosen = "*" if columns is None else ", ".join(f"`{name}`" for name in columns)
-        found = self._select(
-            f"SELECT {chosen} FROM `{self._tables.name(table)}` WHERE `game_date` = @day",
-            {"day": day},
-        )
-        if found is None or not (found or self._is_marked(table, day)):
-            return None
-        return list(found if columns else in_key_order(table, found))
+        found = self._once(str(table), day, lambda: self._rows(table, day))
+        if found is None or columns is None:
+            return found
+        return [{name: row[name] for name in columns} for row in found]
 
     def ask(self, sql: str) -> pa.Table:
         """The rows of one query, which changes nothing and is billed no more than the bound.
@@ -189,7 +190,7 @@ class BigQueryWarehouse:
             ours = self._merge(table, day, staged, f"nba_merge_{key}_{attempt}")
             with explained(self.jobs.place):
                 self.client.delete_table(staged, not_found_ok=True, timeout=CALL_SECONDS)
-            if ours or to_parquet(table, self.rows(table, day) or []) == data:
+            if ours or to_parquet(table, self._rows(table, day) or []) == data:
                 return
         raise Problem(
             error_class=ErrorClass.STORAGE,
@@ -243,12 +244,34 @@ class BigQueryWarehouse:
         return bool(found)
 
     def _status(self, table: str, day: date) -> list[Mapping[str, Any]] | None:
-        found = self._select(
+        read = (
             f"SELECT * FROM `{self._tables.name(DATE_STATUS)}`"
-            " WHERE `game_date` = @day AND `table_name` = @name",
-            {"day": day, "name": table},
+            " WHERE `game_date` = @day AND `table_name` = @name"
         )
-        return list(found) if found else None
+        return self._once(
+            f"status of {table}",
+            day,
+            lambda: list(self._select(read, {"day": day, "name": table}) or []) or None,
+        )
+
+    def _rows(self, table: Table, day: date) -> list[Mapping[str, Any]] | None:
+        found = self._select(
+            f"SELECT * FROM `{self._tables.name(table)}` WHERE `game_date` = @day", {"day": day}
+        )
+        if found is None or not (found or self._is_marked(table, day)):
+            return None
+        return list(in_key_order(table, found))
+
+    def _once(
+        self, what: str, day: date, read: Callable[[], list[Mapping[str, Any]] | None]
+    ) -> list[Mapping[str, Any]] | None:
+        """What was read of this date before, if nothing else was asked for meanwhile: a task asks
+        for the same again and again, and each query takes a second or more."""
+        if day != self._day:
+            self._day, self._seen = day, {}
+        if what not in self._seen:
+            self._seen[what] = read()
+        return self._seen[what]
 
     def _select(self, sql: str, values: Mapping[str, Any]) -> list[dict[str, Any]] | None:
         """The rows; None where there is no such table."""
