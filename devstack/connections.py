@@ -21,9 +21,9 @@ MONTHLY_CREDITS = 20_000
 PLAN = {"credits": {"monthly": MONTHLY_CREDITS, "live_reserve": 500, "spread": False}}
 
 
-def write_connections(at: Home, sandbox: str, ops: str) -> Path:
-    """Writes `.airflow/connections.json` (mode 600, Airflow's import format); ``sandbox`` and
-    ``ops`` are URLs."""
+def write_connections(at: Home, sandbox: str, ops: str, *, raw_store: str = "") -> Path:
+    """Writes `.airflow/connections.json` (mode 600, Airflow's import format); ``sandbox``, ``ops``
+    and ``raw_store`` (else a folder) are URLs."""
     found: dict[str, dict[str, Any]] = {
         name: {"conn_type": "http", "host": f"{sandbox}/{name}", "password": KEY}
         for name in ("balldontlie", "the_odds_api", "nba_stats", "nba_cdn")
@@ -35,13 +35,18 @@ def write_connections(at: Home, sandbox: str, ops: str) -> Path:
         "extra": json.dumps({"keyfile_dict": _service_account(at, f"{sandbox}/bigdataball/token")}),
     }
     stores = {
-        "raw_store": f"file://{at.data}/raw",
+        "raw_store": raw_store or f"file://{at.data}/raw",
         "warehouse": f"duckdb://{at.data}/warehouse",
     }
     found |= {
         name: {"conn_type": "generic", "extra": json.dumps({"url": url})}
         for name, url in stores.items()
     }
+    if raw_store.startswith("gs://"):
+        found["google_cloud_default"] = {
+            "conn_type": "google_cloud_platform",
+            "extra": json.dumps({"is_anonymous": True}),  # a stand-in of Google's
+        }
     found["ops_db"] = postgres_fields(ops)
     found["mail"] = {
         "conn_type": "generic",

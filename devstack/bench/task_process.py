@@ -33,12 +33,14 @@ class Order:
     """Tasks to run one after the other for each date: those of some DAGs in dags/, or of all.
 
     ``preloaded``: whether the parent imports what the scheduler imports before it forks.
+    ``raw_store``: URL of another raw store than the folder of the installation.
     """
 
     days: Sequence[str]
     out: str
     dags: Sequence[str] = ()
     preloaded: bool = True
+    raw_store: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +77,7 @@ def run(at: Home, sandbox: str, ops: str, order: Order) -> list[Seen]:
     ``sandbox`` and ``ops`` are the URLs of a running sandbox and of a migrated database.
     """
     environment = write_environment(at, ports={"api": 1, "sandbox": 1}, metadata_url=ops)
-    write_connections(at, sandbox, ops)
+    write_connections(at, sandbox, ops, raw_store=order.raw_store)
     done = subprocess.run(
         [sys.executable, "-m", "devstack.bench.task_process"],
         cwd=ROOT,
@@ -154,7 +156,7 @@ def _time_imports() -> list[dict[str, Any]]:
     return found
 
 
-def _become_scheduler(*, preloaded: bool) -> None:
+def _become_scheduler(order: Order) -> None:
     """Imports what `airflow scheduler` has imported when its executor starts."""
     from importlib import import_module
 
@@ -169,10 +171,10 @@ def _become_scheduler(*, preloaded: bool) -> None:
     from airflow.listeners.listener import get_listener_manager
 
     get_listener_manager()  # which loads the plugins
-    if preloaded:
+    if order.preloaded:
         from nba_airflow.preload import preload
 
-        preload()
+        preload([order.raw_store.partition("://")[0]])
 
 
 def _tasks(dags: Sequence[str]) -> list[tuple[str, str]]:
@@ -281,7 +283,7 @@ def main() -> None:
     order = Order(**json.load(sys.stdin))
     with multiprocessing.get_context("fork").Pool(1) as apart:  # the parent reads no DAG file
         tasks = apart.apply(_tasks, [order.dags])
-    _become_scheduler(preloaded=order.preloaded)
+    _become_scheduler(order)
     out = Path(order.out)
     out.mkdir(parents=True, exist_ok=True)
     watch = _Watch()

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+
+from google.api_core.exceptions import GoogleAPIError, NotFound, PreconditionFailed
+from google.api_core.retry import Retry
+from google.auth.exceptions import GoogleAuthError
+from google.cloud.storage import Blob, Bucket, Client
+from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+from google.cloud.storage.retry import DEFAULT_RETRY
+from requests import RequestException
 
 from include.errors import ErrorClass, Problem
 from include.http.deadline import CuttableAdapter, Overdue, within
 from include.storage.gcs_errors import describe_error
-
-if TYPE_CHECKING:
-    from google.api_core.retry import Retry
-    from google.cloud.storage import Blob, Bucket, Client
 
 T = TypeVar("T")
 
@@ -34,6 +38,13 @@ PERMISSIONS = (
 """What a task needs on the bucket; the role Storage Object User has all of it."""
 
 
+ERRORS = (
+    *(GoogleAPIError, GoogleAuthError, RequestException, DataCorruption, InvalidResponse),
+    Overdue,
+)
+"""All that a request to Google can end with."""
+
+
 class GcsStore:
     """A Store of objects below ``prefix`` in a bucket, which must be there.
 
@@ -48,8 +59,6 @@ class GcsStore:
     def __init__(
         self, client: Client, bucket: str, prefix: str = "", *, retry: Retry | None = None
     ) -> None:
-        from google.cloud.storage.retry import DEFAULT_RETRY
-
         # For traces, which nobody has switched on, the client would ask in a thread for what a
         # worker may not see: the bucket's own data (3.17.1).
         os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
@@ -69,8 +78,6 @@ class GcsStore:
         return f"gs://{self._bucket.name}/{self._prefix}".rstrip("/")
 
     def check_writable(self) -> None:
-        from google.api_core.exceptions import NotFound
-
         def ask() -> list[str]:
             try:
                 return list(self._bucket.test_iam_permissions(list(PERMISSIONS), **self._options))
@@ -120,8 +127,6 @@ class GcsStore:
 
         Without content encoding: Google would decompress a body that has one on its way out.
         """
-        from google.api_core.exceptions import PreconditionFailed
-
         kind = "application/gzip" if path.endswith(".gz") else "application/json"
         try:
             self._blob(path).upload_from_string(
@@ -133,8 +138,6 @@ class GcsStore:
 
     def _download(self, path: str) -> tuple[bytes | None, int]:
         """The object's bytes and generation; None and 0 where there is none."""
-        from google.api_core.exceptions import NotFound
-
         blob = self._blob(path)
         try:
             data = blob.download_as_bytes(raw_download=True, **self._options)
@@ -165,15 +168,9 @@ class GcsStore:
     def _asked(self, doing: str, path: str, ask: Callable[[], T]) -> T:
         """What ``ask`` gives, in bounded time. Raises Problem(STORAGE) for all that Google refuses
         and that does not arrive; without its cause, which may hold a token."""
-        from google.api_core.exceptions import GoogleAPIError
-        from google.auth.exceptions import GoogleAuthError
-        from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
-        from requests import RequestException
-
-        refusals = (GoogleAPIError, GoogleAuthError, RequestException, DataCorruption)
         try:
             return within(MAX_SECONDS, ask)
-        except (*refusals, InvalidResponse, Overdue) as error:
+        except ERRORS as error:
             why, passing = describe_error(error, self._bucket.name)
             raise self._problem(doing, path, why, passing=passing) from None
 

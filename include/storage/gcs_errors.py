@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
+from google.auth.exceptions import GoogleAuthError, TransportError
+
 _MAX_WORDS = 300
 """Characters of Google's own words that a line has room for."""
 
@@ -22,8 +24,6 @@ def describe_error(error: Any, bucket: str) -> tuple[str, bool]:
 
 def _word_refusal(error: Any, bucket: str, status: int, reason: str, words: str) -> str:
     """Why Google will refuse it the next time, too, and what mends it; nothing if it may not."""
-    from google.auth.exceptions import GoogleAuthError, TransportError
-
     if status == 404:
         return f"there is no bucket {bucket}: create it, or correct the url of connection raw_store"
     unanswered = isinstance(error, TransportError) or getattr(error, "retryable", False)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from include.http.upstream import Upstream
     from include.sources.spec import Host
     from include.steps.job import Stores
+    from include.storage.store import Store
 
 RAW_STORE = "raw_store"
 WAREHOUSE = "warehouse"
@@ -131,14 +132,22 @@ def ops_address(found: Any) -> str:
 def stores() -> Stores:
     """The raw store and the warehouse that the connections name."""
     from include.steps.job import Stores
-    from include.storage.open import open_store
     from include.warehouse.open import open_warehouse
     from nba_airflow.google import bigquery_client
 
     return Stores(
-        raw=open_store(location(RAW_STORE)),
+        raw=raw_store(location(RAW_STORE)),
         warehouse=open_warehouse(location(WAREHOUSE), bigquery=bigquery_client),
     )
+
+
+def raw_store(url: str) -> Store:
+    """The raw store at a URL; one in the cloud with the credentials of Airflow's Google
+    connection."""
+    from include.storage.open import open_store
+    from nba_airflow.google import storage_client
+
+    return open_store(url, storage_client)
 
 
 def store_schemes() -> set[str]:

@@ -4,6 +4,7 @@ them; nothing of Google's is imported before a client is wanted."""
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from nba_airflow.connections import connection
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
     from google.cloud.bigquery import Client
+    from google.cloud.storage import Client as StorageClient
 
 GOOGLE = "google_cloud_default"
 """Airflow's own name of its Google connection."""
@@ -32,6 +34,8 @@ def credentials() -> Credentials:
     """
     from google.auth.credentials import AnonymousCredentials
 
+    # At DEBUG it logs the headers of each request, and with them the token (2.62).
+    logging.getLogger("google.auth.transport.requests").addFilter(_is_harmless)
     extra = connection(GOOGLE).extra_dejson
     if extra.get("is_anonymous"):
         return AnonymousCredentials()
@@ -49,6 +53,18 @@ def bigquery_client(project: str, location: str) -> Client:
     from google.cloud.bigquery import Client
 
     return Client(project=project, location=location, credentials=credentials())
+
+
+def storage_client() -> StorageClient:
+    """A client of Google Cloud Storage that connects with its first request. It names no project:
+    a bucket is found by its name alone."""
+    from google.cloud.storage import Client
+
+    return Client(project=None, credentials=credentials())
+
+
+def _is_harmless(record: logging.LogRecord) -> bool:
+    return record.levelno > logging.DEBUG
 
 
 def _from_key(given: Mapping[str, Any] | str | bytes) -> Credentials:

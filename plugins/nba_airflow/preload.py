@@ -43,6 +43,7 @@ LIBRARIES = (
     "pyarrow.vendored.version",
     "requests",
     "google.auth.transport.requests",
+    "google_crc32c",  # of Google Cloud Storage's uploads
     "google.oauth2.service_account",
 )
 """What our modules, or these libraries themselves, import inside functions. Not duckdb: no task
@@ -51,7 +52,7 @@ uses it, and its import starts a thread."""
 _NOT_FOR_TASKS = ("nba_airflow.cli", "nba_airflow.provision")
 
 
-CLOUD = {"bigquery": "include.warehouse.bigquery"}
+CLOUD = {"bigquery": "include.warehouse.bigquery", "gs": "include.storage.gcs"}
 """Scheme of a store's URL -> those of our modules that import its client: not for everyone, it is
 as large as all the rest."""
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from include.errors import ErrorClass, Problem
-from nba_airflow import google
+from include.storage.gcs import GcsStore
+from include.storage.local import LocalStore
+from nba_airflow import connections, google
 from tests.steps.credentials import PRIVATE_KEY
+from tests.storage.wire import between
 
 KEY_FILE = {
     "type": "service_account",
@@ -76,6 +80,43 @@ def test_emulator_is_asked_without_a_key(monkeypatch: pytest.MonkeyPatch) -> Non
         "project",
         "EU",
     )
+
+
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [("gs://raw-x/nba/raw", GcsStore), ("file:///srv/nba/raw", LocalStore)],
+    ids=["cloud", "disk"],
+)
+def test_raw_store_is_chosen_by_its_connection_alone(
+    monkeypatch: pytest.MonkeyPatch, url: str, kind: type
+) -> None:
+    define(monkeypatch, {"is_anonymous": True})
+    for name, store in (("RAW_STORE", url), ("WAREHOUSE", "duckdb:///srv/nba/warehouse")):
+        fields = {"conn_type": "generic", "extra": {"url": store}}
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps(fields))
+    found = connections.stores()
+    assert (type(found.raw), found.raw.url) == (kind, url)
+    assert found.warehouse.url == "duckdb:///srv/nba/warehouse"
+
+
+def test_token_and_assertion_are_in_no_line_of_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, gcs_url: str, bucket: str
+) -> None:
+    caplog.set_level("DEBUG")
+    with between(gcs_url) as wire:
+        define(monkeypatch, {"keyfile_dict": {**KEY_FILE, "token_uri": f"{wire.url}/token"}})
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", wire.url)
+        token = {"access_token": "a-token-that-nobody-may-see", "expires_in": 3600}
+        wire.meets("POST /token", status=200, answer=token)
+        with google.storage_client() as client:
+            store = GcsStore(client, bucket)
+            assert store.create("m", b"1") is True
+    (assertion,) = re.findall(rb"assertion=([^&]+)", wire.asked[0].body)
+    assert wire.asked[1].headers["authorization"] == f"Bearer {token['access_token']}"
+    said = f"{[vars(record) for record in caplog.records]}"
+    assert wire.url.removeprefix("http://127.0.0.1") in said
+    secrets = (assertion.decode(), token["access_token"], PRIVATE_KEY[40:80])
+    assert [secret for secret in secrets if str(secret) in said] == []
 
 
 @pytest.mark.parametrize(

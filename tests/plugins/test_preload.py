@@ -8,7 +8,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -20,16 +21,88 @@ from devstack.sandbox.server import running
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY = "2025-01-23"  # three games
+AGAIN = ["bdl_box_scores"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """Every task of dags/, each in a process forked as LocalExecutor forks it; ``raw`` is where
+    its bodies lie."""
+
+    tasks: list[Seen]
+    requests: int
+    raw: Path
+    warehouse: Path
 
 
 @pytest.fixture(scope="module")
-def tasks(tmp_path_factory: pytest.TempPathFactory, ops_db: str) -> list[Seen]:
-    """Every task of dags/, each in a process forked as LocalExecutor forks it."""
-    folder = tmp_path_factory.mktemp("tasks")
-    with running(folder, now="2026-03-01T20:00:00Z", monthly_credits=20_000) as sandbox:
-        return run(
-            Home(root=folder), sandbox.url, ops_db, Order(days=[DAY], out=str(folder / "out"))
-        )
+def on_disk(tmp_path_factory: pytest.TempPathFactory, ops_db: str) -> Ran:
+    return ran(Home(root=tmp_path_factory.mktemp("disk")), ops_db)
+
+
+@pytest.fixture(scope="module")
+def in_cloud(
+    tmp_path_factory: pytest.TempPathFactory, ops_db: str, gcs_url: str, gcs_folder: Path
+) -> Ran:
+    """The same with its raw store in Google Cloud Storage; one DAG's once more when all is
+    there."""
+    from tests.cloud import make_client  # its imports are what other tests here look for
+
+    with make_client(gcs_url) as client, pytest.MonkeyPatch.context() as patch:
+        client.create_bucket("raw-of-all-sources")
+        patch.setenv("STORAGE_EMULATOR_HOST", gcs_url)
+        home = Home(root=tmp_path_factory.mktemp("cloud"))
+        found = ran(home, ops_db, raw_store="gs://raw-of-all-sources/nba", again=AGAIN)
+        return replace(found, raw=gcs_folder / "raw-of-all-sources" / "nba")
+
+
+def ran(home: Home, ops_db: str, *, raw_store: str = "", again: Sequence[str] = ()) -> Ran:
+    with running(home.root, now="2026-03-01T20:00:00Z", monthly_credits=20_000) as sandbox:
+        order = Order(days=[DAY], out=str(home.root / "out"), raw_store=raw_store)
+        tasks = run(home, sandbox.url, ops_db, order)
+        if again:
+            order = replace(order, dags=again, out=str(home.root / "again"))
+            tasks += run(home, sandbox.url, ops_db, order)
+        requests = len(sandbox.log())
+    return Ran(
+        tasks=tasks, requests=requests, raw=home.data / "raw", warehouse=home.data / "warehouse"
+    )
+
+
+@pytest.fixture(scope="module", params=["on_disk", "in_cloud"])
+def tasks(request: pytest.FixtureRequest) -> list[Seen]:
+    found: Ran = request.getfixturevalue(request.param)
+    return found.tasks
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """All but the status of dates, which says when they were counted."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("[!.]*")
+        if path.is_file() and "date_status" not in path.parts
+    }
+
+
+def test_rows_of_every_source_are_the_same_from_both_raw_stores(
+    on_disk: Ran, in_cloud: Ran
+) -> None:
+    rows = files(on_disk.warehouse)
+    assert len(rows) > 5
+    assert files(in_cloud.warehouse) == rows
+
+
+def test_both_raw_stores_have_the_same_layout_and_bodies(on_disk: Ran, in_cloud: Ran) -> None:
+    disk, cloud = files(on_disk.raw), files(in_cloud.raw)
+    assert f"bdl_box_scores/2025/01/{DAY}/box_scores/_manifest.json" in disk
+    assert sorted(cloud) == sorted(disk)
+    bodies = [path for path in disk if path.endswith(".gz")]
+    assert [path for path in bodies if cloud[path] != disk[path]] == []
+
+
+def test_date_that_the_cloud_has_is_not_asked_for_again(on_disk: Ran, in_cloud: Ran) -> None:
+    assert [seen.dag_id for seen in in_cloud.tasks[len(on_disk.tasks) :]] == AGAIN
+    assert in_cloud.requests == on_disk.requests > 0
 
 
 def foreign(module: str, file: str) -> bool:
@@ -62,7 +135,7 @@ def test_a_task_process_looks_each_connection_up_once(tasks: list[Seen]) -> None
     assert "connections/balldontlie" in chain.from_iterable(asked)
 
 
-@pytest.mark.parametrize("scheme", ["duckdb", "bigquery"])
+@pytest.mark.parametrize("scheme", ["duckdb", "bigquery", "gs"])
 @pytest.mark.parametrize("command", ["scheduler", "celery worker"])
 def test_preloading_imports_all_starts_no_thread_and_opens_nothing(
     command: str, scheme: str, tmp_path: Path
@@ -92,6 +165,7 @@ def test_preloading_imports_all_starts_no_thread_and_opens_nothing(
         "opened": [],
         "database connections": 0,
         "BigQuery's client": scheme == "bigquery",
+        "Cloud Storage's client": scheme == "gs",
     }
 
 
@@ -121,6 +195,7 @@ def report(scheme: str, *command: str) -> None:
                 "database connections": settings.engine.pool.checkedin()
                 + settings.engine.pool.checkedout(),
                 "BigQuery's client": "google.cloud.bigquery.client" in sys.modules,
+                "Cloud Storage's client": "google.cloud.storage.client" in sys.modules,
             }
         )
     )
@@ -138,8 +213,12 @@ def _open_files() -> Iterator[str]:
 @pytest.mark.parametrize(
     ("command", "executor", "expected"),
     [
-        (["scheduler"], "LocalExecutor", ["pools", "preload"]),
-        (["scheduler", "--skip-serve-logs"], "CeleryExecutor,LocalExecutor", ["pools", "preload"]),
+        (["scheduler"], "LocalExecutor", ["pools", "preload {'gs'}"]),
+        (
+            ["scheduler", "--skip-serve-logs"],
+            "CeleryExecutor,LocalExecutor",
+            ["pools", "preload {'gs'}"],
+        ),
         (["scheduler"], "CeleryExecutor", ["pools"]),
         (["celery", "worker"], "CeleryExecutor", []),
         (["triggerer"], "LocalExecutor", []),
@@ -167,8 +246,8 @@ def test_only_a_scheduler_that_forks_tasks_preloads(
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
     monkeypatch.setattr(session, "create_session", lambda: threading.Lock())
     monkeypatch.setattr(provision, "pools", lambda session: done.append("pools"))
-    monkeypatch.setattr(preload, "preload", lambda schemes: done.append("preload"))
-    monkeypatch.setattr(connections, "store_schemes", set)
+    monkeypatch.setattr(connections, "store_schemes", lambda: {"gs"})
+    monkeypatch.setattr(preload, "preload", lambda schemes: done.append(f"preload {schemes}"))
     monkeypatch.setattr(obstacles, "find_obstacles", lambda session: [])
 
     job.Job()  # which every server process makes first
