@@ -4,11 +4,12 @@ Problem."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from include.checks.rows import incomplete
-from include.errors import Problem
+from include.errors import ErrorClass, Problem
 from include.outcome import Later, Outcome
+from include.partition import eastern_day
 from include.steps.audit import audit
 from include.steps.entry import Entry
 from include.steps.job import Job
@@ -32,6 +33,7 @@ def attempt(
     asked for, and Problem when it has failed; a later try goes on with what is there. The sound
     games of a partial date are loaded all the same.
     """
+    _check_past(job.partition.day, eastern_day(now()))
     if (final := job.endpoint.available_at(job.partition.day)) > now():
         raise Later(final, "its games cannot be final before then", Outcome.NOT_YET)
     try:
@@ -57,6 +59,19 @@ def _make_complete(job: Job, entry: Entry, now: Callable[[], datetime]) -> None:
             entry.note_manifest(audited.manifest)
             raise incomplete(audited.manifest)
         entry.close(audited)
+
+
+def _check_past(day: date, today: date) -> None:
+    """A date of the future is a mistake in what was ordered: nothing waits for it, since runs that
+    wait hold up those of the live dates (Airflow counts them among the active)."""
+    if day > today:
+        raise Problem(
+            error_class=ErrorClass.INTERNAL,
+            message=(
+                f"the run's game date lies in the future (today is {today} in US/Eastern): order it"
+                " when it is over"
+            ),
+        )
 
 
 def _fetch(job: Job, entry: Entry) -> Manifest:

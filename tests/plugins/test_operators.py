@@ -17,7 +17,7 @@ from devstack.sandbox.server import Sandbox, running
 from include.errors import ErrorClass, Problem
 from include.ops.db import connect
 from include.outcome import Later, Outcome
-from include.partition import Partition
+from include.partition import Partition, eastern_day
 from include.sources.spec import Source
 from include.storage import raw
 from tests.steps import credentials
@@ -194,10 +194,10 @@ def test_wait_whose_moment_has_passed_is_still_a_wait(
 def test_date_that_cannot_be_final_yet_waits_without_a_request(
     sources: dict[str, Source], sandbox: Sandbox, ops_db: str
 ) -> None:
-    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    today = eastern_day(datetime.now(UTC))
     before = len(sandbox.log())
-    put_off = defers(sources[DAG], key=str(tomorrow))
-    assert put_off.trigger.moment == sources[DAG].endpoint("box_scores").available_at(tomorrow)
+    put_off = defers(sources[DAG], key=str(today))
+    assert put_off.trigger.moment == sources[DAG].endpoint("box_scores").available_at(today)
     assert len(sandbox.log()) == before
     assert last_word(ops_db)[1] == "not_yet"
 
@@ -338,14 +338,17 @@ def test_order_that_is_not_one_is_refused_and_recorded(
     [
         (None, "this run has no partition key, so no game date"),
         ("yesterday", "this run's partition key: 'yesterday' is not a date"),
+        ("2024-13-45", "this run's partition key: '2024-13-45' is not a day of the calendar"),
+        ("9999-12-31", "internal: the run's game date lies in the future"),
     ],
 )
 def test_run_without_a_game_date_ends_at_once_with_one_line(
-    sources: dict[str, Source], key: str | None, said: str
+    sources: dict[str, Source], sandbox: Sandbox, key: str | None, said: str
 ) -> None:
+    before = len(sandbox.log())
     message = fails(sources[DAG], key=key)
     assert message.startswith(said)
-    assert len(message.splitlines()) == 1
+    assert (len(message.splitlines()), len(sandbox.log())) == (1, before)
 
 
 def test_refetch_asks_again_and_clearing_it_does_not(

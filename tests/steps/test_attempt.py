@@ -137,7 +137,7 @@ def test_order_of_fresh_bodies_reaches_for_the_upstream_again(tries: Tries) -> N
     assert (tries.opened, tries.rows[-1].requests) == (2, 2)
 
 
-@pytest.mark.parametrize("early", [timedelta(microseconds=1), timedelta(days=3)])
+@pytest.mark.parametrize("early", [timedelta(microseconds=1), timedelta(hours=30)])
 def test_date_that_cannot_be_final_waits_for_the_moment_that_its_source_says(
     tries: Tries, early: timedelta
 ) -> None:
@@ -146,6 +146,17 @@ def test_date_that_cannot_be_final_waits_for_the_moment_that_its_source_says(
     why = "its games cannot be final before then"
     assert later.args == (final, why, Outcome.NOT_YET)
     assert (tries.opened, tries.rows[-1].outcome) == (0, Outcome.NOT_YET)
+
+
+def test_date_of_the_future_fails_at_once(tries: Tries) -> None:
+    """The US/Eastern date begins thirty hours before its games can be final, at six."""
+    final = tries.line.endpoint.available_at(tries.line.day)
+    problem = tries.fails(now=final - timedelta(hours=30, microseconds=1))
+    assert problem.message == (
+        "the run's game date lies in the future (today is 2025-01-14 in US/Eastern): order it when"
+        " it is over"
+    )
+    assert (tries.opened, tries.rows[-1].outcome) == (0, Outcome.FAILED)
 
 
 def test_date_is_tried_at_the_moment_from_which_it_can_be_final(tries: Tries) -> None:

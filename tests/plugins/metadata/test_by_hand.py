@@ -119,6 +119,24 @@ def test_run_with_a_key_that_is_not_a_date_holds_up_no_mail(
     assert told(nbacom, capsys)[0] == "[OK]: 2 dates complete"
 
 
+def test_run_of_a_future_date_has_a_mail_of_its_own_and_changes_no_other(nbacom: Airflow) -> None:
+    future = date(9999, 12, 31)
+    nbacom.trigger(str(future))
+    nbacom.move(str(future), "running")
+    for endpoint in (BOX, PLAYS):
+        nbacom.write(future, "failed", endpoint=endpoint)
+    nbacom.move(str(future), "failed")
+    for endpoint in (BOX, PLAYS):
+        nbacom.write(TWO.first, "complete", endpoint=endpoint)
+    nbacom.end(TWO.first, state="success")
+    nbacom.summarise()
+    assert nbacom.subjects() == [
+        f"[1 failed] {DAG} 9999-12-31: 0 of 1 date complete",
+        f"[OK] {DAG} {TWO}: 2 dates complete",
+    ]
+    assert backfill_command(TWO, dag_id=DAG, attach=True) == 0
+
+
 def test_rerun_command_of_the_mail_runs_what_was_marked_good(nbacom: Airflow) -> None:
     nbacom.mark(TWO.first, "success")
     nbacom.summarise()
