@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from operator import attrgetter
 from typing import Any, Protocol
 
 import psycopg
@@ -56,15 +57,18 @@ def judge(
     *,
     until: datetime | None = None,
 ) -> Judgment:
-    """The runs (one a date) by what the ledger held ``until`` then. ``endpoints`` are those of the
-    source; without any, of a DAG that has no spec any more, those that have said something."""
+    """The runs' dates by what the ledger held ``until`` then; of several runs of a date the one
+    that was queued last. ``endpoints`` are those of the source; without any, of a DAG that has no
+    spec any more, those that have said something."""
     queued = {run.run_id: run.queued_at for run in runs}
     rows = outcomes.of_runs(connection, dag_id, queued, until=until)
     before, mine = split(rows, batches.read_since(connection, dag_id, queued))
     newest = outcomes.read_newest(connection, dag_id, [run.day for run in runs], until=until)
     names = endpoints or sorted({endpoint for _, endpoint in newest})
     heard = {(row.day, row.endpoint) for row in mine}
-    return Judgment(results=judge_dates(runs, newest, heard, names), before=before, mine=mine)
+    last = {run.day: run for run in sorted(runs, key=attrgetter("queued_at"))}
+    by_day = sorted(last.values(), key=attrgetter("day"))
+    return Judgment(results=judge_dates(by_day, newest, heard, names), before=before, mine=mine)
 
 
 def judge_dates(

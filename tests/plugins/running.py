@@ -105,12 +105,17 @@ class Airflow:
 
     def clear(self, *days: date) -> None:
         """The UI's Clear, and `airflow dags clear`, of these dates' newest runs."""
+        with transaction() as session:
+            runs = [self._run(session, day).run_id for day in days]
+        self.clear_runs(*runs)
+
+    def clear_runs(self, *run_ids: str) -> None:
+        """The same of these runs, at once."""
         from airflow.models.taskinstance import TaskInstance, clear_task_instances
         from sqlalchemy import select
 
+        mine = (TaskInstance.dag_id == self.dag_id, TaskInstance.run_id.in_(run_ids))
         with transaction() as session:
-            runs = [self._run(session, day).run_id for day in days]
-            mine = (TaskInstance.dag_id == self.dag_id, TaskInstance.run_id.in_(runs))
             clear_task_instances(list(session.scalars(select(TaskInstance).where(*mine))), session)
 
     def trigger(self, key: str) -> None:
@@ -143,6 +148,18 @@ class Airflow:
     def move(self, key: str, state: str) -> None:
         """The newest run of this key comes to this state."""
         self._move([key], state)
+
+    def move_run(self, run_id: str, state: str) -> None:
+        """One of a date's runs comes to this state."""
+        from airflow.models.dagrun import DagRun
+        from airflow.utils.state import DagRunState
+        from sqlalchemy import select
+
+        mine = select(DagRun).where(DagRun.dag_id == self.dag_id, DagRun.run_id == run_id)
+        with transaction() as session:
+            run = session.scalars(mine).one()
+            run.state = DagRunState(state)
+            self._tell(run)
 
     def move_and_die(self, day: date, state: str) -> None:
         """As above, but the scheduler is killed before it commits. Raises Killed."""
@@ -245,6 +262,15 @@ class Airflow:
             mine = mine.where(DagRun.partition_key.in_([str(day) for day in days]))
         with transaction() as session:
             return {key: str(state) for key, state in session.execute(mine.order_by(DagRun.id))}
+
+    def run_ids(self, day: date) -> list[str]:
+        """The date's runs, oldest first."""
+        from airflow.models.dagrun import DagRun
+        from sqlalchemy import select
+
+        mine = (DagRun.dag_id == self.dag_id, DagRun.partition_key == str(day))
+        with transaction() as session:
+            return list(session.scalars(select(DagRun.run_id).where(*mine).order_by(DagRun.id)))
 
     def queued(self) -> list[datetime]:
         """When each run was queued last."""

@@ -126,13 +126,16 @@ def find_batches(session: Session, connection: psycopg.Connection[Any]) -> list[
     return [_find(session, name, runs) for name, runs in found.items() if name and runs]
 
 
-def _find(session: Session, batch_id: str, runs: Iterable[BatchRun]) -> FoundBatch:
-    """The batch with one run a date: the one that was queued last."""
-    by_day = {run.day: run for run in sorted(runs, key=lambda run: run.queued_at)}
+def _find(session: Session, batch_id: str, runs: Sequence[BatchRun]) -> FoundBatch:
+    """The batch with its runs, which may be several of one date; of those that are not there any
+    more one stands for a date that has no other."""
+    there = [run for run in runs if run.state != DELETED]
+    days = {run.day for run in there}
+    there += {run.day: run for run in runs if run.day not in days}.values()
     more = batches.kind_of(batch_id) == "catchup"
     more = more and _is_catching_up(session, batches.dag_of(batch_id))
-    over = not more and all(run.over for run in by_day.values())
-    return FoundBatch(batch_id=batch_id, runs=list(by_day.values()), over=over)
+    over = not more and all(run.over for run in there)
+    return FoundBatch(batch_id=batch_id, runs=there, over=over)
 
 
 def _choose_batch(

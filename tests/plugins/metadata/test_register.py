@@ -199,3 +199,27 @@ def test_alert_of_a_live_run_tells_what_it_has_used(airflow: Airflow) -> None:
     assert body is not None
     used = re.findall(r"(Requests|Credits) +(\d+)", body.get_content())
     assert used == [("Requests", "3"), ("Credits", "20")]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_two_runs_of_one_date_that_are_cleared_together_are_one_batch(
+    airflow: Airflow, first: int
+) -> None:
+    one = DateRange(D[0], D[0])
+    airflow.backfill(one)
+    airflow.run("failed", D[0])
+    airflow.trigger(str(D[0]))
+    airflow.run("failed", D[0])
+    airflow.summarise()
+    airflow.sweep()
+    told = airflow.subjects()
+    both = airflow.run_ids(D[0])
+    airflow.clear_runs(*both)
+    for run_id in both:
+        airflow.move_run(run_id, "running")
+    airflow.write(D[0], "complete")
+    for run_id in (both[first], both[1 - first]):
+        airflow.move_run(run_id, "success")
+        airflow.summarise()
+        airflow.sweep()
+    assert airflow.subjects()[len(told) :] == [f"[OK] {DAG} {D[0]}: 1 date complete, 1 recovered"]
