@@ -14,19 +14,18 @@ from devstack.sandbox.exchange import Answer, Call, Upstream
 from devstack.sandbox.league import League, is_final, is_known
 from devstack.sandbox.odds_lines import (
     FEATURED,
-    PLAYER_MARKETS,
     bookmakers,
     offers,
     respell,
 )
 from devstack.sandbox.schedule import Game
 from include.partition import eastern_day
+from include.sources.odds_api import PLAYER_MARKETS, REGIONS
 
 Json = dict[str, Any]
 
 _SPORT = "basketball_nba"
 _HISTORICAL = re.compile(r"/v4/historical/sports/(\w+)/(events|odds|events/(\w+)/odds)/?")
-_REGIONS = frozenset({"us", "us2", "us_dfs", "us_ex", "uk", "eu", "fr", "se", "au"})
 _PLAYER_MARKETS_SINCE = datetime(2023, 5, 3, 5, 30, tzinfo=UTC)
 _FIVE_MINUTES_SINCE = datetime(2022, 9, 18, tzinfo=UTC)
 # Snapshots are stamped this long after the minute of the grid: asked at 12:00:00, the answer is of
@@ -297,7 +296,7 @@ def _wanted(call: Call, known: tuple[str, ...]) -> tuple[list[str], list[str], l
         raise _Refused(422, "INVALID_MARKET", f"Invalid markets: {', '.join(unknown)}")
     if not books and not regions:
         raise _Refused(422, "MISSING_REGION", "Missing regions parameter")
-    if not books and (strange := sorted(set(regions) - _REGIONS)):
+    if not books and (strange := sorted(set(regions) - {*REGIONS})):
         raise _Refused(422, "INVALID_REGION", f"Invalid regions: {', '.join(strange)}")
     return markets, books, regions
 

@@ -60,22 +60,23 @@ _PER_SHARE = {
     "player_steals": 7.0,
     "player_blocks": 5.0,
     "player_turnovers": 14.0,
+    "player_blocks_steals": 12.0,
+    "player_field_goals": 40.0,
+    "player_frees_made": 18.0,
+    "player_frees_attempts": 23.0,
     "player_points_rebounds_assists": 174.0,
+    "player_points_rebounds": 144.0,
+    "player_points_assists": 136.0,
+    "player_rebounds_assists": 68.0,
+    "player_points_q1": 27.0,
+    "player_rebounds_q1": 10.0,
+    "player_assists_q1": 8.0,
 }
-# Markets that the API knows; of those without a line above nobody offers anything here.
-PLAYER_MARKETS = (
-    *_PER_SHARE,
-    "player_points_alternate",
-    "player_rebounds_alternate",
-    "player_assists_alternate",
-    "player_threes_alternate",
-    "player_points_rebounds",
-    "player_points_assists",
-    "player_rebounds_assists",
-    "player_double_double",
-    "player_triple_double",
-    "player_first_basket",
-)
+# Markets without a line, and the chance of a regular's Yes.
+_YES_OR_NO = {"player_double_double": 0.3, "player_triple_double": 0.06}
+_ALTERNATE = "_alternate"
+# How far the lines of an alternate market are from the main one's.
+_STEPS = (-4.0, -2.0, 0.0, 2.0, 4.0)
 _MOVES_EVERY = timedelta(hours=2)
 
 
@@ -165,26 +166,33 @@ def _game_outcomes(game: Game, league: League, market: str, rng: Random) -> list
 
 
 def _props(game: Game, league: League, book: Bookmaker, market: str, rng: Random) -> list[Json]:
-    """Over and under of the players whom the bookmaker lists."""
-    scale = _PER_SHARE.get(market)
-    if scale is None:
-        return []
+    """What the bookmaker offers on the players whom it lists; nobody offers the first basket."""
     listed: list[Player] = [
         *league.roster(game.home)[: book.props],
         *league.roster(game.away)[: book.props],
     ]
     rng.shuffle(listed)
+    if chance := _YES_OR_NO.get(market):
+        return [each for player in listed for each in _sides(player, rng, chance, ("Yes", "No"))]
+    scale = _PER_SHARE.get(market.removesuffix(_ALTERNATE), 0.0)
+    steps = _STEPS if market.endswith(_ALTERNATE) else (0.0,)
     outcomes: list[Json] = []
     for player in listed:
-        line = _half(scale * player.share * rng.uniform(0.9, 1.1))
-        if line < 0.5:
-            continue
-        prices = _pair(rng)
-        for side, price in zip(("Over", "Under"), prices, strict=True):
-            outcomes.append(
-                {"name": side, "description": player.odds_name, "price": price, "point": line}
-            )
+        middle = _half(scale * player.share * rng.uniform(0.9, 1.1))
+        for line in (middle + step for step in steps):
+            if line >= 0.5:
+                sides = _sides(player, rng, 0.5 - (line - middle) / 20, ("Over", "Under"))
+                outcomes += [{**side, "point": line} for side in sides]
     return outcomes
+
+
+def _sides(player: Player, rng: Random, chance: float, names: tuple[str, str]) -> list[Json]:
+    """The two sides of one bet on a player."""
+    prices = _pair(rng, chance)
+    return [
+        {"name": name, "description": player.odds_name, "price": price}
+        for name, price in zip(names, prices, strict=True)
+    ]
 
 
 def respell(event: Json) -> None:

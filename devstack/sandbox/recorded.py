@@ -8,7 +8,8 @@ import gzip
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -195,7 +196,8 @@ class Recordings:
         known = [(_moment(entry.content["timestamp"]), n) for n, entry in enumerate(snapshots)]
         fitting = [(at, n) for at, n in known if asked - timedelta(days=1) < at <= asked]
         if fitting:
-            return _answer(snapshots[max(fitting)[1]])
+            found = _answer(snapshots[max(fitting)[1]])
+            return _of_markets(found, call) if endpoint == "event_odds" else found
         if endpoint == "event_odds":
             return error(404, "EVENT_NOT_FOUND", "Event not found at this time")
         at = asked.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -211,6 +213,20 @@ class Recordings:
 
 def _answer(entry: Recording) -> Answer:
     return Answer(status=entry.status, payload=entry.content, text=entry.text)
+
+
+def _of_markets(answer: Answer, call: Call) -> Answer:
+    """What the answer has of the markets that are asked for, as the upstream would have given
+    it."""
+    wanted, payload = call.params("markets"), deepcopy(answer.payload)
+    had = {market["key"] for book in payload["data"]["bookmakers"] for market in book["markets"]}
+    if had <= {*wanted}:
+        return answer
+    for book in payload["data"]["bookmakers"]:
+        book["markets"] = [market for market in book["markets"] if market["key"] in wanted]
+    offering = [book for book in payload["data"]["bookmakers"] if book["markets"]]
+    payload["data"]["bookmakers"] = offering
+    return replace(answer, payload=payload, text=None)
 
 
 def _moment(text: str) -> datetime:

@@ -238,6 +238,9 @@ class Endpoint:
     ``moved``: for a source that keeps a moved game under another date. ``item_of``: the name of the
     item that a game's data comes in, where items differ: what a body has of a game of another item
     does not count.
+    ``parts``: each game is asked for in so many items, ``item_of(game).part``, so that a part that
+    is wanted later asks only for itself; ``part_column`` is the column that has a row's part, and
+    of the ``optional_parts`` a game may have no rows.
     """
 
     name: str
@@ -255,6 +258,17 @@ class Endpoint:
     moved: Moved | None = None
     shared: Callable[[date], str] | None = None
     item_of: Callable[[Game], str] | None = None
+    parts: tuple[str, ...] = ()
+    part_column: str = ""
+    optional_parts: frozenset[str] = frozenset()
+
+    def split(self, item: str) -> tuple[str, str]:
+        """The name that all items of a game share, and the item's part; empty where there are
+        none."""
+        if not self.parts:
+            return item, ""
+        name, _, part = item.rpartition(".")
+        return name, part
 
     def available_at(self, day: date) -> datetime:
         """The UTC moment from which the date's data can be final."""
@@ -284,6 +298,11 @@ class Host:
     seconds_per_request: float = 0.5
 
 
+class BadChoice(ValueError):
+    """A field of a connection's extra chooses what is not there. The text names the field, what is
+    wrong with it and the repair."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """A DAG's worth of endpoints. The first host is the one that a Get without ``connection`` goes
@@ -291,7 +310,8 @@ class Source:
 
     ``live_since`` is the first US/Eastern game date that live runs catch up from. ``fresh_by``:
     US/Eastern wall clock on the day after a game date by which its live run must have ended;
-    people are told of one that has not.
+    people are told of one that has not. ``choose``: the endpoints, of the same names, as the extra
+    of the first host's connection wants them; raises BadChoice.
     """
 
     dag_id: str
@@ -301,6 +321,7 @@ class Source:
     fresh_by: time = time(18, 0)
     owner: str = "data-platform"
     tags: tuple[str, ...] = ()
+    choose: Callable[[Mapping[str, Any]], tuple[Endpoint, ...]] | None = None
 
     @property
     def connection(self) -> str:
