@@ -50,7 +50,7 @@ class Asked:
 
     def rows(self, body: bytes) -> Iterator[Row]:
         """The body's rows, with the sides that ``games`` gives; none of a game of another item."""
-        rows = self.endpoint.rows(body, self.day)
+        rows = self._rows(body)
         if self.endpoint.item_of is None:
             yield from rows
             return
@@ -70,9 +70,16 @@ class Asked:
         megabytes, read once."""
         found: dict[str, list[Row]] = {}
         if not self.endpoint.is_schedule:
-            for row in self.endpoint.rows(body, self.day):
+            for row in self._rows(body):
                 found.setdefault(row["game_id"], []).append(row)
         return found
+
+    def _rows(self, body: bytes) -> Iterator[Row]:
+        """The body's rows, of the part that was asked for."""
+        _, part = self.endpoint.split(self.item)
+        for row in self.endpoint.rows(body, self.day):
+            if not part or row[self.endpoint.part_column] == part:
+                yield row
 
     def _placed(self, game: Game) -> Game:
         """The game with the schedule's sides, where its own body tells none; its score turns with
@@ -86,12 +93,15 @@ class Asked:
         return replace(game, away=listed.away, home=listed.home, score=score, sided=True)
 
     def _belongs(self, game: Game) -> bool:
-        return self.endpoint.item_of is None or self.endpoint.item_of(game) == self.item
+        name, _ = self.endpoint.split(self.item)
+        return self.endpoint.item_of is None or self.endpoint.item_of(game) == name
 
     def _judge(self, game: Game, rows: Sequence[Row]) -> Game:
         """The game with all that is wrong with it."""
         if not self._belongs(game):
             return self._taken_for(game)
+        if self.endpoint.parts:
+            game = self._of_part(game, rows)
         unloadable = self._find_unloadable(rows)
         complaints = [
             game.problem,
@@ -102,13 +112,22 @@ class Asked:
         problem = "; ".join(filter(None, complaints))
         return replace(game, rows=0 if unloadable else game.rows, problem=problem)
 
+    def _of_part(self, game: Game, rows: Sequence[Row]) -> Game:
+        """The game by the rows of its part: it may have none of an optional one."""
+        _, part = self.endpoint.split(self.item)
+        if rows:
+            return replace(game, rows=len(rows))
+        missing = game.problem or f"its body has no rows of {part}"
+        problem = {True: "", False: missing}[part in self.endpoint.optional_parts]
+        return replace(game, rows=0, problem=problem)
+
     def _taken_for(self, game: Game) -> Game:
         """The game that was asked for, whose body is another's: as far as the schedule knows it."""
         asked = list(filter(self._belongs, self._listed.values()))
         if len(asked) == 1:
             said = f"its body is of {game}, {game.game_id}, not of {asked[0].game_id}"
             return replace(asked[0], state=GameState.LIVE, problem=said)
-        said = f"{game.game_id} came in the body of {self.item}"
+        said = f"{game.game_id} came in the body of {self.endpoint.split(self.item)[0]}"
         return replace(game, state=GameState.LIVE, rows=0, problem=said)
 
     def _find_unloadable(self, rows: Sequence[Row]) -> str:

@@ -57,7 +57,8 @@ _RANK = {
     GameState.LISTED: 3,
     GameState.FINAL: 4,
 }
-_DATA = frozenset({GameState.FINAL, GameState.LISTED})
+DATA = frozenset({GameState.FINAL, GameState.LISTED})
+"""The states in which a body has a game's data."""
 # Not LISTED: bookmakers keep listing postponed games (GSW@UTA on 2024-01-17).
 _PLAYED = frozenset({GameState.FINAL, GameState.LIVE})
 
@@ -81,27 +82,32 @@ def count(expected: Iterable[Game] | None, present: Iterable[Game]) -> Count:
             unsound=_describe_unsound(reports),
         )
     listed = set(expected)
-    due = sorted(game for game in listed if game.state is not GameState.POSTPONED)
-    reports = [best[game] for game in due if game in best]
-    missing = tuple(_describe_missing(game, best.get(game)) for game in _missing(due, best))
+    played = due(listed)
+    reports = [best[game] for game in played if game in best]
+    missing = tuple(_describe_missing(game, best.get(game)) for game in _missing(played, best))
     unsound = _describe_unsound(reports)
     unexpected = tuple(map(str, sorted(_played(best) - listed)))
     if missing or unsound:
         outcome = Outcome.PARTIAL
     elif unexpected:
         outcome = Outcome.UNVERIFIED
-    elif due:
+    elif played:
         outcome = Outcome.COMPLETE
     else:
         outcome = Outcome.NO_GAMES
     return Count(
         outcome=outcome,
-        expected=len(due),
+        expected=len(played),
         found=len(_sound(reports)),
         missing=missing,
         unexpected=unexpected,
         unsound=unsound,
     )
+
+
+def due(games: Iterable[Game]) -> list[Game]:
+    """Of the listed games those that are expected, each once and in order."""
+    return sorted(game for game in set(games) if game.state is not GameState.POSTPONED)
 
 
 def _best_reports(present: Iterable[Game]) -> dict[Game, Game]:
@@ -119,7 +125,7 @@ def weigh(game: Game) -> tuple[bool, int, bool, int]:
 
 def is_sound(game: Game) -> bool:
     """Whether it is data, with nothing wrong about it."""
-    return game.state in _DATA and not game.problem
+    return game.state in DATA and not game.problem
 
 
 def _sound(reports: Iterable[Game]) -> list[Game]:
@@ -131,12 +137,12 @@ def _played(best: Mapping[Game, Game]) -> set[Game]:
 
 
 def _missing(due: Iterable[Game], best: Mapping[Game, Game]) -> list[Game]:
-    with_data = {game for game, report in best.items() if report.state in _DATA}
+    with_data = {game for game, report in best.items() if report.state in DATA}
     return [game for game in due if game not in with_data]
 
 
 def _describe_unsound(reports: Iterable[Game]) -> tuple[str, ...]:
-    data = (game for game in reports if game.state in _DATA)
+    data = (game for game in reports if game.state in DATA)
     return tuple(f"{game} ({game.problem})" for game in data if game.problem)
 
 

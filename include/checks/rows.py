@@ -13,6 +13,7 @@ from operator import attrgetter, itemgetter
 from include.checks.acceptance import list_wrong
 from include.checks.bodies import Asked, Scheduled
 from include.checks.completeness import count, weigh
+from include.checks.parts import merge_parts
 from include.errors import ErrorClass, Problem
 from include.outcome import Outcome
 from include.partition import Partition
@@ -28,10 +29,16 @@ def games_of(
     endpoint: Endpoint, manifest: raw.Manifest, store: Store, scheduled: Scheduled
 ) -> list[Game]:
     """The games in the manifest's bodies, each from the one that its rows are loaded from. Raises
-    Problem(STORAGE) for a damaged body, SCHEMA_DRIFT for an unknown."""
+    Problem(STORAGE) for a damaged body, SCHEMA_DRIFT for an unknown.
+
+    Parts are those that the manifest was counted by, whatever is wanted now.
+    """
+    if endpoint.parts:
+        endpoint = replace(endpoint, parts=manifest.parts)
     doubles = find_doubles(endpoint, manifest, store, scheduled)
     reports = _reports(endpoint, manifest, store, scheduled)
-    return [game for found, game in reports if (found.path, str(game)) not in doubles]
+    counted = [(f.item, game) for f, game in reports if (f.path, str(game)) not in doubles]
+    return merge_parts(endpoint, counted)
 
 
 def find_doubles(

@@ -65,6 +65,9 @@ def standing(
             return _never_fetched(endpoint, scheduled)
         if not manifest.done:
             return _incomplete(manifest)
+        if lacking := manifest.lacking(endpoint.parts):
+            message = f"has no {', '.join(lacking)}: run the date again"
+            return _incomplete(replace(manifest, outcome=Outcome.PARTIAL, message=message))
         games = games_of(endpoint, manifest, store, scheduled)
         wanted = rows_per_game(loadable(manifest, games))
         found = loaded_per_game(endpoint.table, partition.day, warehouse)

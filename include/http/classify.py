@@ -62,6 +62,10 @@ _CODES: Mapping[str, tuple[ErrorClass, str]] = {
             " or `airflow nba accept` the game"
         ),
     ),
+    **dict.fromkeys(
+        ("INVALID_MARKET", "INVALID_MARKET_COMBO", "INVALID_REGION", "INVALID_BOOKMAKERS"),
+        (ErrorClass.INTERNAL, "it is not known there: correct it in the connection's extra"),
+    ),
     "rateLimitExceeded": (ErrorClass.RATE_LIMITED, "too many requests"),
     "userRateLimitExceeded": (ErrorClass.RATE_LIMITED, "too many requests of this account"),
     "dailyLimitExceeded": (

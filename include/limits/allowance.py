@@ -12,6 +12,13 @@ from include.sources.spec import Credits
 
 Purpose = Literal["live", "backfill"]
 
+DAYS_A_MONTH = 30
+"""What plans and prices count with."""
+LARGER_PLAN = (
+    'after buying a larger plan, raise {"credits": {"monthly": ..., "live_reserve": ...}} in the'
+    " connection's extra"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Month:
@@ -92,6 +99,15 @@ class Month:
             if remaining is None
             else replace(told, upstream_total=used + remaining, told_under=declared)
         )
+
+
+def allotment(credits: Credits, purpose: Purpose) -> int:
+    """The credits that runs of the purpose get at a time, and so the most that a date may cost:
+    backfills that are spread a day's share, others the month's."""
+    if purpose == "live":
+        return credits.monthly
+    left = credits.monthly - credits.live_reserve
+    return left // DAYS_A_MONTH if credits.spread else left
 
 
 def month_of(day: date) -> date:

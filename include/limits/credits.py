@@ -20,6 +20,7 @@ import psycopg
 
 from include.errors import ErrorClass, Problem
 from include.limits.allowance import (
+    LARGER_PLAN,
     Month,
     Purpose,
     month_of,
@@ -40,10 +41,6 @@ _RESET = timedelta(days=1)
 _ASK_AGAIN = timedelta(hours=1)
 # Requests under way can cost less than was reserved: who just misses them comes back soon.
 _SOON = timedelta(minutes=1)
-_LARGER_PLAN = (
-    'after buying a larger plan, raise {"credits": {"monthly": ..., "live_reserve": ...}} in the'
-    " connection's extra"
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,7 +255,7 @@ def _not_now(name: str, until: datetime, needed: int, *, left: int) -> Later:
     """The credits do not suffice before ``until``: ``left`` may be used now."""
     reason = (
         f"{name}: the request needs up to {needed} credits and {left} may be used now; more can be"
-        f" free at {until:%Y-%m-%d %H:%M} UTC; {_LARGER_PLAN}, then run `airflow"
+        f" free at {until:%Y-%m-%d %H:%M} UTC; {LARGER_PLAN}, then run `airflow"
         f" nba resume {name}`"
     )
     return Later(until, reason, Outcome.QUOTA_WAIT)
@@ -278,7 +275,7 @@ def _never(name: str, cost: int, most: int, purpose: Purpose) -> Problem:
         error_class=ErrorClass.QUOTA_EXHAUSTED,
         message=(
             f"one request can cost {cost} credits of {name}, and {purpose} runs have {most} in a"
-            f" whole month: ask for fewer markets or regions at a time; or, {_LARGER_PLAN}"
+            f" whole month: ask for fewer markets or regions at a time; or, {LARGER_PLAN}"
         ),
         source=name,
     )

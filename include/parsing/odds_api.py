@@ -19,6 +19,8 @@ from include.partition import eastern_day
 from include.sources.spec import Column, Game, GameState, Item, Listing, Row, Table
 
 GRID = timedelta(minutes=5)
+LINES = ("h2h", "spreads", "totals")
+"""The featured markets, which a body about all events can have."""
 
 _EVENT_ID = re.compile(r"[0-9A-Za-z]+", re.ASCII)
 
@@ -133,15 +135,24 @@ def _count_names(value: str | None) -> int:
     return len(list(filter(None, (value or "").split(","))))
 
 
-def before_tip_off(minutes: int) -> Callable[[Listing], list[Item]]:
-    """Items for event odds ``minutes`` before each tip-off: one of the date's events each, in an
-    events listing.
+def before_tip_off(minutes: int, markets: Sequence[str]) -> Callable[[Listing], list[Item]]:
+    """Items for event odds ``minutes`` before each tip-off: one of the date's events and one of the
+    markets each, in an events listing.
 
-    Values: ``event_id`` and ``snapshot``, an ISO time on the source's 5-minute grid and strictly
-    before tip-off. Where the date's games are known, other events (postponed, preseason) are not
-    asked for, since each costs credits.
+    Values: ``event_id``, ``market`` and ``snapshot``, an ISO time on the source's 5-minute grid and
+    strictly before tip-off. Where the date's games are known, other events (postponed, preseason)
+    are not asked for, since each costs credits.
     """
-    return partial(_event_items, minutes=minutes, kept=_PLAYER_MARKETS)
+    return partial(_market_items, minutes=minutes, markets=markets)
+
+
+def _market_items(listing: Listing, minutes: int, markets: Sequence[str]) -> list[Item]:
+    kept = _FEATURED if {*markets} <= {*LINES} else _PLAYER_MARKETS
+    return [
+        Item(name=f"{item.name}.{market}", values={**item.values, "market": market})
+        for item in _event_items(listing, minutes, kept)
+        for market in markets
+    ]
 
 
 def before_first_tip_off(minutes: int) -> Callable[[Listing], list[Item]]:
@@ -194,7 +205,7 @@ def _event_item(game: Game, minutes: int, kept: _Kept) -> Item:
 
 
 def event_item(game: Game) -> str:
-    """The item of a game's event odds."""
+    """What the items of a game's event odds are called, before the market."""
     return f"{game.away}-{game.home}-{game.game_id}"
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from include.checks.parts import Report
 from include.errors import ErrorClass, Problem
 from include.parsing.each_game import brief
 from include.sources.spec import Endpoint, Game, GameState
@@ -40,6 +41,16 @@ class Absent:
     ended: bool = False
     named: dict[str, Problem] = field(default_factory=dict)
     grave: list[Problem] = field(default_factory=list)
+    gone: dict[str, Problem] = field(default_factory=dict)
+    """By the name that a game's items share, what was said of one of them."""
+
+    def has_game_of(self, item: str) -> bool:
+        """Whether the item's game is gone by what was said of another part of it, so that asking is
+        of no use."""
+        problem = self.gone.get(self.endpoint.split(item)[0])
+        if problem:
+            self.named[item] = problem
+        return problem is not None
 
     def note(self, item: str, problem: Problem) -> None:
         """Does without the item; raises the Problem where it is about more than one item: of an
@@ -50,6 +61,8 @@ class Absent:
         if not is_game or not (is_absent or has_drifted):
             raise problem
         self.named[item] = problem
+        if problem.error_class is ErrorClass.NOT_FOUND:
+            self.gone[endpoint.split(item)[0]] = problem
         if has_drifted or problem.status == _FORBIDDEN:
             self.grave.append(problem)
         self._check(MAX_REFUSED)
@@ -63,14 +76,14 @@ class Absent:
             self.ended = True
             raise self.grave[0]
 
-    def games(self, known: Sequence[Game]) -> Iterator[Game]:
-        """The known games that the date has to do without, each with the reason."""
+    def games(self, known: Sequence[Game]) -> Iterator[Report]:
+        """The items of known games that the date has to do without, each with the reason."""
         for item, problem in self.named.items():
             assert self.endpoint.item_of
-            by_item = dict(zip(map(self.endpoint.item_of, known), known, strict=True))
-            if item in by_item:
+            by_name = dict(zip(map(self.endpoint.item_of, known), known, strict=True))
+            if game := by_name.get(self.endpoint.split(item)[0]):
                 said = self._word(problem)
-                yield replace(by_item[item], state=GameState.UNPLAYED, rows=0, problem=said)
+                yield item, replace(game, state=GameState.UNPLAYED, rows=0, problem=said)
 
     def _word(self, problem: Problem) -> str:
         """Of a forbidden item the upstream speaks as of the address or the account, which others

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from include.http.client import Client
 from include.http.upstream import Upstream
 from include.partition import Partition
 from include.sources.spec import Endpoint, Source
+from include.steps.price import Allotment
 from include.storage.store import Store
 from include.warehouse.open import Warehouse
 
@@ -25,10 +26,12 @@ class Stores:
 
 @dataclass(frozen=True, kw_only=True)
 class Wire:
-    """How upstreams are reached: one client, and where each connection leads."""
+    """How upstreams are reached: one client, where each connection leads, and what the paid ones
+    allot to a date."""
 
     client: Client
     upstreams: Mapping[str, Upstream]
+    allotments: Mapping[str, Allotment] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

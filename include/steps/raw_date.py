@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -78,7 +79,7 @@ class RawDate:
         self.manifest = read_judged(store, partition)
         self.objects: list[raw.RawObject] = []
         self.requests = self.credits = 0
-        self._ordered_at = ordered_at
+        self.ordered_at = ordered_at
         self._order = progress(store, partition, ordered_at) if ordered_at else None
         if self._order and self._order.done and not self.whole:
             self._order = self._asking_again(self._order)  # the date is not whole any more
@@ -88,7 +89,9 @@ class RawDate:
         """Whether the date is done in raw, so that it needs no request."""
         if self._order and not self._order.done:
             return False
-        return self.manifest is not None and self.manifest.done and not self.moved_since
+        if self.manifest is None or not self.manifest.done or self.moved_since:
+            return False
+        return not self.manifest.lacking(self.endpoint.parts)
 
     @cached_property
     def moved(self) -> list[raw.RawObject]:
@@ -109,6 +112,15 @@ class RawDate:
         """The stored body of the item, if it counts: nothing is paid twice, nothing stays
         partial."""
         return self._reusable.get(item)
+
+    def unwanted(self, asked: Collection[str]) -> list[Stored]:
+        """The stored bodies of parts that are not among the items that were asked for, and of the
+        same games: what was paid for stays, also where it is not wanted any more."""
+        games = {self.endpoint.split(item)[0] for item in asked} - {""}
+        known = self.manifest.objects if self.manifest and self._order else self._there
+        ours = (each for each in known if self.endpoint.split(each.item)[0] in games)
+        found = self._sound(ours)
+        return [found[item] for item in sorted(found.keys() - {*asked})]
 
     def listing(self, expected: Iterable[Game] | None) -> tuple[raw.RawObject, bytes] | None:
         """The stored listing, if it was paid for and has every game that is expected.
@@ -136,6 +148,15 @@ class RawDate:
         if lacking and not self._unfinished:
             return None
         return replace(best, role="listing"), body
+
+    def missing(self, games: int) -> tuple[int, int]:
+        """How many lists and items have still to be asked for, if the date has so many games."""
+        if self.whole:
+            return 0, 0
+        bought = Counter(self.endpoint.split(item)[1] for item in self._reusable)
+        of_part = games if self.endpoint.per_game else min(1, games)
+        items = sum(max(0, of_part - bought[part]) for part in self.endpoint.parts or ("",))
+        return int(self.endpoint.listing is not None and self.listing(None) is None), items
 
     def keep(self, found: raw.RawObject) -> None:
         """Makes a stored body part of the date."""
@@ -221,7 +242,7 @@ class RawDate:
         ended = _LONG_AGO
         if known and not known.done:
             ended = datetime.fromisoformat(known.finished_at)
-        since = max(self.endpoint.late_at(day), self._ordered_at or _LONG_AGO, ended)
+        since = max(self.endpoint.late_at(day), self.ordered_at or _LONG_AGO, ended)
         group = self.endpoint.shared(day)
         found = shared.newest(
             self.store, self.partition.dag_id, self.partition.endpoint, group, since=since
@@ -237,11 +258,15 @@ class RawDate:
         get = self.endpoint.request
         if get.pages or not (self.endpoint.per_game or (get.cost and self._unfinished)):
             return {}
+        return self._sound(self._there)
+
+    def _sound(self, bodies: Iterable[raw.RawObject]) -> Mapping[str, Stored]:
+        """By item the body that counts, of those that are final and sound."""
         sound: dict[str, list[Stored]] = {}
-        for found in self._there:
+        for found in bodies:
             if found.item != LISTING and (games := self._sound_games(found)):
                 sound.setdefault(found.item, []).append(Stored(object=found, games=games))
-        chosen = {item: self._chosen(bodies) for item, bodies in sound.items()}
+        chosen = {item: self._chosen(each) for item, each in sound.items()}
         return {item: body for item, body in chosen.items() if body}
 
     def _chosen(self, bodies: Sequence[Stored]) -> Stored | None:
@@ -296,6 +321,7 @@ class RawDate:
             finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             unsound=tuple(counted.unsound),
             unexpected=tuple(counted.unexpected),
+            parts=self.endpoint.parts,
         )
 
     def _first_fetched(self, found: raw.RawObject) -> raw.RawObject:
@@ -318,4 +344,4 @@ class RawDate:
 def _describe_alike(one: raw.Manifest, other: raw.Manifest) -> bool:
     """Whether two manifests judge the same bodies alike."""
     same_bodies = [o.sha256 for o in one.objects] == [o.sha256 for o in other.objects]
-    return same_bodies and one.outcome == other.outcome
+    return same_bodies and (one.outcome, one.parts) == (other.outcome, other.parts)

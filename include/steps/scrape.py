@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import filterfalse
 
+from include.checks.completeness import due
 from include.errors import Problem
 from include.failpoints import reach_failpoint
 from include.partition import Partition
@@ -15,6 +16,7 @@ from include.sources.spec import Listing, Source
 from include.steps.absent import Absent
 from include.steps.job import Wire
 from include.steps.moved import add_moved, read_games, seek_moved
+from include.steps.price import price_date
 from include.steps.raw_date import RawDate
 from include.steps.tally import Tally, scheduled
 from include.steps.walk import Walk
@@ -56,6 +58,7 @@ def _scrape(source: Source, date: RawDate, warehouse: Warehouse, wire: Wire) -> 
     tally = Tally(endpoint, scheduled(endpoint, day, warehouse))
     walk = Walk(source=source, endpoint=endpoint, day=day, wire=wire)
     reach_failpoint("before fetch")
+    _check_price(source, date, tally, wire)
 
     # What is to be expected: the source's own list, where the schedule does not have the date.
     if endpoint.truth and tally.lacks_schedule:
@@ -68,6 +71,7 @@ def _scrape(source: Source, date: RawDate, warehouse: Warehouse, wire: Wire) -> 
     if endpoint.truth and not endpoint.truth.request:
         for body in listed:
             tally.add_listed(endpoint.truth.games(body, day))
+        _check_price(source, date, tally, wire)
 
     absent = Absent(endpoint=endpoint)
     try:
@@ -81,6 +85,16 @@ def _scrape(source: Source, date: RawDate, warehouse: Warehouse, wire: Wire) -> 
     return _close(date, tally, absent)
 
 
+def _check_price(source: Source, date: RawDate, tally: Tally, wire: Wire) -> None:
+    """Raises Problem(QUOTA_EXHAUSTED) where the date, as far as its games are known, is dearer than
+    what is allotted to one."""
+    allotment = wire.allotments.get(source.connection)
+    if allotment and tally.expected is not None:
+        day, games = date.partition.day, len(due(tally.expected))
+        prices = price_date(source, day, games, date.store, ordered_at=date.ordered_at)
+        allotment.check(day, games, prices)
+
+
 def _ask(date: RawDate, walk: Walk, tally: Tally, absent: Absent, listed: Sequence[bytes]) -> None:
     """The items themselves; one that cannot be had, or read, does not end the date."""
     listing = Listing(day=date.partition.day, expected=tally.expected, bodies=listed)
@@ -91,23 +105,29 @@ def _ask(date: RawDate, walk: Walk, tally: Tally, absent: Absent, listed: Sequen
         stored = None if date.endpoint.request.pages else date.body(name)
         if stored:
             date.keep(stored.object)
-            tally.add_present(stored.games)
+            tally.add_present(stored.games, name)
             absent.read = True
+            continue
+        if absent.has_game_of(name):
             continue
         try:
             for page in walk.item(name, item):
                 date.put(page)
-                tally.add_present(read_games(date, tally, name, page.body))
+                tally.add_present(read_games(date, tally, name, page.body), name)
                 date.tell_moved(page.body)
                 absent.read = True
         except Problem as problem:
             date.set_aside(name)
             absent.note(name, problem)
     absent.close()
+    for stored in date.unwanted(walk.names):
+        date.keep(stored.object)
+        tally.add_present(stored.games, stored.object.item)
 
 
 def _close(date: RawDate, tally: Tally, absent: Absent) -> raw.Manifest:
-    tally.add_present(absent.games(tally.known))
+    for item, game in absent.games(tally.known):
+        tally.add_present([game], item)
     return date.close(tally.count(), expected_from=tally.expected_from)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from itertools import repeat
 
 from include.checks.completeness import Count, count
+from include.checks.parts import Report, merge_parts
 from include.checks.schedule import scheduled_games
 from include.sources.spec import Endpoint, Game, GameState
 from include.warehouse.open import Warehouse
@@ -26,11 +28,11 @@ class Tally:
     """
 
     def __init__(self, endpoint: Endpoint, schedule: Iterable[Game] | None) -> None:
-        self._is_schedule = endpoint.is_schedule
+        self._endpoint = endpoint
         self.schedule = None if schedule is None else list(schedule)
         """The schedule's games; None where it does not have the date."""
         self._listed: list[Game] | None = None
-        self._present: list[Game] = []
+        self._reports: list[Report] = []
         self.lacks_schedule = self.schedule is None
         """Whether the source's own list is the truth."""
         self.expected_from = _expected_from(endpoint, lacks_schedule=self.lacks_schedule)
@@ -45,7 +47,7 @@ class Tally:
     def unreported(self) -> list[Game]:
         """The games that were to be played and of which no body has said anything yet."""
         due = filter(lambda game: game.state is not GameState.POSTPONED, self.expected or ())
-        return sorted(set(due) - set(self._present))
+        return sorted(set(due) - {game for _, game in self._reports})
 
     @property
     def known(self) -> list[Game]:
@@ -57,13 +59,14 @@ class Tally:
         """Games of the source's own list; they count only where the schedule lacks the date."""
         self._listed = [*(self._listed or ()), *games]
 
-    def add_present(self, games: Iterable[Game]) -> None:
-        """Games of a body."""
-        self._present.extend(games)
+    def add_present(self, games: Iterable[Game], item: str = "") -> None:
+        """Games of an item's body."""
+        self._reports.extend(zip(repeat(item), games))
 
     def count(self) -> Count:
         """The judgement on the date."""
-        return count(self._present if self._is_schedule else self.expected, self._present)
+        present = merge_parts(self._endpoint, self._reports)
+        return count(present if self._endpoint.is_schedule else self.expected, present)
 
 
 def _expected_from(endpoint: Endpoint, *, lacks_schedule: bool) -> str:

@@ -9,6 +9,7 @@ import json
 import logging
 import re
 import zlib
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 
@@ -50,6 +51,7 @@ class Manifest:
     ``missing`` names the expected games that are absent, unplayed or not sound, of which
     ``unsound`` are the last; ``unexpected`` those that the schedule does not know. ``accepted`` is
     what a person has accepted of both; it is kept in a file of its own, and never in this one.
+    ``parts`` are those of the endpoint that were counted; ``objects`` may have others, too.
     """
 
     dag_id: str
@@ -68,6 +70,14 @@ class Manifest:
     unsound: tuple[str, ...] = field(default=(), compare=False)  # they are in missing, too
     unexpected: tuple[str, ...] = ()
     accepted: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+
+    def lacking(self, wanted: Iterable[str]) -> list[str]:
+        """The wanted parts that it was not counted by; none of a date without games, which has
+        nothing of any."""
+        if self.outcome is Outcome.NO_GAMES:
+            return []
+        return [part for part in wanted if part not in self.parts]
 
     @property
     def done(self) -> bool:
@@ -230,7 +240,7 @@ def _parse(data: bytes, path: str, store: Store) -> Manifest:
         fields = json.loads(data)
         objects = tuple(RawObject(**o) for o in fields.pop("objects"))
         fields["outcome"] = Outcome(fields["outcome"])
-        for name in ("missing", "unsound", "unexpected", "accepted"):
+        for name in ("missing", "unsound", "unexpected", "accepted", "parts"):
             fields[name] = tuple(fields[name])
         return Manifest(**fields, objects=objects)
     except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -10,13 +10,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from include.errors import ErrorClass, Problem
-from include.sources.spec import Credits, ServiceAccount, Window
+from include.sources.spec import BadChoice, Credits, ServiceAccount, Window
 from nba_airflow.masking import mask, secrets_of, shown_credentials
 from nba_airflow.metadata.database import ask_database
 
 if TYPE_CHECKING:
     from include.http.upstream import Upstream
-    from include.sources.spec import Host
+    from include.sources.spec import Host, Source
     from include.steps.job import Stores
     from include.storage.store import Store
 
@@ -201,6 +201,25 @@ def tier(host: Host, found: Any = None) -> Host:
             ),
         ) from None
     return host
+
+
+def chosen(source: Source, found: Any = None) -> Source:
+    """The source with the endpoints that its first connection's extra chooses, where there is a
+    choice. Raises Problem(INTERNAL) for a choice that is none."""
+    if source.choose is None:
+        return source
+    try:
+        extra = (found or connection(source.connection)).extra_dejson
+        return replace(source, endpoints=source.choose(extra))
+    except BadChoice as bad:
+        raise Problem(
+            error_class=ErrorClass.INTERNAL, message=f"connection {source.connection} has {bad}"
+        ) from None
+
+
+def as_bought(source: Source) -> Source:
+    """The source with the limits and the endpoints that its connections name."""
+    return replace(chosen(source), hosts=tuple(map(tier, source.hosts)))
 
 
 def upstream(host: Host, found: Any = None) -> Upstream:

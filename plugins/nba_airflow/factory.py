@@ -40,7 +40,9 @@ LOST_WORKER = {"retries": 3, "retry_delay": timedelta(seconds=10)}
 # The last net, for what no deadline of ours ends. The longest that a task may take: 15 games and
 # their lists at the slowest (17 exchanges of 45 s, each after a minute's wait for admission: 30
 # min), the last of which is tried to the end (12 min), after two waits for a lease (20 s). Waits
-# of a deferred task do not count: each time that it goes on the clock begins anew (3.3.2).
+# of a deferred task do not count: each time that it goes on the clock begins anew (3.3.2). Where
+# more is asked of each game (markets), so slow a date is ended, and a rerun goes on with what it
+# has.
 MAX_TASK = timedelta(hours=1)
 
 

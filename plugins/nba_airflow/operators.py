@@ -127,16 +127,18 @@ class ScrapeOperator(BaseOperator):
         from nba_airflow.wire import reach
 
         run_type = context["dag_run"].run_type
+        source = connections.chosen(self.source)
+        endpoint = source.endpoint(self.endpoint.name)
         return Job(
-            source=self.source,
-            endpoint=self.endpoint,
+            source=source,
+            endpoint=endpoint,
             partition=partition,
             stores=connections.stores(),
             # Compared, not printed: the enum of the task SDK prints as DagRunType.BACKFILL (3.3.2).
             reach=lambda: reach(
                 session,
-                self.source,
-                self.endpoint,
+                source,
+                endpoint,
                 partition,
                 backfill=run_type == "backfill",
                 queued_since=queued_since,

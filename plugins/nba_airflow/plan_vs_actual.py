@@ -35,7 +35,7 @@ def add_plan_vs_actual(connection: psycopg.Connection[Any], report: Report) -> R
             unknown = "%s has no spec any more: its summary is without plan and credits"
             log.warning(unknown, report.dag_id)
             return report
-        source = replace(source, hosts=tuple(connections.tier(host) for host in source.hosts))
+        source = connections.as_bought(source)
         return _add_plan(source, _add_credits(connection, source, report))
     except Exception:  # also whatever another file in dags/ raises
         log.exception("the summary of %s is without plan or credits", report.batch_id)

@@ -14,19 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from include.errors import Problem
-from include.guards.plan import make_plan
+from include.guards.plan import GAMES_PER_DATE, make_plan
+from include.limits.allowance import DAYS_A_MONTH
 from include.limits.pool_size import fit_into_workers, needed_slots
 from include.sources.spec import Host, Source
-from nba_airflow.connections import OPS_DB, WAREHOUSE, ops_address, proxies, tier
+from nba_airflow.connections import OPS_DB, WAREHOUSE, chosen, ops_address, proxies, tier
 from nba_airflow.specs import hosts, sources
 
 if TYPE_CHECKING:
     from airflow.models.connection import Connection
     from sqlalchemy.orm import Session
 
-# How many games a date has on which there are any: 1,230 on 164 to 174 dates of a season.
-GAMES_PER_DATE = 7
-_DAYS_A_MONTH = 30
 MAX_TABLE_CHANGES = 16
 """At a time: BigQuery makes two changes of a table, lets 20 wait and refuses the next; some are
 left for what a killed task has begun. A table's tasks are all in one pool."""
@@ -52,8 +50,9 @@ def pools(session: Session) -> list[str]:
     if not missing:
         return []
     bought = {name: _as_bought(host, session) for name, host in declared.items()}
+    wanted = {dag_id: _as_wanted(source, session) for dag_id, source in sources().items()}
     most = MAX_TABLE_CHANGES if _is_in_bigquery(session) else count_workers()
-    sizes = pool_sizes(sources(), bought, workers=count_workers(), most=most)
+    sizes = pool_sizes(wanted, bought, workers=count_workers(), most=most)
     for name in missing:
         text = (
             f"Concurrent tasks that ask {declared[name].base_url}; the shared limiter, not this"
@@ -105,7 +104,7 @@ def _needed_slots(host: Host, addresses: int, of: Mapping[str, Source]) -> int:
         left = host.credits.monthly - host.credits.live_reserve
         tasks_per_day = left / credits_per_task
         if host.credits.spread:
-            tasks_per_day /= _DAYS_A_MONTH
+            tasks_per_day /= DAYS_A_MONTH
     return needed_slots(
         rate=addresses * min(window.limit / window.seconds for window in host.windows),
         seconds_per_request=host.seconds_per_request,
@@ -125,6 +124,15 @@ def _as_bought(host: Host, session: Session) -> tuple[Host, int]:
         return tier(host, found), len(limited) or 1
     except Problem:
         return host, 1  # each task says what is wrong with the connection
+
+
+def _as_wanted(source: Source, session: Session) -> Source:
+    """The source with the endpoints that its connection chooses, as far as it can be read."""
+    found = _find(source.connection, session)
+    try:
+        return chosen(source, found) if found else source
+    except Problem:
+        return source
 
 
 def _is_in_bigquery(session: Session) -> bool:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from include.steps.job import Wire
+from include.steps.price import Allotment
 from nba_airflow import connections
 
 if TYPE_CHECKING:
@@ -77,10 +78,14 @@ def wire(session: Session, source: Source, purpose: Literal["live", "backfill"])
     # The client asks and tells nothing of a direct address: there is no other to go to.
     proxied = any(upstream.proxies for _, upstream in reached)
     health = SharedHealth(session) if proxied else None
-    meter = None
+    meter, allotments = None, {}
     if allowances := {host.connection: host.credits for host, _ in reached if host.credits}:
         spread = all(credits.spread for credits in allowances.values())
         keys = {name: upstreams[name].key or "" for name in allowances}
         meter = Meter(session, allowances, purpose=purpose, spread=spread, keys=keys)
+        allotments = {
+            name: Allotment(connection=name, credits=credits, purpose=purpose)
+            for name, credits in allowances.items()
+        }
     with Client(gate, meter=meter, health=health) as client:
-        yield Wire(client=client, upstreams=upstreams)
+        yield Wire(client=client, upstreams=upstreams, allotments=allotments)

@@ -4,6 +4,7 @@ outcomes, bounds, benchmarks, prices."""
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections import Counter
 from dataclasses import replace
@@ -19,6 +20,7 @@ from include.mail.alerts import REPEAT_INTERVAL
 from include.ops.late_dates import GRACE
 from include.ops.status import MAX_TRIES
 from include.outcome import Outcome
+from include.sources.odds_api import MAIN, PLAYER_MARKETS, REGIONS
 from include.sources.spec import Source
 from include.steps.attempt import ASK_AGAIN
 from include.warehouse.local import LocalWarehouse
@@ -147,3 +149,31 @@ def test_price_of_a_season_is_that_of_the_plan(sources: dict[str, Source]) -> No
     source = sources["odds_api_props"]
     props = replace(source, endpoints=(source.endpoint("player_props"),))
     assert make_plan(props, {DAY: games}, scheduled={DAY}).credits == credits + 1
+
+
+def test_price_of_each_choice_in_the_readme_is_that_of_the_plan(sources: dict[str, Source]) -> None:
+    source = sources["odds_api_props"]
+    assert source.choose
+    head = re.search(r"Credits of a season: ([\d,]+) games on (\d+) dates", README)
+    assert head
+    games, dates = (int(number.replace(",", "")) for number in head.groups())
+    season = {DAY + timedelta(days=n): 0 for n in range(dates)}
+    season |= dict.fromkeys(season, 1) | {DAY: games - dates + 1}
+    told = re.findall(r"^\| `(\{.*\})` \| ([\d,]+) \|$", README, re.MULTILINE)
+    planned = {
+        extra: make_plan(
+            replace(source, endpoints=source.choose(json.loads(extra))), season, scheduled=season
+        ).credits
+        for extra, _ in told
+    }
+    assert {extra: int(credits.replace(",", "")) for extra, credits in told} == planned
+    assert len(told) == 5
+
+
+def test_fields_of_a_choice_are_on_the_page(sources: dict[str, Source]) -> None:
+    page = PAGES["dags/odds_api_props.py"]
+    fields = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    assert fields == ["markets", "regions", "bookmakers", "game_lines"]
+    assert f"`{' '.join(REGIONS)}`" in page
+    assert f"`all` ({len(PLAYER_MARKETS)})" in page
+    assert f"`main` ({', '.join(each.removeprefix('player_') for each in MAIN)})" in page

@@ -94,7 +94,7 @@ def event(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         )
         body = client.get(upstream, listing, {}).body
     found = Listing(day=datetime(2025, 1, 15, tzinfo=UTC).date(), expected=None, bodies=(body,))
-    return dict(odds_api.before_tip_off(5)(found)[0].values)
+    return dict(odds_api.before_tip_off(5, ("player_points",))(found)[0].values)
 
 
 def month(db: psycopg.Connection[Any], now: datetime) -> Month:

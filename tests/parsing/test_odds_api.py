@@ -12,19 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devstack.sandbox.exchange import Call
-from devstack.sandbox.league import League
-from devstack.sandbox.odds import OddsApi
 from include.errors import ErrorClass, Problem
 from include.parsing.odds_api import (
     GAME_LINES,
+    LINES,
     PLAYER_PROPS,
     before_first_tip_off,
     before_tip_off,
     event_games,
     line_games,
     line_rows,
-    odds_cost,
     prop_games,
     prop_rows,
     snapshot_before,
@@ -94,25 +91,37 @@ def listing(expected: list[Game] | None) -> Listing:
     return Listing(day=DAY, expected=expected, bodies=[fixture("listing.2024-01-16.json")])
 
 
-WARRIORS = Item(name="GSW-LAC-0b", values={"event_id": "0b", "snapshot": "2024-01-17T00:30:00Z"})
-NUGGETS = Item(name="DEN-UTA-0c", values={"event_id": "0c", "snapshot": "2024-01-17T02:55:00Z"})
+MARKETS = ("player_points", "player_assists")
 
 
-def test_every_event_of_the_date_is_asked_for_before_its_own_tip_off() -> None:
-    assert before_tip_off(10)(listing(None)) == [WARRIORS, NUGGETS]
+def items_of(name: str, event_id: str, snapshot: str) -> list[Item]:
+    """An item a market."""
+    values = {"event_id": event_id, "snapshot": f"2024-01-17T{snapshot}Z"}
+    return [Item(name=f"{name}.{each}", values={**values, "market": each}) for each in MARKETS]
+
+
+WARRIORS = items_of("GSW-LAC-0b", "0b", "00:30:00")
+NUGGETS = items_of("DEN-UTA-0c", "0c", "02:55:00")
+
+
+def test_every_market_of_every_event_is_asked_for_before_its_own_tip_off() -> None:
+    assert before_tip_off(10, MARKETS)(listing(None)) == [*WARRIORS, *NUGGETS]
 
 
 def test_event_that_the_schedule_does_not_expect_costs_nothing() -> None:
-    assert before_tip_off(10)(listing([game("GSW", "LAC")])) == [WARRIORS]
-    assert before_tip_off(10)(
-        listing([game("GSW", "LAC"), game("DEN", "UTA", GameState.POSTPONED)])
-    ) == [WARRIORS]
-    assert before_tip_off(10)(listing([])) == []
+    assert before_tip_off(10, MARKETS)(listing([game("GSW", "LAC")])) == WARRIORS
+    assert (
+        before_tip_off(10, MARKETS)(
+            listing([game("GSW", "LAC"), game("DEN", "UTA", GameState.POSTPONED)])
+        )
+        == WARRIORS
+    )
+    assert before_tip_off(10, MARKETS)(listing([])) == []
 
 
-def test_two_pages_with_one_event_make_one_request() -> None:
+def test_two_pages_with_one_event_make_one_request_a_market() -> None:
     twice = Listing(day=DAY, expected=None, bodies=[fixture("listing.2024-01-16.json")] * 2)
-    assert before_tip_off(10)(twice) == [WARRIORS, NUGGETS]
+    assert before_tip_off(10, MARKETS)(twice) == [*WARRIORS, *NUGGETS]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +162,12 @@ def listed_in(month: str) -> Listing:
 @pytest.mark.parametrize(
     ("items", "month", "since"),
     [
-        (before_tip_off(10), "2023-04", "no player market is kept from before 2023-05-03"),
+        (before_tip_off(10, MARKETS), "2023-04", "no player market is kept from before 2023-05-03"),
+        (
+            before_tip_off(10, LINES),
+            "2020-05",
+            "no featured market is kept from before 2020-06-06",
+        ),
         (before_first_tip_off(10), "2020-05", "no featured market is kept from before 2020-06-06"),
     ],
 )
@@ -168,11 +182,12 @@ def test_date_from_before_its_markets_were_kept_is_refused_before_it_costs(
 @pytest.mark.parametrize(
     ("items", "month"),
     [
-        (before_tip_off(10), "2023-06"),
+        (before_tip_off(10, MARKETS), "2023-06"),
         (before_first_tip_off(10), "2023-04"),
         (before_first_tip_off(10), "2022-12"),
         (before_first_tip_off(10), "2022-01"),
         (before_first_tip_off(10), "2020-08"),
+        (before_tip_off(10, LINES), "2020-08"),
     ],
 )
 def test_date_is_asked_for_since_its_own_markets_are_kept(
@@ -187,66 +202,6 @@ def problem_of(items: Callable[[Listing], list[Item]], month: str) -> str:
         return "" if items(listed_in(month)) else "nothing is asked for"
     except Problem as problem:
         return problem.message
-
-
-# --- what a request costs
-
-
-def billed(path: str, params: dict[str, str]) -> int:
-    """What the sandbox bills for its answer about 2024-01-16, two hours before the first
-    tip-off."""
-    query = {"date": "2024-01-16T22:00:00Z", **params}
-    call = Call(
-        path=f"/v4/historical/sports/basketball_nba/{path}", query=list(query.items()), now=NOW
-    )
-    answer = OddsApi().answer(call, League())
-    assert answer.status == 200
-    return OddsApi().cost(call, answer)
-
-
-def an_event() -> str:
-    call = Call(
-        path="/v4/historical/sports/basketball_nba/events",
-        query=[("date", "2024-01-16T22:00:00Z")],
-        now=NOW,
-    )
-    (first, *_) = event_games(OddsApi().answer(call, League()).body, DAY)
-    return f"events/{first.game_id}/odds"
-
-
-@pytest.mark.parametrize(
-    ("params", "cost"),
-    [
-        ({"regions": "us"}, 10),
-        ({"regions": "us,us2"}, 20),
-        ({"regions": "us,us2,"}, 20),
-        ({"bookmakers": "draftkings"}, 10),
-        ({"bookmakers": ",".join(["draftkings", *"abcdefghi"])}, 10),
-        ({"bookmakers": ",".join(["draftkings", *"abcdefghij"])}, 20),
-        ({"bookmakers": "draftkings", "regions": "us,us2"}, 10),
-    ],
-)
-@pytest.mark.parametrize("markets", [1, 2, 3])
-def test_what_odds_cost_is_what_the_sandbox_bills(
-    params: dict[str, str], cost: int, markets: int
-) -> None:
-    props = {
-        **params,
-        "markets": ",".join(("player_points", "player_assists", "player_rebounds")[:markets]),
-    }
-    lines = {**params, "markets": ",".join(("h2h", "spreads", "totals")[:markets])}
-    assert (odds_cost(props), billed(an_event(), props)) == (cost * markets, cost * markets)
-    assert (odds_cost(lines), billed("odds", lines)) == (cost * markets, cost * markets)
-
-
-def test_market_that_nobody_offers_is_reserved_but_not_billed() -> None:
-    params = {"regions": "us", "markets": "player_points,player_first_basket"}
-    assert (odds_cost(params), billed(an_event(), params)) == (20, 10)
-
-
-def test_parameters_that_are_left_out_count_as_one() -> None:
-    assert (odds_cost({"regions": "us,us2"}), billed("odds", {"regions": "us,us2"})) == (20, 20)
-    assert odds_cost({}) == 10
 
 
 # --- player props

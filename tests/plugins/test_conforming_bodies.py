@@ -17,7 +17,8 @@ def asked(case: Case, item: str = "all", scheduled: list[Game] | None = None) ->
 
 
 def item_name(case: Case, game: Game) -> str:
-    return case.endpoint.item_of(game) if case.endpoint.item_of else "all"
+    name = case.endpoint.item_of(game) if case.endpoint.item_of else "all"
+    return ".".join([name, *case.endpoint.parts[:1]])
 
 
 def is_sound(game: Game) -> bool:

@@ -96,6 +96,20 @@ def test_dates_that_the_schedule_knows_take_one_request_less(
     assert planned(add_plan_vs_actual(db, report())) == (5, None, None)
 
 
+def test_plan_has_the_markets_that_the_connection_chooses(
+    db: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def credits_of(**extra: Any) -> int | None:
+        fields = {"conn_type": "http", "extra": extra}
+        monkeypatch.setenv("AIRFLOW_CONN_THE_ODDS_API", json.dumps(fields))
+        return add_plan_vs_actual(db, report("odds_api_props")).planned_credits
+
+    dates, games = 3, 11 + 10 + 8
+    assert credits_of() == 32 * dates + 10 * games
+    assert credits_of(markets="main") == 32 * dates + 40 * games
+    assert credits_of(markets="main", regions="us,eu") == 62 * dates + 80 * games
+
+
 def test_paid_source_tells_what_is_left_of_the_month(db: psycopg.Connection[Any]) -> None:
     month = month_of(datetime.now(UTC).date())
     db.execute(

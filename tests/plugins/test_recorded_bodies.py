@@ -67,7 +67,7 @@ def odds(folder: Path) -> Iterator[Recorded]:
         is_event = path.name.startswith("historical_event_odds")
         name = "player_props" if is_event else "game_lines"
         for game in events(body):
-            item = odds_api.event_item(game) if is_event else "all"
+            item = f"{odds_api.event_item(game)}.player_points" if is_event else "all"
             yield Recorded(at=("odds_api_props", name), item=item, day=game.day, body=body)
 
 

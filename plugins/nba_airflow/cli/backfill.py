@@ -19,6 +19,7 @@ from include.wording import dates
 from nba_airflow import connections
 from nba_airflow.cli.answer import INTERRUPTED, Answer, Line, command, connect_ops
 from nba_airflow.cli.plan import Plan
+from nba_airflow.cli.price import Bill, read_bill
 from nba_airflow.cli.window import parse_window
 from nba_airflow.metadata import runs as metadata
 from nba_airflow.metadata.obstacles import read_obstacles
@@ -31,10 +32,12 @@ def backfill(args: Namespace) -> Answer:
     window = parse_window(args.start_date, args.end_date, began)
     conf = _conf(args, began)
     plan = _plan(args, window, refetch=bool(conf and conf.get("refetch")))
+    bill = _read_bill(args.dag_id, plan, began)
     if args.dry_run:
-        lines = [Line(text=text) for text in plan.lines()]
-        return Answer(text=lines, rows=plan.rows(), facts={"plan": plan.facts()})
-    _say(*plan.lines(), *read_obstacles())
+        return _dry_run(plan, bill)
+    _say(*plan.lines(), *bill.lines(), *read_obstacles())
+    if bill.refusal:
+        raise Refused(bill.refusal)
     if plan.cleared and not args.yes:
         _agree(len(plan.cleared))
     lacking = _start(args, window, plan, conf)
@@ -47,6 +50,25 @@ def backfill(args: Namespace) -> Answer:
     except KeyboardInterrupt:
         said = "Not following any more; the backfill goes on. Follow it again:"
         return _detached(args, window, plan, said, code=INTERRUPTED)
+
+
+def _read_bill(dag_id: str, plan: Plan, began: datetime) -> Bill:
+    """What the dates that the plan starts can cost."""
+    started = {*plan.new} | {run.day for run in plan.cleared}
+    return read_bill(dag_id, sorted(started), refetched=began if plan.refetch else None)
+
+
+def _dry_run(plan: Plan, bill: Bill) -> Answer:
+    """The plan and its price; exit code 2 where it would be refused."""
+    text = [*plan.lines(), *bill.lines()]
+    if bill.refusal:
+        text.append(f"It would be refused: {bill.refusal}")
+    return Answer(
+        text=[Line(text=each) for each in text],
+        rows=plan.rows(),
+        facts={"plan": plan.facts(), "price": bill.facts()},
+        code=2 if bill.refusal else 0,
+    )
 
 
 def _conf(args: Namespace, began: datetime) -> Mapping[str, Any] | None:
@@ -194,6 +216,7 @@ def _check_connections(dag_id: str) -> None:
     from nba_airflow.specs import sources
 
     if source := sources().get(dag_id):
+        connections.chosen(source)
         for host in source.hosts:
             connections.reached(host)
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 def gaps(args: Namespace) -> Answer:
     """Reads raw store and warehouse, date by date; exit code 1 if something is missing."""
     now = datetime.now(UTC)
-    window, source = parse_window(args.start_date, args.end_date, now), find_source(args.dag_id)
+    window = parse_window(args.start_date, args.end_date, now)
+    source = connections.chosen(find_source(args.dag_id))
     stores = connections.stores()
     dates = list_due(source, window, now)
     judged = track(

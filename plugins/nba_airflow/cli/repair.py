@@ -59,7 +59,7 @@ def _rebuild(dag_id: str | None) -> dict[str, dict[str, int]]:
     stores = connections.stores()
     found: dict[str, dict[str, int]] = {}
     with connect_ops() as connection:
-        for source in chosen:
+        for source in map(connections.chosen, chosen):
             rebuilt = rebuild(connection, source, stores.raw, stores.warehouse)
             judged = track(rebuilt, f"dates of {source.dag_id}")
             found[source.dag_id] = dict(Counter(outcome for _, outcome in judged))
