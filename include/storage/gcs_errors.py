@@ -25,7 +25,7 @@ def describe_error(error: Any, bucket: str) -> tuple[str, bool]:
 def _word_refusal(error: Any, bucket: str, status: int, reason: str, words: str) -> str:
     """Why Google will refuse it the next time, too, and what mends it; nothing if it may not."""
     if status == 404:
-        return f"there is no bucket {bucket}: create it, or correct the url of connection raw_store"
+        return f"there is no bucket {bucket}: create it, or correct the store's URL"
     unanswered = isinstance(error, TransportError) or getattr(error, "retryable", False)
     if status == 401 or (isinstance(error, GoogleAuthError) and not unanswered):
         return (

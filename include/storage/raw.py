@@ -158,6 +158,11 @@ def stored_objects(store: Store, partition: Partition) -> list[RawObject]:
     return list(filter(None, found))
 
 
+def is_body(path: str) -> bool:
+    """Whether the object is a body, which its name tells from all others: it never changes."""
+    return _OBJECT.fullmatch(path.rsplit("/", 1)[-1]) is not None
+
+
 def _find_object(store: Store, path: str) -> RawObject | None:
     """The stored body by its path alone, None where that is not a body's, or not a whole one's."""
     match = _OBJECT.fullmatch(path.rsplit("/", 1)[-1])

@@ -108,7 +108,7 @@ def test_every_nba_command_is_among_the_daily_tasks(airflow_environment: None) -
     from nba_airflow.cli.commands import NBA
 
     tasks = README.partition("## Daily tasks")[2].partition("\n## ")[0]
-    named = set(re.findall(r"airflow nba ([a-z]+)", code(tasks)))
+    named = set(re.findall(r"airflow nba ([a-z-]+)", code(tasks)))
     assert named == {command.name for command in NBA.subcommands}
     assert 'make sql Q="' in code(tasks)
 

@@ -83,7 +83,7 @@ def test_every_flag_of_the_backfill_command_exists(airflow_environment: None) ->
 def test_every_nba_command_exists(airflow_environment: None) -> None:
     from nba_airflow.cli.commands import NBA
 
-    named = set(re.findall(r"airflow nba ([a-z]+)", CODE))
+    named = set(re.findall(r"airflow nba ([a-z-]+)", CODE))
     assert named - {command.name for command in NBA.subcommands} == set()
 
 

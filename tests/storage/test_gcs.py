@@ -293,7 +293,7 @@ def test_bucket_that_is_not_there_is_named_whatever_is_asked(
     store = GcsStore(gcs_client(wire.url), "raw-nowhere", "nba", retry=SOON)
     assert refused(lambda: call(store)) == (
         f"cannot {doing.format('gs://raw-nowhere/nba')}: there is no bucket raw-nowhere: create it,"
-        " or correct the url of connection raw_store",
+        " or correct the store's URL",
         False,
     )
 

@@ -128,6 +128,10 @@ ARG_ROWS_OUTPUT = _arg(
     default="table",
 )
 
+ARG_TO = _arg(
+    "--to", required=True, metavar="URL", help="gs://bucket/prefix or file:///absolute/folder"
+)
+
 ARG_DATE = _arg("date", help="US/Eastern game date, YYYY-MM-DD")
 ARG_ENDPOINT = _arg("--endpoint", help="Only this endpoint of the DAG (default: all)")
 ARG_GAME = _arg(
@@ -216,6 +220,17 @@ NBA = GroupCommand(
             ),
             func=lazy_load_command("nba_airflow.cli.resume.resume"),
             args=(ARG_NAME, *ANSWERED),
+        ),
+        ActionCommand(
+            name="copy-raw",
+            help="Copy the raw store into another, for example into a bucket; overwrite nothing",
+            description=(
+                "May be stopped and begun again: what is there already is not written again. Exit"
+                " code 0: all is there. 1: the other store has other bytes by the name of some"
+                " object, which it keeps."
+            ),
+            func=lazy_load_command("nba_airflow.cli.copy_raw.copy_raw"),
+            args=(ARG_TO, *ANSWERED),
         ),
         ActionCommand(
             name="sql",
