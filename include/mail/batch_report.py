@@ -40,6 +40,8 @@ def read_report(
         requests=sum(row.requests for row in mine),
         credits_used=sum(row.credits for row in mine),
         bytes=sum(row.bytes for row in mine),
+        warehouse_jobs=sum(row.warehouse_jobs for row in mine),
+        bytes_billed=sum(row.bytes_billed for row in mine),
         rerun_command=word_rerun(batch.dag_id, {r.day for r in results if not r.outcome.done}),
         ui_url=os.environ.get("AIRFLOW__API__BASE_URL", ""),
         ran_before=bool(found.before),

@@ -45,6 +45,8 @@ class Report:
     planned_cost: float | None = None
     cost: float | None = None
     bytes: int = 0
+    warehouse_jobs: int = 0
+    bytes_billed: int = 0
     rerun_command: str = ""
     ui_url: str = ""
     ran_before: bool = False

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from include import wording as say
 from include.mail.report import Report
 
+DOLLARS_A_TIB = 6.25
+"""Of BigQuery on demand in the US, by Google's price list of September 2026; the first one of a
+month is free."""
+TIB = 2**40
 MIN_COMPARED = 300.0  # seconds planned; below, a percentage would show Airflow's own pace alone
 
 
@@ -39,7 +43,14 @@ def list_usage(report: Report) -> list[Usage]:
         lines.append(_word(report, "Cost", report.cost, report.planned_cost, say.money))
     lines.append(Usage(label="Data", actual=say.size(report.bytes)))
     lines.append(Usage(label="Rows", actual=say.number(sum(r.rows for r in report.dates))))
+    if report.warehouse_jobs:
+        lines.append(Usage(label="BigQuery", actual=_word_bigquery(report)))
     return lines
+
+
+def _word_bigquery(report: Report) -> str:
+    jobs, billed = say.counted(report.warehouse_jobs, "job"), say.size(report.bytes_billed)
+    return f"{jobs}, {billed} billed, {say.money(report.bytes_billed / TIB * DOLLARS_A_TIB)}"
 
 
 def _word_duration(report: Report, seconds: float) -> Usage:

@@ -19,7 +19,8 @@ Phase = Literal["fetch", "load", "audit"]
 @dataclass(frozen=True, kw_only=True)
 class OutcomeRow:
     """One row of ``ops.outcomes``: a try of an endpoint's date, and the ``phase`` that it came to.
-    Times are aware; ``requests``, ``credits`` and ``bytes`` are this try's own.
+    Times are aware; ``requests``, ``credits``, ``bytes``, and what a warehouse counts and bills,
+    are this try's own.
 
     ``recorded_at``, by the database's clock, is when the row was written last.
 
@@ -44,6 +45,8 @@ class OutcomeRow:
     credits: int = 0
     rows: int = 0
     bytes: int = 0
+    warehouse_jobs: int = 0
+    bytes_billed: int = 0
     games_expected: int | None = None
     games_found: int | None = None
     missing: tuple[str, ...] = ()

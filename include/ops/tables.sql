@@ -23,6 +23,8 @@ CREATE TABLE ops.outcomes (
     credits        int  NOT NULL DEFAULT 0,
     rows           int  NOT NULL DEFAULT 0,
     bytes          bigint NOT NULL DEFAULT 0,
+    warehouse_jobs int NOT NULL DEFAULT 0,
+    bytes_billed   bigint NOT NULL DEFAULT 0,
     games_expected int,
     games_found    int,
     missing        text[] NOT NULL DEFAULT '{}',

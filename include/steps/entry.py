@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from traceback import extract_tb
-from typing import Any
+from typing import Any, NamedTuple
 
 from include.checks.drift import Drift
 from include.errors import ErrorClass, Problem
@@ -19,7 +19,7 @@ from include.outcome import Later, Outcome
 from include.partition import Partition
 from include.steps.audit import Audited
 from include.storage.raw import Manifest
-from include.warehouse.rows import Loaded
+from include.warehouse.rows import Loaded, Used
 
 log = logging.getLogger(__name__)
 
@@ -39,12 +39,22 @@ PAID_AND_LOST = "nothing was heard after a paid request: the worker was killed o
 _OF_COUNTS = (ErrorClass.INCOMPLETE, ErrorClass.EMPTY_UNEXPECTED)
 
 
+class Spent(NamedTuple):
+    """What a try has taken: requests and credits of upstreams, jobs and bytes of a warehouse that
+    bills them."""
+
+    requests: int = 0
+    credits: int = 0
+    jobs: int = 0
+    billed: int = 0
+
+
 class Entry:
     """Collects what one try did. ``write`` puts a row into the ledger; repeating it replaces the
     try's row.
 
-    ``spent``: requests and credits of the same try before it was put off; ``began``: when it began,
-    then; ``deferrals``: how often its upstream has put it off. ``now`` is the clock of the ledger.
+    ``spent``: what the same try had taken before it was put off (see Spent); ``began``: when it
+    began, then; ``deferrals``: how often it was put off. ``now`` is the clock of the ledger.
     Until the try says how it ended, its row (if it has one) says LOST:
     that is what is true of a worker that was killed.
     """
@@ -57,13 +67,16 @@ class Entry:
         run_id: str,
         attempt: int = 1,
         log_url: str = "",
-        spent: tuple[int, int] = (0, 0),
+        spent: Sequence[int] = (),
         deferrals: int = 0,
         began: datetime | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.partition, self.deferrals = partition, deferrals
         self._write_row = write
+        self._before = Spent(*spent)
+        self.used: Callable[[], Used] = Used
+        """What the warehouse has counted since the try began."""
         # A whole row from the start: what is noted replaces a fact in it, so it can be written at
         # any moment.
         self._now = now
@@ -77,8 +90,8 @@ class Entry:
             phase="fetch",
             outcome=Outcome.LOST,
             log_url=log_url,
-            requests=spent[0],
-            credits=spent[1],
+            requests=self._before.requests,
+            credits=self._before.credits,
             started_at=self.began,
             ended_at=self.began,
         )
@@ -88,9 +101,13 @@ class Entry:
         """Whether the ledger has its outcome: a try without one has to be made again."""
 
     @property
-    def spent(self) -> tuple[int, int]:
-        """Requests and credits so far."""
-        return self._row.requests, self._row.credits
+    def spent(self) -> Spent:
+        """What the try has taken so far."""
+        return Spent(self._row.requests, self._row.credits, *self._used())
+
+    def _used(self) -> tuple[int, int]:
+        used = self.used()
+        return self._before.jobs + used.operations, self._before.billed + used.billed
 
     @contextmanager
     def phase(self, name: Phase) -> Iterator[None]:
@@ -197,7 +214,9 @@ class Entry:
         self._row = replace(self._row, **facts)
 
     def _write(self, outcome: Outcome, message: str) -> None:
+        jobs, billed = self._used()
         self._note(outcome=outcome, message=message, ended_at=self._now())
+        self._note(warehouse_jobs=jobs, bytes_billed=billed)
         reach_failpoint("before outcome")
         self.written = False
         try:
@@ -212,7 +231,7 @@ class Entry:
 
 
 _NO_COUNTS: dict[str, Any] = dict.fromkeys(
-    ("requests", "credits", "rows", "bytes", "changes_total"), 0
+    ("requests", "credits", "rows", "bytes", "changes_total", "warehouse_jobs", "bytes_billed"), 0
 )
 
 

@@ -37,6 +37,12 @@ class Used:
     operations: int = 0
     billed: int = 0
 
+    def since(self, before: Used) -> Used:
+        """What has come to it since then."""
+        return Used(
+            operations=self.operations - before.operations, billed=self.billed - before.billed
+        )
+
 
 def _schema(table: Table) -> pa.Schema:
     import pyarrow as pa

@@ -49,15 +49,15 @@ class ScrapeOperator(BaseOperator):
         context: Context,
         event: Any = None,
         deferrals: int = 0,
-        spent: Sequence[int] = (0, 0),
+        spent: Sequence[int] = (),
         began: str | None = None,
         queued_since: str | None = None,
     ) -> None:
         """One try of the date under its lease, its outcome in the ledger.
 
-        ``deferrals``: how often the upstream has put it off; ``spent``: requests and credits of
-        this try until it waited; ``began``: when it began; ``queued_since``: from when on it waits
-        for another run's lease.
+        ``deferrals``: how often the upstream has put it off; ``spent``: what this try had taken
+        until it waited; ``began``: when it began; ``queued_since``: from when on it waits for
+        another run's lease.
         """
         from include.ops.leases import lease
         from include.ops.session import Session
@@ -110,7 +110,7 @@ class ScrapeOperator(BaseOperator):
             run_id=context["dag_run"].run_id,
             attempt=context["ti"].try_number,
             log_url=context["ti"].log_url or "",
-            spent=(spent[0], spent[1]),
+            spent=spent,
             deferrals=deferrals,
             began=datetime.fromisoformat(began) if began else None,
             now=session.now,

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from include.mail.report import Report, count_dates, list_incomplete
+from include.mail.usage import Usage, list_usage
 from include.outcome import Outcome
 from include.results import DateResult
 
@@ -59,3 +60,16 @@ def test_end_without_zone_is_refused(make_report: MakeReport) -> None:
     naive = datetime(2026, 10, 1, 10)  # noqa: DTZ001  refused for that
     with pytest.raises(ValueError, match=r"^batch 42: 2026-10-01 10:00:00 has no time zone$"):
         make_report([], ended_at=naive)
+
+
+def test_usage_names_what_bigquery_bills_and_nothing_of_another_warehouse(
+    make_report: MakeReport,
+) -> None:
+    dates = [DateResult(day=DAY, outcome=Outcome.COMPLETE)]
+    (line,) = [
+        each
+        for each in list_usage(make_report(dates, warehouse_jobs=1200, bytes_billed=2**37))
+        if each.label == "BigQuery"
+    ]
+    assert line == Usage(label="BigQuery", actual="1,200 jobs, 137.4 GB billed, $0.7812")
+    assert "BigQuery" not in {each.label for each in list_usage(make_report(dates))}

@@ -79,6 +79,8 @@ def test_week_has_the_rows_of_the_local_warehouse_and_a_rerun_changes_nothing(
     assert tries.asked == WEEK
     written = "SELECT COUNT(*) AS n FROM raw.date_status_history"
     assert again.ask(written).to_pylist() == [{"n": len(WEEK)}]
+    jobs = [row.warehouse_jobs for row in tries.written]
+    assert (min(jobs[:7]), set(jobs[7:14])) == (7, {0})
     assert {row.outcome for row in tries.written} <= {Outcome.COMPLETE, Outcome.NO_GAMES}
 
 
