@@ -1,11 +1,17 @@
-"""Reconcile: the same players in two sources' box scores, value by value; no storage."""
+"""Reconcile: the same players in two sources' box scores, value by value."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 
+from include.parsing.balldontlie import BOX_SCORES
+from include.parsing.nbacom import PLAYER_BOX_SCORES
 from include.sources.spec import Row, game_of
+from include.warehouse.open import Warehouse
+
+TABLES = (BOX_SCORES, PLAYER_BOX_SCORES)
 
 COMPARED = {
     "points": ("pts", "pts"),
@@ -14,6 +20,8 @@ COMPARED = {
     "minutes": ("minutes", "min"),
 }
 """What is compared: the columns of Ball Don't Lie's table, and of NBA.com's."""
+_NAMED = ("away_tricode", "home_tricode", "player_key")
+_OURS, _THEIRS = zip(*COMPARED.values(), strict=True)
 MAX_MINUTES_APART = 1
 """Whole minutes: one source cuts the seconds off, the other rounds them."""
 
@@ -35,6 +43,15 @@ class Reconciled:
 
     players: int
     differences: tuple[Difference, ...]
+
+
+def reconcile_date(warehouse: Warehouse, day: date) -> Reconciled | None:
+    """The date's rows in the warehouse; None where one source does not have it."""
+    ours = warehouse.rows(BOX_SCORES, day, (*_NAMED, *_OURS))
+    theirs = warehouse.rows(PLAYER_BOX_SCORES, day, (*_NAMED, *_THEIRS))
+    if ours is None or theirs is None:
+        return None
+    return reconcile(ours, theirs)
 
 
 def reconcile(balldontlie: Iterable[Row], nbacom: Iterable[Row]) -> Reconciled:

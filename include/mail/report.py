@@ -16,6 +16,17 @@ State = Literal["finished", "cancelled", "halted"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Compared:
+    """What both box-score sources have of the dates of one: ``left_out`` dates were not compared,
+    since that would have taken too long."""
+
+    dates: int
+    players: int
+    differences: int
+    left_out: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """A batch that ended. Days are US/Eastern game dates, both ends included; times are aware;
     ``cost`` is in US $.
@@ -24,7 +35,8 @@ class Report:
     ``ended_at`` of a halted batch is the moment its breaker opened. ``ran_before``: an
     earlier batch had some of its runs. ``recovered`` and ``in_reply_to`` (the Message-ID of the
     first mail) belong to reruns. ``corrections`` has each
-    (day, endpoint) once at most. What is None is left out; ``planned_*`` is what the plan said.
+    (day, endpoint) once at most. ``compared``: with the other source's box scores. What is None is
+    left out; ``planned_*`` is what the plan said.
     """
 
     batch_id: str
@@ -52,6 +64,7 @@ class Report:
     ran_before: bool = False
     recovered: Sequence[date] = ()
     corrections: Sequence[Correction] = ()
+    compared: Compared | None = None
     in_reply_to: str | None = None
     code_version: str = ""
 

@@ -140,8 +140,24 @@ def _list_facts(report: Report) -> list[tuple[str, str]]:
         ("Started", say.moment(report.started_at)),
         ("Ended", say.moment(report.ended_at)),
         ("Code", say.clean(report.code_version)),
+        ("Box scores", _word_compared(report)),
     ]
     return [(label, value) for label, value in facts if value]
+
+
+def _word_compared(report: Report) -> str:
+    """How far the two box-score sources agree, and the command that lists where they do not."""
+    found, window = report.compared, report.window
+    if found is None:
+        return ""
+    dates = say.counted(found.dates, "date")
+    if found.left_out:
+        dates = f"{say.number(found.dates)} of {say.counted(found.dates + found.left_out, 'date')}"
+    return (
+        f"{say.counted(found.players, 'player')} of {dates} compared at Ball Don't Lie and NBA.com,"
+        f" {say.counted(found.differences, 'difference')}:"
+        f" airflow nba reconcile -s {window.first} -e {window.last}"
+    )
 
 
 def _word_closing(report: Report) -> str:

@@ -1,4 +1,5 @@
-"""Plan against actual: what a batch should have taken, and what credits are left."""
+"""Plan against actual: what a batch should have taken, and what credits are left; and how far the
+box-score sources agree."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.guards.plan import make_plan
 from nba_airflow import connections
+from nba_airflow.compared import add_compared
 
 if TYPE_CHECKING:
     import psycopg
@@ -36,7 +38,7 @@ def add_plan_vs_actual(connection: psycopg.Connection[Any], report: Report) -> R
             log.warning(unknown, report.dag_id)
             return report
         source = connections.as_bought(source)
-        return _add_plan(source, _add_credits(connection, source, report))
+        return add_compared(source, _add_plan(source, _add_credits(connection, source, report)))
     except Exception:  # also whatever another file in dags/ raises
         log.exception("the summary of %s is without plan or credits", report.batch_id)
         connection.rollback()

@@ -8,9 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from include.checks.reconcile import reconcile as compare
-from include.parsing.balldontlie import BOX_SCORES
-from include.parsing.nbacom import PLAYER_BOX_SCORES
+from include.checks.reconcile import reconcile_date
 from include.wording import counted
 from nba_airflow import connections
 from nba_airflow.cli.answer import Answer, Line, Row, command
@@ -29,11 +27,9 @@ def reconcile(args: Namespace) -> Answer:
     rows: list[Row] = []
     players, alone = 0, list[date]()
     for day in window.days:
-        ours, theirs = warehouse.rows(BOX_SCORES, day), warehouse.rows(PLAYER_BOX_SCORES, day)
-        if ours is None or theirs is None:
+        if (found := reconcile_date(warehouse, day)) is None:
             alone.append(day)
             continue
-        found = compare(ours, theirs)
         players += found.players
         rows += _rows(day, found)
     dates = counted(len(window.days) - len(alone), "date")
