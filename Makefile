@@ -8,10 +8,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 UV := uv==0.13.9# installs the 300 pinned packages in half a minute; pip needs four
 
-.PHONY: help demo up down status test fast lint fix bench lock env sql new-source
+.PHONY: help demo up down status test fast lint fix bench lock env sql new-source secrets compose-check
 
 help:  ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 demo: $(STAMP)  ## Run the main job end to end against the sandbox (RECORDED=dir serves recorded answers, SOURCES=all)
 	@$(BIN)/python -m devstack demo $(if $(RECORDED),--recorded "$(RECORDED)") $(if $(SOURCES),--sources "$(SOURCES)")
@@ -53,6 +53,12 @@ $(STAMP): requirements.txt devstack/engines.txt
 	@$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode -r requirements.txt
 	@$(BIN)/python -m devstack.engines
 	@touch $(STAMP)
+
+secrets: $(if $(SANDBOX),$(STAMP))  ## Write the secrets that docker-compose.yaml asks for (SANDBOX=1 leads it to the sandbox)
+	@PYTHONPATH=. $(if $(SANDBOX),$(BIN)/python,$(PYTHON)) -m devstack.compose.secret_files $(if $(SANDBOX),sandbox)
+
+compose-check: $(STAMP)  ## Say what is wrong with docker-compose.yaml; needs no Docker
+	@PYTHONPATH=.:plugins $(BIN)/python -m devstack.compose.check
 
 new-source: export AIRFLOW_HOME := $(CURDIR)/.airflow
 new-source: export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins

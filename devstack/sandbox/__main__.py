@@ -1,5 +1,5 @@
-"""``python -m devstack.sandbox``: one server on loopback, one line on stdout, until SIGTERM or
-SIGINT."""
+"""``python -m devstack.sandbox``: one server, on loopback unless told otherwise, one line on
+stdout, until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        port = sockets[0].getsockname()[1] if sockets else 0
-        sys.stdout.write(f"sandbox http://{_HOST}:{port}\n")
+        host, port = sockets[0].getsockname() if sockets else (_HOST, 0)
+        sys.stdout.write(f"sandbox http://{host}:{port}\n")
         sys.stdout.flush()
 
 
@@ -47,6 +47,7 @@ def _configuration(options: argparse.Namespace) -> Config:
 def main(arguments: list[str] | None = None) -> int:
     """Serves until it is told to stop: 0; 2 for a busy port or a setting that cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m devstack.sandbox", description=__doc__)
+    parser.add_argument("--host", default=_HOST, help="an address of this machine")
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     parser.add_argument("--log", type=Path, help="request log, JSON lines, appended to")
     parser.add_argument("--recorded", type=Path, help="folder with a manifest.json to answer from")
@@ -62,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         app = build(_configuration(options))
-        listener.bind((_HOST, options.port))
+        listener.bind((options.host, options.port))
     except (BadConfig, BadRecordings) as error:
         sys.stderr.write(f"sandbox: {error}\n")
         return 2

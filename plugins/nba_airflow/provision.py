@@ -18,7 +18,7 @@ from include.guards.plan import GAMES_PER_DATE, make_plan
 from include.limits.allowance import DAYS_A_MONTH
 from include.limits.pool_size import fit_into_workers, needed_slots
 from include.sources.spec import Host, Source
-from nba_airflow.connections import OPS_DB, WAREHOUSE, chosen, ops_address, proxies, tier
+from nba_airflow.connections import OPS_DB, WAREHOUSE, chosen, ops_address, ops_url, proxies, tier
 from nba_airflow.specs import hosts, sources
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def connections(path: Path, session: Session) -> tuple[list[str], list[str]]:
 
     created, moved = [], []
     for conn_id, fields in json.loads(path.read_text()).items():
-        new = Connection(conn_id=conn_id, description="Made by make up", **fields)
+        new = Connection(conn_id=conn_id, description="Made at the start", **fields)
         there = session.scalar(select(Connection).where(Connection.conn_id == conn_id))
         if there is None:
             session.add(new)
@@ -193,10 +193,17 @@ def with_ports_of(new: str, there: str) -> str:
     return _LOOPBACK.sub(lambda found: now.get((found[1], found[2]), found[0]), there)
 
 
-def main() -> None:
-    """Migrates Airflow's database and the operations tables, then provisions. Ends with one line
-    where the tables cannot be brought up to date."""
+def find_ops_database(fields: dict[str, Any] | None) -> str:
+    """Where the fields of its connection lead, without any the one that is there already."""
     from airflow.models.connection import Connection
+
+    return ops_address(Connection(conn_id=OPS_DB, **fields)) if fields else ops_url()
+
+
+def main() -> None:
+    """Migrates Airflow's database and the operations tables, then provisions. The file may leave a
+    connection out that is a variable of the environment. Ends with one line where the tables cannot
+    be brought up to date."""
     from airflow.utils.db import upgradedb
     from airflow.utils.session import create_session
 
@@ -209,7 +216,7 @@ def main() -> None:
     options = parser.parse_args()
     wanted: dict[str, dict[str, Any]] = json.loads(options.connections.read_text())
     try:
-        migrate(ops_address(Connection(conn_id=OPS_DB, **wanted[OPS_DB])))
+        migrate(find_ops_database(wanted.get(OPS_DB)))
     except Problem as problem:
         sys.exit(str(problem))
     upgradedb()

@@ -8,7 +8,7 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -38,9 +38,11 @@ class Network:
         return self._addresses[host]
 
     def resolve(self, text: str) -> str:
-        """The text with addresses for names of hosts, in URLs and in JSON's ``"host"``."""
+        """The text with addresses for names of hosts, in URLs, in JSON's ``"host"``, in
+        ``--host=`` and alone."""
         for host, address in self._addresses.items():
-            text = re.sub(rf'(?<=[/@]){host}(?=:\d)|(?<="host": "){host}(?=")', address, text)
+            in_url, in_json = rf"(?<=[/@]){host}(?=:\d)", rf'(?<="host": "){host}(?=")'
+            text = re.sub(rf"{in_url}|{in_json}|(?<=--host=){host}$|^{host}$", address, text)
         return text
 
 
@@ -50,11 +52,11 @@ def running_postgres(
     *,
     user: str,
     password: str,
-    databases: Mapping[str, str],
+    statements: Sequence[str],
     settings: Mapping[str, str],
 ) -> Iterator[Path]:
     """A Postgres that takes a user and password over TCP, as its image makes it at its first start;
-    yields its data folder. ``databases``: name -> statement that makes it."""
+    yields its data folder. ``statements`` are the user's first."""
     folder = Path(tempfile.mkdtemp(prefix="nba-pg-"))
     data = folder / "data"
     login = sql.SQL("CREATE ROLE {} SUPERUSER LOGIN PASSWORD {}")
@@ -63,7 +65,7 @@ def running_postgres(
         with psycopg.connect(postgres.url(data), autocommit=True) as connection:
             connection.execute(login.format(sql.Identifier(user), password))
             connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(user)))
-            for statement in databases.values():
+            for statement in statements:
                 connection.execute(statement.encode())
         postgres.stop(data)
         (data / "pg_hba.conf").write_text(_WHO_MAY)

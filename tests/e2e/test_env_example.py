@@ -35,11 +35,13 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str,
         value = value.replace("CHANGE_ME", secret)
         value = value.replace("/opt/nba", str(ROOT)).replace("/srv/nba", str(folder))
         variables[name] = network.resolve(value)
-    users = {"airflow": "airflow", "nba": "ops"}
-    databases = {name: f"CREATE DATABASE {name}" for name in users.values()}
-    databases["nba"] = f"CREATE ROLE nba SUPERUSER LOGIN PASSWORD '{password}'"
+    statements = [
+        "CREATE DATABASE airflow",
+        f"CREATE ROLE nba SUPERUSER LOGIN PASSWORD '{password}'",
+        "CREATE DATABASE ops OWNER nba",
+    ]
     with running_postgres(
-        address, user="airflow", password=password, databases=databases, settings={}
+        address, user="airflow", password=password, statements=statements, settings={}
     ):
         yield variables
 

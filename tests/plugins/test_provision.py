@@ -320,3 +320,15 @@ def test_a_pool_that_is_there_keeps_the_slots_that_an_operator_gave_it(
     assert provision() == sorted({*UPSTREAMS} - {"balldontlie"})
     assert slots(session)["balldontlie"] == 31
     assert provision() == []
+
+
+@pytest.mark.usefixtures("airflow_environment")
+def test_the_operations_database_may_be_named_by_a_variable_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from nba_airflow.provision import find_ops_database
+
+    fields = {"conn_type": "postgres", "host": "here", "schema": "ops"}
+    monkeypatch.setenv("AIRFLOW_CONN_OPS_DB", json.dumps(fields))
+    assert find_ops_database(None) == "host=here dbname=ops"
+    assert find_ops_database({**fields, "host": "there"}) == "host=there dbname=ops"

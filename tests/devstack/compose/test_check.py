@@ -1,0 +1,111 @@
+"""`make compose-check` finds nothing in our docker-compose.yaml, and each fault that is planted in
+it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from devstack.compose.file import FILE, ROOT, Missing, put_in
+
+# What is right in the file, what is written instead, and what is said of that.
+FAULTS = [
+    (
+        "mem_limit: 256m",
+        "memory_limit: 256m",
+        "$.services.redis: Unevaluated properties are not allowed ('memory_limit' was unexpected)",
+    ),
+    (
+        "${JWT_SECRET:?run make secrets}",
+        "${JWT_SECRET:-well-known}",
+        "${JWT_SECRET:-well-known} starts without a value of its own: write"
+        " ${JWT_SECRET:?run make secrets}",
+    ),
+    (
+        "ADMIN_PASSWORD: ${ADMIN_PASSWORD:?run make secrets}",
+        "ADMIN_PASSWORD: correct-horse",
+        "docker-compose.yaml:{line} has a secret (Secret Keyword)",
+    ),
+    (
+        "image: redis:7.2.5-bookworm",
+        "image: redis:latest",
+        "redis: image redis:latest is not pinned: name its version",
+    ),
+    (
+        '"127.0.0.1:${UI_PORT:-8080}:8080"',
+        '"8080:8080"',
+        "airflow-apiserver: port 8080:8080 is open to everybody: write 127.0.0.1:8080:8080",
+    ),
+    ("", "", "redis has no mem_limit"),
+    (
+        "command: [dag-processor]",
+        "command: [dag-processor, --skip-serve-logs]",
+        "airflow-dag-processor: airflow dag-processor --skip-serve-logs: airflow command error:"
+        " unrecognized arguments: --skip-serve-logs, see help above.",
+    ),
+    (
+        "nba_airflow.health_check, triggerer",
+        "nba_airflow.health, triggerer",
+        "airflow-triggerer: python -m nba_airflow.health triggerer: there is no such module",
+    ),
+    (
+        "AIRFLOW__CELERY__WORKER_CONCURRENCY",
+        "AIRFLOW__CELERY__WORKERS",
+        "AIRFLOW__CELERY__WORKERS is not an option of Airflow",
+    ),
+    (
+        'TASK_INSTANCE_HEARTBEAT_TIMEOUT: "60"',
+        'TASK_INSTANCE_HEARTBEAT_TIMEOUT: "600"',
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT=60 is missing",
+    ),
+]
+
+
+def check(path: Path) -> tuple[int, list[str]]:
+    """Exit code and lines of the command."""
+    done = subprocess.run(
+        [sys.executable, "-m", "devstack.compose.check", str(path)],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout, done.stderr
+    return done.returncode, done.stdout.splitlines()
+
+
+def test_there_is_nothing_wrong_with_the_file() -> None:
+    assert check(FILE) == (0, ["docker-compose.yaml: nothing to object to"])
+
+
+def test_each_planted_fault_is_named(tmp_path: Path) -> None:
+    text, path = FILE.read_text(), tmp_path / "docker-compose.yaml"
+    for right, wrong, _ in FAULTS:
+        assert right in text
+        text = text.replace(right, wrong, 1) if right else text
+    path.write_text(text)
+    line = 1 + text[: text.index("correct-horse")].count("\n")
+    assert check(path) == (1, [said.replace("{line}", str(line)) for _, _, said in FAULTS])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a ${NAME:?run make secrets} b", "a x b"),
+        ("${NAME:-y}", "x"),
+        ("${OTHER:-y}", "y"),
+        ("${OTHER:-}", ""),
+        ("$$NAME and $$((2 * 3))", "$NAME and $((2 * 3))"),
+    ],
+)
+def test_values_are_put_in_as_compose_does(text: str, expected: str) -> None:
+    assert put_in(text, {"NAME": "x"}) == expected
+
+
+def test_a_variable_without_a_value_stops_everything() -> None:
+    with pytest.raises(Missing, match="NAME has no value: run make secrets"):
+        put_in("${NAME:?run make secrets}", {"NAME": ""})

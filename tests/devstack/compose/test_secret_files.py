@@ -1,0 +1,86 @@
+"""`make secrets` writes all that docker-compose.yaml asks for, for its owner alone, and changes
+nothing that is there."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography.fernet import Fernet
+
+from devstack.compose.file import FILE, ROOT
+from devstack.compose.secret_files import MAKERS, SANDBOX, read_env, write_secrets
+from devstack.connections import MONTHLY_CREDITS
+
+if TYPE_CHECKING:
+    from include.sources.spec import Source
+
+
+def test_files_hold_all_that_is_asked_for_and_are_their_owners_alone(tmp_path: Path) -> None:
+    asked = set(re.findall(r"\$\{(\w+):\?", FILE.read_text()))
+    assert set(write_secrets(tmp_path, sandbox=False)) == {*asked, "connections.json"}
+    found = read_env(tmp_path / ".env")
+    assert found.keys() == asked == MAKERS.keys()
+    assert len(set(found.values())) == len(found)
+    assert min(len(value) for name, value in found.items() if name != "AIRFLOW_UID") >= 44
+    Fernet(found["FERNET_KEY"])
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {".env": 0o600, "connections.json": 0o600}
+
+
+def test_what_is_there_stays(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("UI_PORT=9090\nFERNET_KEY=mine=\n")
+    (tmp_path / "connections.json").write_text("{}")
+    made = write_secrets(tmp_path, sandbox=False)
+    assert set(made) == MAKERS.keys() - {"FERNET_KEY"}
+    first = (tmp_path / ".env").read_text()
+    assert first.startswith("UI_PORT=9090\nFERNET_KEY=mine=\n")
+    assert write_secrets(tmp_path, sandbox=True) == []
+    assert (tmp_path / ".env").read_text() == first
+    assert (tmp_path / "connections.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize("sandbox", [False, True])
+def test_every_upstream_has_its_connection(
+    sandbox: bool, tmp_path: Path, sources: dict[str, Source]
+) -> None:
+    write_secrets(tmp_path, sandbox=sandbox)
+    found = json.loads((tmp_path / "connections.json").read_text())
+    hosts = {host.connection for source in sources.values() for host in source.hosts}
+    assert found.keys() == {*hosts, "mail"}
+    led = {name: found[name].get("host", "") for name in sorted(hosts)}
+    assert led == {name: f"{SANDBOX}/{name}" if sandbox else "" for name in sorted(hosts)}
+
+
+def test_a_host_without_our_packages_can_make_them(tmp_path: Path) -> None:
+    command = [sys.executable, "-S", "-m", "devstack.compose.secret_files"]
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"made: {', '.join([*MAKERS, 'connections.json'])}\n"
+
+
+def test_neither_file_gets_into_git_or_into_the_image() -> None:
+    names = [".env", "connections.json"]
+    ignored = subprocess.run(
+        ["git", "check-ignore", *names], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ignored.stdout.split() == names
+    into_image = (ROOT / ".dockerignore").read_text().splitlines()
+    assert next(line for line in into_image if line and not line.startswith("#")) == "*"
+    assert not {f"!{name}" for name in names} & set(into_image)
+
+
+def test_the_sandbox_bills_as_on_one_machine() -> None:
+    config = json.loads((ROOT / "deploy" / "sandbox.json").read_text())
+    assert config == {"monthly_credits": MONTHLY_CREDITS}
