@@ -89,6 +89,8 @@ def write_secrets(folder: Path, *, sandbox: bool) -> list[str]:
         found = played_upstreams() if sandbox else real_upstreams()
         text = json.dumps({**found, "mail": mail}, indent=1)
         write_atomically(connections, text.encode(), replace=True, private=True)
+        if os.getuid() == 0:
+            os.chown(connections, int(read_env(env)["AIRFLOW_UID"]), 0)  # who reads it in there
         made.append(CONNECTIONS)
     return made
 
