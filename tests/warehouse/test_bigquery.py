@@ -123,7 +123,7 @@ def test_date_asks_for_each_thing_once(
         warehouse.rows(TABLE, DAY, ["player"])
         warehouse.rows(TABLE, DAY, ["source_file"])
         warehouse.status(TABLE, DAY)
-    asked = [re.split(r" WHERE| \(| AS old", statement)[0] for statement in sql_of(wire)]
+    asked = [re.split(r" WHERE| \(| AS target", statement)[0] for statement in sql_of(wire)]
     name = warehouse.client.project
     assert asked == [
         f"SELECT * FROM `{name}.raw.lines`",
@@ -133,6 +133,29 @@ def test_date_asks_for_each_thing_once(
         f"INSERT INTO `{name}.raw.date_status_history`",
         f"SELECT * FROM `{name}.raw.lines`",
     ]
+
+
+# Of BigQuery's own list, those that somebody might take for a name; the engine takes them all.
+RESERVED = frozenset(
+    {"all", "any", "array", "at", "by", "current", "default", "end", "for", "from", "full"}
+    | {"groups", "hash", "if", "in", "interval", "left", "limit", "lookup", "new", "no", "of"}
+    | {"on", "order", "over", "range", "right", "rows", "select", "set", "some", "struct", "to"}
+    | {"true", "using", "when", "window", "with", "within"}
+)
+
+
+def test_no_name_of_ours_is_one_of_bigquerys_words(
+    watched: Callable[[], BigQueryWarehouse], wire: Wire
+) -> None:
+    warehouse = watched()
+    for rows in (ROWS, [], ROWS):
+        warehouse.replace(TABLE, DAY, rows)
+    warehouse.replace_status(told(Outcome.COMPLETE, 2))
+    warehouse.days(TABLE)
+    warehouse.tables()
+    words = {name.lower() for sql in sql_of(wire) for name in re.findall(r"(?:AS |@)(\w+)", sql)}
+    assert words >= {"target", "staged", "day", "name", "there"}
+    assert words & RESERVED == set()
 
 
 def test_date_is_one_load_beside_and_one_merge(
@@ -176,8 +199,9 @@ def test_date_is_one_load_beside_and_one_merge(
     }
     assert merge["configuration"] == {
         "query": {
-            "query": f"MERGE INTO `{project}.raw.lines` AS old USING `{project}.staging.{staged}`"
-            " AS new ON FALSE WHEN NOT MATCHED BY SOURCE AND old.`game_date` = @day THEN DELETE"
+            "query": f"MERGE INTO `{project}.raw.lines` AS target USING"
+            f" `{project}.staging.{staged}` AS staged ON FALSE"
+            " WHEN NOT MATCHED BY SOURCE AND target.`game_date` = @day THEN DELETE"
             f" WHEN NOT MATCHED BY TARGET THEN INSERT ({columns}) VALUES ({columns})",
             "queryParameters": [
                 {

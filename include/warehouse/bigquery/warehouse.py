@@ -205,8 +205,8 @@ class BigQueryWarehouse:
         nothing."""
         columns = ", ".join(f"`{field.name}`" for field in schema(table))
         return self.jobs.change(
-            f"MERGE INTO `{self._tables.name(table)}` AS old USING `{staged}` AS new ON FALSE"
-            " WHEN NOT MATCHED BY SOURCE AND old.`game_date` = @day THEN DELETE"
+            f"MERGE INTO `{self._tables.name(table)}` AS target USING `{staged}` AS staged ON FALSE"
+            " WHEN NOT MATCHED BY SOURCE AND target.`game_date` = @day THEN DELETE"
             f" WHEN NOT MATCHED BY TARGET THEN INSERT ({columns}) VALUES ({columns})",
             {"day": day},
             job_id=job_id,
