@@ -4,13 +4,20 @@ anywhere."""
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from devstack.environment import ROOT
+from include import failpoints
 from include.sources.spec import Source
 from include.steps.job import Stores
 from include.warehouse.local import LocalWarehouse
@@ -43,6 +50,38 @@ def test_tables_are_made_again_of_what_raw_has(call: Call, stores: Stores, rows:
     assert call(reprocess, **WINDOW).out.splitlines() == [f"{HEAD} 2 same", lines[1]]
 
 
+KILLED = """
+import sys
+from datetime import date
+from pathlib import Path
+from include.partition import Partition
+from include.steps.reprocess import reprocess
+from tests.steps.one_date import BOX_SCORES, stores_in
+
+folder, *days = sys.argv[1:]
+for day in map(date.fromisoformat, days):
+    at = Partition(dag_id="bdl_box_scores", endpoint="box_scores", day=day)
+    reprocess(BOX_SCORES, at, stores_in(Path(folder)))
+"""
+
+
+def test_run_that_was_killed_goes_on_where_it_was(
+    call: Call, stores: Stores, rows: Any, tmp_path: Path
+) -> None:
+    before = {day: rows(day) for day in (DAY, NEXT)}
+    assert isinstance(stores.warehouse, LocalWarehouse)
+    shutil.rmtree(stores.warehouse.root)
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path), str(DAY), str(NEXT)],
+        cwd=ROOT,
+        env={**os.environ, failpoints.AT: "before load:2"},
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert call(reprocess, **WINDOW).out.splitlines()[0] == f"{HEAD} 1 loaded, 1 same"
+    assert {day: rows(day) for day in (DAY, NEXT)} == before
+
+
 def test_rows_that_an_older_version_made_are_replaced_and_told(
     call: Call, stores: Stores, sources: dict[str, Source], rows: Any
 ) -> None:
@@ -65,7 +104,7 @@ def test_rows_that_an_older_version_made_are_replaced_and_told(
 
 
 def test_date_that_raw_does_not_have_whole_is_named_and_the_others_are_made(
-    call: Call, stores: Stores, rows: Any, tmp_path: Any
+    call: Call, stores: Stores, rows: Any, tmp_path: Path
 ) -> None:
     (body,) = (tmp_path / "raw").glob(f"{DAG}/2025/01/{DAY}/box_scores/*.gz")
     body.write_bytes(b"torn")
