@@ -157,7 +157,8 @@ def kept_under(body: bytes, games: Iterable[Game]) -> set[date]:
 
 
 def _played_as(game: Record) -> tuple[date, str, str]:
-    return _true_day(game), *(_tricode_or_undecided(game, side) for side in (_AWAY, _HOME))
+    away, home = (_tricode_or_undecided(game, side) for side in (_AWAY, _HOME))
+    return _true_day(game), away, home
 
 
 def _true_day(game: Record) -> date:
