@@ -1,0 +1,72 @@
+"""A date whose raw store is a bucket: what an upstream is asked for, and what is there, when
+Google refuses or an answer is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from google.cloud.storage import Client
+
+from include.errors import Problem
+from include.outcome import Outcome
+from include.storage.gcs import PERMISSIONS, GcsStore
+from tests.steps.line import Line
+from tests.steps.test_attempt import Tries
+from tests.storage.wire import Wire, between
+
+
+@pytest.fixture
+def wire(gcs_url: str) -> Iterator[Wire]:
+    with between(gcs_url) as found:
+        yield found
+
+
+@pytest.fixture
+def tries(line: Line, wire: Wire, bucket: str, gcs_client: Callable[..., Client]) -> Tries:
+    store = GcsStore(gcs_client(wire.url), bucket, "nba")
+    return Tries(replace(line, stores=replace(line.stores, raw=store)))
+
+
+def test_account_that_may_not_write_is_named_before_an_upstream_is_asked(
+    tries: Tries, wire: Wire, bucket: str
+) -> None:
+    wire.meets(f"GET /b/{bucket}/iam", status=200, answer={"permissions": list(PERMISSIONS[2:])})
+    problem = tries.fails()
+    assert (problem.message, tries.opened) == (
+        f"cannot write below gs://{bucket}/nba: the account lacks storage.objects.create,"
+        " storage.objects.delete: give it the role Storage Object User on the bucket",
+        0,
+    )
+
+
+def test_bucket_that_is_not_there_is_named_before_an_upstream_is_asked(
+    tries: Tries, wire: Wire, gcs_client: Callable[..., Client]
+) -> None:
+    store = GcsStore(gcs_client(wire.url), "raw-nowhere")
+    line = replace(tries.line, stores=replace(tries.line.stores, raw=store))
+    other = Tries(line)
+    with pytest.raises(Problem, match="there is no bucket raw-nowhere: create it"):
+        other.run()
+    assert other.opened == 0
+
+
+@pytest.mark.parametrize("write", range(3))
+def test_date_is_whole_and_there_once_whichever_writes_answer_is_lost(
+    tries: Tries, wire: Wire, bucket: str, gcs_folder: Path, write: int
+) -> None:
+    for _ in range(write):
+        wire.meets("POST")
+    wire.meets("POST", lost=True)
+    row = tries.run()
+    again = tries.run()
+    assert (wire.events, row.outcome, row.requests, tries.opened) == ([], Outcome.COMPLETE, 2, 1)
+    assert (again.outcome, again.requests, again.rows) == (Outcome.COMPLETE, 0, row.rows)
+    names = [path.name for path in (gcs_folder / bucket).rglob("*") if path.is_file()]
+    assert sorted(name.rpartition("-")[0] or name for name in names) == [
+        "_manifest.json",
+        "all",
+        "games",
+    ]
