@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.listeners import hookimpl
 
+from include.failpoints import lose_event
+
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
     from sqlalchemy.orm import Session
@@ -79,6 +81,7 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
     from nba_airflow.metrics import emit_totals
 
     if dag_run.dag_id == SUMMARY:
+        lose_event(dag_run.run_id)
         with suppress(Away):
             if closed := close_over(_session_of(dag_run)):
                 log.info("batches that are over: %s", ", ".join(closed))
@@ -102,6 +105,7 @@ def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
 
 def _note_end(dag_run: DagRun) -> None:
     if dag_run.partition_key:
+        lose_event(f"{dag_run.dag_id} {dag_run.partition_key} {dag_run.clear_number}")
         from nba_airflow.metadata.ledger import Away
         from nba_airflow.metadata.register import note_end
 

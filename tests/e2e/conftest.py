@@ -43,11 +43,10 @@ class Finished:
 
 class SendGridStandIn(ThreadingHTTPServer):
     """Takes v3/mail/send on loopback as SendGrid does: a bearer key, 202 and an id; ``refusals``
-    answer first."""
-
-    key = "SG.stand-in-key"
+    answer first, and repeat what was sent as a gateway in debug mode does."""
 
     def __init__(self) -> None:
+        self.key = "SG.stand-in-key"
         self.mails: list[dict[str, Any]] = []
         self.refusals: list[int] = []
         super().__init__(("127.0.0.1", 0), _SendGridHandler)
@@ -63,7 +62,7 @@ class _SendGridHandler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        known = self.headers["Authorization"] == f"Bearer {SendGridStandIn.key}"
+        known = self.headers["Authorization"] == f"Bearer {self.server.key}"
         status = 401
         if known:
             status = self.server.refusals.pop(0) if self.server.refusals else 202
@@ -71,8 +70,14 @@ class _SendGridHandler(BaseHTTPRequestHandler):
             self.server.mails.append(body)
         self.send_response(status)
         self.send_header("X-Message-Id", f"stand-in-{len(self.server.mails)}")
-        self.send_header("Content-Length", "0")
+        told = (
+            b""
+            if status == 202
+            else json.dumps({"errors": [{"message": str(self.headers)}]}).encode()
+        )
+        self.send_header("Content-Length", str(len(told)))
         self.end_headers()
+        self.wfile.write(told)
 
     def log_message(self, format: str, *args: object) -> None:
         """Keeps the tests' output clean."""
@@ -154,11 +159,12 @@ class System:
 
     def faults(self, rules: Sequence[dict[str, Any]]) -> None:
         """Replaces the sandbox's faults."""
-        self._sandbox("DELETE", None)
-        self._sandbox("POST", list(rules))
+        self.sandbox("DELETE", "faults")
+        self.sandbox("POST", "faults", list(rules))
 
-    def _sandbox(self, method: str, body: Any) -> None:
-        url = f"http://127.0.0.1:{self.ports['sandbox']}/_sandbox/faults"
+    def sandbox(self, method: str, path: str, body: Any = None) -> None:
+        """A call of the sandbox's control API."""
+        url = f"http://127.0.0.1:{self.ports['sandbox']}/_sandbox/{path}"
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
         with urllib.request.urlopen(
@@ -237,16 +243,18 @@ def crash_orders() -> Iterator[Path]:
 def system(crash_orders: Path, request: pytest.FixtureRequest) -> Iterator[System]:
     """The running installation, shared by the tests of a module: each uses dates of its own.
 
-    A module's ``PARALLELISM`` is how many tasks Airflow runs at a time.
+    A module's ``VARIABLES`` are what its installation has otherwise, its ``LIVE_DAYS`` when live
+    runs begin.
 
     Not below pytest's own folder, which the third session after this one would remove, running or
     not.
     """
     home = Home(root=Path(tempfile.mkdtemp(prefix="nba-e2e-")))
-    since = eastern_day(datetime.now(UTC)) - timedelta(days=LIVE_DAYS)
+    since = eastern_day(datetime.now(UTC)) - timedelta(
+        days=getattr(request.module, "LIVE_DAYS", LIVE_DAYS)
+    )
     variables = {"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True"}
-    if parallelism := getattr(request.module, "PARALLELISM", ""):
-        variables["AIRFLOW__CORE__PARALLELISM"] = parallelism
+    variables |= getattr(request.module, "VARIABLES", {})
     settings = {
         "NBA_LIVE_SINCE": str(since),
         OVERRIDES: json.dumps(variables),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-PARALLELISM = "24"
+VARIABLES = {"AIRFLOW__CORE__PARALLELISM": "24"}
 
 # The schedule first: the others are counted against it.
 DAGS = (

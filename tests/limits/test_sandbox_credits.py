@@ -135,7 +135,7 @@ def test_a_process_killed_between_answer_and_settling_is_billed_all_the_same(
     command = [sys.executable, "-c", KILLED, ops_db, base, event["event_id"], event["snapshot"]]
     before = sandbox.bill()["used"]
     done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, failpoints.AT: "before settle"}, check=False
+        command, cwd=ROOT, env={**os.environ, failpoints.AT: "before settle:1"}, check=False
     )
     assert done.returncode == -signal.SIGKILL
     assert sandbox.bill()["used"] == before + 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from email.message import EmailMessage
@@ -15,6 +15,7 @@ from typing import Any
 
 import psycopg
 
+from include import failpoints
 from include.mail.message import from_bytes
 from include.ops.outcomes import OutcomeRow, record
 from include.outcome import Outcome
@@ -300,7 +301,8 @@ class Airflow:
 
         if not self.lost:
             hook = getattr(listener, f"on_dag_run_{run.state}")
-            hook(dag_run=run, msg="")
+            with suppress(failpoints.Lost):
+                hook(dag_run=run, msg="")
 
     def _summary(self, run_id: str) -> None:
         from airflow.models.dagrun import DagRun
@@ -314,7 +316,8 @@ class Airflow:
         with transaction() as session:
             run = session.scalars(mine).one()
             run.state = DagRunState.RUNNING
-            listener.on_dag_run_running(dag_run=run, msg="")
+            with suppress(failpoints.Lost):
+                listener.on_dag_run_running(dag_run=run, msg="")
         SummaryOperator(task_id="report").execute({"ti": self})
         with transaction() as session:
             session.scalars(mine).one().state = DagRunState.SUCCESS

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from include import failpoints
 from include.ops import db
 from include.partition import DateRange
 from tests.plugins.running import DAG, Airflow, Killed, backfill_command
@@ -70,6 +71,20 @@ def test_backfill_of_which_nothing_was_heard_is_told_by_the_sweep(airflow: Airfl
     ]
     airflow.sweep()
     assert len(airflow.mails()) == 1
+
+
+def test_events_are_lost_on_order_and_no_others(
+    airflow: Airflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(failpoints.LOST, "1:100")
+    airflow.backfill(FIVE)
+    airflow.run("complete", *D[0:5])
+    airflow.sweep()
+    airflow.summarise()
+    assert airflow.subjects() == []
+    monkeypatch.setenv(failpoints.LOST, "1:0")
+    airflow.sweep()
+    assert airflow.subjects() == [f"[OK] {DAG} {FIVE}: 5 dates complete"]
 
 
 @pytest.mark.parametrize("commit", range(1, 7))
