@@ -205,6 +205,8 @@ def _at_the_door(state: State, arrival: Arrival) -> tuple[Answer | None, list[Ru
                 return upstream.refuse("down"), rules
             case "bad_key" | "wrong_tier" | "out_of_credits":
                 return upstream.refuse(rule.kind), rules
+            case "echo":
+                return _echo(call), rules
         if answer := wire_answer(rule):
             return answer, rules
     if refusal := upstream.authorise(call, state.config.key(source)):
@@ -212,6 +214,17 @@ def _at_the_door(state: State, arrival: Arrival) -> tuple[Answer | None, list[Ru
     if source == PAID and endpoint != "sports" and not state.credits.remaining(call.now):
         return upstream.refuse("out_of_credits"), rules
     return None, rules
+
+
+def _echo(call: Call) -> Answer:
+    """The error page of a gateway in debug mode, which shows the request; what lets a caller in
+    comes first, since clients show the beginning alone."""
+    lets_in = "authorization", "proxy-authorization"
+    names = sorted(call.headers, key=lambda name: name not in lets_in)
+    head = [f"{name}: {call.headers[name]}" for name in names]
+    asked = [f"{name}={value}" for name, value in call.query]
+    told = ["400", *head, *asked, call.method, call.path, call.body.decode("latin-1")]
+    return Answer(status=400, text=" ".join(told), content_type="text/plain")
 
 
 def _data(state: State, arrival: Arrival, rules: list[Rule]) -> Answer:

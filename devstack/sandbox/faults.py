@@ -24,6 +24,7 @@ WIRE = frozenset(
         "block_page_403",
         "truncated_json",
         "torn_body",
+        "echo",
     }
 )
 # Refusals that every upstream words in its own way.

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import html
 import json
 import logging
 import re
@@ -23,10 +24,10 @@ _SIGNED = re.compile(r"eyJ[\w-]{20,}\.[\w-]{20,}\.[\w-]{20,}")
 
 
 def forms(secret: str) -> set[str]:
-    """The secret as it is and as it looks in a URL, in a header, in JSON and in a Python
+    """The secret as it is and as it looks in a URL, in a header, in JSON, in HTML and in a Python
     literal."""
     raw = secret.encode()
-    found = {secret, json.dumps(secret)[1:-1], repr(secret)[1:-1]}
+    found = {secret, json.dumps(secret)[1:-1], html.escape(secret), repr(secret)[1:-1]}
     for encoded in (quote(secret), quote(secret, safe=""), quote_plus(secret)):
         found |= {encoded, re.sub(r"%[0-9A-F]{2}", lambda part: part[0].lower(), encoded)}
     for encoded in (base64.b64encode(raw), base64.urlsafe_b64encode(raw)):

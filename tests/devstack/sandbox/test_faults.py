@@ -134,6 +134,14 @@ def test_truncated_json_looks_whole_to_http_and_does_not_parse(sandbox: Sandbox)
         answer.json()
 
 
+def test_an_echo_tells_what_was_asked_and_with_which_key(sandbox: Sandbox) -> None:
+    sandbox.faults([{"kind": "echo", "times": 1}])
+    answer = _ask(sandbox)
+    assert answer.status_code == 400
+    assert answer.text.startswith("400 authorization: sandbox-key host: 127.0.0.1:")
+    assert answer.text.endswith(f" date={DAY} GET /v1/box_scores ")
+
+
 def test_a_hang_lasts_until_the_client_leaves_or_the_time_is_over(sandbox: Sandbox) -> None:
     sandbox.faults([{"kind": "hang", "times": 1}, {"kind": "hang", "times": 1, "seconds": 0.05}])
     with pytest.raises(requests.exceptions.ReadTimeout):
