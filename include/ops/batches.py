@@ -196,10 +196,20 @@ def due(connection: psycopg.Connection[Any]) -> list[Batch]:
     )
 
 
-def first_opened(connection: psycopg.Connection[Any]) -> datetime | None:
-    """When the ledger's first batch was opened; None while there is none."""
-    row = connection.execute("SELECT min(opened_at) FROM ops.batches").fetchone()
+def last_look(connection: psycopg.Connection[Any]) -> datetime | None:
+    """When Airflow's rows were last looked at, by the clock of who looked; None while they never
+    were."""
+    row = connection.execute("SELECT looked_at FROM ops.looks").fetchone()
     return row[0] if row else None
+
+
+def note_look(connection: psycopg.Connection[Any], at: datetime) -> None:
+    """Notes that all runs that had ended then are in batches, or need none. Does not commit."""
+    connection.execute(
+        "INSERT INTO ops.looks (looked_at) VALUES (%s) ON CONFLICT (one) DO UPDATE SET looked_at ="
+        " excluded.looked_at",
+        (at,),
+    )
 
 
 def reported(connection: psycopg.Connection[Any], batch_id: str) -> None:

@@ -72,7 +72,6 @@ CREATE TABLE ops.batches (
 );
 COMMENT ON COLUMN ops.batches.opened_at IS
     'when Airflow queued its first run, by the clock of whoever queued it';
-CREATE INDEX batches_opened ON ops.batches (opened_at);
 CREATE INDEX batches_open ON ops.batches (batch_id) WHERE closed_at IS NULL;
 CREATE INDEX batches_numbered ON ops.batches (dag_id, kind) WHERE kind IN ('rerun', 'catchup');
 CREATE INDEX batches_unreported ON ops.batches (opened_at) WHERE reported_at IS NULL;
@@ -91,6 +90,15 @@ COMMENT ON COLUMN ops.batch_runs.queued_at IS
     'a run that is cleared is queued anew; all times are Airflow''s';
 CREATE INDEX batch_runs_by_run ON ops.batch_runs (run_id);
 CREATE INDEX batch_runs_failed ON ops.batch_runs (ended_at) WHERE state = 'failed';
+
+-- When Airflow's rows were last looked at for the ends of runs: one row.
+
+CREATE TABLE ops.looks (
+    one       boolean PRIMARY KEY DEFAULT true CHECK (one),
+    looked_at timestamptz NOT NULL
+);
+COMMENT ON COLUMN ops.looks.looked_at IS
+    'what had ended then is in a batch or needs none; by the clock of who looked';
 
 -- Mails, and what alerts of live runs were about.
 

@@ -112,13 +112,11 @@ def test_a_rerun_counts_from_the_close_of_the_batch_before(db: psycopg.Connectio
 
 
 def test_a_closed_batch_is_due_until_it_is_reported(db: psycopg.Connection[Any]) -> None:
-    assert batches.first_opened(db) is None
     early, late = write(db, f"{DAG}:2:0"), write(db, FIRST, batch_run(queued=QUEUED + LATER))
     write(db, f"{DAG}:3:0", batch_run(0, "running"), over=False)
     assert batches.due(db) == [early, late]
     batches.reported(db, early.batch_id)
     assert batches.due(db) == [late]
-    assert batches.first_opened(db) == QUEUED
     assert batches.get(db, "nothing") is None
 
 

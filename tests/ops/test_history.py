@@ -64,7 +64,7 @@ ASKED: dict[str, Callable[[Db], object]] = {
     "a batch's mail, its runs": lambda db: batches.runs(db, "dag_1:1:0"),
     "a batch's mail, the one before": lambda db: batch_report._first_mail(db, _a_batch(db)),
     "a look, what is open": batches.read_open,
-    "a look, since when": batches.first_opened,
+    "a look, since when": batches.last_look,
     "a look, what was told": lambda db: batches.read_told(db, RUNS),
     "a look, what is closed": lambda db: batches.read_closed(db, ["dag_1:1:0", "dag_1:0:0"]),
     "a look, its number": lambda db: batches.count_closed(db, ["dag_1"]),

@@ -53,6 +53,7 @@ def test_an_empty_database_gets_every_table(empty: str) -> None:
         "limiter_requests",
         "limiter_windows",
         "limiters",
+        "looks",
         "outbox",
         "outcomes",
         "shared_failures",

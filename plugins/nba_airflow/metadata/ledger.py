@@ -39,15 +39,16 @@ class Ledger:
         self._again_at = float("-inf")
 
     @contextmanager
-    def opened(self) -> Iterator[psycopg.Connection[Any]]:
+    def opened(self, *, again: bool = False) -> Iterator[psycopg.Connection[Any]]:
         """A connection on which everything ends within LISTENER's seconds, from the look-up of its
         address on. Raises Away; whatever the database did wrong, it is left alone for PAUSE.
 
-        The connection ``ops_db`` is read anew each time, since people correct it while the
-        scheduler runs.
+        ``again``: for the second part of what was begun, which is not left undone because the first
+        was slow. The connection ``ops_db`` is read anew each time, since people correct it while
+        the scheduler runs.
         """
         begun = self._monotonic()
-        if begun < self._again_at:
+        if begun < self._again_at and not again:
             raise Away(f"the operations database is left alone for {PAUSE:.0f} s after it failed")
         try:
             with _connect() as connection:

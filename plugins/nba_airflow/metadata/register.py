@@ -4,7 +4,7 @@ they ended. Here they are read, and batches whose runs have all ended are closed
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -32,8 +32,9 @@ MAX_LOOK_BACK = timedelta(days=30)
 """How long ago a run that is in no batch yet may have ended: longer than an installation stands
 still over the holidays."""
 RECENT = timedelta(days=1)
-"""As above while the ledger has no batch at all, so that a new or a lost one does not mail a
-month's backfills."""
+"""How much of what the last look has seen is read again: ends are written later than they are, and
+clocks differ. As above while nobody has looked at all, so that a new or a lost ledger does not mail
+a month's backfills."""
 A_FEW = 20
 
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
@@ -59,6 +60,20 @@ class FoundBatch:
     batch_id: str
     runs: Sequence[BatchRun]
     over: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What is looked at: the runs ``kept`` of the batches that were open, and those that have ended
+    ``since``."""
+
+    kept: Mapping[str, Sequence[BatchRun]]
+    since: datetime
+
+    @property
+    def run_ids(self) -> set[str]:
+        """The runs that were in open batches."""
+        return {run.run_id for runs in self.kept.values() for run in runs}
 
 
 # --- when to look
@@ -96,22 +111,38 @@ def close_over(session: Session) -> list[str]:
     is known. Runs of cancelled backfills may start again from here on.
     """
     release_ended_backfills(session)
+    begun = datetime.now(UTC)
+    # Airflow's rows of a long backfill take longer than our tables are waited for.
     with LEDGER.opened() as connection:
-        if not batches.lock(connection):
+        look = _read_look(connection)
+    booked, deleted = _read_booked(session, look), _read_deleted(session, look.since)
+    with LEDGER.opened(again=True) as connection:
+        if not batches.lock(connection) or _read_look(connection).run_ids != look.run_ids:
             return []  # another scheduler is at it
-        found = find_batches(session, connection)
+        found = _sort(session, connection, look, booked, deleted)
         batches.forget_open(connection)
         for each in found:
             batches.write(connection, each.batch_id, each.runs, over=each.over)
+        batches.note_look(connection, begun)
         connection.commit()
     return [each.batch_id for each in found if each.over]
 
 
 def find_batches(session: Session, connection: psycopg.Connection[Any]) -> list[FoundBatch]:
     """The batches that are not closed yet, as Airflow's rows have them now."""
-    kept = batches.read_open(connection)
-    booked = _read_booked(session, _since(connection), kept)
-    deleted = _read_deleted(session, _since(connection))
+    look = _read_look(connection)
+    booked, deleted = _read_booked(session, look), _read_deleted(session, look.since)
+    return _sort(session, connection, look, booked, deleted)
+
+
+def _sort(
+    session: Session,
+    connection: psycopg.Connection[Any],
+    look: Look,
+    booked: Sequence[BookedRun],
+    deleted: Sequence[BookedRun],
+) -> list[FoundBatch]:
+    """The batches that Airflow's runs belong to, by what the ledger has told of them."""
     there = {each.run.run_id for each in booked}
     told = batches.read_told(connection, there)
     closed = batches.read_closed(connection, {_own_batch(each) for each in (*booked, *deleted)})
@@ -119,7 +150,7 @@ def find_batches(session: Session, connection: psycopg.Connection[Any]) -> list[
     found: dict[str, list[BatchRun]] = defaultdict(list)
     for each in booked:
         found[_choose_batch(each, told, closed, numbers)].append(each.run)
-    for batch_id, runs in kept.items():
+    for batch_id, runs in look.kept.items():
         found[batch_id] += [replace(r, state=DELETED) for r in runs if r.run_id not in there]
     for each in deleted:
         found[_choose_batch(each, told, closed, numbers)].append(each.run)
@@ -188,28 +219,28 @@ def _is_catching_up(session: Session, dag_id: str) -> bool:
 # --- Airflow's rows
 
 
-def _since(connection: psycopg.Connection[Any]) -> datetime:
-    """When a run has ended at the earliest that may be in no batch yet."""
+def _read_look(connection: psycopg.Connection[Any]) -> Look:
+    """What the last look has left: a run that ended before it is in a batch, or needs none."""
     now = datetime.now(UTC)
-    return max(now - MAX_LOOK_BACK, batches.first_opened(connection) or now - RECENT)
+    since = (batches.last_look(connection) or now) - RECENT
+    return Look(kept=batches.read_open(connection), since=max(now - MAX_LOOK_BACK, since))
 
 
-def _read_booked(
-    session: Session, since: datetime, kept: Mapping[str, Iterable[BatchRun]]
-) -> list[BookedRun]:
-    """The runs that may belong to a batch that is not closed: all that are open, have ended since
-    then, or are of a backfill that has not ended earlier; and those that were open before."""
+def _read_booked(session: Session, look: Look) -> list[BookedRun]:
+    """The runs that may belong to a batch that is not closed: all that are open, have ended or were
+    marked by hand since then, or are of a backfill that has not ended earlier; and those that were
+    open before."""
     from airflow.models.backfill import Backfill
     from airflow.models.dagrun import DagRun
-    from sqlalchemy import func, or_, select
+    from sqlalchemy import or_, select
 
-    backfills = or_(Backfill.completed_at.is_(None), Backfill.completed_at > since)
-    run_ids = [run.run_id for runs in kept.values() for run in runs]
+    backfills = or_(Backfill.completed_at.is_(None), Backfill.completed_at > look.since)
     wanted = or_(
         DagRun.state.not_in(ENDED),
-        func.coalesce(DagRun.end_date, DagRun.updated_at) > since,
+        DagRun.end_date > look.since,
+        DagRun.updated_at > look.since,
         DagRun.backfill_id.in_(select(Backfill.id).where(backfills)),
-        DagRun.run_id.in_(run_ids),
+        DagRun.run_id.in_(look.run_ids),
     )
     return _read_runs(session, wanted)
 
