@@ -152,6 +152,10 @@ def _drift(endpoint: Endpoint, partition: Partition, stores: Stores, rows: Seque
             if not Outcome(status["outcome"]).done:
                 # A game that was missing and has come now is not a correction.
                 rows = _of_games(rows, set(map(game_of, before)))
+        if endpoint.parts:
+            # A part that was bought since is not a correction either, nor one that has gone.
+            items = set(map(_item, before)) & set(map(_item, rows))
+            before, rows = (_of_items(each, items) for each in (before, rows))
         return corrections(table, before, rows)
     except Problem as problem:
         log.warning("%s: what changed upstream cannot be told: %s", partition, problem.message)
@@ -160,6 +164,16 @@ def _drift(endpoint: Endpoint, partition: Partition, stores: Stores, rows: Seque
 
 def _of_games(rows: Iterable[Row], games: Collection[str]) -> list[Row]:
     return list(filter(lambda row: game_of(row) in games, rows))
+
+
+def _of_items(rows: Iterable[Row], items: Collection[str]) -> list[Row]:
+    return list(filter(lambda row: _item(row) in items, rows))
+
+
+def _item(row: Row) -> str:
+    """The item of the row's body, whose name is ``<item>-<hash>.json.gz``."""
+    name = str(row[SOURCE_FILE.name]).rpartition("/")[2]
+    return name.rpartition("-")[0]
 
 
 def _files(rows: Iterable[Row]) -> set[str]:

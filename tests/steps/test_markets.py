@@ -3,6 +3,7 @@ when the choice has changed."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -81,7 +82,7 @@ def test_market_that_is_added_is_bought_alone_and_one_that_is_removed_stays(
     props.asked()
 
     row = props.run(MORE)
-    assert (row.outcome, row.credits) == ("complete", 10 * GAMES)
+    assert (row.outcome, row.credits, row.changes_total) == ("complete", 10 * GAMES, 0)
     assert props.asked() == (each(BLOCKS), 10 * GAMES)
     assert props.markets() == dict(each(*sorted([*MAIN, BLOCKS])))
     assert row.rows is not None
@@ -168,6 +169,15 @@ def test_refetch_buys_what_is_wanted_now_and_keeps_what_is_not(props: Chosen) ->
     assert props.asked() == NOTHING
 
 
+def test_price_that_has_changed_is_told_and_a_market_that_is_new_is_not(props: Chosen) -> None:
+    props.run({"markets": "main"})
+    corrected = {"kind": "corrected", "endpoint": "event_odds", "times": 1}
+    props.sandbox.faults([corrected])
+    row = props.run(MORE, refetch=datetime(2026, 3, 15, 21, tzinfo=UTC))
+    assert (row.outcome, row.changes_total) == ("complete", 1)
+    assert re.search(r", \"?player_points\"?, .*: price \S+ -> \S+$", row.changes[0])
+
+
 def test_regions_and_bookmakers_are_asked_for_as_chosen_and_paid_so(props: Chosen) -> None:
     props.run({"regions": ["us", "us2"]})
     assert props.asked()[1] == 1 + 20 * GAMES
@@ -211,7 +221,7 @@ def test_game_lines_of_each_game_are_from_before_its_own_tip_off_once_they_are_w
     assert max(max(minutes) for minutes in snapshots(props).values()) > 30
 
     row = props.run({"game_lines": "each_game"}, "game_lines")
-    assert (row.outcome, row.credits) == ("complete", 30 * GAMES)
+    assert (row.outcome, row.credits, row.changes_total) == ("complete", 30 * GAMES, 0)
     assert props.asked() == (each("h2h", "spreads", "totals"), 30 * GAMES)
     found = snapshots(props)
     assert (len(found), {len(minutes) for minutes in found.values()}) == (GAMES, {1})
