@@ -19,7 +19,12 @@ from include.ops.db import connect
 from include.sources.odds_api import MAIN
 from include.sources.spec import Source
 from nba_airflow import connections
+from nba_airflow.cli.gaps import gaps
+from tests.plugins.cli.asking import Call
+from tests.plugins.cli.conftest import call
 from tests.steps import credentials
+
+__all__ = ["call"]
 
 DAY = date(2025, 1, 15)
 GAMES = len(League(seed=1).games_on(DAY))
@@ -94,6 +99,20 @@ def test_task_buys_the_markets_that_the_connection_names_when_it_runs(
     run(sources["odds_api_props"])
     assert last_row(ops_db)[:2] == ("complete", 10 * GAMES)
     assert sandbox.bill()["used"] == credits + 10 * GAMES
+
+
+def test_gaps_names_the_dates_that_lack_a_wanted_market_and_what_buys_it(
+    choose: Choose, sources: dict[str, Source], call: Call
+) -> None:
+    choose(markets="main")
+    run(sources["odds_api_props"])
+    window = {"dag_id": "odds_api_props", "start_date": str(DAY), "end_date": str(DAY)}
+    assert "player_props" not in call(gaps, **window).out
+    choose(markets=["main", "player_blocks"])
+    said = call(gaps, **window)
+    assert said.code == 1
+    assert "player_props: 2025-01-15: has no player_blocks: run the date again" in said.out
+    assert f"dags backfill odds_api_props -s {DAY} -e {DAY} --reset-dagruns -y" in said.out
 
 
 def test_wrong_choice_fails_the_task_with_one_line_before_any_request(

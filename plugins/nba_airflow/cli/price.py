@@ -12,6 +12,7 @@ from include.guards.plan import GAMES_PER_DATE
 from include.steps.price import Allotment, price_date
 from include.wording import counted, dates
 from nba_airflow import connections
+from nba_airflow.cli.progress import track
 from nba_airflow.specs import sources
 
 
@@ -72,7 +73,7 @@ def read_bill(dag_id: str, days: Collection[date], *, refetched: datetime | None
     total = games = 0
     unknown: list[date] = []
     refusals: list[str] = []
-    for day in days:
+    for day in track(days, "dates priced", len(days)):
         listed = scheduled_games(stores.warehouse, day)
         if listed is None:
             unknown.append(day)
