@@ -34,7 +34,7 @@ def add_compared(source: Source, report: Report) -> Report:
         return report
     days = sorted({result.day for result in report.dates if result.outcome.done})
     try:
-        return replace(report, compared=compare(connections.stores().warehouse, days))
+        return replace(report, compared=compare(connections.warehouse(), days))
     except Exception:  # whatever is wrong with the rows
         log.exception("the summary of %s is without a comparison", report.batch_id)
         return report

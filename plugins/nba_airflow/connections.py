@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from include.sources.spec import Host, Source
     from include.steps.job import Stores
     from include.storage.store import Store
+    from include.warehouse.open import Warehouse
 
 RAW_STORE = "raw_store"
 WAREHOUSE = "warehouse"
@@ -132,16 +133,24 @@ def ops_address(found: Any) -> str:
 def stores() -> Stores:
     """The raw store and the warehouse that the connections name."""
     from include.steps.job import Stores
+
+    return Stores(raw=raw_store(), warehouse=warehouse())
+
+
+def warehouse() -> Warehouse:
+    """The warehouse that its connection names; for who reads rows alone."""
     from include.warehouse.open import open_warehouse
     from nba_airflow.google import bigquery_client
 
-    return Stores(
-        raw=raw_store(location(RAW_STORE)),
-        warehouse=open_warehouse(location(WAREHOUSE), bigquery=bigquery_client),
-    )
+    return open_warehouse(location(WAREHOUSE), bigquery=bigquery_client)
 
 
-def raw_store(url: str) -> Store:
+def raw_store() -> Store:
+    """The raw store that its connection names; for who needs no rows."""
+    return raw_store_at(location(RAW_STORE))
+
+
+def raw_store_at(url: str) -> Store:
     """The raw store at a URL; one in the cloud with the credentials of Airflow's Google
     connection."""
     from include.storage.open import open_store

@@ -66,7 +66,7 @@ def _add_plan(source: Source, report: Report) -> Report:
     games = count_games(report)
     if not games or report.kind not in PLANNED or report.ran_before:
         return report
-    scheduled = connections.stores().warehouse.days(SCHEDULE)
+    scheduled = connections.warehouse().days(SCHEDULE)
     planned = make_plan(source, games, scheduled=set(scheduled))
     is_paid = any(host.credits for host in source.hosts)
     return replace(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @command("airflow nba accept")
 def accept(args: Namespace) -> Answer:
     """Writes beside the date's manifest; asks no upstream and touches no row: the rerun does."""
-    store, partitions = connections.stores().raw, _find_partitions(args)
+    store, partitions = connections.raw_store(), _find_partitions(args)
     if args.list:
         return _answer("accepted", _gather(partitions, lambda at: read_accepted(store, at)), ())
     rerun = word_rerun(args.dag_id, [partitions[0].day])

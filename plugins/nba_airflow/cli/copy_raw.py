@@ -28,8 +28,8 @@ def copy_raw(args: Namespace) -> Answer:
     where the target has other bytes by an object's name."""
     if not re.fullmatch(r"(file|gs)://.+", args.to):
         raise Refused(f"--to {args.to}: write file:///absolute/folder or gs://bucket/prefix")
-    source = connections.raw_store(connections.location(connections.RAW_STORE))
-    target = connections.raw_store(args.to)
+    source = connections.raw_store()
+    target = connections.raw_store_at(args.to)
     _check_apart(source, target)
     paths = list(source.walk(""))
     found = list(track(copy(source, target, paths), "objects", len(paths)))

@@ -23,7 +23,7 @@ def reconcile(args: Namespace) -> Answer:
     """Reads the warehouse; exit code 1 where something differs. A date that one source does not
     have is named, and not compared."""
     window = parse_window(args.start_date, args.end_date, datetime.now(UTC))
-    warehouse = connections.stores().warehouse
+    warehouse = connections.warehouse()
     rows: list[Row] = []
     players, alone = 0, list[date]()
     for day in window.days:

@@ -47,7 +47,7 @@ def _create_tables() -> None:
     from nba_airflow.specs import sources
 
     endpoints = [endpoint for source in sources().values() for endpoint in source.endpoints]
-    connections.stores().warehouse.create([endpoint.table for endpoint in endpoints])
+    connections.warehouse().create([endpoint.table for endpoint in endpoints])
 
 
 def _rebuild(dag_id: str | None) -> dict[str, dict[str, int]]:

@@ -16,7 +16,7 @@ from nba_airflow.cli.answer import Answer, Grid, Line, command
 def sql(args: Namespace) -> Answer:
     """The query's rows; without a query, the tables and their columns. Times are in UTC unless the
     query says otherwise; a value that is not there is empty."""
-    warehouse = connections.stores().warehouse
+    warehouse = connections.warehouse()
     found = warehouse.ask(args.sql) if args.sql else warehouse.tables()
     names = distinct(found.column_names)
     rows = [

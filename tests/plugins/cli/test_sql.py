@@ -165,3 +165,15 @@ def test_what_is_not_a_query_is_refused_on_one_line_and_changes_nothing(
     said = sql(call, query.format(to=tmp_path / "new"))
     assert (said.code, said.out, said.err) == (2, "", f"airflow nba sql: {why}\n")
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.usefixtures("games")
+def test_rows_on_disk_are_read_without_the_credentials_of_a_raw_store_in_the_cloud(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud = {"conn_type": "generic", "extra": {"url": "gs://raw-x/nba"}}
+    monkeypatch.setenv("AIRFLOW_CONN_RAW_STORE", json.dumps(cloud))
+    broken = {"conn_type": "generic", "extra": {"key_path": "/nowhere.json"}}
+    monkeypatch.setenv("AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT", json.dumps(broken))
+    said = sql(call, "select count(*) as n from raw.games", json=True)
+    assert (said.code, said.err, said.facts["rows"]) == (0, "", [{"n": 2}])
