@@ -26,8 +26,11 @@ from devstack.compose.file import FILE, ROOT, Container, containers, read
 from devstack.compose.secret_files import MAKERS
 from include.settings import SETTINGS
 
-DEPLOYED = ("Dockerfile", ".env.example", "deploy", "docs")
+DEPLOYED = ("Dockerfile", ".env.example", "deploy")
+WRITTEN = ("README.md", "Makefile", "docs", "dags", "plugins", "include", "devstack")
 PLACEHOLDERS = "^(CHANGE_ME|YOUR_KEY|SENDGRID_KEY|PASSWORD)$"
+EXAMPLES = "^(YOUR_KEY|password)$"
+"""Values that are not secrets: in files that are filled in, and in sentences about URLs."""
 
 # What the images have beside Airflow and Python, and each command that is known to run in them.
 _PROGRAMS = {"postgres", "pg_isready", "redis-server", "redis-cli", "celery", "test", "find"}
@@ -70,14 +73,16 @@ def shows_no_secret(compose: Compose) -> Iterator[str]:
     for found in _SECRET.finditer(compose.path.read_text()):
         right = f"${{{found[1]}:?run make secrets}}"
         yield f"{found[0]} starts without a value of its own: write {right}"
-    yield from _scan(compose.path.parent, compose.path.name)
-    yield from _scan(ROOT, *DEPLOYED)
+    yield from _scan(compose.path.parent, compose.path.name, but=PLACEHOLDERS)
+    yield from _scan(ROOT, *DEPLOYED, but=PLACEHOLDERS)
+    yield from _scan(ROOT, *WRITTEN, but=EXAMPLES)
 
 
-def _scan(folder: Path, *names: str) -> Iterator[str]:
-    """What the scanner finds in files and folders below ``folder``, and nowhere else."""
+def _scan(folder: Path, *names: str, but: str) -> Iterator[str]:
+    """What the scanner finds in files and folders below ``folder``, and nowhere else; values that
+    match ``but`` are not secrets."""
     program = str(Path(sys.executable).with_name("detect-secrets"))
-    options = ["--no-verify", "--all-files", "--exclude-secrets", PLACEHOLDERS]
+    options = ["--no-verify", "--all-files", "--exclude-secrets", but]
     command = [program, "-C", str(folder), "scan", *options, *names]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     for path, secrets in json.loads(done.stdout)["results"].items():
