@@ -86,6 +86,7 @@ PARTIAL = ("partial", "incomplete")
 EMPTY = ("partial", "empty_unexpected")
 GREEN = ("complete", "")
 DRIFTED = ("failed", "schema_drift")
+TORN = ("partial", "schema_drift")
 
 
 def _failed(error_class: str) -> tuple[str, str]:
@@ -114,6 +115,7 @@ _LISTED: tuple[tuple[At, str, dict[str, Any], tuple[str, str], Choose, str, Mend
     (BDL, "null_player", {}, PARTIAL, _first, ".player is NoneType", "accept"),
     (BDL, "player_twice", {}, PARTIAL, _first, "two rows with the key ", "accept"),
     (BDL, "corrected", {}, GREEN, _none, "", "refetch"),
+    (LOGS, "echo", {}, _failed("internal"), _none, "400", "rerun"),
     (LOGS, "503", {}, _failed("upstream_down"), _none, "503", "rerun"),
     (LOGS, "block_page_403", {}, _failed("blocked"), _none, "", "rerun"),
     (LOGS, "schema_drift", {}, DRIFTED, _none, "PTS", "rerun"),
@@ -142,15 +144,7 @@ _LISTED: tuple[tuple[At, str, dict[str, Any], tuple[str, str], Choose, str, Mend
     (LINES, "empty", {"endpoint": "odds"}, EMPTY, _each, "0 of ", "rerun"),
     (LINES, "missing_game", {"endpoint": "odds"}, PARTIAL, _first, "missing ", "accept"),
     (DRIVE, "schema_drift", {"endpoint": "download"}, DRIFTED, _none, "", "rerun"),
-    (
-        DRIVE,
-        "truncated_json",
-        {"path_contains": "{id}"},
-        ("partial", "schema_drift"),
-        _lowest,
-        "",
-        "rerun",
-    ),
+    (DRIVE, "truncated_json", {"path_contains": "{id}"}, TORN, _lowest, "", "rerun"),
     (DRIVE, "missing_game", {"endpoint": "list"}, PARTIAL, _lowest, "missing ", "rerun"),
     (DRIVE, "empty", {"endpoint": "list"}, EMPTY, _each, "0 of ", "rerun"),
     (DRIVE, "absent", {"path_contains": "{id}"}, PARTIAL, _lowest, "", "accept"),

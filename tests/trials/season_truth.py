@@ -151,11 +151,14 @@ def _worth(row: Row) -> int:
 
 
 def _prop_rows(rows: list[Row], league: League) -> frozenset[tuple[Any, ...]]:
-    """Players are found among the game's own: a bookmaker may write an initial."""
+    """Players are found among the game's own: a bookmaker may write an initial. Of two whom it fits
+    it is the one whose name is not written elsewhere, and who is the better scorer."""
     teams = {rows[0]["home_tricode"], rows[0]["away_tricode"]}
     of_teams = [team for team in TEAMS if team.tricode in teams]
     keys = [player_key(each.odds_name) for team in of_teams for each in league.roster(team)]
-    known = {" ".join([key[0], *key.split()[1:]]): key for key in keys}
+    written = {row["player_key"] for row in rows}
+    others = [key for key in reversed(keys) if key not in written]
+    known = {" ".join([key[0], *key.split()[1:]]): key for key in others}
     return frozenset(
         (
             row["bookmaker"],
