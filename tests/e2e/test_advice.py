@@ -122,3 +122,21 @@ def test_the_statuss_advice_while_a_source_is_paused(system: System):
         "2 dates that waited for it can go on now",
     )
     assert system.airflow(f"dags backfill {DAG} {window} --attach").code == 0
+
+
+def test_the_acceptances_own_advice(system: System):
+    wrong = {"source": "balldontlie", "day": "2024-11-19", "kind": "wrong_score"}
+    system.faults([{**wrong, "endpoint": "box_scores"}])
+    mails = len(system.mails(DAG))
+    window = "-s 2024-11-18 -e 2024-11-20"
+    assert system.airflow(f"dags backfill {DAG} {window}").code == 1
+    (game,) = set(re.findall(r"\b[A-Z]{3}@[A-Z]{3}\b", next_mail(system, mails)))
+    words = f'nba accept {DAG} 2024-11-19 --game {game} --reason "differs for ever"'
+    asked = len(system.requests())
+
+    command = told_in(system.airflow(words).out)
+
+    assert type_in(system, command).code == 0
+    assert len(system.requests()) == asked
+    assert outcomes(system, "2024-11-18", "2024-11-20") == {"complete", "accepted"}
+    assert "differs for ever" in next_mail(system, mails + 1)
