@@ -35,8 +35,6 @@ from tests.trials.season_truth import read_league, read_rows
 if TYPE_CHECKING:
     from include.sources.spec import Source
 
-pytestmark = pytest.mark.slow
-
 EVERY_DATE_UNTIL = date(2025, 12, 10)
 """From then on every sixth date is run, and those on which something is planted."""
 NOT_SHOWN = frozenset({"moved_game"})
@@ -113,6 +111,7 @@ def test_every_kind_is_planted(planted: list[Planted]) -> None:
     assert len({each.day for each in planted}) == len(planted)
 
 
+@pytest.mark.slow
 def test_season_with_every_fault_is_found_mended_and_whole(
     season: Season, moved: tuple[Game, Game, League], planted: list[Planted], call: Call
 ) -> None:
