@@ -1,5 +1,5 @@
-"""Which of Airflow's processes live and do nothing: what a health check of Kubernetes or compose
-finds, and restarts."""
+"""Which of Airflow's processes live and do nothing: what a health check of Kubernetes finds, and
+restarts."""
 
 from __future__ import annotations
 
