@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
 from include.parsing.balldontlie import BOX_SCORES
+from include.parsing.names import find_player
 from include.parsing.nbacom import PLAYER_BOX_SCORES
 from include.sources.spec import Row, game_of
 from include.warehouse.open import Warehouse
@@ -20,6 +22,8 @@ COMPARED = {
     "minutes": ("minutes", "min"),
 }
 """What is compared: the columns of Ball Don't Lie's table, and of NBA.com's."""
+Key = tuple[str, str]
+"""A game, AWAY@HOME, and a player's key."""
 _NAMED = ("away_tricode", "home_tricode", "player_key")
 _OURS, _THEIRS = zip(*COMPARED.values(), strict=True)
 MAX_MINUTES_APART = 1
@@ -55,10 +59,15 @@ def reconcile_date(warehouse: Warehouse, day: date) -> Reconciled | None:
 
 
 def reconcile(balldontlie: Iterable[Row], nbacom: Iterable[Row]) -> Reconciled:
-    """The rows of one date, of each source, by game and player."""
+    """The rows of one date, of each source, by game and player.
+
+    A player of whom one source has the initial, or the names turned round, is the one of the other
+    source's players of the game whom that fits, and nobody else of his own.
+    """
     played = filter(lambda row: row["minutes"] > 0, balldontlie)
-    ours = {_key(row): row for row in played}
-    theirs = {_key(row): row for row in nbacom}
+    listed = {_key(row): row for row in nbacom}
+    ours = _named_as(listed, {_key(row): row for row in played})
+    theirs = _named_as(ours, listed)
     both = sorted(ours.keys() & theirs.keys())
     found: list[Difference] = []
     for game, player in sorted(ours.keys() ^ theirs.keys()):
@@ -72,11 +81,21 @@ def reconcile(balldontlie: Iterable[Row], nbacom: Iterable[Row]) -> Reconciled:
     return Reconciled(players=len(both), differences=tuple(found))
 
 
-def _key(row: Row) -> tuple[str, str]:
+def _key(row: Row) -> Key:
     return game_of(row), row["player_key"]
 
 
-def _compare(key: tuple[str, str], one: Row, other: Row) -> Iterable[Difference]:
+def _named_as(others: Mapping[Key, Row], own: Mapping[Key, Row]) -> dict[Key, Row]:
+    """A source's rows, their players named as the other source names them."""
+    players: dict[str, list[str]] = {}
+    for game, player in others:
+        players.setdefault(game, []).append(player)
+    meant = {key: (key[0], find_player(key[1], players.get(key[0], ()))) for key in own}
+    taken = Counter(meant.values())
+    return {(key if taken[meant[key]] > 1 else meant[key]): row for key, row in own.items()}
+
+
+def _compare(key: Key, one: Row, other: Row) -> Iterable[Difference]:
     for name, (ours, theirs) in COMPARED.items():
         apart = abs(one[ours] - other[theirs])
         if apart > {"minutes": MAX_MINUTES_APART}.get(name, 0):

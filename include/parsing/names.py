@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
 from itertools import chain, filterfalse
 
 from include.parsing.aliases import ALIASES
@@ -83,11 +84,31 @@ def player_key(name: str) -> str:
     ``Portis, Bobby`` is turned round and brackets are dropped. Marks are folded (the letter stays),
     apostrophes and dots vanish, other punctuation and spaces become one space, and a generational
     suffix is dropped, each unless nothing else is left. A known second name becomes NBA.com's
-    (``aliases.py``); initials (``G Antetokounmpo``) and names turned round without a comma stay as
-    they are: whom they mean only the whole list of a game's players can tell.
+    (``aliases.py``); initials and names without a comma stay as they are: ``find_player``.
     """
     key = " ".join(_turned(_BRACKETS.sub(" ", name).strip() or name))
     return _ALSO_CALLED.get(key, key)
+
+
+def find_player(key: str, players: Collection[str]) -> str:
+    """The one of a game's own players whom a key means that is none of theirs, else the key.
+
+    ``players`` are the keys of all who are listed for the game: of a part of them it would find the
+    wrong one of two. An initial stands for a first name (``g antetokounmpo``), and two words may be
+    turned round (``murray dejounte``). Where two players fit, it is left as it is.
+    """
+    if key in players:
+        return key
+    fitting = set(filter(lambda player: key in _written(player), players))
+    return fitting.pop() if len(fitting) == 1 else key
+
+
+def _written(player: str) -> tuple[str, ...]:
+    """How else a key may be written: ``isaac jonathan``, ``j isaac``, and ``jisaac`` of J.Isaac."""
+    first, *last = player.split()
+    if not last:
+        return ()
+    return " ".join([*last, first]), " ".join([first[0], *last]), "".join([first[0], *last])
 
 
 def _turned(name: str) -> list[str]:

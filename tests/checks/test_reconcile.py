@@ -67,3 +67,22 @@ def test_player_of_one_source_alone_is_listed_and_one_who_did_not_play_is_not() 
             Difference(game="GSW@UTA", player_key="a", field="minutes", balldontlie=10, nbacom=13),
         ),
     )
+
+
+def test_initial_and_turned_names_are_those_of_the_one_player_whom_they_fit() -> None:
+    at = {"away_tricode": "GSW", "home_tricode": "UTA", "pts": 1, "reb": 2, "ast": 3}
+    here = ("g antetokounmpo", "thanasis antetokounmpo", "dejounte murray", "j isaac")
+    there = ("giannis antetokounmpo", "t antetokounmpo", "murray dejounte", "k isaac")
+    ours = [{**at, "minutes": 10, "player_key": name} for name in here]
+    theirs = [{**at, "min": 10, "player_key": name} for name in there]
+    found = reconcile(ours, theirs)
+    alone = [(each.player_key, each.balldontlie, each.nbacom) for each in found.differences]
+    assert (found.players, alone) == (3, [("j isaac", 1, 0), ("k isaac", 0, 1)])
+
+
+def test_player_is_not_taken_for_another_whom_his_own_source_lists_as_well() -> None:
+    at = {"away_tricode": "GSW", "home_tricode": "UTA", "pts": 1, "reb": 2, "ast": 3}
+    ours = [{**at, "minutes": 10, "player_key": name} for name in ("j isaac", "jonathan isaac")]
+    theirs = [{**at, "min": 10, "player_key": "jonathan isaac"}]
+    (only,) = reconcile(ours, theirs).differences
+    assert (only.player_key, only.balldontlie) == ("j isaac", 1)
