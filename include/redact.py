@@ -4,6 +4,7 @@ raised."""
 from __future__ import annotations
 
 import base64
+import html
 import json
 import logging
 import re
@@ -95,12 +96,13 @@ def proxy_secrets(proxy: str) -> list[str]:
 
 
 def wire_forms(secret: str) -> set[str]:
-    """The secret as it is, and percent-encoded, in base64 and escaped in JSON; none that would
-    remove ordinary words."""
+    """The secret as it is, and percent-encoded, in base64 and escaped in JSON and HTML; none that
+    would remove ordinary words."""
     if len(secret) < _SHORTEST:
         return set()
     raw = secret.encode()
-    forms = {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    in_json = (json.dumps(secret, ensure_ascii=ascii)[1:-1] for ascii in (True, False))
+    forms = {secret, *in_json, html.escape(secret)}
     for encoded in (quote(secret), quote(secret, safe=""), quote_plus(secret)):
         forms |= {encoded, re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), encoded)}
     for encode in (base64.b64encode, base64.urlsafe_b64encode):

@@ -30,11 +30,8 @@ def test_in_logs_of_every_level_and_in_what_hangs_on_a_record() -> None:
     told: list[str] = []
     with everything_logged(told):
         logging.getLogger("urllib3.connectionpool").debug("GET %s", SECRET)
-        google, extra = (
-            logging.getLogger("google.auth.transport.requests"),
-            {"httpRequest": ASSERTION},
-        )
-        google.debug("Making request...", extra=extra)
+        google = logging.getLogger("google.auth.transport.urllib3")
+        google.debug("Making request...", extra={"httpRequest": ASSERTION})
         try:
             raise ValueError(SECRET)
         except ValueError:

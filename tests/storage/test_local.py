@@ -148,7 +148,7 @@ def test_swap_of_a_process_that_was_killed_holds_nobody_up(store: LocalStore) ->
         "import sys; from pathlib import Path; from include.storage.local import LocalStore;"
         "LocalStore(Path(sys.argv[1])).swap('day/m', b'1', seen=None)"
     )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NBA_CRASH_AT": "before swap"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NBA_CRASH_AT": "before swap:1"}
     killed = subprocess.run(
         [sys.executable, "-c", code, str(store.root)], env=environment, check=False
     )

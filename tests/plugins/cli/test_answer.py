@@ -227,6 +227,7 @@ def test_commands_are_registered_once_beside_airflows_own(monkeypatch: pytest.Mo
         "reprocess",
         "repair",
         "resume",
+        "copy-raw",
         "sql",
     ]
     dags = [each.name for each in groups["dags"].subcommands]

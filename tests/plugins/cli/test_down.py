@@ -27,6 +27,7 @@ WORDS = {
     "nba reprocess": [WINDOW],
     "nba repair": ["--tables", "--ledger", f"--ledger {DAG}", "--mails"],
     "nba resume": ["balldontlie", DAG],
+    "nba copy-raw": ["--to file:///tmp/nowhere"],
     "nba sql": ["", "-o csv"],
 }
 
