@@ -12,6 +12,12 @@ from typing import Any
 MAX_SILENCE = 120.0
 """Seconds. Airflow calls a process unhealthy 30 s after its last heartbeat; a database that is away
 for a minute is not a reason to end anything."""
+MAX_START = 600.0
+"""Seconds for a process of which nothing was heard yet: a first start imports and migrates."""
+MAX_PAUSE = 30.0
+"""Seconds between two looks after which this machine itself stood still, and nobody is to blame."""
+PATIENCE = 15.0
+"""Seconds for one answer: a busy host answers late, and is healthy."""
 
 _PARTS = {"scheduler": "scheduler", "dag_processor": "dag-processor", "triggerer": "triggerer"}
 _API = "api-server"
@@ -21,7 +27,7 @@ def ask_health(port: int) -> Mapping[str, Any] | None:
     """What Airflow's API says of the health of each part; None when it does not say anything."""
     try:
         with urllib.request.urlopen(
-            f"http://127.0.0.1:{port}/api/v2/monitor/health", timeout=2
+            f"http://127.0.0.1:{port}/api/v2/monitor/health", timeout=PATIENCE
         ) as answer:
             found = json.load(answer)
     except (OSError, ValueError):
@@ -40,23 +46,28 @@ class Silence:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._heard: dict[str, float] = {}
+        self._looked = monotonic()
 
     def find(self, health: Mapping[str, Any] | None, started: Mapping[str, float]) -> list[str]:
-        """The processes of which nothing was heard for MAX_SILENCE, though they run since
-        ``started``.
+        """The processes of which nothing was heard for MAX_SILENCE, or ever, MAX_START after they
+        were ``started``.
 
         The API is silent if it does not answer; of the others nothing is known then, nor while the
         database is away.
         """
         now = self._monotonic()
+        if now - self._looked > MAX_PAUSE:
+            self._heard = dict.fromkeys(started, now)
+        self._looked = now
         unknown = not is_healthy(health, "metadatabase")
         heard = {name for part, name in _PARTS.items() if unknown or is_healthy(health, part)}
         if health is not None:
             heard.add(_API)
         self._heard |= dict.fromkeys(heard, now)
-        return [
-            name
-            for name, since in started.items()
-            if name in {_API, *_PARTS.values()}
-            and now - max(since, self._heard.get(name, since)) > MAX_SILENCE
-        ]
+        watched = started.keys() & {_API, *_PARTS.values()}
+        return sorted(name for name in watched if now > self._bound(name, started[name]))
+
+    def _bound(self, name: str, since: float) -> float:
+        """Until when it may be silent."""
+        heard = self._heard.get(name, since)
+        return heard + MAX_SILENCE if heard > since else since + MAX_START

@@ -8,11 +8,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from devstack.silence import MAX_SILENCE, Silence
+from devstack.silence import MAX_SILENCE, MAX_START, Silence
 from devstack.supervisor import Service, _end_silent, _started
 
 STARTED = dict.fromkeys(("sandbox", "api-server", "scheduler", "dag-processor", "triggerer"), 0.0)
@@ -32,9 +33,20 @@ class Clock:
         return self.now
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+class Looks:
+    """Looks every ten seconds, as the supervisor does more often."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.silence = Silence(self.clock)
+
+    def until(self, second: float, said: Any, started: Mapping[str, float] = STARTED) -> list[str]:
+        """What the last one finds."""
+        found = []
+        while self.clock.now < second:
+            self.clock.now = min(second, self.clock.now + 10)
+            found = self.silence.find(said, started)
+        return found
 
 
 @pytest.mark.parametrize(
@@ -49,27 +61,28 @@ def clock() -> Clock:
     ],
 )
 def test_silent_process_is_found_when_nothing_was_heard_of_it_for_long(
-    clock: Clock, said: dict[str, Any] | None, silent: list[str]
+    said: dict[str, Any] | None, silent: list[str]
 ) -> None:
-    silence = Silence(clock)
-    assert silence.find(health(), STARTED) == []
-    clock.now = MAX_SILENCE
-    assert silence.find(said, STARTED) == []
-    clock.now = MAX_SILENCE + 1
-    assert silence.find(said, STARTED) == silent
+    looks = Looks()
+    assert looks.until(10, health()) == []
+    assert looks.until(10 + MAX_SILENCE, said) == []
+    assert looks.until(11 + MAX_SILENCE, said) == silent
 
 
-def test_silence_is_counted_from_the_last_word_and_from_the_last_start(clock: Clock) -> None:
-    silence = Silence(clock)
-    sick = health(scheduler="unhealthy")
-    clock.now = 100
-    assert silence.find(health(), STARTED) == []
-    clock.now = 100 + MAX_SILENCE
-    assert silence.find(sick, STARTED) == []
-    clock.now += 1
-    assert silence.find(sick, {**STARTED, "scheduler": 150.0}) == []
-    assert silence.find(sick, {}) == []
-    assert silence.find(sick, STARTED) == ["scheduler"]
+def test_process_that_starts_has_more_time_than_one_that_was_heard() -> None:
+    looks, sick = Looks(), health(scheduler="unhealthy")
+    assert looks.until(MAX_START, sick) == []
+    assert looks.until(MAX_START + 1, sick) == ["scheduler"]
+    assert looks.until(MAX_START + 2, sick, {**STARTED, "scheduler": 550.0}) == []
+    assert looks.until(MAX_START + 3, sick, {}) == []
+
+
+def test_nobody_is_silent_after_the_machine_itself_stood_still() -> None:
+    looks, sick = Looks(), health(scheduler="unhealthy")
+    assert looks.until(10, health()) == []
+    looks.clock.now = 10 + 2 * MAX_SILENCE
+    assert looks.silence.find(sick, STARTED) == []
+    assert looks.until(10 + 3 * MAX_SILENCE + 1, sick) == ["scheduler"]
 
 
 def test_silent_process_is_ended_even_if_it_is_stopped_and_the_others_are_not() -> None:
