@@ -7,7 +7,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from google.api_core.exceptions import ServiceUnavailable, Unauthorized
+from google.api_core.exceptions import (
+    Cancelled,
+    GoogleAPICallError,
+    ServiceUnavailable,
+    Unauthorized,
+)
 from google.auth.exceptions import RefreshError
 from google.cloud import bigquery
 from google.cloud.bigquery import Client
@@ -20,6 +25,7 @@ from include.warehouse.bigquery.warehouse import BigQueryWarehouse
 from include.warehouse.open import open_warehouse
 from tests.warehouse.conftest import client_of
 from tests.warehouse.lines import DAY, TABLE, row
+from tests.warehouse.test_bigquery import KEY, ROWS, job_ids, statements
 from tests.warehouse.wire import Wire
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -129,7 +135,7 @@ def test_what_passes_by_itself_says_when_to_come_again(
 def test_job_that_does_not_end_is_left_to_bigquery_and_waited_for_again(
     watched: Watched, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "MAX_JOB_SECONDS", 0.1)
+    monkeypatch.setattr(jobs, "MAX_WAIT_SECONDS", 0.1)
     reference = {"jobId": "x", "projectId": "p", "location": "US"}
     running = {"status": {"state": "RUNNING"}, "jobReference": reference, "jobComplete": False}
     running["configuration"] = {"query": {"query": "MERGE"}}
@@ -141,6 +147,55 @@ def test_job_that_does_not_end_is_left_to_bigquery_and_waited_for_again(
         "BigQuery has not ended a job in time; it goes on there, and its end is waited for again"
     )
     assert failed.value.retry_at
+
+
+TIMED_OUT = "Job execution was cancelled: Job timed out after 5m 0s"
+
+
+def test_job_that_bigquery_stops_in_the_end_is_begun_again_by_the_next_process(
+    cloud: BigQueryWarehouse, watched: Watched, wire: Wire
+) -> None:
+    """The client waits longer than the job may take, so that it hears how it ended."""
+    job_id = f"nba_merge_{KEY}_1"
+    stopped = {
+        "status": {"state": "DONE", "errorResult": {"reason": "stopped", "message": TIMED_OUT}},
+        "jobReference": {"jobId": job_id, "projectId": "p", "location": "US"},
+        "configuration": {"query": {"query": "MERGE"}},
+    }
+    running = {**stopped, "status": {"state": "RUNNING"}}
+    wire.answer("POST", f"/jobs.*{job_id}", 200, running)
+    error = {"code": 499, "message": TIMED_OUT, "errors": [{"reason": "stopped"}]}
+    wire.answer("GET", f"/queries/{job_id}", 499, {"error": error}, times=10)
+    wire.answer("GET", f"/jobs/{job_id}", 200, stopped, times=10)
+    began = datetime.now(UTC)
+    with pytest.raises(Problem) as failed:
+        watched().replace(TABLE, DAY, ROWS)
+    said = f"BigQuery has stopped a job before its end; it is begun again ({TIMED_OUT})"
+    assert failed.value.message == said
+    assert failed.value.retry_at
+    assert failed.value.retry_at >= began + timedelta(minutes=5)
+    wire.requests.clear()
+    wire.refuse("POST", f"/jobs.*{job_id}", 409, "duplicate", f"Already Exists: Job p:{job_id}")
+    watched().replace(TABLE, DAY, ROWS)
+    assert cloud.rows(TABLE, DAY) == ROWS
+    assert job_ids(statements(wire, "MERGE")) == [f"nba_merge_{KEY}_{n}" for n in (1, 2)]
+    assert jobs.MAX_WAIT_SECONDS > jobs.MAX_JOB_SECONDS
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Cancelled(TIMED_OUT, errors=[{"reason": "stopped"}]),
+        GoogleAPICallError(TIMED_OUT, errors=[{"reason": "stopped"}]),
+        GoogleAPICallError(TIMED_OUT),
+    ],
+)
+def test_stopped_job_is_known_by_its_reason_or_its_words(error: Exception) -> None:
+    assert explain(error, Place("p", "US"), NOW) == Problem(
+        error_class=ErrorClass.STORAGE,
+        message=f"BigQuery has stopped a job before its end; it is begun again ({TIMED_OUT})",
+        retry_at=NOW + timedelta(minutes=5),
+    )
 
 
 def test_service_that_cannot_be_reached_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,6 +69,9 @@ _SLOW = _Cause(
     "has not ended a job in time; it goes on there, and its end is waited for again",
     AGAIN_SOON,
 )
+_STOPPED = _Cause(
+    ErrorClass.STORAGE, "has stopped a job before its end; it is begun again", AGAIN_SOON
+)
 _OTHER = _Cause(ErrorClass.STORAGE, "cannot do what it was asked for")
 
 _BY_REASON = {
@@ -77,11 +80,13 @@ _BY_REASON = {
     "rateLimitExceeded": _BUSY,
     "jobRateLimitExceeded": _BUSY,
     "bytesBilledLimitExceeded": _DEAR,
+    "stopped": _STOPPED,
 }
 _BY_WORDS = {
     "too many dml statements": _BUSY,
     "not found: project": _NO_PROJECT,
     "not found: dataset": _NO_DATASET,
+    "job timed out": _STOPPED,
 }
 _BY_TYPE: tuple[tuple[tuple[type[Exception], ...], _Cause], ...] = (
     ((NotInTime,), _SLOW),

@@ -25,6 +25,8 @@ MAX_RETRY_SECONDS = 60.0
 """Of a request with its repetitions; the client's own default is 600."""
 MAX_JOB_SECONDS = 300
 """Of a job, waiting in BigQuery's queue included; the client's own default is 2,400."""
+MAX_WAIT_SECONDS = MAX_JOB_SECONDS + 15
+"""For a job's end: longer than the job, so that BigQuery says that it has stopped it."""
 MAX_UPLOAD_RETRIES = 3
 
 # The type in BigQuery of a value that a query is given.
@@ -59,7 +61,7 @@ class Jobs:
     ) -> T:
         """What ``take`` makes of a query's rows. Raises the client's own errors."""
         job = self._query(sql, values or {}, None)
-        found: Any = job.result(retry=self.retry, timeout=MAX_JOB_SECONDS, job_retry=None)
+        found: Any = job.result(retry=self.retry, timeout=MAX_WAIT_SECONDS, job_retry=None)
         self._count(job)
         return take(found)
 
@@ -136,7 +138,7 @@ class Jobs:
             job = self.client.get_job(str(job_id), retry=self.retry, timeout=CALL_SECONDS)
             if job.error_result:
                 return False
-        bounds: dict[str, Any] = {"retry": self.retry, "timeout": MAX_JOB_SECONDS}
+        bounds: dict[str, Any] = {"retry": self.retry, "timeout": MAX_WAIT_SECONDS}
         if isinstance(job, bigquery.QueryJob):
             bounds["job_retry"] = None
         job.result(**bounds)
