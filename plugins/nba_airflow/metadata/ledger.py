@@ -26,6 +26,9 @@ SLOW = 1.0
 """Seconds after which a database that answered counts as one that failed: a summary's start asks it
 three times, 10 ms each (measured), and the scheduler's turn must end."""
 
+MIN_AGAIN = 1.0
+"""Seconds that the second part of what was begun has at least: with the first it ends in three."""
+
 
 class Away(Exception):
     """Our tables could not be asked, or are not asked just now; says why."""
@@ -37,6 +40,7 @@ class Ledger:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._again_at = float("-inf")
+        self._spent = 0.0
 
     @contextmanager
     def opened(self, *, again: bool = False) -> Iterator[psycopg.Connection[Any]]:
@@ -44,36 +48,38 @@ class Ledger:
         address on. Raises Away; whatever the database did wrong, it is left alone for PAUSE.
 
         ``again``: for the second part of what was begun, which is not left undone because the first
-        was slow. The connection ``ops_db`` is read anew each time, since people correct it while
-        the scheduler runs.
+        was slow, and has what that left of the seconds, MIN_AGAIN at least. The connection
+        ``ops_db`` is read anew each time, since people correct it while the scheduler runs.
         """
         begun = self._monotonic()
         if begun < self._again_at and not again:
             raise Away(f"the operations database is left alone for {PAUSE:.0f} s after it failed")
+        seconds = max(MIN_AGAIN, LISTENER.total - self._spent) if again else LISTENER.total
         try:
-            with _connect() as connection:
+            with _connect(seconds) as connection:
                 yield connection
         except (psycopg.Error, Problem) as error:
             problem = error if isinstance(error, Problem) else unreachable(error)
             self._leave_alone(str(problem))
             raise Away(str(problem)) from None
-        if (took := self._monotonic() - begun) > SLOW:
-            self._leave_alone(f"the operations database took {took:.1f} s")
+        self._spent = self._monotonic() - begun
+        if self._spent > SLOW:
+            self._leave_alone(f"the operations database took {self._spent:.1f} s")
 
     def _leave_alone(self, why: str) -> None:
         self._again_at = self._monotonic() + PAUSE
         log.warning("left to the sweep, and not asked for %.0f s: %s", PAUSE, why)
 
 
-def _connect() -> BoundedConnection:
+def _connect(seconds: float) -> BoundedConnection:
     """In a thread of its own, for two reasons: a name that is not resolved keeps to no deadline,
     and Airflow's sessions are per thread, so that a second one in the scheduler's would detach the
     rows that it works on (3.3.2: it dies of DetachedInstanceError)."""
     begun = time.monotonic()
     attempt = _Attempt()
     threading.Thread(target=attempt.make, name="nba ops_db", daemon=True).start()
-    found = attempt.wait(LISTENER.total)
-    found.ends = begun + LISTENER.total
+    found = attempt.wait(seconds)
+    found.ends = begun + seconds
     return found
 
 

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from devstack import postgres
-from include.ops.db import connect
+from include.ops.db import LISTENER, connect
 from include.ops.migrate import migrate
 from tests.plugins.metadata.conftest import Clock, ops_db_is
 from tests.plugins.scheduling import Scheduler, backfill, bag_since, live_day, scheduler
@@ -109,6 +109,23 @@ def test_slow_database_is_left_alone_for_a_while_too(
     clock.now += 31.0
     with LEDGER.opened() as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+@pytest.mark.parametrize(("took", "left"), [(0.25, 1.75), (1.5, 1.0)])
+def test_second_part_has_what_the_first_left_of_the_seconds(
+    clock: Clock, ops_db: str, monkeypatch: pytest.MonkeyPatch, took: float, left: float
+) -> None:
+    from nba_airflow.metadata import ledger
+
+    given: list[float] = []
+    connected = ledger._connect
+    monkeypatch.setattr(ledger, "_connect", lambda s: given.append(s) or connected(LISTENER.total))
+    ops_db_is(monkeypatch, ops_db)
+    with ledger.LEDGER.opened():
+        clock.now += took
+    with ledger.LEDGER.opened(again=True):
+        pass
+    assert given == [LISTENER.total, left]
 
 
 def test_corrected_connection_is_followed_without_a_restart(
