@@ -111,6 +111,18 @@ def test_what_the_service_refuses_is_one_line(
             ErrorClass.RATE_LIMITED,
             timedelta(minutes=5),
         ),
+        (
+            "invalidQuery",
+            "Could not serialize access to table p:raw.lines due to concurrent update",
+            ErrorClass.RATE_LIMITED,
+            timedelta(minutes=5),
+        ),
+        (
+            "tableUnavailable",
+            "Something went wrong with the table you queried. Contact the table owner.",
+            ErrorClass.STORAGE,
+            timedelta(minutes=5),
+        ),
     ],
 )
 def test_what_passes_by_itself_says_when_to_come_again(
@@ -121,7 +133,7 @@ def test_what_passes_by_itself_says_when_to_come_again(
     error_class: ErrorClass,
     again: timedelta,
 ) -> None:
-    status = {"invalidQuery": 400}.get(reason, 403)
+    status = {"invalidQuery": 400, "tableUnavailable": 400}.get(reason, 403)
     wire.refuse("POST", "MERGE", status, reason, said)
     began = datetime.now(UTC)
     with pytest.raises(Problem) as failed:
@@ -147,6 +159,19 @@ def test_job_that_does_not_end_is_left_to_bigquery_and_waited_for_again(
         "BigQuery has not ended a job in time; it goes on there, and its end is waited for again"
     )
     assert failed.value.retry_at
+
+
+def test_job_that_is_there_and_not_found_yet_is_waited_for(watched: Watched, wire: Wire) -> None:
+    job_id = f"nba_load_{KEY}_1"
+    said = f"Not found: Job p:US.{job_id}"
+    wire.refuse("POST", "/upload/", 409, "duplicate", f"Already Exists: Job p:US.{job_id}")
+    wire.refuse("GET", f"/jobs/{job_id}", 404, "notFound", said)
+    began = datetime.now(UTC)
+    with pytest.raises(Problem) as failed:
+        watched().replace(TABLE, DAY, ROWS)
+    assert failed.value.message == f"BigQuery does not answer; it waits ({said})"
+    assert failed.value.retry_at
+    assert failed.value.retry_at >= began + timedelta(minutes=5)
 
 
 TIMED_OUT = "Job execution was cancelled: Job timed out after 5m 0s"

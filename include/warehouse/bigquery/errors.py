@@ -81,11 +81,14 @@ _BY_REASON = {
     "jobRateLimitExceeded": _BUSY,
     "bytesBilledLimitExceeded": _DEAR,
     "stopped": _STOPPED,
+    "tableUnavailable": _AWAY,
 }
 _BY_WORDS = {
     "too many dml statements": _BUSY,
+    "could not serialize access": _BUSY,
     "not found: project": _NO_PROJECT,
     "not found: dataset": _NO_DATASET,
+    "not found: job": _AWAY,  # for a while after the 409 that says that it is there
     "job timed out": _STOPPED,
 }
 _BY_TYPE: tuple[tuple[tuple[type[Exception], ...], _Cause], ...] = (
@@ -128,7 +131,7 @@ def reason(error: Exception) -> str:
 def first_line(error: Exception) -> str:
     """What BigQuery says, one line of it, without the URL that it was asked at."""
     text = str(getattr(error, "message", "") or error).strip()
-    line = text.partition("\n")[0].split("?prettyPrint=false: ")[-1].partition("; reason: ")[0]
+    line = text.partition("\n")[0].split("prettyPrint=false: ")[-1].partition("; reason: ")[0]
     return line[:MAX_CHARACTERS].strip()
 
 
