@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from google.api_core.exceptions import (
@@ -221,6 +222,45 @@ def test_stopped_job_is_known_by_its_reason_or_its_words(error: Exception) -> No
         message=f"BigQuery has stopped a job before its end; it is begun again ({TIMED_OUT})",
         retry_at=NOW + timedelta(minutes=5),
     )
+
+
+def test_staged_table_that_cannot_be_deleted_is_left_to_expire(
+    watched: Watched, wire: Wire, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = "Access Denied: Table p:staging.x: Permission bigquery.tables.delete denied"
+    wire.refuse("DELETE", f"/tables/{KEY}_1", 403, "accessDenied", said)
+    warehouse = watched()
+    warehouse.replace(TABLE, DAY, ROWS)
+    assert watched().rows(TABLE, DAY) == ROWS
+    (logged,) = caplog.messages
+    assert logged.startswith(f"{warehouse.client.project}.staging.{KEY}_1 is left to expire: ")
+    assert logged.endswith(f"({said})")
+
+
+def test_every_request_is_repeated_for_a_minute_at_most(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: set[tuple[str, float | None]] = set()
+    send = Client._call_api
+
+    def note(self: Client, retry: Any, *args: Any, **kwargs: Any) -> Any:
+        named = kwargs["path"].split("/")[3::2]  # /projects/p/datasets/raw/tables/lines
+        asked.add((" ".join([kwargs["method"], *named]), retry and retry.timeout))
+        return send(self, retry, *args, **kwargs)
+
+    monkeypatch.setattr(Client, "_call_api", note)
+    warehouse = BigQueryWarehouse(client)
+    warehouse.create([TABLE])
+    view = client.get_table(f"{client.project}.raw.date_status", retry=warehouse.jobs.retry)
+    view.labels = {"made_of": "other"}
+    client.update_table(view, ["labels"], retry=warehouse.jobs.retry)
+    again = BigQueryWarehouse(client)
+    again.create([replace(TABLE, doc="Described since.")])
+    again.replace(TABLE, DAY, ROWS)
+    of_jobs = {"POST jobs", "GET queries"}
+    of_datasets = {"GET datasets", "POST datasets"}
+    of_tables = {f"{method} datasets tables" for method in ("GET", "POST", "PATCH", "DELETE")}
+    assert asked == {(what, 60.0) for what in of_jobs | of_datasets | of_tables}
 
 
 def test_service_that_cannot_be_reached_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,9 +105,13 @@ class Tables:
         with explained(self.jobs.place):
             there = self._get(wanted)
             if there is None:
-                self.client.create_table(wanted, exists_ok=True, timeout=CALL_SECONDS)
+                self.client.create_table(
+                    wanted, exists_ok=True, retry=self.jobs.retry, timeout=CALL_SECONDS
+                )
             elif there.labels.get("made_of") != made_of:
-                self.client.update_table(wanted, ["view_query", "labels"], timeout=CALL_SECONDS)
+                self.client.update_table(
+                    wanted, ["view_query", "labels"], retry=self.jobs.retry, timeout=CALL_SECONDS
+                )
         self._ready.add(str(DATE_STATUS))
 
     def _create_dataset(self, name: str, *, days: int | None = None) -> None:
@@ -120,14 +124,18 @@ class Tables:
             try:
                 self._check_dataset(dataset.dataset_id)
             except NotFound:
-                self.client.create_dataset(dataset, exists_ok=True, timeout=CALL_SECONDS)
+                self.client.create_dataset(
+                    dataset, exists_ok=True, retry=self.jobs.retry, timeout=CALL_SECONDS
+                )
 
     def _bring_up_to_date(self, wanted: bigquery.Table) -> None:
         """Raises PreconditionFailed where another process has changed the table meanwhile."""
         there = self._get(wanted)
         if there is None:
             self._check_dataset(wanted.dataset_id)
-            self.client.create_table(wanted, exists_ok=True, timeout=CALL_SECONDS)
+            self.client.create_table(
+                wanted, exists_ok=True, retry=self.jobs.retry, timeout=CALL_SECONDS
+            )
             return
         self._check_location(there.location, wanted.dataset_id)
         for difference in _differences(there, wanted):
@@ -140,7 +148,7 @@ class Tables:
         before = (there.schema, there.description, there.labels)
         if before != (described, wanted.description, labels):
             there.schema, there.description, there.labels = described, wanted.description, labels
-            self.client.update_table(there, _SHOWN, timeout=CALL_SECONDS)
+            self.client.update_table(there, _SHOWN, retry=self.jobs.retry, timeout=CALL_SECONDS)
 
     def _get(self, wanted: bigquery.Table) -> bigquery.Table | None:
         try:

@@ -3,6 +3,7 @@ statement."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from hashlib import sha256
@@ -29,6 +30,8 @@ from include.warehouse.status import DATE_STATUS, DateStatus
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+log = logging.getLogger(__name__)
 
 MAX_GIB = 10
 """Bytes that one query may be billed for, where the connection does not say: 6 cents."""
@@ -188,8 +191,7 @@ class BigQueryWarehouse:
             if not ours and self._count_rows(staged) != count:
                 continue
             ours = self._merge(table, day, staged, f"nba_merge_{key}_{attempt}")
-            with explained(self.jobs.place):
-                self.client.delete_table(staged, not_found_ok=True, timeout=CALL_SECONDS)
+            self._drop(staged)
             if ours or to_parquet(table, self._rows(table, day) or []) == data:
                 return
         raise Problem(
@@ -211,6 +213,16 @@ class BigQueryWarehouse:
             {"day": day},
             job_id=job_id,
         )
+
+    def _drop(self, staged: str) -> None:
+        """A table that is left expires by itself, so the date does not fail for it."""
+        try:
+            with explained(self.jobs.place):
+                self.client.delete_table(
+                    staged, not_found_ok=True, retry=self.jobs.retry, timeout=CALL_SECONDS
+                )
+        except Problem as problem:
+            log.warning("%s is left to expire: %s", staged, problem.message)
 
     def _count_rows(self, staged: str) -> int | None:
         with explained(self.jobs.place):
