@@ -97,6 +97,15 @@ def pins_images(compose: Compose) -> Iterator[str]:
             yield f"{each.name}: image {each.image} is not pinned: name its version"
 
 
+def builds_each_image_once(compose: Compose) -> Iterator[str]:
+    """Docker refuses the second of two builds at a time that write the same tag."""
+    services = compose.tree["services"].items()
+    for image in sorted({each["image"] for _, each in services if each["image"][:4] == "nba-"}):
+        names = [name for name, each in services if each["image"] == image and "build" in each]
+        if len(names) != 1:
+            yield f"{image} is built by {', '.join(names) or 'nothing'}: build it in one service"
+
+
 def stays_on_loopback(compose: Compose) -> Iterator[str]:
     """Docker opens ports beside the host's firewall."""
     for name, service in compose.tree["services"].items():
@@ -152,6 +161,7 @@ CHECKS: Sequence[Check] = (
     follows_the_specification,
     shows_no_secret,
     pins_images,
+    builds_each_image_once,
     stays_on_loopback,
     is_bounded_and_watched,
     has_commands_that_run,

@@ -35,6 +35,11 @@ FAULTS = [
         "redis: image redis:latest is not pinned: name its version",
     ),
     (
+        "  airflow-scheduler:\n    <<: *airflow\n",
+        "  airflow-scheduler:\n    <<: *airflow\n    build: .\n",
+        "nba-airflow:3.3.2 is built by airflow-init, airflow-scheduler: build it in one service",
+    ),
+    (
         '"127.0.0.1:${UI_PORT:-8080}:8080"',
         '"8080:8080"',
         "airflow-apiserver: port 8080:8080 is open to everybody: write 127.0.0.1:8080:8080",
