@@ -76,7 +76,8 @@ def write_secrets(folder: Path, *, sandbox: bool) -> list[str]:
     new = {name: make() for name, make in MAKERS.items() if not there.get(name)}
     if new:
         kept = env.read_text() if env.is_file() else "# Written by `make secrets`. Keep a copy.\n"
-        text = kept + "".join(f"{name}={value}\n" for name, value in new.items())
+        added = "".join(f"{name}={value}\n" for name, value in new.items())
+        text = kept.removesuffix("\n") + "\n" + added  # an editor may have left the last line open
         write_atomically(env, text.encode(), replace=True, private=True)
     made = list(new)
     if not connections.is_file():
@@ -89,9 +90,9 @@ def write_secrets(folder: Path, *, sandbox: bool) -> list[str]:
         found = played_upstreams() if sandbox else real_upstreams()
         text = json.dumps({**found, "mail": mail}, indent=1)
         write_atomically(connections, text.encode(), replace=True, private=True)
-        if os.getuid() == 0:
-            os.chown(connections, int(read_env(env)["AIRFLOW_UID"]), 0)  # who reads it in there
         made.append(CONNECTIONS)
+    if os.getuid() == 0:
+        os.chown(connections, int(read_env(env)["AIRFLOW_UID"]), 0)  # who reads it in there
     return made
 
 

@@ -4,6 +4,7 @@ nothing that is there."""
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -44,6 +45,21 @@ def test_what_is_there_stays(tmp_path: Path) -> None:
     assert write_secrets(tmp_path, sandbox=True) == []
     assert (tmp_path / ".env").read_text() == first
     assert (tmp_path / "connections.json").read_text() == "{}"
+
+
+def test_a_last_line_without_an_end_keeps_its_value(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("AIRFLOW_UID=50001\nUI_PORT=8081")
+    write_secrets(tmp_path, sandbox=False)
+    found = read_env(tmp_path / ".env")
+    assert (found.keys(), found["UI_PORT"]) == ({"UI_PORT", *MAKERS}, "8081")
+
+
+def test_connections_that_are_there_become_readable_for_airflow(tmp_path: Path) -> None:
+    uid = os.getuid() or 50001
+    (tmp_path / ".env").write_text(f"AIRFLOW_UID={uid}\n")
+    (tmp_path / "connections.json").write_text("{}")
+    write_secrets(tmp_path, sandbox=False)
+    assert (tmp_path / "connections.json").stat().st_uid == uid
 
 
 @pytest.mark.parametrize("sandbox", [False, True])
