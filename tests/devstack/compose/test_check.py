@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from devstack.compose.file import FILE, ROOT, Missing, put_in
+from devstack.compose.file import FILE, ROOT, Missing, put_in, read
 
 # What is right in the file, what is written instead, and what is said of that.
 FAULTS = [
@@ -95,6 +95,18 @@ def test_each_planted_fault_is_named(tmp_path: Path) -> None:
     path.write_text(text)
     line = 1 + text[: text.index("correct-horse")].count("\n")
     assert check(path) == (1, [said.replace("{line}", str(line)) for _, _, said in FAULTS])
+
+
+def test_airflow_is_not_started_where_it_has_no_room() -> None:
+    """By the image's entrypoint, to ask whether the database is there."""
+    ours = {n: s for n, s in read()["services"].items() if s["image"].startswith("nba-")}
+    small = {name for name, each in ours.items() if each["mem_limit"].endswith("m")}
+    asks_nothing = {
+        name
+        for name, each in ours.items()
+        if each["environment"].get("CONNECTION_CHECK_MAX_COUNT") == "0"
+    }
+    assert asks_nothing == small == {"log-groomer", "sandbox"}
 
 
 @pytest.mark.parametrize(
