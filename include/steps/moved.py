@@ -3,18 +3,19 @@ that the source keeps them in."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import date
 from functools import partial
 from itertools import chain
 
 from include.checks.bodies import Asked
-from include.sources.spec import Game
+from include.sources.spec import Game, Moved
 from include.steps.raw_date import RawDate
 from include.steps.tally import Tally
 from include.steps.walk import Walk
 from include.storage import raw
-from include.storage.moved import tell_moved
+from include.storage.moved import dated, tell_moved
 
 MAX_SOUGHT = 4
 """Games a try: each costs one or two requests, and one more for the date that keeps it. Of a date
@@ -37,26 +38,39 @@ def add_moved(there: RawDate, tally: Tally) -> None:
 
 
 def seek_moved(there: RawDate, tally: Tally, walk: Walk) -> None:
-    """Asks under which other dates the source keeps the games that the schedule has and no body
-    mentions, and those dates for them. Raises Problem."""
+    """Asks the dates whose bodies were fetched before their games of this one were final; then
+    under which others the source keeps the games that the schedule has and no body mentions, and
+    those dates for them. Raises Problem."""
     moved = there.endpoint.moved
-    if moved is None or tally.lacks_schedule:
+    if moved is None:
+        return
+    outdated = {dated(found) for found in there.moved if tally.is_outdated(found.item)}
+    _take(there, tally, walk, moved, outdated)
+    if tally.lacks_schedule:
         return
     sought = tally.unreported[:MAX_SOUGHT]
     origins = set[date]()
     for page in chain.from_iterable(map(partial(walk.search, moved), sought)):
         there.put(page)
         origins.update(moved.kept_under(page.body, sought))
+    _take(there, tally, walk, moved, origins - outdated)
+
+
+def _take(
+    there: RawDate, tally: Tally, walk: Walk, moved: Moved, origins: Collection[date]
+) -> None:
+    """Asks the dates for their games of this one, in place of what they have told before."""
     for page in chain.from_iterable(map(walk.kept_under, sorted(origins))):
         if there.partition.day not in moved.days(page.body):
             there.put(replace(page, role="search"))
             continue
-        there.put(page)
+        there.renew(page)
         tell_moved(there.store, there.partition, there.objects[-1])
+        tally.forget(page.item)
         _add(there, tally, page.item, page.body)
 
 
 def _add(there: RawDate, tally: Tally, item: str, body: bytes) -> None:
     games = read_games(there, tally, item, body)
     tally.add_listed(games)
-    tally.add_present(games)
+    tally.add_present(games, item)

@@ -183,6 +183,12 @@ class RawDate:
             self._order = replace(self._order, objects=(*self._order.objects, put))
             note(self.store, self.partition, self._order)
 
+    def renew(self, got: Fetched) -> None:
+        """Puts a body in the place of that which the item has."""
+        before = list(self.objects)
+        self.put(got)
+        self.objects[:-1] = [found for found in before if found.item != got.item]
+
     def set_aside(self, item: str) -> None:
         """Keeps the item's body, if it has come, without counting it: it could not be read."""
         for number, found in enumerate(self.objects):

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from datetime import date
 from itertools import repeat
 
-from include.checks.completeness import Count, count
+from include.checks.completeness import Count, count, due, is_sound
 from include.checks.parts import Report, merge_parts
 from include.checks.schedule import scheduled_games
-from include.sources.spec import Endpoint, Game, GameState
+from include.sources.spec import Endpoint, Game
+from include.storage.moved import PREFIX
 from include.warehouse.open import Warehouse
 
 
@@ -45,9 +46,15 @@ class Tally:
 
     @property
     def unreported(self) -> list[Game]:
-        """The games that were to be played and of which no body has said anything yet."""
-        due = filter(lambda game: game.state is not GameState.POSTPONED, self.expected or ())
-        return sorted(set(due) - {game for _, game in self._reports})
+        """The games that were to be played and of which no body has said anything yet; that of
+        another date may be older than the game, so that it counts only where it has it sound."""
+        ours = {game for item, game in self._reports if not item.startswith(PREFIX)}
+        return sorted(set(due(self.expected or ())) - ours - self._sound)
+
+    def is_outdated(self, item: str) -> bool:
+        """Whether the item tells of a game that was to be played, and no body has it sound."""
+        told = {game for name, game in self._reports if name == item}
+        return bool(told & set(due(self.expected or ())) - self._sound)
 
     @property
     def known(self) -> list[Game]:
@@ -63,10 +70,18 @@ class Tally:
         """Games of an item's body."""
         self._reports.extend(zip(repeat(item), games))
 
+    def forget(self, item: str) -> None:
+        """Takes back what an item's body says, since a newer one has come."""
+        self._reports = [each for each in self._reports if each[0] != item]
+
     def count(self) -> Count:
         """The judgement on the date."""
         present = merge_parts(self._endpoint, self._reports)
         return count(present if self._endpoint.is_schedule else self.expected, present)
+
+    @property
+    def _sound(self) -> set[Game]:
+        return {game for _, game in self._reports if is_sound(game)}
 
 
 def _expected_from(endpoint: Endpoint, *, lacks_schedule: bool) -> str:

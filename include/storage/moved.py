@@ -27,6 +27,11 @@ def is_of_other_date(found: RawObject) -> bool:
     return found.item.startswith(PREFIX)
 
 
+def dated(found: RawObject) -> date:
+    """The date that lists a body which another date has from it."""
+    return date.fromisoformat(found.item.removeprefix(PREFIX)[:10])
+
+
 def uncounted(told: Iterable[RawObject], counted: Iterable[RawObject]) -> list[RawObject]:
     """Those that a date has not counted, by their bytes: the same ones may be fetched anew."""
     known = {(each.item, each.sha256) for each in counted}

@@ -111,3 +111,43 @@ def test_game_that_its_own_date_lists_as_unplayed_is_not_sought(known: Telling) 
     told, asked = ask(known, PLAYED, body(game("GSW", "UTA", PLAYED, PLAYED), unplayed))
     assert told.message == "1 of 2 games: missing DET@CHI (unplayed)"
     assert asked == [OWN]
+
+
+def before_it_was_final(period: int) -> bytes:
+    """The first date's body while the moved game is to come (0), or running."""
+    found = json.loads(FIRST)
+    found["data"][1] |= {"period": period, "status": "2025-02-13T00:30:00Z"}
+    return json.dumps(found).encode()
+
+
+@pytest.mark.parametrize("period", [0, 3], ids=["to come", "running"])
+def test_game_that_was_not_final_where_it_is_kept_is_asked_for_there_again(
+    known: Telling, period: int
+) -> None:
+    early = before_it_was_final(period)
+    before, _ = ask(known, PLAYED, LATER, SEASON, early)
+    assert before.outcome == "partial"
+    told, asked = ask(known, PLAYED, LATER, FIRST)
+    assert (told.outcome, told.message) == ("complete", "2 of 2 games")
+    assert (games(told), asked) == (BOTH, [OWN, ORIGIN])
+    assert not gap(known, PLAYED)
+
+
+@pytest.mark.parametrize("lists", [(), (LATER,)], ids=["schedule", "no schedule"])
+def test_body_that_was_fetched_long_before_the_game_does_not_count_for_ever(
+    telling: Telling, request: pytest.FixtureRequest, lists: tuple[bytes, ...]
+) -> None:
+    if not lists:
+        request.getfixturevalue("known")
+    ask(telling, LISTED, *([before_it_was_final(0)] * (1 + len(lists))))
+    told, asked = ask(telling, PLAYED, *lists, LATER, FIRST)
+    assert (told.outcome, told.message, games(told)) == ("complete", "2 of 2 games", BOTH)
+    assert asked[-2:] == [OWN, ORIGIN]
+    assert not gap(telling, PLAYED)
+
+
+def test_game_that_is_not_kept_there_any_more_is_sought(known: Telling) -> None:
+    ask(known, PLAYED, LATER, SEASON, before_it_was_final(0))
+    told, asked = ask(known, PLAYED, LATER, body(game("MIA", "BOS", LISTED, LISTED)), NOTHING)
+    assert told.message == "1 of 2 games: missing DET@CHI (unplayed)"
+    assert asked == [OWN, ORIGIN, LISTS]
