@@ -4,12 +4,14 @@ list of games."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from functools import lru_cache, partial
 from itertools import count
 from typing import Any
 
+from include.errors import Problem
 from include.parsing.each_game import Read, each_game, games_in, rows_in
 from include.parsing.fields import Record, decode, drift
 from include.parsing.minutes import find_wrong_minutes
@@ -150,10 +152,15 @@ def team_season(game: Game) -> Mapping[str, str] | None:
 
 
 def kept_under(body: bytes, games: Iterable[Game]) -> set[date]:
-    """The other dates under which a ``/v1/games`` body has the games, all played on one."""
+    """The other dates under which a ``/v1/games`` body has the games, all played on one; what
+    cannot be read there is of other games."""
     due = {(game.day, game.away, game.home): game.day for game in games}
-    listed = decode(body).records("data")
-    return {game.day("date") for game in listed if _played_as(game) in due} - {*due.values()}
+    found = set[date]()
+    for game in decode(body).records("data"):
+        with suppress(Problem):
+            if _played_as(game) in due:
+                found.add(game.day("date"))
+    return found - {*due.values()}
 
 
 def _played_as(game: Record) -> tuple[date, str, str]:

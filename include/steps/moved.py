@@ -34,7 +34,8 @@ def add_moved(there: RawDate, tally: Tally) -> None:
     the source's own list counts."""
     for found in there.moved:
         there.keep(found)
-        _add(there, tally, found.item, raw.get_body(there.store, found))
+        body = raw.get_body(there.store, found)
+        _add(tally, found.item, read_games(there, tally, found.item, body))
 
 
 def seek_moved(there: RawDate, tally: Tally, walk: Walk) -> None:
@@ -64,13 +65,13 @@ def _take(
         if there.partition.day not in moved.days(page.body):
             there.put(replace(page, role="search"))
             continue
+        games = read_games(there, tally, page.item, page.body)
         there.renew(page)
         tell_moved(there.store, there.partition, there.objects[-1])
         tally.forget(page.item)
-        _add(there, tally, page.item, page.body)
+        _add(tally, page.item, games)
 
 
-def _add(there: RawDate, tally: Tally, item: str, body: bytes) -> None:
-    games = read_games(there, tally, item, body)
+def _add(tally: Tally, item: str, games: list[Game]) -> None:
     tally.add_listed(games)
     tally.add_present(games, item)

@@ -5,14 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import filterfalse
 
 from include.checks.completeness import due
-from include.errors import Problem
+from include.errors import ErrorClass, Problem
 from include.failpoints import reach_failpoint
+from include.parsing.each_game import brief
 from include.partition import Partition
-from include.sources.spec import Listing, Source
+from include.sources.spec import GameState, Listing, Source
 from include.steps.absent import Absent
 from include.steps.job import Wire
 from include.steps.moved import add_moved, read_games, seek_moved
@@ -81,8 +82,23 @@ def _scrape(source: Source, date: RawDate, warehouse: Warehouse, wire: Wire) -> 
             _close(date, tally, absent)  # names what was refused, which a person may accept
         raise
     add_moved(date, tally)
-    seek_moved(date, tally, walk)
+    _seek(date, tally, walk)
     return _close(date, tally, absent)
+
+
+def _seek(date: RawDate, tally: Tally, walk: Walk) -> None:
+    """Seeks moved games. Where that fails they are missing, and the others do not wait for them;
+    raises the Problem of what can be asked again at a known time, of our own side, and of a date
+    that would be whole without what has failed."""
+    try:
+        seek_moved(date, tally, walk)
+    except Problem as problem:
+        ours = problem.error_class in (ErrorClass.STORAGE, ErrorClass.INTERNAL)
+        if ours or problem.passing or problem.retry_at or tally.count().outcome.done:
+            raise
+        said = brief(problem)
+        for game in tally.unreported:
+            tally.add_present([replace(game, state=GameState.UNPLAYED, rows=0, problem=said)])
 
 
 def _check_price(source: Source, date: RawDate, tally: Tally, wire: Wire) -> None:

@@ -13,6 +13,7 @@ from include.checks.gaps import find_gaps
 from include.warehouse.local import LocalWarehouse
 from tests.checks.test_moved import AT, FIRST, LATER, LISTED, NOTHING, PLAYED, body, game, games
 from tests.checks.told import Telling, Told, scheduled
+from tests.http.scripted import Step, reply
 
 LISTS = "/v1/games?seasons[]=2024&team_ids[]=5&per_page=100"
 """The season's games of Chicago, the home team."""
@@ -34,7 +35,7 @@ def known(telling: Telling) -> Telling:
     return telling
 
 
-def ask(telling: Telling, day: date, *answers: bytes) -> tuple[Told, list[str]]:
+def ask(telling: Telling, day: date, *answers: bytes | Step) -> tuple[Told, list[str]]:
     """One try, and what it asked for."""
     before = len(telling.scripted.seen)
     told = telling.run(AT, day, *answers)
@@ -151,3 +152,53 @@ def test_game_that_is_not_kept_there_any_more_is_sought(known: Telling) -> None:
     told, asked = ask(known, PLAYED, LATER, body(game("MIA", "BOS", LISTED, LISTED)), NOTHING)
     assert told.message == "1 of 2 games: missing DET@CHI (unplayed)"
     assert asked == [OWN, ORIGIN, LISTS]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"status": None}, {"home_team": {"abbreviation": "XYZ"}}], ids=["status", "team"]
+)
+def test_other_game_of_the_season_that_cannot_be_read_does_not_end_the_search(
+    known: Telling, wrong: dict[str, object]
+) -> None:
+    season = json.loads(SEASON)
+    season["data"][0] |= wrong
+    told, asked = ask(known, PLAYED, LATER, json.dumps(season).encode(), FIRST)
+    assert (told.outcome, told.message) == ("complete", "2 of 2 games")
+    assert (games(told), asked) == (BOTH, [OWN, LISTS, ORIGIN])
+
+
+FORM = "data is int, wanted a list"
+
+
+def unreadable() -> bytes:
+    """The first date's body with nothing but the moved game, of which a field has another form."""
+    found = game("DET", "CHI", LISTED, PLAYED)
+    found["home_team"]["players"][0]["min"] = "a few"
+    return body(found)
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ([b'{"data": 5}'], FORM),
+        ([SEASON, b'{"data": 5}'], FORM),
+        ([SEASON, unreadable()], "data[0].home_team.players[0].min is not a number of minutes"),
+    ],
+    ids=["the list", "the other date", "the game"],
+)
+def test_search_that_cannot_be_read_does_not_withhold_the_other_games(
+    known: Telling, answers: list[bytes], said: str
+) -> None:
+    told, _ = ask(known, PLAYED, LATER, *answers)
+    assert (told.outcome, told.message) == ("partial", f"1 of 2 games: missing DET@CHI ({said})")
+    assert games(told) == {("GSW@UTA", PLAYED)}
+    again, _ = ask(known, PLAYED, LATER, SEASON, FIRST)
+    assert (again.outcome, games(again)) == ("complete", BOTH)
+
+
+def test_search_that_the_source_fails_at_does_not_withhold_the_other_games(known: Telling) -> None:
+    told, _ = ask(known, PLAYED, LATER, *[reply(500)] * 20)
+    failed = "balldontlie: the upstream fails with status 500: rerun the date when the upstream is"
+    said = f"1 of 2 games: missing DET@CHI ({failed} well again)"
+    assert (told.outcome, told.message) == ("partial", said)
+    assert games(told) == {("GSW@UTA", PLAYED)}

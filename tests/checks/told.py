@@ -22,7 +22,7 @@ from include.steps.entry import Entry
 from include.steps.job import Job, Stores, Wire
 from include.storage.local import LocalStore
 from include.warehouse.local import LocalWarehouse
-from tests.http.scripted import Scripted, reply
+from tests.http.scripted import Scripted, Step, reply
 from tests.steps.one_date import OpenGate
 
 if TYPE_CHECKING:
@@ -56,10 +56,13 @@ class Telling:
         """What the schedule table has of the date."""
         LocalWarehouse(self.folder / "warehouse").replace(SCHEDULE, day, games)
 
-    def run(self, at: tuple[str, str], day: date, *bodies: bytes) -> Told:
-        """One try of the date of ``(dag_id, endpoint)``; the upstream answers so, in order."""
+    def run(self, at: tuple[str, str], day: date, *answers: bytes | Step) -> Told:
+        """One try of the date of ``(dag_id, endpoint)``; the upstream answers so, in order; bytes
+        are the body of a 200."""
         source, (dag_id, name) = self.sources[at[0]], at
-        self.scripted.steps[:] = [reply(200, body) for body in bodies]
+        self.scripted.steps[:] = [
+            reply(200, answer) if isinstance(answer, bytes) else answer for answer in answers
+        ]
         partition = Partition(dag_id=dag_id, endpoint=name, day=day)
         stores = Stores(
             raw=LocalStore(self.folder / "raw"), warehouse=LocalWarehouse(self.folder / "warehouse")
