@@ -39,13 +39,17 @@ def add_moved(there: RawDate, tally: Tally) -> None:
 
 
 def seek_moved(there: RawDate, tally: Tally, walk: Walk) -> None:
-    """Asks the dates whose bodies were fetched before their games of this one were final; then
-    under which others the source keeps the games that the schedule has and no body mentions, and
-    those dates for them. Raises Problem."""
+    """Asks the dates whose bodies were fetched before their games of this one were final, or before
+    fresh ones were ordered; then under which others the source keeps the games that the schedule
+    has and no body mentions, and those dates for them. Raises Problem."""
     moved = there.endpoint.moved
     if moved is None:
         return
-    outdated = {dated(found) for found in there.moved if tally.is_outdated(found.item)}
+    outdated = {
+        dated(found)
+        for found in there.moved
+        if there.is_too_old(found) or tally.is_outdated(found.item)
+    }
     _take(there, tally, walk, moved, outdated)
     if tally.lacks_schedule:
         return

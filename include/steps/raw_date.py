@@ -108,6 +108,11 @@ class RawDate:
         """Whether fresh bodies are ordered, and have not all come."""
         return self._order is not None and not self._order.done
 
+    def is_too_old(self, found: raw.RawObject) -> bool:
+        """Whether fresh bodies are ordered, and this one came before that."""
+        since = self.ordered_at if self.ordered else None
+        return since is not None and datetime.fromisoformat(found.fetched_at) < since
+
     def body(self, item: str) -> Stored | None:
         """The stored body of the item, if it counts: nothing is paid twice, nothing stays
         partial."""

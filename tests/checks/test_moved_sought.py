@@ -4,7 +4,7 @@ which the source keeps it is asked."""
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 from urllib.parse import unquote
 
 import pytest
@@ -35,10 +35,12 @@ def known(telling: Telling) -> Telling:
     return telling
 
 
-def ask(telling: Telling, day: date, *answers: bytes | Step) -> tuple[Told, list[str]]:
+def ask(
+    telling: Telling, day: date, *answers: bytes | Step, refetch: datetime | None = None
+) -> tuple[Told, list[str]]:
     """One try, and what it asked for."""
     before = len(telling.scripted.seen)
-    told = telling.run(AT, day, *answers)
+    told = telling.run(AT, day, *answers, refetch=refetch)
     return told, list(map(unquote, telling.scripted.paths()[before:]))
 
 
@@ -202,3 +204,28 @@ def test_search_that_the_source_fails_at_does_not_withhold_the_other_games(known
     said = f"1 of 2 games: missing DET@CHI ({failed} well again)"
     assert (told.outcome, told.message) == ("partial", said)
     assert games(told) == {("GSW@UTA", PLAYED)}
+
+
+ORDERED = datetime(2100, 1, 1, tzinfo=UTC)
+"""Later than whatever is fetched here."""
+
+
+def test_refetch_asks_for_moved_games_too(known: Telling) -> None:
+    before, _ = ask(known, PLAYED, LATER, SEASON, FIRST)
+    corrected = json.loads(FIRST)
+    corrected["data"][1]["home_team"]["players"][0]["ast"] += 1
+    fresh = json.dumps(corrected).encode()
+    told, asked = ask(known, PLAYED, LATER, fresh, refetch=ORDERED)
+    assert (told.outcome, told.message, asked) == ("complete", "2 of 2 games", [OWN, ORIGIN])
+    assert sum(row["ast"] for row in told.rows) == 1 + sum(row["ast"] for row in before.rows)
+    assert not gap(known, PLAYED)
+    again, asked = ask(known, PLAYED, refetch=ORDERED)
+    assert (again.outcome, again.rows, asked) == ("complete", told.rows, [])
+
+
+def test_refetch_is_not_over_while_a_moved_game_cannot_be_asked_for(known: Telling) -> None:
+    before, _ = ask(known, PLAYED, LATER, SEASON, FIRST)
+    told, _ = ask(known, PLAYED, LATER, *[reply(500)] * 20, refetch=ORDERED)
+    assert (told.outcome, told.rows) == ("failed", before.rows)
+    again, asked = ask(known, PLAYED, LATER, FIRST, refetch=ORDERED)
+    assert (again.outcome, asked) == ("complete", [OWN, ORIGIN])

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +56,13 @@ class Telling:
         """What the schedule table has of the date."""
         LocalWarehouse(self.folder / "warehouse").replace(SCHEDULE, day, games)
 
-    def run(self, at: tuple[str, str], day: date, *answers: bytes | Step) -> Told:
+    def run(
+        self,
+        at: tuple[str, str],
+        day: date,
+        *answers: bytes | Step,
+        refetch: datetime | None = None,
+    ) -> Told:
         """One try of the date of ``(dag_id, endpoint)``; the upstream answers so, in order; bytes
         are the body of a 200."""
         source, (dag_id, name) = self.sources[at[0]], at
@@ -77,6 +83,7 @@ class Telling:
                 partition=partition,
                 stores=stores,
                 reach=lambda: nullcontext(wire),
+                refetch=refetch,
             )
             try:
                 with entry.recorded():
