@@ -34,7 +34,8 @@ def ensure_environment() -> None:
     if stamp.is_file() and stamp.read_text() == PINS.read_text():
         return
     uv, python = str(Path(sys.executable).with_name("uv")), str(BIGQUERY / "bin" / "python")
-    subprocess.run([uv, "venv", "-q", "--allow-existing", str(BIGQUERY)], check=True)
+    venv = [uv, "venv", "-q", "--allow-existing", "--python", sys.executable]
+    subprocess.run([*venv, str(BIGQUERY)], check=True)
     subprocess.run([uv, "pip", "sync", "-q", "--python", python, str(PINS)], check=True)
     stamp.write_text(PINS.read_text())
 
