@@ -96,5 +96,18 @@ def write_secrets(folder: Path, *, sandbox: bool) -> list[str]:
     return made
 
 
+def main(folder: Path, *, sandbox: bool) -> None:
+    """Writes what is missing and says what. Ends with one line where connections that are there
+    lead elsewhere than to the sandbox that is asked for."""
+    there = folder / CONNECTIONS
+    if sandbox and there.is_file() and SANDBOX not in there.read_text():
+        sys.exit(
+            f"{CONNECTIONS} leads to the real upstreams and stays: move it away, run `docker"
+            " compose down --volumes` if it was started (which deletes all its data), then this"
+            " again"
+        )
+    print("made:", ", ".join(write_secrets(folder, sandbox=sandbox)) or "nothing")
+
+
 if __name__ == "__main__":
-    print("made:", ", ".join(write_secrets(Path(), sandbox="sandbox" in sys.argv)) or "nothing")
+    main(Path(), sandbox="sandbox" in sys.argv)

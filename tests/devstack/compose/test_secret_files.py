@@ -75,16 +75,35 @@ def test_every_upstream_has_its_connection(
 
 
 def test_a_host_without_our_packages_can_make_them(tmp_path: Path) -> None:
-    command = [sys.executable, "-S", "-m", "devstack.compose.secret_files"]
+    made = ", ".join([*MAKERS, "connections.json"])
+    assert run(tmp_path, "-S") == (0, f"made: {made}\n", "")
+
+
+def test_the_sandbox_is_not_led_to_beside_the_real_upstreams(tmp_path: Path) -> None:
+    run(tmp_path, "-S")
+    before = {path: path.read_text() for path in tmp_path.iterdir()}
+    repair = (
+        "connections.json leads to the real upstreams and stays: move it away, run `docker compose"
+        " down --volumes` if it was started (which deletes all its data), then this again\n"
+    )
+    assert run(tmp_path, "-S", "sandbox") == (1, "", repair)
+    assert {path: path.read_text() for path in tmp_path.iterdir()} == before
+    (tmp_path / "connections.json").unlink()
+    assert run(tmp_path, "-s", "sandbox") == (0, "made: connections.json\n", "")
+    assert run(tmp_path, "-s", "sandbox") == (0, "made: nothing\n", "")
+
+
+def run(folder: Path, option: str, *words: str) -> tuple[int, str, str]:
+    """Exit code and outputs of the command; without packages by Python's option -S."""
     done = subprocess.run(
-        command,
-        cwd=tmp_path,
+        [sys.executable, option, "-m", "devstack.compose.secret_files", *words],
+        cwd=folder,
         env={"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
-    assert done.stdout == f"made: {', '.join([*MAKERS, 'connections.json'])}\n"
+    return done.returncode, done.stdout, done.stderr
 
 
 def test_neither_file_gets_into_git_or_into_the_image() -> None:
