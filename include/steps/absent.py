@@ -12,7 +12,7 @@ from include.parsing.each_game import brief
 from include.sources.spec import Endpoint, Game, GameState
 
 MAX_REFUSED = 2
-"""So many items forbidden or of another form, and none read: then it is the address, the account or
+"""So many games forbidden or of another form, and none read: then it is the address, the account or
 the source, not a file."""
 
 _FORBIDDEN = 403
@@ -40,9 +40,9 @@ class Absent:
     read: bool = False
     ended: bool = False
     named: dict[str, Problem] = field(default_factory=dict)
-    grave: list[Problem] = field(default_factory=list)
+    grave: dict[str, Problem] = field(default_factory=dict)
     gone: dict[str, Problem] = field(default_factory=dict)
-    """By the name that a game's items share, what was said of one of them."""
+    """Both by the name that a game's items share: what was said of one of them first."""
 
     def has_game_of(self, item: str) -> bool:
         """Whether the item's game is gone by what was said of another part of it, so that asking is
@@ -64,7 +64,7 @@ class Absent:
         if problem.error_class is ErrorClass.NOT_FOUND:
             self.gone[endpoint.split(item)[0]] = problem
         if has_drifted or problem.status == _FORBIDDEN:
-            self.grave.append(problem)
+            self.grave.setdefault(endpoint.split(item)[0], problem)
         self._check(MAX_REFUSED)
 
     def close(self) -> None:
@@ -74,7 +74,7 @@ class Absent:
     def _check(self, most: int) -> None:
         if len(self.grave) >= most and not self.read:
             self.ended = True
-            raise self.grave[0]
+            raise next(iter(self.grave.values()))
 
     def games(self, known: Sequence[Game]) -> Iterator[Report]:
         """The items of known games that the date has to do without, each with the reason."""

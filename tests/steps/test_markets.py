@@ -148,6 +148,15 @@ def test_game_without_one_of_the_main_markets_is_not_sound_and_asked_for_again_a
     assert props.asked() == (Counter(player_rebounds=1), 10)
 
 
+def test_game_of_which_no_market_can_be_read_does_not_end_the_date(props: Chosen) -> None:
+    order = {"kind": "schema_drift", "endpoint": "event_odds", "times": len(MAIN)}
+    props.sandbox.faults([order])
+    row = props.run({"markets": "main"})
+    assert (row.outcome, row.error_class) == ("partial", "schema_drift")
+    assert row.games_found == GAMES - 1
+    assert props.markets() == dict(each(*sorted(MAIN), games=GAMES - 1))
+
+
 def test_event_that_is_absent_is_asked_for_once_and_not_for_each_market(props: Chosen) -> None:
     props.sandbox.faults([{"kind": "absent", "endpoint": "event_odds", "times": 1}])
     row = props.run({"markets": "main"})
