@@ -30,15 +30,20 @@ def games_of(
 ) -> list[Game]:
     """The games in the manifest's bodies, each from the one that its rows are loaded from. Raises
     Problem(STORAGE) for a damaged body, SCHEMA_DRIFT for an unknown.
-
-    Parts are those that the manifest was counted by, whatever is wanted now.
     """
-    if endpoint.parts:
-        endpoint = replace(endpoint, parts=manifest.parts)
+    endpoint = turn_back(endpoint, manifest)
     doubles = find_doubles(endpoint, manifest, store, scheduled)
     reports = _reports(endpoint, manifest, store, scheduled)
     counted = [(f.item, game) for f, game in reports if (f.path, str(game)) not in doubles]
     return merge_parts(endpoint, counted)
+
+
+def turn_back(endpoint: Endpoint, manifest: raw.Manifest) -> Endpoint:
+    """The endpoint as the manifest was counted by it, whatever is wanted now: in the parts of then,
+    or with one body of all games."""
+    if endpoint.parts and not manifest.parts:
+        return replace(endpoint, parts=(), item_of=None)
+    return replace(endpoint, parts=endpoint.parts and manifest.parts)
 
 
 def find_doubles(

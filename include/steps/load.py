@@ -10,7 +10,7 @@ from operator import itemgetter
 from include.checks.acceptance import read_judged
 from include.checks.bodies import Asked
 from include.checks.drift import Drift, corrections
-from include.checks.rows import find_doubles, games_of, loaded_per_game
+from include.checks.rows import find_doubles, games_of, loaded_per_game, turn_back
 from include.checks.sound import describe_date, loadable
 from include.errors import ErrorClass, Problem
 from include.failpoints import reach_failpoint
@@ -131,6 +131,7 @@ def _read_rows(
     endpoint: Endpoint, partition: Partition, manifest: raw.Manifest, stores: Stores
 ) -> Iterator[Row]:
     day, expected = partition.day, scheduled(endpoint, partition.day, stores.warehouse)
+    endpoint = turn_back(endpoint, manifest)
     doubles = find_doubles(endpoint, manifest, stores.raw, expected)
     for item in manifest.data():
         asked = Asked(endpoint=endpoint, item=item.item, day=day, scheduled=expected)

@@ -242,6 +242,17 @@ def test_game_lines_of_each_game_are_from_before_its_own_tip_off_once_they_are_w
     assert (props.rows("game_lines"), props.asked()) == (rows, NOTHING)
 
 
+def test_lines_of_the_whole_date_are_made_again_where_each_game_is_wanted_now(
+    props: Chosen,
+) -> None:
+    assert props.run({}, "game_lines").outcome == "complete"
+    rows = props.rows("game_lines")
+    endpoint = props.wanted({"game_lines": "each_game"}).endpoint("game_lines")
+    at = Partition(dag_id=props.source.dag_id, endpoint="game_lines", day=DAY)
+    assert reprocess(endpoint, at, props.stores).became is Became.SAME
+    assert props.rows("game_lines") == rows
+
+
 def test_market_that_was_not_asked_for_is_not_taken_for_the_one_that_was(props: Chosen) -> None:
     """An upstream that answers with another market than it was asked for."""
     wanted = props.wanted({"markets": "player_assists"})
