@@ -3,23 +3,24 @@ that the source keeps them in."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import date
 from functools import partial
 from itertools import chain
+from operator import attrgetter
 
 from include.checks.bodies import Asked
 from include.sources.spec import Game, Moved
 from include.steps.raw_date import RawDate
 from include.steps.tally import Tally
-from include.steps.walk import Walk
+from include.steps.walk import SEARCH, Walk, name_search
 from include.storage import raw
 from include.storage.moved import dated, tell_moved
 
 MAX_SOUGHT = 4
 """Games a try: each costs one or two requests, and one more for the date that keeps it. Of a date
-that lacks more a rerun seeks the next ones, once the first are found."""
+that lacks more a rerun seeks the next ones."""
 
 
 def read_games(there: RawDate, tally: Tally, item: str, body: bytes) -> list[Game]:
@@ -53,12 +54,20 @@ def seek_moved(there: RawDate, tally: Tally, walk: Walk) -> None:
     _take(there, tally, walk, moved, outdated)
     if tally.lacks_schedule:
         return
-    sought = tally.unreported[:MAX_SOUGHT]
+    sought = _in_turn(there, tally.unreported)[:MAX_SOUGHT]
     origins = set[date]()
     for page in chain.from_iterable(map(partial(walk.search, moved), sought)):
         there.put(page)
         origins.update(moved.kept_under(page.body, sought))
     _take(there, tally, walk, moved, origins - outdated)
+
+
+def _in_turn(there: RawDate, games: Iterable[Game]) -> list[Game]:
+    """The games, those first that come after the one which the last try sought last."""
+    known = there.manifest.objects if there.manifest else ()
+    searches = filter(lambda found: found.item.startswith(SEARCH), known)
+    *_, last = "", *map(attrgetter("item"), searches)
+    return sorted(games, key=lambda game: (name_search(game) <= last, game))
 
 
 def _take(

@@ -19,6 +19,9 @@ from include.storage.moved import name_origin
 # A day is a page or two; a cursor that goes on for ever must not.
 MAX_PAGES = 100
 
+SEARCH = "search-"
+"""What the bodies of a search for a moved game are called, before its name."""
+
 _UNSAFE = re.compile(r"[^A-Za-z0-9._@-]+")
 
 
@@ -65,7 +68,7 @@ class Walk:
         """The list that tells under which dates the game is kept; nothing where it cannot be asked
         for."""
         if values := moved.values(game):
-            yield from self._pages(self.claim(f"search-{game}"), "search", moved.search, values)
+            yield from self._pages(self.claim(name_search(game)), "search", moved.search, values)
 
     def kept_under(self, day: date) -> Iterator[Fetched]:
         """The body of another date than the walk's."""
@@ -125,6 +128,11 @@ class Walk:
 
     def _problem(self, error_class: ErrorClass, message: str) -> Problem:
         return Problem(error_class=error_class, message=message)
+
+
+def name_search(game: Game) -> str:
+    """What the first body of a search for the game is called."""
+    return f"{SEARCH}{game}"
 
 
 def _fetched(item: str, role: Role, answer: Answer) -> Fetched:

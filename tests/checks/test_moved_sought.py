@@ -15,8 +15,14 @@ from tests.checks.test_moved import AT, FIRST, LATER, LISTED, NOTHING, PLAYED, b
 from tests.checks.told import Telling, Told, scheduled
 from tests.http.scripted import Step, reply
 
-LISTS = "/v1/games?seasons[]=2024&team_ids[]=5&per_page=100"
-"""The season's games of Chicago, the home team."""
+
+def season_of(team: int) -> str:
+    """Asks for the season's games of a team, by its number."""
+    return f"/v1/games?seasons[]=2024&team_ids[]={team}&per_page=100"
+
+
+LISTS = season_of(5)
+"""Those of Chicago, the home team."""
 OWN, ORIGIN = (f"/v1/box_scores?date={day}" for day in (PLAYED, LISTED))
 SEASON = body(
     game("GSW", "UTA", LISTED, LISTED),
@@ -229,3 +235,15 @@ def test_refetch_is_not_over_while_a_moved_game_cannot_be_asked_for(known: Telli
     assert (told.outcome, told.rows) == ("failed", before.rows)
     again, asked = ask(known, PLAYED, LATER, FIRST, refetch=ORDERED)
     assert (again.outcome, asked) == ("complete", [OWN, ORIGIN])
+
+
+def test_next_try_seeks_the_games_that_the_last_one_left(telling: Telling) -> None:
+    numbers = {"ATL": 1, "BKN": 3, "BOS": 2, "CHA": 4, "DAL": 7, "DEN": 8, "GSW": 10}
+    numbers |= {"HOU": 11, "IND": 12}
+    due = [scheduled(PLAYED, f"DET@{team}", f"00224000{n}") for team, n in numbers.items()]
+    telling.schedule(PLAYED, *due)
+    told = [ask(telling, PLAYED, *[NOTHING] * 20)[1] for _ in range(3)]
+    sought = [[team for team in numbers if season_of(numbers[team]) in asked] for asked in told]
+    assert [len(asked) for asked in told] == [5, 5, 5]
+    first = ["ATL", "BKN", "BOS", "CHA"]
+    assert sought == [first, ["DAL", "DEN", "GSW", "HOU"], [*first[:3], "IND"]]
