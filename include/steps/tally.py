@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 from itertools import repeat
+from operator import itemgetter
 
 from include.checks.completeness import Count, count, due, is_sound
 from include.checks.parts import Report, merge_parts
@@ -49,12 +50,12 @@ class Tally:
         """The games that were to be played and of which no body has said anything yet; that of
         another date may be older than the game, so that it counts only where it has it sound."""
         ours = {game for item, game in self._reports if not item.startswith(PREFIX)}
-        return sorted(set(due(self.expected or ())) - ours - self._sound)
+        return sorted(self._lacking - ours)
 
     def is_outdated(self, item: str) -> bool:
         """Whether the item tells of a game that was to be played, and no body has it sound."""
         told = {game for name, game in self._reports if name == item}
-        return bool(told & set(due(self.expected or ())) - self._sound)
+        return bool(told & self._lacking)
 
     @property
     def known(self) -> list[Game]:
@@ -72,7 +73,7 @@ class Tally:
 
     def forget(self, item: str) -> None:
         """Takes back what an item's body says, since a newer one has come."""
-        self._reports = [each for each in self._reports if each[0] != item]
+        self._reports = list(filter(lambda report: report[0] != item, self._reports))
 
     def count(self) -> Count:
         """The judgement on the date."""
@@ -80,8 +81,10 @@ class Tally:
         return count(present if self._endpoint.is_schedule else self.expected, present)
 
     @property
-    def _sound(self) -> set[Game]:
-        return {game for _, game in self._reports if is_sound(game)}
+    def _lacking(self) -> set[Game]:
+        """The games that were to be played and that no body has sound."""
+        sound = filter(is_sound, map(itemgetter(1), self._reports))
+        return set(due(self.expected or ())).difference(sound)
 
 
 def _expected_from(endpoint: Endpoint, *, lacks_schedule: bool) -> str:
