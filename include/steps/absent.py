@@ -3,7 +3,7 @@ read. The others are fetched all the same, and these are named."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from include.checks.parts import Report
@@ -33,16 +33,19 @@ _ABSENT = {
 class Absent:
     """The items of a date that were refused, or could not be read, one by one.
 
-    ``read``: whether any was not. ``ended``: whether they were the end of the date.
+    ``read``: whether any was not; ``heard``: whether the upstream has given one in this try.
+    ``ended``: whether they were the end of the date.
     """
 
     endpoint: Endpoint
     read: bool = False
+    heard: bool = False
     ended: bool = False
     named: dict[str, Problem] = field(default_factory=dict)
     grave: dict[str, Problem] = field(default_factory=dict)
+    forbidden: dict[str, Problem] = field(default_factory=dict)
     gone: dict[str, Problem] = field(default_factory=dict)
-    """Both by the name that a game's items share: what was said of one of them first."""
+    """All by the name that a game's items share: what was said of one of them first."""
 
     def has_game_of(self, item: str) -> bool:
         """Whether the item's game is gone by what was said of another part of it, so that asking is
@@ -61,20 +64,22 @@ class Absent:
         if not is_game or not (is_absent or has_drifted):
             raise problem
         self.named[item] = problem
-        if problem.error_class is ErrorClass.NOT_FOUND:
-            self.gone[endpoint.split(item)[0]] = problem
-        if has_drifted or problem.status == _FORBIDDEN:
-            self.grave.setdefault(endpoint.split(item)[0], problem)
-        self._check(MAX_REFUSED)
+        told = self.gone if problem.error_class is ErrorClass.NOT_FOUND else self.grave
+        told.setdefault(endpoint.split(item)[0], problem)
+        if problem.status == _FORBIDDEN:
+            self.forbidden.setdefault(endpoint.split(item)[0], problem)
+        self._check(MAX_REFUSED, self.grave, self.read)
+        # Bodies of an earlier try say nothing of the address now.
+        self._check(MAX_REFUSED, self.forbidden, self.heard)
 
     def close(self) -> None:
         """Raises the Problem where all items were forbidden, or none could be read."""
-        self._check(1)
+        self._check(1, self.grave, self.read)
 
-    def _check(self, most: int) -> None:
-        if len(self.grave) >= most and not self.read:
+    def _check(self, most: int, refused: Mapping[str, Problem], was_answered: bool) -> None:
+        if len(refused) >= most and not was_answered:
             self.ended = True
-            raise next(iter(self.grave.values()))
+            raise next(iter(refused.values()))
 
     def games(self, known: Sequence[Game]) -> Iterator[Report]:
         """The items of known games that the date has to do without, each with the reason."""

@@ -282,8 +282,8 @@ class RawDate:
         """Of a paid endpoint the items of which no stored body can be read, each with one of them:
         it is of another form than we know."""
         found: dict[str, tuple[raw.RawObject, Problem]] = {}
-        get, readable = self.endpoint.request, {LISTING}
-        for body in self._there if get.cost and not get.pages else ():
+        readable = {LISTING}
+        for body in self._there if self.endpoint.request.cost else ():
             try:
                 self._games(body)
             except Problem as problem:

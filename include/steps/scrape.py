@@ -136,7 +136,7 @@ def _ask(date: RawDate, walk: Walk, tally: Tally, absent: Absent, listed: Sequen
                 date.put(page)
                 tally.add_present(read_games(date, tally, name, page.body), name)
                 date.tell_moved(page.body)
-                absent.read = True
+                absent.read = absent.heard = True
         except Problem as problem:
             date.set_aside(name)
             absent.note(name, problem)

@@ -140,6 +140,22 @@ def test_address_that_is_refused_everything_is_blocked_after_two_items(
     assert (row.outcome, row.error_class, row.requests) == ("failed", "blocked", 2)
 
 
+def test_address_that_is_refused_all_that_is_left_is_blocked(
+    kept: Kept, scripted: Scripted
+) -> None:
+    run(kept, scripted, [box(GAMES[0]), reply(404, EVENT), reply(404, EVENT)])
+    row = again(kept, scripted, reply(403, DENIED), reply(403, DENIED))
+    assert (row.outcome, row.error_class, row.requests) == ("failed", "blocked", 2)
+
+
+def test_one_item_that_stays_absent_does_not_block_the_address(
+    kept: Kept, scripted: Scripted
+) -> None:
+    first = run(kept, scripted, [box(GAMES[0]), reply(403, DENIED), box(GAMES[2])])
+    row = again(kept, scripted, reply(403, DENIED))
+    assert (row.outcome, row.message, row.requests) == ("partial", first.message, 1)
+
+
 def test_block_page_of_status_200_is_about_the_address(kept: Kept, scripted: Scripted) -> None:
     row = run(kept, scripted, [box(GAMES[0]), reply(200, DENIED), box(GAMES[2])])
     assert (row.outcome, row.error_class, row.requests) == ("failed", "blocked", 2)
