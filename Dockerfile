@@ -7,12 +7,16 @@ USER root
 RUN install --directory --owner=airflow --group=0 --mode=2775 /opt/nba /srv/nba /opt/airflow/logs
 USER airflow
 
-COPY requirements-image.txt /opt/nba/
+COPY --chown=airflow:0 requirements-image.txt /opt/nba/
 RUN umask 0002 && pip install --no-cache-dir --requirement /opt/nba/requirements-image.txt
 
 COPY --chown=airflow:0 dags /opt/nba/dags
 COPY --chown=airflow:0 plugins /opt/nba/plugins
 COPY --chown=airflow:0 include /opt/nba/include
+# A checkout made with a umask of 027 or 077 would be readable for its owner alone.
+USER root
+RUN chmod -R g=u /opt/nba
+USER airflow
 
 ENV PYTHONPATH=/opt/nba:/opt/nba/plugins
 ENV AIRFLOW__CORE__DAGS_FOLDER=/opt/nba/dags
@@ -24,3 +28,6 @@ FROM airflow AS sandbox
 
 COPY --chown=airflow:0 devstack /opt/nba/devstack
 COPY --chown=airflow:0 deploy/sandbox.json /opt/nba/deploy/
+USER root
+RUN chmod -R g=u /opt/nba
+USER airflow

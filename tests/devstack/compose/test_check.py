@@ -3,13 +3,14 @@ it."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from devstack.compose.file import FILE, ROOT, Missing, put_in, read
+from devstack.compose.file import DOCKERFILE, FILE, ROOT, Missing, put_in, read
 
 # What is right in the file, what is written instead, and what is said of that.
 FAULTS = [
@@ -107,6 +108,16 @@ def test_airflow_is_not_started_where_it_has_no_room() -> None:
         if each["environment"].get("CONNECTION_CHECK_MAX_COUNT") == "0"
     }
     assert asks_nothing == small == {"log-groomer", "sandbox"}
+
+
+def test_the_group_reads_what_its_owner_reads_in_every_image() -> None:
+    """Processes have the host's user and group 0, whatever the umask of the checkout."""
+    _, *stages = DOCKERFILE.read_text().split("\nFROM ")
+    for stage in stages:
+        copied = re.findall(r"^COPY (.*?) ", stage, re.MULTILINE)
+        assert set(copied) == {"--chown=airflow:0"}
+        _, _, after = stage.rpartition("\nCOPY ")
+        assert "\nUSER root\nRUN chmod -R g=u /opt/nba\nUSER airflow\n" in after
 
 
 @pytest.mark.parametrize(
