@@ -186,7 +186,7 @@ def _simple_commands(command: Sequence[str]) -> Iterator[list[str]]:
         return
     for line in re.split(r"&&|;", command[2]):
         words = shlex.split(line)
-        while words and words[0] in ("exec", "do", "while"):
+        while words and (words[0] in ("exec", "do", "while") or "=" in words[0]):
             words = words[1:]
         if words:
             yield words

@@ -3,14 +3,18 @@ it."""
 
 from __future__ import annotations
 
+import itertools
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from string import Template
 
 import pytest
 
-from devstack.compose.file import DOCKERFILE, FILE, ROOT, Missing, put_in, read
+from devstack.compose.file import DOCKERFILE, FILE, ROOT, Missing, containers, put_in, read
+from devstack.compose.secret_files import MAKERS
 
 # What is right in the file, what is written instead, and what is said of that.
 FAULTS = [
@@ -118,6 +122,17 @@ def test_the_group_reads_what_its_owner_reads_in_every_image() -> None:
         assert set(copied) == {"--chown=airflow:0"}
         _, _, after = stage.rpartition("\nCOPY ")
         assert "\nUSER root\nRUN chmod -R g=u /opt/nba\nUSER airflow\n" in after
+
+
+def test_no_health_check_has_a_secret_among_its_arguments() -> None:
+    """Everybody on the host reads those; an assignment before a command is in none."""
+    shown = []
+    for each in containers(read(), {name: f"secret {name}" for name in MAKERS}).values():
+        words = shlex.split(each.check[2]) if each.check[:1] == ["/bin/sh"] else each.check
+        arguments = itertools.dropwhile(lambda word: "=" in word, words)
+        filled = (Template(word).safe_substitute(each.environment) for word in arguments)
+        shown += [(each.name, word) for word in filled if "secret " in word]
+    assert shown == []
 
 
 @pytest.mark.parametrize(
