@@ -21,9 +21,9 @@ The connection's extra chooses what is bought: `{"markets": "main", "regions": [
 
 A market that is added later is bought alone, for the dates that run again; `airflow nba gaps` names
 them. One that is removed costs nothing any more, and what was bought stays. Other regions or
-bookmakers hold for what is bought from then on; a refetch buys dates anew, also what came and could
-not be read. A game without one of the main markets that are wanted is not sound; any other market
-may be without offers, but not all that are wanted of a game.
+bookmakers hold for what is bought from then on; a refetch buys dates anew. A game without one of
+the main markets that are wanted is not sound; any other market may be without offers, but not all
+that are wanted of a game.
 
 Oddities: a season of 1,230 games costs 12,300 credits a player market, and 1 a date. A snapshot
 lists other dates and running games too, so each game's props are taken strictly before its own

@@ -14,7 +14,7 @@ from typing import Literal
 from include.checks.acceptance import read_judged
 from include.checks.bodies import Asked
 from include.checks.completeness import Count
-from include.errors import ErrorClass, Problem
+from include.errors import Problem
 from include.failpoints import reach_failpoint
 from include.outcome import Outcome
 from include.partition import Partition
@@ -118,11 +118,6 @@ class RawDate:
         partial."""
         return self._reusable.get(item)
 
-    def unreadable(self, item: str) -> tuple[raw.RawObject, Problem] | None:
-        """The stored body of the item, and why it cannot be read, if it was paid for: the same one
-        would be paid for again. A refetch asks anew."""
-        return self._drifted.get(item)
-
     def unwanted(self, asked: Collection[str]) -> list[Stored]:
         """The stored bodies of parts that are not among the items that were asked for, and of the
         same games: what was paid for stays, also where it is not wanted any more."""
@@ -163,8 +158,7 @@ class RawDate:
         """How many lists and items have still to be asked for, if the date has so many games."""
         if self.whole:
             return 0, 0
-        settled = {*self._reusable, *self._drifted}
-        bought = Counter(self.endpoint.split(item)[1] for item in settled)
+        bought = Counter(self.endpoint.split(item)[1] for item in self._reusable)
         of_part = games if self.endpoint.per_game else min(1, games)
         items = sum(max(0, of_part - bought[part]) for part in self.endpoint.parts or ("",))
         return int(self.endpoint.listing is not None and self.listing(None) is None), items
@@ -276,22 +270,6 @@ class RawDate:
         if get.pages or not (self.endpoint.per_game or (get.cost and self._unfinished)):
             return {}
         return self._sound(self._there)
-
-    @cached_property
-    def _drifted(self) -> Mapping[str, tuple[raw.RawObject, Problem]]:
-        """Of a paid endpoint the items of which no stored body can be read, each with one of them:
-        it is of another form than we know."""
-        found: dict[str, tuple[raw.RawObject, Problem]] = {}
-        readable = {LISTING}
-        for body in self._there if self.endpoint.request.cost else ():
-            try:
-                self._games(body)
-            except Problem as problem:
-                if problem.error_class is ErrorClass.SCHEMA_DRIFT:
-                    found[body.item] = replace(body, role=raw.DRIFTED), problem
-                    continue
-            readable.add(body.item)
-        return {item: told for item, told in found.items() if item not in readable}
 
     def _sound(self, bodies: Iterable[raw.RawObject]) -> Mapping[str, Stored]:
         """By item the body that counts, of those that are final and sound."""

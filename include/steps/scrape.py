@@ -126,11 +126,6 @@ def _ask(date: RawDate, walk: Walk, tally: Tally, absent: Absent, listed: Sequen
             continue
         if absent.has_game_of(name):
             continue
-        if unreadable := date.unreadable(name):
-            found, problem = unreadable
-            date.keep(found)
-            absent.note(name, problem)
-            continue
         try:
             for page in walk.item(name, item):
                 date.put(page)

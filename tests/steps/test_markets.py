@@ -157,18 +157,6 @@ def test_game_of_which_no_market_can_be_read_does_not_end_the_date(props: Chosen
     assert props.markets() == dict(each(*sorted(MAIN), games=GAMES - 1))
 
 
-def test_body_that_cannot_be_read_is_bought_again_by_a_refetch_alone(props: Chosen) -> None:
-    props.sandbox.faults([{"kind": "schema_drift", "endpoint": "event_odds", "times": 1}])
-    row = props.run({"markets": "main"})
-    assert (row.outcome, row.error_class) == ("partial", "schema_drift")
-    props.asked()
-    again = props.run({"markets": "main"})
-    assert (again.outcome, again.message, again.credits) == (row.outcome, row.message, 0)
-    assert props.asked() == NOTHING
-    order = datetime(2026, 3, 15, 21, tzinfo=UTC)
-    assert props.run({"markets": "main"}, refetch=order).outcome == "complete"
-
-
 def test_event_that_is_absent_is_asked_for_once_and_not_for_each_market(props: Chosen) -> None:
     props.sandbox.faults([{"kind": "absent", "endpoint": "event_odds", "times": 1}])
     row = props.run({"markets": "main"})
