@@ -33,7 +33,7 @@ def ensure_environment() -> None:
     stamp = BIGQUERY / "engines.txt"
     if stamp.is_file() and stamp.read_text() == PINS.read_text():
         return
-    uv, python = str(Path(sys.executable).with_name("uv")), str(BIGQUERY / "bin" / "python")
+    uv, python = str(ROOT / ".venv" / "bin" / "uv"), str(BIGQUERY / "bin" / "python")
     venv = [uv, "venv", "-q", "--allow-existing", "--python", sys.executable]
     subprocess.run([*venv, str(BIGQUERY)], check=True)
     subprocess.run([uv, "pip", "sync", "-q", "--python", python, str(PINS)], check=True)
