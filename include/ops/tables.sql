@@ -91,6 +91,38 @@ COMMENT ON COLUMN ops.batch_runs.queued_at IS
 CREATE INDEX batch_runs_by_run ON ops.batch_runs (run_id);
 CREATE INDEX batch_runs_failed ON ops.batch_runs (ended_at) WHERE state = 'failed';
 
+-- Of each of Airflow's backfills what was ordered, and what holds it paused.
+
+CREATE TABLE ops.backfills (
+    backfill_id int PRIMARY KEY,
+    dag_id      text NOT NULL,
+    batch_id    text NOT NULL,
+    stage       text NOT NULL CHECK (stage IN ('whole', 'canary', 'ramp', 'repair')),
+    started_by  text NOT NULL,
+    reason      text NOT NULL DEFAULT '',
+    options     jsonb NOT NULL DEFAULT '{}',
+    plan        jsonb,
+    fingerprint text NOT NULL DEFAULT '',
+    noticed_at  timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON COLUMN ops.backfills.backfill_id IS 'Airflow''s';
+COMMENT ON COLUMN ops.backfills.batch_id IS
+    'the batch that it reports in: of the first backfill of its order';
+COMMENT ON COLUMN ops.backfills.plan IS 'null: it was begun elsewhere, and is not planned yet';
+COMMENT ON COLUMN ops.backfills.fingerprint IS 'of the code and the configuration it began with';
+CREATE INDEX backfills_by_batch ON ops.backfills (batch_id);
+CREATE INDEX backfills_by_dag ON ops.backfills (dag_id, noticed_at);
+
+CREATE TABLE ops.holds (
+    backfill_id int NOT NULL,
+    kind        text NOT NULL CHECK (kind IN ('quiet hours', 'breaker', 'preflight')),
+    why         text NOT NULL,
+    since       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (backfill_id, kind)
+);
+COMMENT ON TABLE ops.holds IS
+    'why we keep a backfill paused; one without a row that is paused was paused by a person';
+
 -- When Airflow's rows were last looked at for the ends of runs: one row.
 
 CREATE TABLE ops.looks (

@@ -45,10 +45,12 @@ def test_an_empty_database_gets_every_table(empty: str) -> None:
     assert {table for table, _, _ in structure(empty)} == {
         "address_health",
         "alerts",
+        "backfills",
         "batch_runs",
         "batches",
         "credit_months",
         "credit_reservations",
+        "holds",
         "late_dates",
         "limiter_requests",
         "limiter_windows",

@@ -1,0 +1,98 @@
+"""What was ordered with each of Airflow's backfills, and what holds one paused."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+import psycopg
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+Stage = Literal["whole", "canary", "ramp", "repair"]
+HoldKind = Literal["quiet hours", "breaker", "preflight"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backfill:
+    """A backfill as it was ordered. ``batch_id`` is that of the first backfill of its order;
+    ``options`` are the command's that change what is done, ``plan`` what was expected of it, None
+    where nobody has planned it yet; ``fingerprint`` is of code and configuration."""
+
+    backfill_id: int
+    dag_id: str
+    batch_id: str
+    stage: Stage = "whole"
+    started_by: str
+    reason: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    plan: Mapping[str, Any] | None = None
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hold:
+    """Why a backfill is kept paused, since when."""
+
+    backfill_id: int
+    kind: HoldKind
+    why: str
+    since: datetime
+
+
+_COLUMNS = "backfill_id, dag_id, batch_id, stage, started_by, reason, options, plan, fingerprint"
+
+
+def note(connection: psycopg.Connection[Any], backfill: Backfill) -> None:
+    """Notes it unless it is known. Does not commit."""
+    connection.execute(
+        f"INSERT INTO ops.backfills ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (backfill_id) DO NOTHING",
+        (
+            *(backfill.backfill_id, backfill.dag_id, backfill.batch_id, backfill.stage),
+            *(backfill.started_by, backfill.reason, Jsonb(dict(backfill.options))),
+            None if backfill.plan is None else Jsonb(dict(backfill.plan)),
+            backfill.fingerprint,
+        ),
+    )
+
+
+def read(connection: psycopg.Connection[Any], ids: Collection[int]) -> dict[int, Backfill]:
+    """Those of Airflow's backfills that are known."""
+    with connection.cursor(row_factory=class_row(Backfill)) as cursor:
+        cursor.execute(
+            f"SELECT {_COLUMNS} FROM ops.backfills WHERE backfill_id = ANY(%s)", ([*ids],)
+        )
+        return {found.backfill_id: found for found in cursor}
+
+
+def hold(connection: psycopg.Connection[Any], backfill_id: int, kind: HoldKind, why: str) -> bool:
+    """Notes why it is kept paused; False where it was for this by then. Does not commit."""
+    cursor = connection.execute(
+        "INSERT INTO ops.holds (backfill_id, kind, why) VALUES (%s, %s, %s)"
+        " ON CONFLICT (backfill_id, kind) DO NOTHING",
+        (backfill_id, kind, why),
+    )
+    return cursor.rowcount == 1
+
+
+def lift(connection: psycopg.Connection[Any], backfill_id: int, kind: HoldKind) -> bool:
+    """Takes a hold back; True where nothing else holds the backfill now, so that it may go on.
+    Does not commit."""
+    lifted = connection.execute(
+        "DELETE FROM ops.holds WHERE backfill_id = %s AND kind = %s", (backfill_id, kind)
+    )
+    return lifted.rowcount == 1 and not read_holds(connection, [backfill_id])
+
+
+def read_holds(connection: psycopg.Connection[Any], ids: Collection[int]) -> list[Hold]:
+    """What holds these backfills, the oldest first."""
+    with connection.cursor(row_factory=class_row(Hold)) as cursor:
+        cursor.execute(
+            "SELECT backfill_id, kind, why, since FROM ops.holds WHERE backfill_id = ANY(%s)"
+            " ORDER BY since",
+            ([*ids],),
+        )
+        return cursor.fetchall()

@@ -1,0 +1,46 @@
+"""What is noted of Airflow's backfills: as ordered, once, and what holds them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from include.ops import backfills
+from include.ops.backfills import Backfill
+from include.ops.db import connect
+
+BACKFILL = Backfill(
+    backfill_id=7,
+    dag_id="bdl_box_scores",
+    batch_id="bdl_box_scores:6:0",
+    stage="ramp",
+    started_by="ann",
+    reason="new season",
+    options={"ramp": True},
+    plan={"requests": 12},
+    fingerprint="abc",
+)
+
+
+def test_a_backfill_is_noted_once_as_it_was_ordered(ops_db: str) -> None:
+    unplanned = replace(BACKFILL, backfill_id=8, options={}, plan=None)
+    with connect(ops_db) as connection:
+        backfills.note(connection, BACKFILL)
+        backfills.note(connection, replace(BACKFILL, started_by="bob", plan=None))
+        backfills.note(connection, unplanned)
+        assert backfills.read(connection, [7, 8, 9]) == {7: BACKFILL, 8: unplanned}
+
+
+def test_a_backfill_goes_on_when_its_last_hold_is_lifted(ops_db: str) -> None:
+    with connect(ops_db) as connection:
+        assert backfills.hold(connection, 17, "breaker", "5 dates in a row failed alike")
+        assert not backfills.hold(connection, 17, "breaker", "again")
+        assert backfills.hold(connection, 17, "quiet hours", "18:00 to 23:00")
+        found = [(each.kind, each.why) for each in backfills.read_holds(connection, [17, 18])]
+        assert sorted(found) == [
+            ("breaker", "5 dates in a row failed alike"),
+            ("quiet hours", "18:00 to 23:00"),
+        ]
+        assert not backfills.lift(connection, 17, "breaker")
+        assert backfills.lift(connection, 17, "quiet hours")
+        assert not backfills.lift(connection, 17, "quiet hours")
+        assert backfills.read_holds(connection, [17]) == []
