@@ -1,1 +1,1 @@
-"""What is worked out about a backfill: so far what its dates take when nothing goes wrong."""
+"""What is worked out about a backfill: what its dates take when all goes well, in money too."""

@@ -6,12 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from include import wording as say
+from include.guards.prices import BILLED
 from include.mail.report import Report
 
-DOLLARS_A_TIB = 6.25
-"""Of BigQuery on demand in the US, by Google's price list of September 2026; the first one of a
-month is free."""
-TIB = 2**40
 MIN_COMPARED = 300.0  # seconds planned; below, a percentage would show Airflow's own pace alone
 
 
@@ -50,7 +47,7 @@ def list_usage(report: Report) -> list[Usage]:
 
 def _word_bigquery(report: Report) -> str:
     jobs, billed = say.counted(report.warehouse_jobs, "job"), say.size(report.bytes_billed)
-    return f"{jobs}, {billed} billed, {say.money(report.bytes_billed / TIB * DOLLARS_A_TIB)}"
+    return f"{jobs}, {billed} billed, {say.money(BILLED.pay(report.bytes_billed))}"
 
 
 def _word_duration(report: Report, seconds: float) -> Usage:
