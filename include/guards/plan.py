@@ -4,10 +4,11 @@ Arithmetic on a spec."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from math import ceil, inf
+from typing import Any
 
 from include.limits.allowance import DAYS_A_MONTH
 from include.sources.spec import Endpoint, Get, Source
@@ -21,6 +22,64 @@ _DAY = 24 * 60.0  # minutes
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
+    """What dates of a DAG take from ``planned_at`` (aware) on, before anything is asked.
+
+    ``without_games``, ``unknown`` (the schedule does not have them) and ``complete`` (nothing is
+    asked for them) are some of its ``days``. ``minutes_low`` and ``minutes_high`` are of work,
+    without the time in which it waits for credits or for quiet hours to end; ``ends_at``, with
+    both, None: never. ``dollars`` are paid once, ``dollars_a_month`` for what lies there after.
+    ``assumed``: endpoints of which nothing was measured yet.
+    """
+
+    dag_id: str
+    planned_at: datetime
+    days: Sequence[date]
+    without_games: Sequence[date] = ()
+    unknown: Sequence[date] = ()
+    complete: Sequence[date] = ()
+    games: int = 0
+    rows: int = 0
+    requests: int = 0
+    credits: int = 0
+    bytes: int = 0
+    dollars: float = 0
+    dollars_a_month: float = 0
+    minutes_low: float = 0
+    minutes_high: float = 0
+    ends_at: datetime | None = None
+    assumed: Sequence[str] = ()
+
+    @property
+    def seconds_per_date(self) -> float:
+        """At the slowest pace that is expected."""
+        return self.minutes_high * 60 / max(1, len(self.days))
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON: for -o json, and as it is kept with the backfill."""
+        return {
+            "dag_id": self.dag_id,
+            "planned_at": self.planned_at.isoformat(),
+            "dates": len(self.days),
+            "without_games": list(map(str, self.without_games)),
+            "unknown": list(map(str, self.unknown)),
+            "complete": list(map(str, self.complete)),
+            "games": self.games,
+            "rows": self.rows,
+            "requests": self.requests,
+            "credits": self.credits,
+            "bytes": self.bytes,
+            "dollars": self.dollars,
+            "dollars_a_month": self.dollars_a_month,
+            "minutes_low": self.minutes_low,
+            "minutes_high": self.minutes_high,
+            "seconds_per_date": self.seconds_per_date,
+            "ends_at": self.ends_at.isoformat() if self.ends_at else None,
+            "assumed": list(self.assumed),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Needs:
     """``minutes`` are of wall clock, with the days on which a backfill waits for its next credits;
     None means never."""
 
@@ -29,7 +88,7 @@ class Plan:
     minutes: float | None
 
 
-def make_plan(source: Source, games: Mapping[date, int], *, scheduled: Collection[date]) -> Plan:
+def make_plan(source: Source, games: Mapping[date, int], *, scheduled: Collection[date]) -> Needs:
     """For dates of which nothing is there yet, with the number of games of each.
 
     ``scheduled``: the dates that the schedule table has, whose games need not be asked for.
@@ -51,7 +110,7 @@ def make_plan(source: Source, games: Mapping[date, int], *, scheduled: Collectio
             share = (host.credits.monthly - host.credits.live_reserve) * days / DAYS_A_MONTH
             waits = max(waits, (ceil(needed / share) - 1) * days * _DAY if share > 0 else inf)
     minutes = waits + max(seconds) / 60
-    return Plan(
+    return Needs(
         requests=requests.total(),
         credits=credits.total(),
         minutes=None if minutes == inf else minutes,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from include.guards.plan import SECONDS_PER_TASK, Plan, make_plan
+from include.guards.plan import SECONDS_PER_TASK, Needs, Plan, make_plan
 from include.parsing import balldontlie
 from include.sources.spec import Credits, Endpoint, Get, Host, Source, Truth, Window
 
@@ -35,7 +36,7 @@ def asked(scheduled: tuple[date, ...] = (), **endpoint: object) -> int:
 
 
 def test_one_request_a_date_also_where_there_are_no_games() -> None:
-    assert make_plan(source(), GAMES, scheduled=()) == Plan(
+    assert make_plan(source(), GAMES, scheduled=()) == Needs(
         requests=3, credits=0, minutes=max(3.0, TASKS) / 60
     )
 
@@ -104,6 +105,42 @@ def test_credits_that_are_not_there_today_are_waited_for(credits: Credits, days:
 def test_backfill_that_gets_no_credits_at_all_never_ends() -> None:
     get = Get(path="/odds", cost=lambda params: 10)
     host = replace(MINUTE, credits=Credits(monthly=100, live_reserve=100))
-    assert make_plan(source(host, request=get), GAMES, scheduled=()) == Plan(
+    assert make_plan(source(host, request=get), GAMES, scheduled=()) == Needs(
         requests=3, credits=30, minutes=None
     )
+
+
+def test_facts_of_a_plan_are_json_with_the_slowest_pace_of_a_date() -> None:
+    at = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    plan = Plan(
+        dag_id="bdl",
+        planned_at=at,
+        days=[*GAMES],
+        without_games=[FIRST],
+        games=18,
+        requests=3,
+        minutes_low=1,
+        minutes_high=2,
+        ends_at=at + timedelta(minutes=2),
+        assumed=["box_scores"],
+    )
+    assert json.loads(json.dumps(plan.facts())) == {
+        "dag_id": "bdl",
+        "planned_at": "2026-03-02T12:00:00+00:00",
+        "dates": 3,
+        "without_games": ["2025-01-15"],
+        "unknown": [],
+        "complete": [],
+        "games": 18,
+        "rows": 0,
+        "requests": 3,
+        "credits": 0,
+        "bytes": 0,
+        "dollars": 0,
+        "dollars_a_month": 0,
+        "minutes_low": 1,
+        "minutes_high": 2,
+        "seconds_per_date": 40.0,
+        "ends_at": "2026-03-02T12:02:00+00:00",
+        "assumed": ["box_scores"],
+    }
