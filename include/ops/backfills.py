@@ -18,8 +18,8 @@ HoldKind = Literal["quiet hours", "breaker", "preflight"]
 @dataclass(frozen=True, kw_only=True)
 class Backfill:
     """A backfill as it was ordered. ``batch_id`` is that of the first backfill of its order;
-    ``options`` are the command's that change what is done, ``plan`` what was expected of it, None
-    where nobody has planned it yet; ``fingerprint`` is of code and configuration."""
+    ``options`` are the command's that change what is done, ``plan`` what was expected of the order,
+    None where nobody has planned it yet; ``fingerprint`` is of code and configuration."""
 
     backfill_id: int
     dag_id: str
@@ -57,6 +57,12 @@ def note(connection: psycopg.Connection[Any], backfill: Backfill) -> None:
             backfill.fingerprint,
         ),
     )
+
+
+def write(connection: psycopg.Connection[Any], backfill: Backfill) -> None:
+    """Notes it as it was ordered, whatever somebody who met it has noted. Does not commit."""
+    connection.execute("DELETE FROM ops.backfills WHERE backfill_id = %s", (backfill.backfill_id,))
+    note(connection, backfill)
 
 
 def read(connection: psycopg.Connection[Any], ids: Collection[int]) -> dict[int, Backfill]:

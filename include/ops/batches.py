@@ -54,6 +54,11 @@ class BatchRun:
         return self.state in ("success", "failed", DELETED)
 
 
+def name_backfill(dag_id: str, backfill_id: int) -> str:
+    """The id of the batch of an order whose first backfill is this."""
+    return f"{dag_id}:{backfill_id}:0"
+
+
 def dag_of(batch_id: str) -> str:
     """The DAG of a batch."""
     return batch_id.split(":")[0]

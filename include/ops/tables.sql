@@ -108,10 +108,26 @@ CREATE TABLE ops.backfills (
 COMMENT ON COLUMN ops.backfills.backfill_id IS 'Airflow''s';
 COMMENT ON COLUMN ops.backfills.batch_id IS
     'the batch that it reports in: of the first backfill of its order';
-COMMENT ON COLUMN ops.backfills.plan IS 'null: it was begun elsewhere, and is not planned yet';
+COMMENT ON COLUMN ops.backfills.plan IS
+    'of its whole order; null: it was begun elsewhere, and is not planned yet';
 COMMENT ON COLUMN ops.backfills.fingerprint IS 'of the code and the configuration it began with';
 CREATE INDEX backfills_by_batch ON ops.backfills (batch_id);
 CREATE INDEX backfills_by_dag ON ops.backfills (dag_id, noticed_at);
+
+-- The backfills that an order makes one after the other, each after a clean one, in one batch.
+
+CREATE TABLE ops.stages (
+    batch_id    text NOT NULL,
+    number      int  NOT NULL,
+    stage       text NOT NULL CHECK (stage IN ('whole', 'canary', 'ramp', 'repair')),
+    days        date[] NOT NULL,
+    state       text NOT NULL DEFAULT 'to come' CHECK (state IN ('to come', 'begun', 'left out')),
+    why         text NOT NULL DEFAULT '',
+    noticed_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (batch_id, number)
+);
+COMMENT ON COLUMN ops.stages.why IS 'of a stage that was left out';
+CREATE INDEX stages_to_come ON ops.stages (batch_id) WHERE state = 'to come';
 
 CREATE TABLE ops.holds (
     backfill_id int NOT NULL,

@@ -59,6 +59,7 @@ def test_an_empty_database_gets_every_table(empty: str) -> None:
         "outbox",
         "outcomes",
         "shared_failures",
+        "stages",
         "versions",
     }
     assert versions(empty) == [(VERSION,)]

@@ -16,6 +16,8 @@ from include.ops.db import connect
 from include.settings import MAX_RUNS_A_TURN
 from tests.plugins.running import Airflow
 
+TABLES = "ops.batches, ops.outbox, ops.outcomes, ops.backfills, ops.stages"
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _airflow(airflow_environment: None) -> None:
@@ -99,6 +101,6 @@ def airflow(
     with settings.engine.begin() as tables:
         tables.execute(text("TRUNCATE dag_run, backfill CASCADE"))
     with connect(ops_db) as ledger:
-        ledger.execute("TRUNCATE ops.batches, ops.outbox, ops.outcomes CASCADE")
+        ledger.execute(f"TRUNCATE {TABLES} CASCADE")
         ledger.commit()
         yield Airflow(ledger=ledger)

@@ -40,18 +40,18 @@ def transaction() -> Iterator[Any]:
         yield session
 
 
-def backfill_command(dates: DateRange, *, dag_id: str = DAG, **flags: bool) -> int:
+def backfill_command(dates: DateRange, *, dag_id: str = DAG, **flags: bool | str) -> int:
     """`airflow dags backfill DAG -s FIRST -e LAST --detach -y` and these flags; its exit code."""
     from nba_airflow.cli.backfill import backfill
 
     off = (
-        *("conf", "refetch", "dry_run", "attach", "detach", "unpause"),
+        *("refetch", "dry_run", "attach", "detach", "unpause"),
         *("rerun_failed_tasks", "reset_dagruns", "json", "run_backwards"),
     )
     given = {
-        **dict.fromkeys(off),
+        **dict.fromkeys(off, False),
         **{"dag_id": dag_id, "start_date": str(dates.first), "end_date": str(dates.last)},
-        **{"yes": True, "output": "table", "max_active_runs": 16},
+        **{"yes": True, "output": "table", "max_active_runs": 16, "reason": "", "conf": None},
         "detach": not flags.get("attach"),
     }
     try:

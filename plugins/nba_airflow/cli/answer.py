@@ -93,7 +93,7 @@ def show(found: Answer, output: str) -> None:
     from airflow.cli.simple_table import AirflowConsole
 
     console = AirflowConsole(highlight=False)
-    facts = _as_json_knows({**found.facts, "exit_code": found.code})
+    facts = as_json_knows({**found.facts, "exit_code": found.code})
     match output:
         case "json":
             console.print_as_json(facts)
@@ -161,7 +161,7 @@ def find_source(dag_id: str) -> Source:
     return known[dag_id]
 
 
-def _as_json_knows(facts: Mapping[str, object]) -> Any:
+def as_json_knows(facts: Mapping[str, object]) -> Any:
     """The same object of lists, texts and numbers; dates and times become ISO text."""
 
     def write(moment: date) -> str:

@@ -17,12 +17,23 @@ from include.reruns import word_backfill
 from include.storage.refetch import refetch_moment
 from include.wording import dates
 from nba_airflow import connections
-from nba_airflow.cli.answer import INTERRUPTED, Answer, Line, command, connect_ops
+from nba_airflow.cli.answer import (
+    INTERRUPTED,
+    Answer,
+    Line,
+    as_json_knows,
+    command,
+    connect_ops,
+)
 from nba_airflow.cli.plan import Plan
 from nba_airflow.cli.price import Bill, read_bill
 from nba_airflow.cli.window import parse_window
 from nba_airflow.metadata import runs as metadata
 from nba_airflow.metadata.obstacles import read_obstacles
+from nba_airflow.orders import Order, start
+
+NOTED = ("max_active_runs", "run_backwards", "refetch", "rerun_failed_tasks", "reset_dagruns")
+"""The options that change what is done."""
 
 
 @command("airflow dags backfill")
@@ -180,15 +191,7 @@ def _start(
     if plan.new or plan.cleared:
         _check_connections(args.dag_id)
     if plan.new:
-        with create_session() as session:
-            metadata.complete_ended_backfills(args.dag_id, session)
-        backfill_id = metadata.create(
-            args.dag_id,
-            window,
-            max_active_runs=args.max_active_runs,
-            backwards=args.run_backwards,
-            conf=conf,
-        )
+        backfill_id = start(_order(args, plan, conf), window)
         with create_session() as session:
             there = metadata.read_runs(args.dag_id, window, session)
         lacking = [day for day in plan.new if day not in there]
@@ -209,6 +212,20 @@ def _start(
         with create_session() as session:
             metadata.unpause(args.dag_id, session)
     return lacking
+
+
+def _order(args: Namespace, plan: Plan, conf: Mapping[str, Any] | None) -> Order:
+    """What is noted of the backfill."""
+    from airflow.utils.platform import getuser
+
+    return Order(
+        dag_id=args.dag_id,
+        started_by=getuser(),
+        reason=args.reason,
+        options={name: getattr(args, name) for name in NOTED},
+        conf=conf,
+        plan=as_json_knows(plan.facts()),
+    )
 
 
 def _check_connections(dag_id: str) -> None:

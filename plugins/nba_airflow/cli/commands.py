@@ -60,6 +60,7 @@ ARG_ATTACH = _arg(
     "--attach", action="store_true", help="Follow this DAG's running backfill; create nothing"
 )
 ARG_UNPAUSE = _arg("--unpause", action="store_true", help="Unpause the DAG first if it is paused")
+ARG_REASON = _arg("--reason", default="", help="Why the backfill is made; kept in its record")
 ARG_JSON = _arg("--json", action="store_true", help="Short for -o json")
 ANSWERED = (ARG_OUTPUT, ARG_JSON)
 
@@ -88,6 +89,7 @@ BACKFILL = ActionCommand(
         ARG_DETACH,
         ARG_ATTACH,
         ARG_UNPAUSE,
+        ARG_REASON,
         *ANSWERED,
     ),
 )

@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from include.ops import batches
+from include.ops import backfills, batches, stages
+from include.ops.backfills import Backfill
 from include.ops.batches import DELETED, BatchRun
 from include.partition import BadDay, parse_day
 from nba_airflow.metadata.ledger import LEDGER
@@ -42,12 +43,14 @@ _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 @dataclass(frozen=True, kw_only=True)
 class BookedRun:
-    """A date's run in Airflow's rows, with what tells which batch it belongs to. ``made_late``: the
-    schedule made it more than LATE after it was due; ``clears``: how often it was cleared."""
+    """A date's run in Airflow's rows, with what tells which batch it belongs to. ``ordered_in``:
+    the batch of its backfill's order, where one is noted; ``made_late``: the schedule made it more
+    than LATE after it was due; ``clears``: how often it was cleared."""
 
     dag_id: str
     run: BatchRun
     backfill_id: int | None
+    ordered_in: str = ""
     made_late: bool = False
     clears: int = 0
 
@@ -143,6 +146,9 @@ def _sort(
     deleted: Sequence[BookedRun],
 ) -> list[FoundBatch]:
     """The batches that Airflow's runs belong to, by what the ledger has told of them."""
+    ordered = backfills.read(connection, [each.backfill_id or 0 for each in (*booked, *deleted)])
+    booked, deleted = _name_orders(booked, ordered), _name_orders(deleted, ordered)
+    waiting = stages.read_waiting(connection)
     there = {each.run.run_id for each in booked}
     told = batches.read_told(connection, there)
     closed = batches.read_closed(connection, {_own_batch(each) for each in (*booked, *deleted)})
@@ -154,17 +160,27 @@ def _sort(
         found[batch_id] += [replace(r, state=DELETED) for r in runs if r.run_id not in there]
     for each in deleted:
         found[_choose_batch(each, told, closed, numbers)].append(each.run)
-    return [_find(session, name, runs) for name, runs in found.items() if name and runs]
+    return [
+        _find(session, name, runs, more=name in waiting)
+        for name, runs in found.items()
+        if name and runs
+    ]
 
 
-def _find(session: Session, batch_id: str, runs: Sequence[BatchRun]) -> FoundBatch:
+def _name_orders(booked: Sequence[BookedRun], ordered: Mapping[int, Backfill]) -> list[BookedRun]:
+    """The same runs, each with the batch of its backfill's order."""
+    batch = {backfill_id: found.batch_id for backfill_id, found in ordered.items()}
+    return [replace(each, ordered_in=batch.get(each.backfill_id or 0, "")) for each in booked]
+
+
+def _find(session: Session, batch_id: str, runs: Sequence[BatchRun], *, more: bool) -> FoundBatch:
     """The batch with its runs, which may be several of one date; of those that are not there any
-    more one stands for a date that has no other."""
+    more one stands for a date that has no other. ``more``: its order has stages to come."""
     there = [run for run in runs if run.state != DELETED]
     days = {run.day for run in there}
     there += {run.day: run for run in runs if run.day not in days}.values()
-    more = batches.kind_of(batch_id) == "catchup"
-    more = more and _is_catching_up(session, batches.dag_of(batch_id))
+    catchup = batches.kind_of(batch_id) == "catchup"
+    more = more or (catchup and _is_catching_up(session, batches.dag_of(batch_id)))
     over = not more and all(run.over for run in there)
     return FoundBatch(batch_id=batch_id, runs=there, over=over)
 
@@ -202,7 +218,9 @@ def _choose_batch(
 
 def _own_batch(booked: BookedRun) -> str:
     """The batch of its backfill; empty where it has none."""
-    return "" if booked.backfill_id is None else f"{booked.dag_id}:{booked.backfill_id}:0"
+    if booked.backfill_id is None:
+        return ""
+    return booked.ordered_in or batches.name_backfill(booked.dag_id, booked.backfill_id)
 
 
 def _is_catching_up(session: Session, dag_id: str) -> bool:

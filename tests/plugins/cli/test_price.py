@@ -27,6 +27,7 @@ WINDOW = ARGUMENTS | {
     "start_date": str(FIRST),
     "end_date": str(THIRD),
     "unpause": True,
+    "reason": "",
 }
 DRY = WINDOW | {"dry_run": True}
 BOUGHT = {"monthly": 20_000, "live_reserve": 500}
