@@ -140,12 +140,12 @@ def _list_facts(report: Report) -> list[tuple[str, str]]:
         ("Started", say.moment(report.started_at)),
         ("Ended", say.moment(report.ended_at)),
         ("Code", say.clean(report.code_version)),
-        ("Box scores", _word_compared(report)),
+        ("Box scores", word_compared(report)),
     ]
     return [(label, value) for label, value in facts if value]
 
 
-def _word_compared(report: Report) -> str:
+def word_compared(report: Report) -> str:
     """How far the two box-score sources agree, and the command that lists where they do not."""
     found, window = report.compared, report.window
     if found is None:

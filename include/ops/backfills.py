@@ -74,6 +74,16 @@ def read(connection: psycopg.Connection[Any], ids: Collection[int]) -> dict[int,
         return {found.backfill_id: found for found in cursor}
 
 
+def read_of_batch(connection: psycopg.Connection[Any], batch_id: str) -> list[Backfill]:
+    """Those that report in the batch, the first one first."""
+    with connection.cursor(row_factory=class_row(Backfill)) as cursor:
+        cursor.execute(
+            f"SELECT {_COLUMNS} FROM ops.backfills WHERE batch_id = %s ORDER BY backfill_id",
+            (batch_id,),
+        )
+        return cursor.fetchall()
+
+
 def hold(connection: psycopg.Connection[Any], backfill_id: int, kind: HoldKind, why: str) -> bool:
     """Notes why it is kept paused; False where it was for this by then. Does not commit."""
     cursor = connection.execute(

@@ -7,10 +7,12 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Any, Literal
 
 import psycopg
 from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
 
 Kind = Literal["backfill", "rerun", "catchup", "live"]
 
@@ -72,6 +74,7 @@ def kind_of(batch_id: str) -> Kind:
     return kinds.get(name, "backfill")
 
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 _BATCH = ", ".join(Batch.__dataclass_fields__)
 _RUN = tuple(BatchRun.__dataclass_fields__)
 
@@ -217,11 +220,56 @@ def note_look(connection: psycopg.Connection[Any], at: datetime) -> None:
     )
 
 
-def reported(connection: psycopg.Connection[Any], batch_id: str) -> None:
-    """Notes that the batch's mail is in the outbox. Commits with whatever the caller wrote
-    before."""
+def reported(
+    connection: psycopg.Connection[Any], batch_id: str, said: Mapping[str, Any] = _NOTHING
+) -> None:
+    """Notes that the batch's mail is in the outbox, and what it said. Commits with whatever the
+    caller wrote before."""
     connection.execute(
-        "UPDATE ops.batches SET reported_at = clock_timestamp() WHERE batch_id = %s", (batch_id,)
+        "UPDATE ops.batches SET reported_at = clock_timestamp(), said = %s WHERE batch_id = %s",
+        (Jsonb(dict(said)), batch_id),
+    )
+    connection.commit()
+
+
+def read_said(connection: psycopg.Connection[Any], batch_id: str) -> dict[str, Any]:
+    """What the batch's mail said that could not be found out again; empty before."""
+    row = connection.execute(
+        "SELECT said FROM ops.batches WHERE batch_id = %s", (batch_id,)
+    ).fetchone()
+    return dict(row[0]) if row else {}
+
+
+def read_of_days(
+    connection: psycopg.Connection[Any], dag_id: str, days: Collection[date]
+) -> list[Batch]:
+    """The closed batches of the DAG that have a run of any of these days, but for alerts of live
+    runs; the oldest first."""
+    return _batches(
+        connection,
+        "dag_id = %s AND kind <> 'live' AND closed_at IS NOT NULL AND batch_id = ANY(ARRAY(SELECT"
+        " batch_id FROM ops.batch_runs WHERE day = ANY(%s))) ORDER BY opened_at, closed_at,"
+        " batch_id",
+        (dag_id, list(days)),
+    )
+
+
+def unrecorded(connection: psycopg.Connection[Any], limit: int) -> list[Batch]:
+    """Batches that are reported and in no record yet, the oldest first."""
+    return _batches(
+        connection,
+        "recorded_at IS NULL AND kind <> 'live' AND reported_at IS NOT NULL ORDER BY closed_at,"
+        " batch_id LIMIT %s",
+        (limit,),
+    )
+
+
+def recorded(connection: psycopg.Connection[Any], batch_id: str, error: str = "") -> None:
+    """Notes that the batch is in its record, or why it is not. Commits."""
+    connection.execute(
+        "UPDATE ops.batches SET record_error = %(error)s, recorded_at = CASE WHEN %(error)s = ''"
+        " THEN clock_timestamp() END WHERE batch_id = %(batch)s",
+        {"error": error, "batch": batch_id},
     )
     connection.commit()
 

@@ -68,13 +68,21 @@ CREATE TABLE ops.batches (
     opened_at   timestamptz NOT NULL,
     closed_at   timestamptz,
     cancelled   boolean NOT NULL,
-    reported_at timestamptz
+    reported_at timestamptz,
+    said        jsonb NOT NULL DEFAULT '{}',
+    recorded_at timestamptz,
+    record_error text NOT NULL DEFAULT ''
 );
+COMMENT ON COLUMN ops.batches.said IS
+    'what its mail said that could not be found out again: plan, credits left, code, comparison';
+COMMENT ON COLUMN ops.batches.record_error IS 'why its record could not be written, last time';
 COMMENT ON COLUMN ops.batches.opened_at IS
     'when Airflow queued its first run, by the clock of whoever queued it';
 CREATE INDEX batches_open ON ops.batches (batch_id) WHERE closed_at IS NULL;
 CREATE INDEX batches_numbered ON ops.batches (dag_id, kind) WHERE kind IN ('rerun', 'catchup');
 CREATE INDEX batches_unreported ON ops.batches (opened_at) WHERE reported_at IS NULL;
+CREATE INDEX batches_unrecorded ON ops.batches (closed_at)
+    WHERE recorded_at IS NULL AND kind <> 'live';
 
 CREATE TABLE ops.batch_runs (
     batch_id   text NOT NULL REFERENCES ops.batches ON DELETE CASCADE,
@@ -89,6 +97,7 @@ CREATE TABLE ops.batch_runs (
 COMMENT ON COLUMN ops.batch_runs.queued_at IS
     'a run that is cleared is queued anew; all times are Airflow''s';
 CREATE INDEX batch_runs_by_run ON ops.batch_runs (run_id);
+CREATE INDEX batch_runs_by_day ON ops.batch_runs (day);
 CREATE INDEX batch_runs_failed ON ops.batch_runs (ended_at) WHERE state = 'failed';
 
 -- Of each of Airflow's backfills what was ordered, and what holds it paused.

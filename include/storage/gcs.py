@@ -37,6 +37,12 @@ PERMISSIONS = (
 )
 """What a task needs on the bucket; the role Storage Object User has all of it."""
 
+KINDS = {
+    "gz": "application/gzip",
+    "md": "text/markdown; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+"""What a browser takes an object for, by the ending of its name."""
 
 ERRORS = (
     *(GoogleAPIError, GoogleAuthError, RequestException, DataCorruption, InvalidResponse),
@@ -127,7 +133,7 @@ class GcsStore:
 
         Without content encoding: Google would decompress a body that has one on its way out.
         """
-        kind = "application/gzip" if path.endswith(".gz") else "application/json"
+        kind = KINDS.get(path.rpartition(".")[2], "application/json")
         try:
             self._blob(path).upload_from_string(
                 data, content_type=kind, if_generation_match=generation, **self._options

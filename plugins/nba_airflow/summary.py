@@ -26,18 +26,22 @@ time."""
 
 
 class SummaryOperator(BaseOperator):
-    """Reports every batch that is due and sends every mail that is due, whichever run of the DAG it
-    is."""
+    """Reports every batch that is due, sends every mail that is due and writes every record that is
+    due, whichever run of the DAG it is."""
 
     ui_color = "#ede9fe"
 
     def execute(self, context: Context) -> None:
         from include.ops.db import connect
+        from nba_airflow.records import write_due
 
         with connect(connections.ops_url()) as connection:
             unreported = self._report_due(connection)
             unreported += self._tell_of_late_dates(connection)
-            self._send_due(connection)
+            try:
+                self._send_due(connection)
+            finally:
+                write_due(connection)
         if unreported:
             raise RuntimeError(
                 f"not reported, and tried again in five minutes: {', '.join(unreported)}; see above"
@@ -61,6 +65,7 @@ class SummaryOperator(BaseOperator):
     def _report(self, connection: psycopg.Connection[Any], batch: Batch) -> None:
         """Puts the batch's mail into the outbox, in one transaction with the note that it is
         reported; an alert like one of the last hours is left out."""
+        from include.guards.record.chapters import note_said
         from include.mail import alerts
         from include.mail.batch_report import read_report
         from include.mail.message import make_message, make_message_id, to_bytes
@@ -86,7 +91,7 @@ class SummaryOperator(BaseOperator):
         outbox.put(connection, row)
         if batch.kind == "live":
             alerts.note_sent(connection, report)
-        batches.reported(connection, batch.batch_id)
+        batches.reported(connection, batch.batch_id, note_said(report))
         reach_failpoint("after outbox")
         self.log.info("batch %s: %s", batch.batch_id, row.subject)
 

@@ -22,8 +22,8 @@ RUNS = [f"backfill__{FIRST + timedelta(days=n)}" for n in range(7)]
 _FILL = """
     TRUNCATE ops.outcomes, ops.batches, ops.batch_runs, ops.outbox;
     INSERT INTO ops.batches
-        (batch_id, dag_id, kind, opened_at, closed_at, cancelled, reported_at)
-    SELECT format('dag_%s:%s:0', g, w), 'dag_' || g, 'backfill', ended, ended, false, ended
+        (batch_id, dag_id, kind, opened_at, closed_at, cancelled, reported_at, recorded_at)
+    SELECT format('dag_%s:%s:0', g, w), 'dag_' || g, 'backfill', ended, ended, false, ended, ended
     FROM generate_series(1, {seasons} * 52) w, generate_series(1, 5) g,
         LATERAL (SELECT now() - make_interval(weeks => {seasons} * 52 - w) AS ended) AS at;
     INSERT INTO ops.batch_runs (batch_id, run_id, day, state, queued_at, started_at, ended_at)
@@ -72,6 +72,10 @@ ASKED: dict[str, Callable[[Db], object]] = {
         db, "dag_1", dict.fromkeys(RUNS, datetime.now(UTC))
     ),
     "the sweep, to be reported": batches.due,
+    "the sweep, to be recorded": lambda db: batches.unrecorded(db, 20),
+    "a record, its batches": lambda db: batches.read_of_days(
+        db, "dag_1", [FIRST + timedelta(days=n) for n in range(7)]
+    ),
     "the outbox, next": outbox.claim,
     "the outbox, given up": outbox.try_again,
 }

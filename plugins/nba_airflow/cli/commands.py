@@ -197,6 +197,16 @@ NBA = GroupCommand(
             args=(ARG_START, ARG_END, *ANSWERED),
         ),
         ActionCommand(
+            name="record",
+            help="Write the records of a window's backfills anew, from our tables",
+            description=(
+                "Each backfill that has ended writes its record by itself, and whatever runs its"
+                " dates again adds to it. The lessons that people have written are kept."
+            ),
+            func=lazy_load_command("nba_airflow.cli.record.record"),
+            args=(ARG_DAG_ID, ARG_START, ARG_END, *ANSWERED),
+        ),
+        ActionCommand(
             name="reprocess",
             help="Make a DAG's tables again from raw, without a request to any upstream",
             description=(

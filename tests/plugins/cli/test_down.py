@@ -24,6 +24,7 @@ WORDS = {
     "nba gaps": [WINDOW, f"{WINDOW} -o yaml"],
     "nba accept": [f"{DAG} 2025-01-15 --list", f"{DAG} 2025-01-15 --undo"],
     "nba reconcile": ["-s 2024-10-22 -e 2024-10-23"],
+    "nba record": [WINDOW],
     "nba reprocess": [WINDOW],
     "nba repair": ["--tables", "--ledger", f"--ledger {DAG}", "--mails"],
     "nba resume": ["balldontlie", DAG],
