@@ -6,7 +6,8 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Self
@@ -111,6 +112,8 @@ class Client:
         self._open: list[tuple[Exchange, Head]] = []
         self.requests = self.credits = 0
         """What this client has asked and paid so far, whatever came of it."""
+        self.waited = 0.0
+        """Seconds for which it has waited for a place in a limit, or until it might ask again."""
         self.on_paid: Callable[[], None] | None = None
         """Called after each request that can cost credits and is settled."""
 
@@ -149,7 +152,16 @@ class Client:
                 return result
             if result.wait is None or call.attempts >= self._policy.max_requests:
                 raise result.problem
-            self._sleep(result.wait)
+            with self._waiting():
+                self._sleep(result.wait)
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.waited += time.monotonic() - began
 
     def _attempt(self, call: _Call) -> Answer | _Failure:
         """One request at most."""
@@ -217,7 +229,8 @@ class Client:
                 reach_failpoint("before reserve")
                 reservation = self._meter.reserve(upstream.name, request.cost)
                 reach_failpoint("after reserve")
-            admission = self._gate.admit(address.limiter, max_wait=self._policy.max_wait)
+            with self._waiting():
+                admission = self._gate.admit(address.limiter, max_wait=self._policy.max_wait)
         except BaseException:
             if reservation:
                 reservation.refund()

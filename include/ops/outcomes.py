@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
 import psycopg
 from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
 
 from include.ops.session import Session
 from include.outcome import Outcome
@@ -23,6 +24,9 @@ class OutcomeRow:
     are this try's own.
 
     ``recorded_at``, by the database's clock, is when the row was written last.
+
+    ``seconds`` are those at work: wait (for a place in a limit), fetch, write (into raw), load,
+    check. ``peak_mb`` is its process's most, 0 where that was not measured.
 
     ``changes`` names what the upstream has corrected since the date was loaded before,
     ``changes_total`` counts it.
@@ -52,6 +56,8 @@ class OutcomeRow:
     missing: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     changes_total: int = 0
+    seconds: Mapping[str, float] = field(default_factory=dict, compare=False)
+    peak_mb: int = field(default=0, compare=False)
     recorded_at: datetime = field(default=datetime.max.replace(tzinfo=UTC), compare=False)
 
 
@@ -75,7 +81,12 @@ def _write(connection: psycopg.Connection[Any], row: OutcomeRow) -> None:
     connection.execute(
         f"INSERT INTO ops.outcomes ({_NAMES}) VALUES ({places}) ON CONFLICT ({', '.join(_KEY)}) DO"
         f" UPDATE SET {updates}",
-        {**asdict(row), "missing": list(row.missing), "changes": list(row.changes)},
+        {
+            **asdict(row),
+            "missing": list(row.missing),
+            "changes": list(row.changes),
+            "seconds": Jsonb(dict(row.seconds)),
+        },
     )
     connection.commit()
 

@@ -30,6 +30,8 @@ CREATE TABLE ops.outcomes (
     missing        text[] NOT NULL DEFAULT '{}',
     changes        text[] NOT NULL DEFAULT '{}',
     changes_total  int  NOT NULL DEFAULT 0,
+    seconds        jsonb NOT NULL DEFAULT '{}',
+    peak_mb        int  NOT NULL DEFAULT 0,
     started_at     timestamptz NOT NULL,
     ended_at       timestamptz NOT NULL,
     recorded_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -41,6 +43,9 @@ CREATE INDEX outcomes_by_end ON ops.outcomes (ended_at);
 COMMENT ON COLUMN ops.outcomes.phase IS 'how far the try came';
 COMMENT ON COLUMN ops.outcomes.changes IS
     'what the upstream had corrected, found by a load; the first of changes_total';
+COMMENT ON COLUMN ops.outcomes.seconds IS
+    'at work, by wait, fetch, write, load and check; what it was put off for is not in them';
+COMMENT ON COLUMN ops.outcomes.peak_mb IS 'megabytes of its process at most; 0: not measured';
 
 -- Of each body that many dates share (a season) how its last fetch failed; no row: it did not.
 

@@ -93,6 +93,7 @@ def _fetch(job: Job, entry: Entry) -> Manifest:
             return scrape(job.source, date, job.stores.warehouse, wire).manifest
         finally:
             entry.add_spent(client.requests - before[0], client.credits - before[1])
+            entry.note_fetch(wait=client.waited, write=date.seconds_written)
 
 
 def _defer(problem: Problem, until: datetime, entry: Entry) -> Later | Problem:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from traceback import extract_tb
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from include.checks.drift import Drift
@@ -49,12 +52,17 @@ class Spent(NamedTuple):
     billed: int = 0
 
 
+_PHASES: Mapping[Phase, str] = {"fetch": "fetch", "load": "load", "audit": "check"}
+_STATUS = Path("/proc/self/status")
+
+
 class Entry:
     """Collects what one try did. ``write`` puts a row into the ledger; repeating it replaces the
     try's row.
 
     ``spent``: what the same try had taken before it was put off (see Spent); ``began``: when it
-    began, then; ``deferrals``: how often it was put off. ``now`` is the clock of the ledger.
+    began, then; ``seconds``: those at work until then; ``deferrals``: how often it was put off.
+    ``now`` is the clock of the ledger.
     Until the try says how it ended, its row (if it has one) says LOST:
     that is what is true of a worker that was killed.
     """
@@ -68,13 +76,18 @@ class Entry:
         attempt: int = 1,
         log_url: str = "",
         spent: Sequence[int] = (),
+        seconds: Mapping[str, float] = MappingProxyType({}),
         deferrals: int = 0,
         began: datetime | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.partition, self.deferrals = partition, deferrals
         self._write_row = write
         self._before = Spent(*spent)
+        self._monotonic = monotonic
+        self._seconds = Counter(dict(seconds))
+        self._under_way: tuple[str, float] | None = None
         self.used: Callable[[], Used] = Used
         """What the warehouse has counted since the try began."""
         # A whole row from the start: what is noted replaces a fact in it, so it can be written at
@@ -105,6 +118,16 @@ class Entry:
         """What the try has taken so far."""
         return Spent(self._row.requests, self._row.credits, *self._used())
 
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Those at work so far, by what they went into."""
+        return {name: round(taken, 3) for name, taken in self._worked().items()}
+
+    def _worked(self) -> Counter[str]:
+        name, began = self._under_way or ("", self._monotonic())
+        now = {name: self._monotonic() - began} if name else {}
+        return Counter(self._seconds) + Counter(now)
+
     def _used(self) -> tuple[int, int]:
         used = self.used()
         return self._before.jobs + used.operations, self._before.billed + used.billed
@@ -114,7 +137,11 @@ class Entry:
         """A phase of the try: a group in the task's log, and how far the row says that it came."""
         self._note(phase=name)
         log.info("::group::%s %s", name, self.partition)
-        yield
+        self._under_way = (_PHASES[name], self._monotonic())
+        try:
+            yield
+        finally:
+            self._seconds, self._under_way = self._worked(), None
         log.info("::endgroup::")
 
     @contextmanager
@@ -145,6 +172,11 @@ class Entry:
     def add_spent(self, requests: int, credits: int) -> None:
         """What the try has asked and paid, also where nothing came of it."""
         self._note(requests=self._row.requests + requests, credits=self._row.credits + credits)
+
+    def note_fetch(self, *, wait: float, write: float) -> None:
+        """Of the fetch's seconds those for which it waited for a place in a limit, and those that
+        went into writing to raw."""
+        self._seconds.update({"wait": wait, "write": write, "fetch": -wait - write})
 
     def note_paid(self, requests: int, credits: int) -> None:
         """What the try has asked and paid by now, written at once: a worker that is killed cannot
@@ -217,6 +249,7 @@ class Entry:
         jobs, billed = self._used()
         self._note(outcome=outcome, message=message, ended_at=self._now())
         self._note(warehouse_jobs=jobs, bytes_billed=billed)
+        self._note(seconds=self.seconds, peak_mb=read_peak())
         reach_failpoint("before outcome")
         self.written = False
         try:
@@ -245,6 +278,15 @@ def _without_counts(row: OutcomeRow) -> OutcomeRow:
         missing=(),
         changes=(),
     )
+
+
+def read_peak() -> int:
+    """Megabytes of this process at most; 0 where the system does not say (it is Linux's)."""
+    if not _STATUS.exists():
+        return 0
+    lines = _STATUS.read_text().splitlines()
+    found = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
+    return int(next(found, "0")) * 1024 // 1_000_000
 
 
 def _ended_by(error: BaseException, partition: Partition) -> Problem:

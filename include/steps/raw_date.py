@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -79,6 +80,7 @@ class RawDate:
         self.manifest = read_judged(store, partition)
         self.objects: list[raw.RawObject] = []
         self.requests = self.credits = 0
+        self.seconds_written = 0.0
         self.ordered_at = ordered_at
         self._order = progress(store, partition, ordered_at) if ordered_at else None
         if self._order and self._order.done and not self.whole:
@@ -172,6 +174,7 @@ class RawDate:
         reach_failpoint("after fetch")
         self.requests, self.credits = self.requests + got.requests, self.credits + got.credits
         is_csv = got.role == "data" and self.endpoint.request.accept == "csv"
+        began = time.monotonic()
         put = raw.put_body(
             self.store,
             self.partition,
@@ -182,6 +185,7 @@ class RawDate:
             status=got.status,
             suffix="csv" if is_csv else "json",
         )
+        self.seconds_written += time.monotonic() - began
         self.objects.append(put)
         reach_failpoint("after raw write")
         if self._order:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseOperator
@@ -52,12 +53,13 @@ class ScrapeOperator(BaseOperator):
         spent: Sequence[int] = (),
         began: str | None = None,
         queued_since: str | None = None,
+        seconds: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         """One try of the date under its lease, its outcome in the ledger.
 
         ``deferrals``: how often the upstream has put it off; ``spent``: what this try had taken
-        until it waited; ``began``: when it began; ``queued_since``: from when on it waits for
-        another run's lease.
+        until it waited, ``seconds`` those at work; ``began``: when it began; ``queued_since``:
+        from when on it waits for another run's lease.
         """
         from include.ops.leases import lease
         from include.ops.session import Session
@@ -66,7 +68,7 @@ class ScrapeOperator(BaseOperator):
         partition = self._partition(context)
         since = datetime.fromisoformat(queued_since) if queued_since else None
         with Session(connections.ops_url()) as session:
-            entry = self._entry(context, partition, session, deferrals, spent, began)
+            entry = self._entry(context, partition, session, deferrals, spent, began, seconds)
             try:
                 with entry.recorded(), _in_time(), lease(session, partition, queued_since=since):
                     attempt(self._job(context, partition, session, since), entry)
@@ -100,6 +102,7 @@ class ScrapeOperator(BaseOperator):
         deferrals: int,
         spent: Sequence[int],
         began: str | None,
+        seconds: Mapping[str, float],
     ) -> Entry:
         from include.ops.outcomes import record
         from include.steps.entry import Entry
@@ -111,6 +114,7 @@ class ScrapeOperator(BaseOperator):
             attempt=context["ti"].try_number,
             log_url=context["ti"].log_url or "",
             spent=spent,
+            seconds=seconds,
             deferrals=deferrals,
             began=datetime.fromisoformat(began) if began else None,
             now=session.now,
@@ -157,6 +161,7 @@ class ScrapeOperator(BaseOperator):
         kwargs: dict[str, Any] = {
             "deferrals": entry.deferrals,
             "spent": list(entry.spent),
+            "seconds": entry.seconds,
             "began": entry.began.isoformat(),
         }
         if isinstance(later, Taken):

@@ -209,6 +209,9 @@ def test_date_that_is_put_off_says_so_and_counts_what_it_has_asked(
     sandbox.faults([{**fault, "retry_after": 3600, "times": 1}])
     put_off = defers(sources[DAG])
     began = ledger(ops_db, "started_at")
+    seconds = put_off.kwargs.pop("seconds")
+    assert ledger(ops_db, "seconds") == [(seconds,)]
+    assert {*seconds} == {"wait", "fetch", "write"}
     assert put_off.kwargs == {
         "deferrals": 1,
         "spent": [2, 0, 0, 0],
@@ -220,9 +223,13 @@ def test_date_that_is_put_off_says_so_and_counts_what_it_has_asked(
     with connect(ops_db) as connection:  # the hour is over
         connection.execute("TRUNCATE ops.limiters, ops.limiter_requests CASCADE")
         connection.commit()
-    run(sources[DAG], **put_off.kwargs)
+    run(sources[DAG], **put_off.kwargs, seconds=seconds)
 
     assert ledger(ops_db, "requests, started_at") == [(2 + 2, *began[0])]
+    ((worked, peak_mb),) = ledger(ops_db, "seconds, peak_mb")
+    assert {*worked} == {"wait", "fetch", "write", "load", "check"}
+    assert all(worked[name] > seconds[name] for name in ("fetch", "write"))
+    assert 50 < peak_mb < 5000
 
 
 def test_correction_reaches_the_warehouse_and_the_ledger(

@@ -70,6 +70,25 @@ def test_what_the_warehouse_counts_is_in_every_row_beside_what_an_earlier_leg_to
     assert entry.spent == (3, 10, 12, 1020)
 
 
+def test_seconds_at_work_are_told_by_what_they_went_into_and_add_up_over_what_was_put_off(
+    rows: list[OutcomeRow],
+) -> None:
+    now = [100.0]
+    before = {"fetch": 2.0, "wait": 1.0}
+    entry = Entry(AT, rows.append, run_id="r", seconds=before, monotonic=lambda: now[0])
+    now[0] += 3600  # it is at work in its phases only
+    with entry.phase("fetch"):
+        now[0] += 10
+        entry.note_fetch(wait=6, write=1)
+    with entry.phase("load"):
+        now[0] += 4
+    with entry.phase("audit"):
+        now[0] += 2
+        entry.close(Audited(manifest=manifest(Outcome.COMPLETE, "3 of 3 games"), rows=384))
+    (row,) = rows
+    assert row.seconds == {"fetch": 5, "wait": 7, "write": 1, "load": 4, "check": 2}
+
+
 def test_row_of_a_date_that_is_done_says_everything(entry: Entry, rows: list[OutcomeRow]) -> None:
     entry.add_spent(2, 20)
     with entry.phase("audit"):
