@@ -25,13 +25,13 @@ down:  ## Stop every process that up or demo started, also after a crash
 status: $(STAMP)  ## Say what runs
 	@$(BIN)/python -m devstack status
 
-test: $(STAMP)  ## Run all tests; then the fast ones on each other Python of 3.11 to 3.13 that is here
+test: $(STAMP)  ## Run all tests; then the fast ones on each other Python of 3.11 to 3.13 that is here, 3.12 with Airflow 3.3.1
 	@$(BIN)/python -m devstack.run_tests
 
 fast: $(STAMP)  ## Run the tests that need no Airflow processes
 	@$(BIN)/python -m pytest -m "not slow" -n 2
 
-lint: $(STAMP)  ## Check style, types, density and that the pins resolve on 3.11 to 3.13; edits nothing
+lint: $(STAMP)  ## Check style, types, density and that the pins resolve on 3.11 to 3.13 and with Airflow 3.3.1; edits nothing
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/mypy include plugins
 	@$(BIN)/python -m devstack.branches

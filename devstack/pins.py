@@ -1,5 +1,5 @@
 """Pins of requirements.txt, and those of them that the image has: written from pyproject.toml, and
-checked to follow it and to resolve on each Python that we support.
+checked to follow it and to resolve on each Python and with each Airflow that we support.
 
 `python -m devstack.pins` checks, with `write` behind it writes. The package index is asked only for
 what uv's cache lacks: 25 s the first time, 1 s from then on.
@@ -13,10 +13,9 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from devstack.run_tests import MINORS
+from devstack.run_tests import MINORS, OTHER_AIRFLOW, PINS, Environment
 
 ROOT = Path(__file__).resolve().parents[1]
-PINS = "requirements.txt"
 IMAGE_PINS = "requirements-image.txt"
 _ALL = ("--universal", "--custom-compile-command", "make lock", "pyproject.toml", "--extra", "team")
 LOCK = (*_ALL, "--python-version", f"3.{MINORS[0]}", "--group", "devstack", "--group", "dev")
@@ -60,9 +59,10 @@ def check_pins(root: Path = ROOT, compile_pins: Compile = compile_pins) -> str:
             if new.read_text() != pins:
                 return f"{name} does not follow pyproject.toml: make lock"
     # Wheels alone: a package that must be built there would need a compiler on every machine.
-    for minor in MINORS:
-        if error := compile_pins(root, ["--python-version", f"3.{minor}", "--no-build", PINS]):
-            return f"{PINS} does not resolve on Python 3.{minor}, repair it: {error}"
+    for each in (*map(Environment, MINORS), OTHER_AIRFLOW):
+        options = ["--python-version", f"3.{each.minor}", "--no-build", *each.pins]
+        if error := compile_pins(root, options):
+            return f"{PINS} does not resolve on {each.name}, repair it: {error}"
     return ""
 
 

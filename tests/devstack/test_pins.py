@@ -14,7 +14,7 @@ from devstack.pins import IMAGE_LOCK, IMAGE_PINS, LOCK, PINS, check_pins
 @pytest.mark.parametrize(
     ("locked", "failing", "steps", "offence"),
     [
-        ({PINS: "a==1\n", IMAGE_PINS: "a==1\n"}, "nothing", 5, ""),
+        ({PINS: "a==1\n", IMAGE_PINS: "a==1\n"}, "nothing", 6, ""),
         (
             {PINS: "a==2\n"},
             "nothing",
@@ -39,6 +39,13 @@ from devstack.pins import IMAGE_LOCK, IMAGE_PINS, LOCK, PINS, check_pins
             5,
             "requirements.txt does not resolve on Python 3.13, repair it: no a of that kind",
         ),
+        (
+            {PINS: "a==1\n", IMAGE_PINS: "a==1\n"},
+            "--overrides",
+            6,
+            "requirements.txt does not resolve on Python 3.12 with Airflow 3.3.1, repair it: no a"
+            " of that kind",
+        ),
     ],
 )
 def test_pins_are_checked_and_what_is_wrong_is_named(
@@ -50,7 +57,7 @@ def test_pins_are_checked_and_what_is_wrong_is_named(
 
     def compile_pins(root: Path, options: Sequence[str]) -> str:
         assert root == tmp_path
-        asked.append(list(options[:-1]))
+        asked.append(list(options[:-1] if "-o" in options else options))
         if failing in options:
             return "no a of that kind"
         if "-o" in options:
@@ -59,6 +66,7 @@ def test_pins_are_checked_and_what_is_wrong_is_named(
         return ""
 
     assert check_pins(tmp_path, compile_pins) == offence
-    by_python = [["--python-version", f"3.{minor}", "--no-build"] for minor in (11, 12, 13)]
-    assert asked == [[*LOCK, "-o"], [*IMAGE_LOCK, "-o"], *by_python][:steps]
+    by_python = [["--python-version", f"3.{minor}", "--no-build", PINS] for minor in (11, 12, 13)]
+    other_airflow = [*by_python[1], "--overrides", "devstack/airflow-3.3.1.txt"]
+    assert asked == [[*LOCK, "-o"], [*IMAGE_LOCK, "-o"], *by_python, other_airflow][:steps]
     assert (tmp_path / PINS).read_text() == (tmp_path / IMAGE_PINS).read_text() == "a==1\n"

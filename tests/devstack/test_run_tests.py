@@ -11,7 +11,9 @@ import pytest
 from devstack.run_tests import FAST, SLOW, find_python, run_everything
 
 
-def run_with(failing: dict[str, int], found: dict[int, str]) -> tuple[int, list[str]]:
+def run_with(
+    failing: dict[str, int], found: dict[int, str], here: int = 11
+) -> tuple[int, list[str]]:
     """Exit code, and the commands that ran, each from its program's last folder on; `failing` is by
     a word of the command."""
     commands = []
@@ -20,10 +22,11 @@ def run_with(failing: dict[str, int], found: dict[int, str]) -> tuple[int, list[
         commands.append(" ".join(command))
         return max((code for word, code in failing.items() if word in commands[-1]), default=0)
 
-    code = run_everything(run, found.get, here=11)
+    code = run_everything(run, found.get, here=here)
     return code, [command[command.find("/bin/") + 5 :] for command in commands]
 
 
+INSTALL = "uv pip install -q --exact --compile-bytecode "
 PYTEST = "python -m pytest "
 ALL_ON_THIS = [PYTEST + " ".join(FAST), PYTEST + " ".join(SLOW)]
 
@@ -31,22 +34,42 @@ ALL_ON_THIS = [PYTEST + " ".join(FAST), PYTEST + " ".join(SLOW)]
 def test_all_tests_run_here_and_the_fast_ones_on_every_other_python(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    code, commands = run_with({}, {12: "/py312"})
+    code, commands = run_with({}, {13: "/py313"})
     assert (code, commands) == (
         0,
         [
             *ALL_ON_THIS,
-            "uv venv -q --allow-existing --python /py312 .venv-3.12",
-            "uv pip sync -q --python .venv-3.12 --compile-bytecode requirements.txt",
+            "uv venv -q --allow-existing --python /py313 .venv-3.13",
+            INSTALL + "--python .venv-3.13 -r requirements.txt",
             PYTEST + " ".join(FAST),
         ],
     )
     assert capsys.readouterr().out == (
         "fast tests on Python 3.11: passed\n"
         "slow tests on Python 3.11: passed\n"
-        "fast tests on Python 3.12: passed\n"
-        "not on this machine: Python 3.13\n"
+        "fast tests on Python 3.13: passed\n"
+        "not on this machine: Python 3.12 with Airflow 3.3.1\n"
     )
+
+
+@pytest.mark.parametrize("here", [11, 12])
+def test_fast_tests_run_with_the_other_airflow_on_python_3_12_also_where_that_is_this_one(
+    here: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, commands = run_with({}, {12: "/py312"}, here)
+    assert (code, commands[2:]) == (
+        0,
+        [
+            "uv venv -q --allow-existing --python /py312 .venv-airflow-3.3.1",
+            INSTALL + "--python .venv-airflow-3.3.1 -r requirements.txt --overrides"
+            " devstack/airflow-3.3.1.txt",
+            PYTEST + " ".join(FAST),
+        ],
+    )
+    told = capsys.readouterr().out.splitlines()
+    assert told[2] == "fast tests on Python 3.12 with Airflow 3.3.1: passed"
+    others = [f"Python 3.{minor}" for minor in (11, 13) if minor != here]
+    assert told[3:] == [f"not on this machine: {', '.join(others)}"]
 
 
 def test_slow_tests_run_also_when_a_fast_one_fails_and_the_exit_code_tells(
@@ -56,17 +79,17 @@ def test_slow_tests_run_also_when_a_fast_one_fails_and_the_exit_code_tells(
     assert capsys.readouterr().out == (
         "fast tests on Python 3.11: FAILED, exit 1\n"
         "slow tests on Python 3.11: passed\n"
-        "not on this machine: Python 3.12, 3.13\n"
+        "not on this machine: Python 3.12 with Airflow 3.3.1, Python 3.13\n"
     )
 
 
 def test_environment_that_cannot_be_filled_fails_its_python_only(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    code, commands = run_with({"sync -q --python .venv-3.12": 2}, {12: "/py312", 13: "/py313"})
+    code, commands = run_with({"--python .venv-airflow-3.3.1 -r": 2}, {12: "/py312", 13: "/py313"})
     assert (code, len(commands), commands[-1]) == (2, 2 + 2 + 3, PYTEST + " ".join(FAST))
     assert capsys.readouterr().out.splitlines()[2:] == [
-        "fast tests on Python 3.12: FAILED, exit 2",
+        "fast tests on Python 3.12 with Airflow 3.3.1: FAILED, exit 2",
         "fast tests on Python 3.13: passed",
     ]
 
