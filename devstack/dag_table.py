@@ -8,7 +8,8 @@ import re
 from pathlib import Path
 
 from include.sources.spec import Source
-from nba_airflow.specs import DAGS, sources
+from nba_airflow import DAGS
+from nba_airflow.specs import sources
 
 README = DAGS.parent / "README.md"
 _BLOCK = re.compile(r"(<!-- dags:begin -->\n).*?(<!-- dags:end -->)", re.DOTALL)

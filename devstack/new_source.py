@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from string import Template
 
-from nba_airflow import connections
-from nba_airflow.specs import DAGS, sources
+from nba_airflow import DAGS, connections
+from nba_airflow.specs import sources
 
 ROOT = DAGS.parent
 TEMPLATES = Path(__file__).parent / "templates"

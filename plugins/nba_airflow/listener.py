@@ -60,7 +60,7 @@ def _say_obstacles() -> None:
 
 def _preload() -> None:
     """Other executors than LocalExecutor fork no tasks from the scheduler; Celery's workers preload
-    by way of airflow_local_settings."""
+    by way of ``nba_airflow.startup``."""
     from airflow.configuration import conf
 
     from nba_airflow.connections import store_schemes

@@ -13,6 +13,9 @@ import pkgutil
 import sys
 from collections.abc import Collection, Iterator
 from importlib import import_module
+from pathlib import Path
+
+from include import errors
 
 log = logging.getLogger(__name__)
 
@@ -70,9 +73,9 @@ def ours(schemes: Collection[str] = ()) -> Iterator[str]:
     """The names of our modules that a task may need, found, not listed."""
     elsewhere = (name for scheme, name in CLOUD.items() if scheme not in schemes)
     left_out = (*_NOT_FOR_TASKS, *elsewhere)
-    for package in ("include", "nba_airflow"):
-        path = import_module(package).__path__
-        for module in pkgutil.walk_packages(path, f"{package}."):
+    # Not the path of `include` itself, to which a team's folder of that name may be joined.
+    for package, member in (("include", errors.__file__), ("nba_airflow", __file__)):
+        for module in pkgutil.walk_packages([str(Path(member).parent)], f"{package}."):
             name = module.name
             if not name.startswith(left_out) and not name.endswith(".__main__"):
                 yield name

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from pathlib import Path
 
 from include.sources.spec import Host, Source
-
-DAGS = Path(__file__).resolve().parents[2] / "dags"
+from nba_airflow import DAGS
 
 
 def sources() -> dict[str, Source]:

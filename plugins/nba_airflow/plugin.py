@@ -1,0 +1,21 @@
+"""What the package adds to Airflow's processes, found by its entry point ``airflow.plugins`` or, in
+a checkout, by way of plugins/nba_plugin.py. Airflow takes the first of one name, and says so."""
+
+from airflow.plugins_manager import AirflowPlugin
+
+from nba_airflow.startup import check_include
+
+check_include()  # its message says what to do, which those of the imports below would not
+
+from nba_airflow import listener  # noqa: E402  after the check
+from nba_airflow.priority import LiveFirst  # noqa: E402  as above
+from nba_airflow.timetable import GameDateTimetable  # noqa: E402  as above
+
+
+class NbaPlugin(AirflowPlugin):
+    """Registers the listener; pools and batches hang on it."""
+
+    name = "nba"
+    listeners = [listener]  # noqa: RUF012  Airflow reads plain class attributes
+    timetables = [GameDateTimetable]  # noqa: RUF012  as above
+    priority_weight_strategies = [LiveFirst]  # noqa: RUF012  as above
