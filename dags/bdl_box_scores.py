@@ -53,6 +53,8 @@ SOURCE = Source(
             request=Get(path="/v1/box_scores", params={"date": "{day}"}),
             rows=balldontlie.rows,
             games=balldontlie.games,
+            rows_per_game=28,
+            bytes_per_request=47_500,
             moved=Moved(
                 days=balldontlie.true_days,
                 search=Get(

@@ -59,6 +59,8 @@ SOURCE = Source(
             per_game=True,
             rows=bigdataball.rows,
             games=bigdataball.games,
+            rows_per_game=450,
+            bytes_per_request=120_000,
             available_after=time(7, 0),
             late_after=time(15, 0),
         ),

@@ -49,6 +49,8 @@ SOURCE = Source(
             item_of=nbacom.box_score_item,
             rows=nbacom.box_score_rows,
             games=nbacom.box_score_games,
+            rows_per_game=22,
+            bytes_per_request=20_700,
         ),
         Endpoint(
             name="play_by_play",
@@ -62,6 +64,8 @@ SOURCE = Source(
             per_game=True,
             rows=nbacom.play_by_play_rows,
             games=nbacom.play_by_play_games,
+            rows_per_game=510,
+            bytes_per_request=315_000,
         ),
     ),
 )

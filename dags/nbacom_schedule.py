@@ -41,6 +41,8 @@ SOURCE = Source(
             games=nbacom.schedule_games,
             is_schedule=True,
             shared=nbacom.season,
+            rows_per_game=1,
+            bytes_per_request=1_430_000,
             available_after=time(5, 0),
         ),
     ),

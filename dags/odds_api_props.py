@@ -88,6 +88,8 @@ def player_props(choice: Choice) -> Endpoint:
         optional_parts=frozenset(PLAYER_MARKETS) - {*MAIN},
         rows=odds_api.prop_rows,
         games=odds_api.prop_games,
+        rows_per_game=160,
+        bytes_per_request=10_900,
         late_after=LATE,
     )
 
@@ -107,6 +109,8 @@ def lines_once(choice: Choice) -> Endpoint:
         items=odds_api.before_first_tip_off(MINUTES_BEFORE_TIP_OFF),
         rows=odds_api.line_rows,
         games=odds_api.line_games,
+        rows_per_game=66,
+        bytes_per_request=27_600,
         late_after=LATE,
     )
 
@@ -127,6 +131,8 @@ def lines_of_each_game(choice: Choice) -> Endpoint:
         optional_parts=frozenset(odds_api.LINES),
         rows=odds_api.line_rows,
         games=odds_api.line_games,
+        rows_per_game=22,
+        bytes_per_request=27_600,
         late_after=LATE,
     )
 

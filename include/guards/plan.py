@@ -1,23 +1,65 @@
-"""What dates take: the requests, credits and minutes of a run in which nothing goes wrong.
-Arithmetic on a spec."""
+"""A plan: what the dates of a source take, before anything is asked. Arithmetic on what is
+known."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from math import ceil, inf
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from include.limits.allowance import DAYS_A_MONTH
-from include.sources.spec import Endpoint, Get, Source
+from include.guards.needs import Missing, Needs, list_needs
+from include.guards.pace import Pace, declared, find_minutes
+from include.guards.prices import MIN_BILLED, Amounts, Money, money
+from include.guards.quiet_hours import HasGames, Rules, assume_games, find_end
+from include.limits.allowance import Month, allotment, last_share_at, month_of, room_now
+from include.sources.spec import Credits, Source
 
-SECONDS_PER_TASK = 0.33
-"""What Airflow takes to start and end one, on two cores (0.25 to 0.33 s measured on 3.3.2)."""
-GAMES_PER_DATE = 7
-"""How many games a date has on which there are any: 1,230 on 164 to 174 dates of a season."""
-_DAY = 24 * 60.0  # minutes
+LOADS = 3
+"""Queries that load and audit an endpoint's date, each billed MIN_BILLED at least."""
+NO_MONEY = Money(credits=0, queries=0, operations=0, monthly=0)
+SEARCHED = 14
+"""Dates in which a start without quiet hours is looked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What a plan is made from, as it is ``now`` (aware).
+
+    ``games`` of each date, of which the schedule has the ``scheduled`` ones; ``missing`` as in
+    ``list_needs``. ``done``: dates that the ledger has as done. ``paces`` by endpoint, of those
+    that were measured. ``slots`` and ``months`` (how its credits stand) by connection. ``schemes``
+    of the stores, ``gs`` and ``bigquery`` cost money. ``has_games``, also of dates to come.
+    """
+
+    now: datetime
+    games: Mapping[date, int]
+    scheduled: Collection[date] = ()
+    missing: Missing = field(default_factory=dict)
+    done: Collection[date] = ()
+    paces: Mapping[str, Pace] = field(default_factory=dict)
+    slots: Mapping[str, int] = field(default_factory=dict)
+    months: Mapping[str, Month] = field(default_factory=dict)
+    schemes: Collection[str] = ()
+    rules: Rules = None
+    has_games: HasGames = assume_games
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bought:
+    """Credits that a plan needs of a paid connection. ``now``: what backfills may use at once;
+    ``last_at`` (aware): when the last of them can be used, None: never."""
+
+    connection: str
+    credits: Credits
+    needed: int
+    now: int
+    last_at: datetime | None
+
+    @property
+    def fits(self) -> bool:
+        """Whether nothing has to be waited for."""
+        return self.needed <= self.now
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +69,9 @@ class Plan:
     ``without_games``, ``unknown`` (the schedule does not have them) and ``complete`` (nothing is
     asked for them) are some of its ``days``. ``minutes_low`` and ``minutes_high`` are of work,
     without the time in which it waits for credits or for quiet hours to end; ``ends_at``, with
-    both, None: never. ``dollars`` are paid once, ``dollars_a_month`` for what lies there after.
-    ``assumed``: endpoints of which nothing was measured yet.
+    both, None: never. ``next_start``: the first moment at which it would meet no quiet hours, None:
+    none is near. ``bytes`` are of bodies before compression. ``assumed``: endpoints of which
+    nothing was measured yet. ``too_dear``: why dates cost more than is allotted to one.
     """
 
     dag_id: str
@@ -41,98 +84,133 @@ class Plan:
     rows: int = 0
     requests: int = 0
     credits: int = 0
+    bought: Bought | None = None
     bytes: int = 0
-    dollars: float = 0
-    dollars_a_month: float = 0
+    money: Money = NO_MONEY
     minutes_low: float = 0
     minutes_high: float = 0
     ends_at: datetime | None = None
+    next_start: datetime | None = None
     assumed: Sequence[str] = ()
+    too_dear: Sequence[str] = ()
 
     @property
     def seconds_per_date(self) -> float:
         """At the slowest pace that is expected."""
         return self.minutes_high * 60 / max(1, len(self.days))
 
+    @property
+    def minutes(self) -> float | None:
+        """Of wall clock, with all waits, at the slowest pace; None: it never ends."""
+        if self.ends_at is None:
+            return None
+        return (self.ends_at - self.planned_at).total_seconds() / 60
+
     def facts(self) -> dict[str, Any]:
         """As JSON: for -o json, and as it is kept with the backfill."""
+        lists = ("without_games", "unknown", "complete", "assumed", "too_dear")
+        numbers = ("games", "rows", "requests", "credits", "bytes", "minutes_low", "minutes_high")
+        moments = {"ends_at": self.ends_at, "next_start": self.next_start}
         return {
             "dag_id": self.dag_id,
             "planned_at": self.planned_at.isoformat(),
             "dates": len(self.days),
-            "without_games": list(map(str, self.without_games)),
-            "unknown": list(map(str, self.unknown)),
-            "complete": list(map(str, self.complete)),
-            "games": self.games,
-            "rows": self.rows,
-            "requests": self.requests,
-            "credits": self.credits,
-            "bytes": self.bytes,
-            "dollars": self.dollars,
-            "dollars_a_month": self.dollars_a_month,
-            "minutes_low": self.minutes_low,
-            "minutes_high": self.minutes_high,
+            **{name: list(map(str, getattr(self, name))) for name in lists},
+            **{name: getattr(self, name) for name in numbers},
+            "minutes": self.minutes,
             "seconds_per_date": self.seconds_per_date,
-            "ends_at": self.ends_at.isoformat() if self.ends_at else None,
-            "assumed": list(self.assumed),
+            "dollars": self.money.once,
+            "dollars_a_month": self.money.monthly,
+            "credits_now": self.bought.now if self.bought else None,
+            **{name: at.isoformat() if at else None for name, at in moments.items()},
         }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Needs:
-    """``minutes`` are of wall clock, with the days on which a backfill waits for its next credits;
-    None means never."""
-
-    requests: int
-    credits: int
-    minutes: float | None
-
-
-def make_plan(source: Source, games: Mapping[date, int], *, scheduled: Collection[date]) -> Needs:
-    """For dates of which nothing is there yet, with the number of games of each.
-
-    ``scheduled``: the dates that the schedule table has, whose games need not be asked for.
-    """
-    requests: Counter[str] = Counter()
-    credits: Counter[str] = Counter()
-    for endpoint in source.endpoints:
-        for get, times in _gets(endpoint, games, scheduled):
-            connection = get.connection or source.connection
-            requests[connection] += times
-            credits[connection] += times * (get.cost(get.params) if get.cost else 0)
-    seconds = [len(games) * len(source.endpoints) * SECONDS_PER_TASK]
-    waits = 0.0
-    for host in source.hosts:
-        asked = requests[host.connection]
-        seconds += [asked * window.seconds / window.limit for window in host.windows]
-        if host.credits and (needed := credits[host.connection]):
-            days = 1 if host.credits.spread else DAYS_A_MONTH
-            share = (host.credits.monthly - host.credits.live_reserve) * days / DAYS_A_MONTH
-            waits = max(waits, (ceil(needed / share) - 1) * days * _DAY if share > 0 else inf)
-    minutes = waits + max(seconds) / 60
-    return Needs(
-        requests=requests.total(),
-        credits=credits.total(),
-        minutes=None if minutes == inf else minutes,
+def make_plan(source: Source, known: Known, *, reruns: bool = False) -> Plan:
+    """For the dates whose games are known or assumed. ``reruns``: those that are complete run as
+    well, asking for nothing; otherwise they are left alone."""
+    needs = list_needs(source, known.games, scheduled=known.scheduled, missing=known.missing)
+    complete = sorted({*known.done} - needs.days)
+    worked = {day: n for day, n in known.games.items() if reruns or day not in complete}
+    paces = {
+        each.name: known.paces.get(each.name) or declared(source, each) for each in source.endpoints
+    }
+    low, high = find_minutes(source, needs, len(worked), paces=paces, slots=known.slots)
+    bought = _buy(source, needs, known)
+    work = timedelta(minutes=high)
+    size = sum(needs.of(name).requests * pace.bytes_per_request for name, pace in paces.items())
+    billed = sum(pace.billed_per_date or LOADS * MIN_BILLED for pace in paces.values())
+    return Plan(
+        dag_id=source.dag_id,
+        planned_at=known.now,
+        days=sorted(known.games),
+        without_games=sorted(day for day, games in known.games.items() if not games),
+        unknown=sorted({*known.games} - {*known.scheduled}),
+        complete=complete,
+        games=sum(worked.values()),
+        rows=round(sum(worked.values()) * sum(pace.rows_per_game for pace in paces.values())),
+        requests=needs.requests,
+        credits=needs.credits,
+        bought=bought,
+        bytes=round(size),
+        money=_price(needs, bought, known, size, billed * len(worked)),
+        minutes_low=low,
+        minutes_high=high,
+        ends_at=_end(known, bought, work),
+        next_start=find_start(known, work),
+        assumed=sorted(paces.keys() - known.paces.keys()),
     )
 
 
-def _gets(
-    endpoint: Endpoint, games: Mapping[date, int], scheduled: Collection[date]
-) -> Iterator[tuple[Get, int]]:
-    """What an endpoint asks for, and how many times."""
-    if endpoint.shared:
-        yield endpoint.request, len({endpoint.shared(day) for day in games})
-        return
-    unknown = sum(day not in scheduled for day in games)
-    if endpoint.truth and endpoint.truth.request:
-        yield endpoint.truth.request, unknown
-    if endpoint.listing:
-        yield endpoint.listing, len(games)
-    if endpoint.per_game:
-        yield endpoint.request, sum(games.values()) * max(1, len(endpoint.parts))
-    elif endpoint.listing:
-        # A date without games is not asked for where a list says so.
-        yield endpoint.request, sum(map(bool, games.values()))
-    else:
-        yield endpoint.request, len(games)
+def _buy(source: Source, needs: Needs, known: Known) -> Bought | None:
+    """The credits of the host that sells them; None where nothing is paid for."""
+    today = known.now.date()
+    for host in source.hosts:
+        needed = needs.at(host.connection).credits
+        if host.credits and needed:
+            month = known.months.get(host.connection) or Month(month=month_of(today))
+            return Bought(
+                connection=host.connection,
+                credits=host.credits,
+                needed=needed,
+                now=room_now(month, host.credits, today),
+                last_at=last_share_at(month, host.credits, needed, known.now),
+            )
+    return None
+
+
+def _price(needs: Needs, bought: Bought | None, known: Known, size: float, billed: float) -> Money:
+    """In dollars: each body is written once, of each endpoint's date a manifest beside them; both
+    are read once."""
+    in_bucket, objects = "gs" in known.schemes, needs.requests + needs.tasks
+    amounts = Amounts(
+        credits=needs.credits,
+        billed=billed * ("bigquery" in known.schemes),
+        writes=objects * in_bucket,
+        reads=objects * in_bucket,
+        raw_bytes=size * in_bucket,
+    )
+    return money(amounts, monthly_credits=bought.credits.monthly if bought else 0)
+
+
+def _end(known: Known, bought: Bought | None, work: timedelta) -> datetime | None:
+    """When it ends that begins now: the work, and once the last credits are there what they buy."""
+    ends = find_end(known.now, work, known.rules, known.has_games)
+    if bought is None or bought.fits:
+        return ends
+    if bought.last_at is None or ends is None:
+        return None
+    share = min(1.0, allotment(bought.credits, "backfill") / bought.needed)
+    last = find_end(bought.last_at, work * share, known.rules, known.has_games)
+    return last and max(ends, last)
+
+
+def find_start(known: Known, work: timedelta) -> datetime | None:
+    """The first moment from now on from which the work meets no quiet hours; None: none is near."""
+    starts = [known.now]
+    if known.rules:
+        today = known.now.astimezone(known.rules.zone).date()
+        ends = [known.rules.bounds(today + timedelta(days=n))[1] for n in range(-1, SEARCHED)]
+        starts += [end for end in ends if end > known.now]
+    ended = ((at, find_end(at, work, known.rules, known.has_games)) for at in starts)
+    return next((at for at, end in ended if end == at + work), None)

@@ -141,10 +141,14 @@ def room(month: Month, credits: Credits, purpose: Purpose) -> int:
 def room_of_a_month(month: Month, credits: Credits, purpose: Purpose) -> int:
     """What a whole fresh month has for the purpose, under the allowance that the upstream grants
     now."""
-    fresh = Month(
+    return room(_fresh(month), credits, purpose)
+
+
+def _fresh(month: Month) -> Month:
+    """One of which nothing is used, under the allowance that the upstream grants now."""
+    return Month(
         month=month.month, upstream_total=month.upstream_total, told_under=month.told_under
     )
-    return room(fresh, credits, purpose)
 
 
 def room_today(month: Month, credits: Credits, today: date) -> int:
@@ -170,6 +174,33 @@ def more_at(month: Month, credits: Credits, purpose: Purpose, cost: int, today: 
     today_share, days = _shares(month, today)
     share = (used + cost - 1) * days // pool + 1
     return datetime.combine(today + timedelta(days=share - today_share), time(), UTC)
+
+
+def room_now(month: Month, credits: Credits, today: date) -> int:
+    """What backfills may use at once: today's share where they are spread, else the month's."""
+    if credits.spread:
+        return room_today(month, credits, today)
+    return room(month, credits, "backfill")
+
+
+def last_share_at(month: Month, credits: Credits, cost: int, now: datetime) -> datetime | None:
+    """The moment (UTC) from which the last of ``cost`` credits of backfills can be used that begin
+    now; None: never."""
+    today, left = now.date(), room(month, credits, "backfill")
+    if cost <= room_now(month, credits, today):
+        return now
+    if cost > left:
+        # This month's are used up first, then those of whole months; the rest is of the last one.
+        most = room_of_a_month(month, credits, "backfill")
+        if not most:
+            return None
+        today, cost = next_month(today), cost - left
+        for _ in range((cost - 1) // most):
+            today, cost = next_month(today), cost - most
+        month = replace(_fresh(month), month=today)
+        if cost <= room_now(month, credits, today):
+            return datetime.combine(today, time(), UTC)
+    return more_at(month, credits, "backfill", cost, today)
 
 
 def _shares(month: Month, today: date) -> tuple[int, int]:

@@ -240,7 +240,8 @@ class Endpoint:
     does not count.
     ``parts``: each game is asked for in so many items, ``item_of(game).part``, so that a part that
     is wanted later asks only for itself; ``part_column`` is the column that has a row's part, and
-    of the ``optional_parts`` a game may have no rows.
+    of the ``optional_parts`` a game may have no rows. ``rows_per_game`` (of each part) and
+    ``bytes_per_request`` (before compression): what plans count with until they are measured.
     """
 
     name: str
@@ -261,6 +262,16 @@ class Endpoint:
     parts: tuple[str, ...] = ()
     part_column: str = ""
     optional_parts: frozenset[str] = frozenset()
+    rows_per_game: int = 0
+    bytes_per_request: int = 0
+
+    def count_items(self, games: int) -> int:
+        """How many items of each part a date with so many games has. One that takes its items from
+        the games has none without them; one that always asks, or for a season, has one."""
+        if self.per_game:
+            return games
+        always = self.shared or (self.items is one_item and not self.listing)
+        return 1 if always else min(1, games)
 
     def split(self, item: str) -> tuple[str, str]:
         """The name that all items of a game share, and the item's part; empty where there are

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from include.errors import ErrorClass, Problem
 from include.limits.allowance import DAYS_A_MONTH, LARGER_PLAN, Purpose, allotment
 from include.partition import Partition
-from include.sources.spec import Credits, Get, Source
+from include.sources.spec import Credits, Endpoint, Get, Source
 from include.steps.raw_date import RawDate
 from include.storage.store import Store
 from include.wording import counted
@@ -94,16 +94,20 @@ def price_date(
     found = []
     for endpoint in source.endpoints:
         at = Partition(dag_id=source.dag_id, endpoint=endpoint.name, day=day)
-        lists, items = RawDate(endpoint, at, store, ordered_at=ordered_at).missing(games)
-        found.append(
-            Price(
-                endpoint=endpoint.name,
-                lists=lists * _cost(endpoint.listing),
-                items=items,
-                each=_cost(endpoint.request),
-            )
-        )
+        lacking = RawDate(endpoint, at, store, ordered_at=ordered_at).missing(games)
+        found.append(price(endpoint, lacking))
     return found
+
+
+def price(endpoint: Endpoint, lacking: tuple[int, int]) -> Price:
+    """What so many lists and items of an endpoint can cost."""
+    lists, items = lacking
+    return Price(
+        endpoint=endpoint.name,
+        lists=lists * _cost(endpoint.listing),
+        items=items,
+        each=_cost(endpoint.request),
+    )
 
 
 def _cost(get: Get | None) -> int:

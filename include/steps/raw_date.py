@@ -161,7 +161,7 @@ class RawDate:
         if self.whole:
             return 0, 0
         bought = Counter(self.endpoint.split(item)[1] for item in self._reusable)
-        of_part = games if self.endpoint.per_game else min(1, games)
+        of_part = self.endpoint.count_items(games)
         items = sum(max(0, of_part - bought[part]) for part in self.endpoint.parts or ("",))
         return int(self.endpoint.listing is not None and self.listing(None) is None), items
 

@@ -10,7 +10,6 @@ from datetime import UTC, date, datetime
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from include.guards.plan import make_plan
 from nba_airflow import connections
 from nba_airflow.compared import add_compared
 
@@ -38,7 +37,8 @@ def add_plan_vs_actual(connection: psycopg.Connection[Any], report: Report) -> R
             log.warning(unknown, report.dag_id)
             return report
         source = connections.as_bought(source)
-        return add_compared(source, _add_plan(source, _add_credits(connection, source, report)))
+        report = _add_plan(connection, source, _add_credits(connection, source, report))
+        return add_compared(source, report)
     except Exception:  # also whatever another file in dags/ raises
         log.exception("the summary of %s is without plan or credits", report.batch_id)
         connection.rollback()
@@ -59,22 +59,42 @@ def _add_credits(connection: psycopg.Connection[Any], source: Source, report: Re
     return replace(report, credits_left=sum(left)) if left else report
 
 
-def _add_plan(source: Source, report: Report) -> Report:
-    """What the batch should have taken, where that can be said."""
+def _add_plan(connection: psycopg.Connection[Any], source: Source, report: Report) -> Report:
+    """What the batch should have taken: as it was planned before it began, else as far as that can
+    be said now."""
+    from include.ops.backfills import read_plan
+
+    planned = read_plan(connection, report.batch_id) or _plan_now(connection, source, report)
+    if planned is None:
+        return report
+    is_paid = any(host.credits for host in source.hosts)
+    return replace(
+        report,
+        planned_minutes=planned["minutes"],
+        planned_requests=planned["requests"],
+        planned_credits=planned["credits"] if is_paid else None,
+    )
+
+
+def _plan_now(
+    connection: psycopg.Connection[Any], source: Source, report: Report
+) -> Mapping[str, Any] | None:
+    """Of a batch that nobody has planned, as if nothing had been there; None where that says
+    nothing."""
+    from include.guards.plan import Known, make_plan
+    from include.ops.paces import read_paces
     from include.parsing.nbacom import SCHEDULE
 
     games = count_games(report)
     if not games or report.kind not in PLANNED or report.ran_before:
-        return report
-    scheduled = connections.warehouse().days(SCHEDULE)
-    planned = make_plan(source, games, scheduled=set(scheduled))
-    is_paid = any(host.credits for host in source.hosts)
-    return replace(
-        report,
-        planned_minutes=planned.minutes,
-        planned_requests=planned.requests,
-        planned_credits=planned.credits if is_paid else None,
+        return None
+    known = Known(
+        now=report.started_at,
+        games=games,
+        scheduled=set(connections.warehouse().days(SCHEDULE)),
+        paces=read_paces(connection, source.dag_id),
     )
+    return make_plan(source, known).facts()
 
 
 def count_games(report: Report) -> Mapping[date, int]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from include.errors import Problem
-from include.guards.plan import GAMES_PER_DATE, make_plan
+from include.guards.needs import GAMES_PER_DATE, list_needs
 from include.limits.allowance import DAYS_A_MONTH
 from include.limits.pool_size import fit_into_workers, needed_slots
 from include.sources.spec import Host, Source
@@ -91,7 +91,7 @@ def _needed_slots(host: Host, addresses: int, of: Mapping[str, Source]) -> int:
     each."""
     day = date(2025, 1, 15)  # any will do
     tasks = [
-        make_plan(replace(source, endpoints=(endpoint,)), {day: GAMES_PER_DATE}, scheduled={day})
+        list_needs(replace(source, endpoints=(endpoint,)), {day: GAMES_PER_DATE}, scheduled={day})
         for source in of.values()
         for endpoint in source.endpoints
         if (endpoint.request.connection or source.connection) == host.connection

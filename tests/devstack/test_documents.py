@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from devstack.bench.__main__ import BENCHES
-from include.guards.plan import make_plan
+from include.guards.needs import list_needs
 from include.http.classify import MAX_RETRY_AFTER
 from include.mail.alerts import REPEAT_INTERVAL
 from include.ops.late_dates import GRACE
@@ -148,7 +148,7 @@ def test_price_of_a_season_is_that_of_the_plan(sources: dict[str, Source]) -> No
     games, credits = (int(number.replace(",", "")) for number in found.groups())
     source = sources["odds_api_props"]
     props = replace(source, endpoints=(source.endpoint("player_props"),))
-    assert make_plan(props, {DAY: games}, scheduled={DAY}).credits == credits + 1
+    assert list_needs(props, {DAY: games}, scheduled={DAY}).credits == credits + 1
 
 
 def test_price_of_each_choice_in_the_readme_is_that_of_the_plan(sources: dict[str, Source]) -> None:
@@ -161,7 +161,7 @@ def test_price_of_each_choice_in_the_readme_is_that_of_the_plan(sources: dict[st
     season |= dict.fromkeys(season, 1) | {DAY: games - dates + 1}
     told = re.findall(r"^\| `(\{.*\})` \| ([\d,]+) \|$", README, re.MULTILINE)
     planned = {
-        extra: make_plan(
+        extra: list_needs(
             replace(source, endpoints=source.choose(json.loads(extra))), season, scheduled=season
         ).credits
         for extra, _ in told

@@ -1,146 +1,213 @@
-"""Plans: what is counted per game, per date and once; and which of the limits is the narrow one."""
+"""Plans: which of limits, latency and tasks is the narrow one, what is waited for, and when it
+ends."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from include.guards.plan import SECONDS_PER_TASK, Needs, Plan, make_plan
-from include.parsing import balldontlie
-from include.sources.spec import Credits, Endpoint, Get, Host, Source, Truth, Window
+from include.guards.needs import list_needs
+from include.guards.pace import SLOT, START, TASK, UNMEASURED, Pace, find_minutes
+from include.guards.plan import Known, make_plan
+from include.guards.plan_words import refuse, word_plan
+from include.guards.quiet_hours import QuietHours
+from include.limits.allowance import Month
+from include.sources.spec import Credits, Get, Host, Source, Window
+from tests.guards.test_needs import FIRST, GAMES, MINUTE, source
 
-FIRST = date(2025, 1, 15)
-GAMES = {FIRST + timedelta(days=n): games for n, games in enumerate((11, 0, 7))}
-MINUTE = Host(connection="up", base_url="", windows=(Window(limit=60, seconds=60),))
-ENDPOINT = Endpoint(
-    name="box_scores",
-    table=balldontlie.BOX_SCORES,
-    request=Get(path="/scores"),
-    rows=balldontlie.rows,
-    games=balldontlie.games,
-)
-TASKS = 3 * SECONDS_PER_TASK
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)  # four in the morning in California
+PACE = Pace(seconds=(1.0, 2.0), rows_per_game=20, bytes_per_request=1000, dates=9)
+ODDS = Get(path="/odds", cost=lambda params: 10)
 
 
-def source(*hosts: Host, **endpoint: object) -> Source:
-    return Source(
-        dag_id="bdl", hosts=hosts or (MINUTE,), endpoints=(replace(ENDPOINT, **endpoint),)
-    )
+def minutes(of: Source, tasks: int = 3, pace: Pace = PACE, slots: int = 1) -> tuple[float, float]:
+    """Of requests a game."""
+    needs = list_needs(of, GAMES, scheduled=())
+    return find_minutes(of, needs, tasks, paces={"box_scores": pace}, slots={"up": slots})
 
 
-def asked(scheduled: tuple[date, ...] = (), **endpoint: object) -> int:
-    return make_plan(source(**endpoint), GAMES, scheduled=scheduled).requests
+def known(**more: Any) -> Known:
+    facts = {"now": NOON, "games": GAMES, "scheduled": [*GAMES], "paces": {"box_scores": PACE}}
+    return Known(**{**facts, **more})
 
 
-def test_one_request_a_date_also_where_there_are_no_games() -> None:
-    assert make_plan(source(), GAMES, scheduled=()) == Needs(
-        requests=3, credits=0, minutes=max(3.0, TASKS) / 60
-    )
-
-
-def test_requests_per_game_are_as_many_as_the_games() -> None:
-    assert asked(per_game=True) == 11 + 7
-
-
-def test_listing_is_asked_for_every_date_and_its_data_only_where_there_are_games() -> None:
-    assert asked(listing=Get(path="/list")) == 3 + 2
-    assert asked(listing=Get(path="/list"), per_game=True) == 3 + 11 + 7
-
-
-def test_truth_is_asked_for_dates_that_the_schedule_does_not_have() -> None:
-    truth = Truth(games=balldontlie.listed_games, request=Get(path="/games"))
-    assert [asked(tuple(GAMES)[:known], truth=truth) for known in range(4)] == [6, 5, 4, 3]
-    assert asked(truth=replace(truth, request=None)) == 3
-
-
-def test_body_that_serves_a_season_is_asked_for_once_a_season() -> None:
-    assert asked(shared=lambda day: "2024-25") == 1
-    assert asked(shared=str) == 3
-
-
-def test_requests_are_counted_at_the_host_that_they_go_to() -> None:
-    slow = replace(MINUTE, connection="slow", windows=(Window(limit=1, seconds=60),))
-    get = Get(path="/plays", connection="slow")
-    assert make_plan(source(MINUTE, slow, request=get), GAMES, scheduled=()).minutes == 3.0
-    assert make_plan(source(MINUTE, slow), GAMES, scheduled=()).minutes < 1
+def paid(credits: Credits) -> Source:
+    return source(replace(MINUTE, credits=credits), request=ODDS, per_game=True)
 
 
 @pytest.mark.parametrize(
-    ("changes", "seconds"),
+    ("windows", "tasks", "slots", "low", "high"),
     [
-        ({"windows": (Window(limit=60, seconds=60), Window(limit=18, seconds=360))}, 360),
-        ({"windows": (Window(limit=1000, seconds=1),)}, TASKS),
+        ([(60, 60), (18, 3600)], 3, 1, 3600, 3600),  # the limits
+        ([(1000, 1)], 3, 1, 18 * 1 + 2 * SLOT[0], 18 * 2 + 2 * SLOT[1]),  # one slot
+        ([(1000, 1)], 3, 4, (18 + 2 * SLOT[0]) / 4, (36 + 2 * SLOT[1]) / 4),
+        ([(1000, 1)], 900, 4, 900 * TASK[0], 900 * TASK[1]),  # Airflow
     ],
 )
-def test_the_narrowest_of_windows_and_tasks_gives_the_minutes(
-    changes: dict[str, object], seconds: float
+def test_the_narrowest_of_limits_slots_and_tasks_gives_the_minutes(
+    windows: list[tuple[int, float]], tasks: int, slots: int, low: float, high: float
 ) -> None:
-    found = make_plan(source(replace(MINUTE, **changes), per_game=True), GAMES, scheduled=())
-    assert found.minutes == pytest.approx(seconds / 60)
+    host = replace(MINUTE, windows=tuple(Window(limit=n, seconds=s) for n, s in windows))
+    found = minutes(source(host, per_game=True), tasks, slots=slots)
+    assert found == (pytest.approx((START + low) / 60), pytest.approx((START + high) / 60))
+
+
+def test_hosts_work_beside_each_other() -> None:
+    slow = Host(connection="slow", base_url="", windows=(Window(limit=1, seconds=60),))
+    of = source(MINUTE, slow, request=Get(path="/plays", connection="slow"))
+    assert minutes(of)[0] == pytest.approx((START + 3 * 60) / 60)
+    assert minutes(source(MINUTE, slow))[0] < 1
+
+
+def test_what_nobody_has_measured_is_planned_with_what_the_spec_declares_and_said() -> None:
+    host = replace(MINUTE, windows=(Window(limit=1000, seconds=1),), seconds_per_request=0.8)
+    of = source(host, per_game=True, rows_per_game=30, bytes_per_request=2000)
+    found = make_plan(of, known(paces={}))
+    assert (found.assumed, found.rows, found.bytes) == (["box_scores"], 18 * 30, 18 * 2000)
+    low, high = 18 * 0.8 + 2 * SLOT[0], 18 * 0.8 * UNMEASURED + 2 * SLOT[1]
+    assert (found.minutes_low, found.minutes_high) == (
+        pytest.approx((START + low) / 60),
+        pytest.approx((START + high) / 60),
+    )
+    said = "(box_scores: nothing measured yet, by what the spec declares)"
+    assert said in "".join(word_plan(found))
+    measured = make_plan(of, known())
+    assert (measured.assumed, measured.rows, measured.bytes) == ([], 18 * 20, 18 * 1000)
+
+
+def test_dates_that_are_complete_ask_for_nothing_and_run_only_if_they_run_again() -> None:
+    missing = {("box_scores", day): (0, 0) for day in GAMES}
+    whole = known(done=[*GAMES], missing=missing)
+    left = make_plan(source(), whole)
+    assert (left.complete, left.requests, left.games, left.minutes_high) == ([*GAMES], 0, 0, 0)
+    assert list(word_plan(left)) == [
+        "  complete already: 3 dates, nothing is asked for them",
+        "  no request is needed",
+    ]
+    assert make_plan(source(), whole, reruns=True).minutes_high > 0
+    # The ledger alone does not make a date complete whose bodies are gone.
+    assert make_plan(source(), known(done=[*GAMES])).complete == []
 
 
 @pytest.mark.parametrize(
-    ("credits", "days"),
+    ("credits", "left", "ends"),
     [
-        (
-            Credits(monthly=500, live_reserve=100),
-            13,
-        ),  # 180 at 400 / 30 a day are used up on the 14th
-        (Credits(monthly=500, live_reserve=100, spread=False), 0),
-        (Credits(monthly=200, live_reserve=100, spread=False), 30),
+        (Credits(monthly=5400, live_reserve=0), 5400, "2026-03-02"),  # 180 a day, for 30 days
+        (Credits(monthly=500, live_reserve=100), 500, "2026-03-15"),  # 400 over them: 14 for 180
+        (Credits(monthly=500, live_reserve=100, spread=False), 500, "2026-03-02"),
+        (Credits(monthly=200, live_reserve=100, spread=False), 200, "2026-04-01"),
+        (Credits(monthly=200, live_reserve=150, spread=False), 200, "2026-06-01"),
     ],
 )
-def test_credits_that_are_not_there_today_are_waited_for(credits: Credits, days: int) -> None:
-    get = Get(path="/odds", cost=lambda params: 10)
-    found = make_plan(
-        source(replace(MINUTE, credits=credits), request=get, per_game=True), GAMES, scheduled=()
-    )
-    assert found.credits == 180
-    assert found.minutes == pytest.approx(days * 24 * 60 + 18 / 60)
+def test_credits_that_are_not_there_now_are_waited_for(
+    credits: Credits, left: int, ends: str
+) -> None:
+    found = make_plan(paid(credits), known())
+    assert (found.credits, found.bought and found.bought.needed) == (180, 180)
+    assert found.ends_at
+    assert str(found.ends_at.date()) == ends
+    waits = ends != "2026-03-02"
+    assert (refuse(found, spread=False) != "", refuse(found, spread=True)) == (waits, "")
 
 
-def test_backfill_that_gets_no_credits_at_all_never_ends() -> None:
-    get = Get(path="/odds", cost=lambda params: 10)
-    host = replace(MINUTE, credits=Credits(monthly=100, live_reserve=100))
-    assert make_plan(source(host, request=get), GAMES, scheduled=()) == Needs(
-        requests=3, credits=30, minutes=None
+def test_what_was_used_of_the_month_is_not_there() -> None:
+    credits = Credits(monthly=200, live_reserve=0, spread=False)
+    month = Month(month=date(2026, 3, 1), billed=21)
+    used = make_plan(paid(credits), known(months={"up": month}))
+    assert used.bought
+    assert (used.bought.now, used.bought.fits) == (179, False)
+    assert str(used.ends_at)[:10] == "2026-04-01"
+    assert refuse(used, spread=False).startswith(
+        "180 credits of up: 1 month at 200, one month of the 500 plan, and backfills can use 179"
+        " now: add --spread to let it wait for the others until 2026-04-01 00:00 UTC"
     )
+
+
+def test_season_is_told_in_months_of_this_plan_and_of_the_one_that_has_it_at_once() -> None:
+    get = Get(path="/odds", cost=lambda params: 13_424)
+    day = {FIRST: 1}
+    credits = Credits(monthly=500, live_reserve=0)
+    of = source(replace(MINUTE, credits=credits), request=get, per_game=True)
+    found = make_plan(of, known(games=day))
+    said = "13,424 credits of up: 27 months at 500, one month of the 20K plan"
+    assert refuse(found, spread=False).startswith(said)
+    kept = replace(MINUTE, credits=replace(credits, live_reserve=100))
+    of = source(kept, request=get, per_game=True)
+    told = "34 months at 400 (500 less 100 for live runs), one month of the 20K plan"
+    assert told in refuse(make_plan(of, known(games=day)), spread=False)
+
+
+def test_backfill_that_gets_no_credits_at_all_never_ends_and_is_refused_also_to_be_spread() -> None:
+    found = make_plan(paid(Credits(monthly=100, live_reserve=100)), known())
+    assert (found.ends_at, found.minutes) == (None, None)
+    assert "so that it would never end" in refuse(found, spread=True)
+    assert "it never ends" in "".join(word_plan(found))
+
+
+def test_quiet_hours_put_the_end_off_and_the_start_that_meets_none_is_found() -> None:
+    hour = replace(MINUTE, windows=(Window(limit=18, seconds=3600),))
+    begin = datetime(2026, 3, 3, 1, 30, tzinfo=UTC)  # half an hour before them
+    quiet = known(now=begin, rules=QuietHours(), has_games=lambda day: True)
+    found = make_plan(source(hour, per_game=True), quiet)
+    end = datetime(2026, 3, 3, 7, tzinfo=UTC)  # 23:00 in California
+    assert found.ends_at == end + timedelta(minutes=30, seconds=START)
+    assert found.next_start == end
+    assert list(word_plan(found))[-2:] == [
+        "  1 h of work by what was measured; it ends by 2026-03-03 07:30 UTC, credits and quiet"
+        " hours counted in",
+        "  medium, to be watched; quiet hours meet it now, none if it begins at 2026-03-03 07:00"
+        " UTC",
+    ]
+    free = make_plan(source(hour, per_game=True), replace(quiet, has_games=lambda day: False))
+    assert (free.next_start, free.ends_at) == (begin, begin + timedelta(hours=1, seconds=START))
+
+
+def test_work_of_more_than_a_day_meets_quiet_hours_whenever_it_begins() -> None:
+    slow = replace(MINUTE, windows=(Window(limit=1, seconds=36_000),))
+    quiet = known(rules=QuietHours(), has_games=lambda day: True)
+    found = make_plan(source(slow), quiet)
+    assert found.next_start is None
+    said = "  long, for a night or a weekend; quiet hours interrupt it whenever it begins"
+    assert list(word_plan(found))[-1] == said
+
+
+def test_cloud_costs_money_and_a_plan_of_credits_its_share() -> None:
+    credits = Credits(monthly=20_000, live_reserve=0, spread=False)
+    local = make_plan(paid(credits), known())
+    assert local.money.once == pytest.approx(180 * 30 / 20_000)
+    cloud = make_plan(paid(credits), known(schemes=("gs", "bigquery")))
+    objects, queries = 18 + 2, 3 * 3 * 10 * 2**20
+    assert cloud.money.operations == pytest.approx(objects * (0.005 + 0.0004) / 1000)
+    assert cloud.money.queries == pytest.approx(queries / 2**40 * 6.25)
 
 
 def test_facts_of_a_plan_are_json_with_the_slowest_pace_of_a_date() -> None:
-    at = datetime(2026, 3, 2, 12, tzinfo=UTC)
-    plan = Plan(
-        dag_id="bdl",
-        planned_at=at,
-        days=[*GAMES],
-        without_games=[FIRST],
-        games=18,
-        requests=3,
-        minutes_low=1,
-        minutes_high=2,
-        ends_at=at + timedelta(minutes=2),
-        assumed=["box_scores"],
-    )
-    assert json.loads(json.dumps(plan.facts())) == {
+    plan = make_plan(source(), known(scheduled=[FIRST]))
+    facts = json.loads(json.dumps(plan.facts()))
+    numbers = {name: facts.pop(name) for name in ("minutes_low", "minutes_high", "minutes")}
+    assert numbers["minutes"] == pytest.approx(numbers["minutes_high"])
+    assert facts.pop("seconds_per_date") == pytest.approx(numbers["minutes_high"] * 20)
+    assert facts.pop("ends_at")[:10] == "2026-03-02"
+    assert facts == {
         "dag_id": "bdl",
         "planned_at": "2026-03-02T12:00:00+00:00",
         "dates": 3,
-        "without_games": ["2025-01-15"],
-        "unknown": [],
+        "without_games": ["2025-01-16"],
+        "unknown": ["2025-01-16", "2025-01-17"],
         "complete": [],
+        "assumed": [],
+        "too_dear": [],
         "games": 18,
-        "rows": 0,
+        "rows": 360,
         "requests": 3,
         "credits": 0,
-        "bytes": 0,
+        "bytes": 3000,
         "dollars": 0,
         "dollars_a_month": 0,
-        "minutes_low": 1,
-        "minutes_high": 2,
-        "seconds_per_date": 40.0,
-        "ends_at": "2026-03-02T12:02:00+00:00",
-        "assumed": ["box_scores"],
+        "credits_now": None,
+        "next_start": "2026-03-02T12:00:00+00:00",
     }

@@ -15,6 +15,7 @@ import pytest
 
 from include.limits.allowance import month_of
 from include.mail.report import Report
+from include.ops.backfills import Backfill, note
 from include.ops.db import connect
 from include.outcome import Outcome
 from include.parsing.nbacom import SCHEDULE
@@ -44,7 +45,8 @@ def db(
             json.dumps({"conn_type": "generic", "extra": {"url": url}}),
         )
     with connect(ops_db) as connection:
-        connection.execute("TRUNCATE ops.credit_months")
+        connection.execute("TRUNCATE ops.credit_months, ops.backfills, ops.outcomes CASCADE")
+        connection.commit()
         yield connection
 
 
@@ -86,7 +88,21 @@ def planned(found: Report) -> tuple[int | None, int | None, int | None]:
 def test_free_source_has_a_plan_without_credits(db: psycopg.Connection[Any]) -> None:
     found = add_plan_vs_actual(db, report())
     assert planned(found) == (6, None, None)
-    assert found.planned_minutes == pytest.approx(6 / 60)
+    # Six requests of what the spec declares at the slowest, three tasks, and a start.
+    assert found.planned_minutes == pytest.approx((6 * 0.5 * 3 + 3 * 3.0 + 5) / 60)
+
+
+def test_batch_that_was_planned_before_it_began_is_compared_with_that_plan(
+    db: psycopg.Connection[Any],
+) -> None:
+    plan = {"requests": 40, "credits": 7, "minutes": 12.5}
+    noted = Backfill(
+        backfill_id=1, dag_id="bdl_box_scores", batch_id="1", started_by="ann", plan=plan
+    )
+    note(db, noted)
+    db.commit()
+    found = add_plan_vs_actual(db, report(ran_before=True))
+    assert (planned(found), found.planned_minutes) == ((40, None, None), 12.5)
 
 
 def test_dates_that_the_schedule_knows_take_one_request_less(

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from devstack.sandbox.server import Sandbox, running
-from include.guards.plan import make_plan
+from include.guards.needs import list_needs
 from include.partition import Partition
 from include.sources.odds_api import MAIN, PLAYER_MARKETS
 from include.sources.spec import Source
@@ -67,7 +67,7 @@ def test_main_markets_cost_ten_each_and_game_and_a_rerun_buys_nothing(props: Cho
     assert props.markets() == dict(each(*sorted(MAIN)))
     wanted = props.wanted({"markets": "main"})
     alone = replace(wanted, endpoints=(wanted.endpoint("player_props"),))
-    planned = make_plan(alone, {DAY: GAMES}, scheduled={DAY})
+    planned = list_needs(alone, {DAY: GAMES}, scheduled={DAY})
     assert (planned.credits, planned.requests) == (row.credits, row.requests)
 
     again = props.run({"markets": "main"})

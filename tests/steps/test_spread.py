@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from devstack.sandbox.league import League
 from devstack.sandbox.server import Sandbox, running
-from include.guards.plan import make_plan
+from include.guards.plan import Known, make_plan
 from include.http.client import Client
 from include.http.upstream import Upstream
 from include.limits.credits import Meter
@@ -81,9 +82,12 @@ def test_backfill_of_many_allotments_buys_each_list_once_and_ends_as_planned(
             for g in of_day
         ]
         stores.warehouse.replace(SCHEDULE, day, rows)
-    planned = make_plan(source, {day: len(of_day) for day, of_day in games.items()}, scheduled=DAYS)
+    host = replace(source.hosts[0], credits=PLAN)
+    known = Known(
+        now=BEGIN, games={day: len(of_day) for day, of_day in games.items()}, scheduled=DAYS
+    )
+    planned = make_plan(replace(source, hosts=(host,)), known)
     assert planned.credits < PLAN.monthly - PLAN.live_reserve
-    host = source.hosts[0]
     upstream = Upstream(
         name=host.connection,
         base_url=sandbox.base(host.connection),
@@ -125,5 +129,10 @@ def test_backfill_of_many_allotments_buys_each_list_once_and_ends_as_planned(
     bill = billed(sandbox)
     assert bill["events"] == 2 * len(DAYS)
     assert sum(bill.values()) == planned.credits
-    assert planned.minutes is not None
-    assert days <= planned.minutes / 60 / 24 + 3
+    assert len(sandbox.log()) == planned.requests
+    assert planned.bought
+    assert planned.bought.last_at
+    assert (days, now.date()) == (
+        (planned.bought.last_at.date() - BEGIN.date()).days,
+        planned.bought.last_at.date(),
+    )

@@ -11,6 +11,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from include.errors import Refused
+from include.guards.plan import Plan
+from include.guards.plan_words import refuse, word_plan
 from include.ops.judgment import judge
 from include.partition import DateRange
 from include.reruns import word_backfill
@@ -21,18 +23,21 @@ from nba_airflow.cli.answer import (
     INTERRUPTED,
     Answer,
     Line,
-    as_json_knows,
     command,
     connect_ops,
 )
-from nba_airflow.cli.plan import Plan
-from nba_airflow.cli.price import Bill, read_bill
+from nba_airflow.cli.progress import track
+from nba_airflow.cli.selection import Selection
 from nba_airflow.cli.window import parse_window
 from nba_airflow.metadata import runs as metadata
 from nba_airflow.metadata.obstacles import read_obstacles
 from nba_airflow.orders import Order, start
+from nba_airflow.planning import read_plan
 
-NOTED = ("max_active_runs", "run_backwards", "refetch", "rerun_failed_tasks", "reset_dagruns")
+NOTED = (
+    *("max_active_runs", "run_backwards", "refetch", "rerun_failed_tasks", "reset_dagruns"),
+    "spread",
+)
 """The options that change what is done."""
 
 
@@ -42,43 +47,51 @@ def backfill(args: Namespace) -> Answer:
     began = datetime.now(UTC)
     window = parse_window(args.start_date, args.end_date, began)
     conf = _conf(args, began)
-    plan = _plan(args, window, refetch=bool(conf and conf.get("refetch")))
-    bill = _read_bill(args.dag_id, plan, began)
+    selection = _select(args, window, refetch=bool(conf and conf.get("refetch")))
+    plan = _plan(args.dag_id, selection, began)
+    refusal = refuse(plan, spread=args.spread) if plan else ""
     if args.dry_run:
-        return _dry_run(plan, bill)
-    _say(*plan.lines(), *bill.lines(), *read_obstacles())
-    if bill.refusal:
-        raise Refused(bill.refusal)
-    if plan.cleared and not args.yes:
-        _agree(len(plan.cleared))
-    lacking = _start(args, window, plan, conf)
+        return _dry_run(selection, plan, refusal)
+    _say(*selection.lines(), *(word_plan(plan) if plan else ()), *read_obstacles())
+    if refusal:
+        raise Refused(refusal)
+    if selection.cleared and not args.yes:
+        _agree(len(selection.cleared))
+    lacking = _start(args, window, selection, conf, plan)
     if lacking:
         _say(f"Airflow made no run for {dates(lacking)}; the other dates are running")
     if args.detach:
-        return _detached(args, window, plan, "Started. Follow it:")
+        return _detached(args, window, selection, "Started. Follow it:")
     try:
-        return _follow(args, window, plan, lacking=lacking)
+        return _follow(args, window, selection, lacking=lacking)
     except KeyboardInterrupt:
         said = "Not following any more; the backfill goes on. Follow it again:"
-        return _detached(args, window, plan, said, code=INTERRUPTED)
+        return _detached(args, window, selection, said, code=INTERRUPTED)
 
 
-def _read_bill(dag_id: str, plan: Plan, began: datetime) -> Bill:
-    """What the dates that the plan starts can cost."""
-    started = {*plan.new} | {run.day for run in plan.cleared}
-    return read_bill(dag_id, sorted(started), refetched=began if plan.refetch else None)
+def _plan(dag_id: str, selection: Selection, began: datetime) -> Plan | None:
+    """What the dates that start now take; None where nothing does, and of a DAG without a
+    source."""
+    refetched = began if selection.refetch else None
+    return read_plan(
+        dag_id, selection.started, now=began, refetched=refetched, reruns=True, watch=track
+    )
 
 
-def _dry_run(plan: Plan, bill: Bill) -> Answer:
-    """The plan and its price; exit code 2 where it would be refused."""
-    text = [*plan.lines(), *bill.lines()]
-    if bill.refusal:
-        text.append(f"It would be refused: {bill.refusal}")
+def _dry_run(selection: Selection, plan: Plan | None, refusal: str) -> Answer:
+    """The plan; exit code 2 where it would be refused."""
+    text = [*selection.lines(), *(word_plan(plan) if plan else ())]
+    if refusal:
+        text.append(f"It would be refused: {refusal}")
     return Answer(
         text=[Line(text=each) for each in text],
-        rows=plan.rows(),
-        facts={"plan": plan.facts(), "price": bill.facts()},
-        code=2 if bill.refusal else 0,
+        rows=selection.rows(),
+        facts={
+            "selection": selection.facts(),
+            "plan": plan.facts() if plan else None,
+            "refusal": refusal,
+        },
+        code=2 if refusal else 0,
     )
 
 
@@ -114,7 +127,7 @@ def _parsed(text: str | None) -> dict[str, Any]:
     return conf
 
 
-def _plan(args: Namespace, window: DateRange, *, refetch: bool) -> Plan:
+def _select(args: Namespace, window: DateRange, *, refetch: bool) -> Selection:
     """What is to be done with each date. Raises Refused where the DAG cannot be backfilled now."""
     from airflow.utils.session import create_session
 
@@ -124,7 +137,7 @@ def _plan(args: Namespace, window: DateRange, *, refetch: bool) -> Plan:
         metadata.check_dag(args.dag_id, window, session, unpause=args.unpause)
         active = metadata.find_active_backfill(args.dag_id, session)
         there = metadata.read_runs(args.dag_id, window, session)
-    plan = Plan.of(
+    selection = Selection.of(
         args.dag_id,
         window,
         there,
@@ -134,9 +147,9 @@ def _plan(args: Namespace, window: DateRange, *, refetch: bool) -> Plan:
         refetch=refetch,
         not_done=_read_not_done(args.dag_id, there) if args.rerun_failed_tasks else (),
     )
-    if plan.new and active:
+    if selection.new and active:
         raise Refused(_word_active(args.dag_id, active))
-    return plan
+    return selection
 
 
 def _read_not_done(dag_id: str, runs: Mapping[date, metadata.Run]) -> set[date]:
@@ -174,9 +187,13 @@ def _agree(count: int) -> None:
 
 
 def _start(
-    args: Namespace, window: DateRange, plan: Plan, conf: Mapping[str, Any] | None
+    args: Namespace,
+    window: DateRange,
+    selection: Selection,
+    conf: Mapping[str, Any] | None,
+    plan: Plan | None,
 ) -> list[date]:
-    """Creates and clears the plan's runs; the dates for which Airflow made none. The DAG is
+    """Creates and clears the selected runs; the dates for which Airflow made none. The DAG is
     unpaused last: a refusal changes nothing.
 
     What is cleared beside new dates becomes part of their backfill, so that one command sends one
@@ -188,15 +205,15 @@ def _start(
     from nba_airflow.metadata.register import close_over
 
     lacking, backfill_id = [], None
-    if plan.new or plan.cleared:
+    if selection.new or selection.cleared:
         _check_connections(args.dag_id)
-    if plan.new:
+    if selection.new:
         backfill_id = start(_order(args, plan, conf), window)
         with create_session() as session:
             there = metadata.read_runs(args.dag_id, window, session)
-        lacking = [day for day in plan.new if day not in there]
-    if plan.cleared:
-        run_ids = [run.run_id for run in plan.cleared]
+        lacking = [day for day in selection.new if day not in there]
+    if selection.cleared:
+        run_ids = [run.run_id for run in selection.cleared]
         with create_session() as session:
             with suppress(Away):
                 close_over(session)
@@ -204,7 +221,7 @@ def _start(
                 args.dag_id,
                 run_ids,
                 session,
-                only_failed=plan.only_failed,
+                only_failed=selection.only_failed,
                 conf=conf,
                 backfill_id=backfill_id,
             )
@@ -214,7 +231,7 @@ def _start(
     return lacking
 
 
-def _order(args: Namespace, plan: Plan, conf: Mapping[str, Any] | None) -> Order:
+def _order(args: Namespace, plan: Plan | None, conf: Mapping[str, Any] | None) -> Order:
     """What is noted of the backfill."""
     from airflow.utils.platform import getuser
 
@@ -224,7 +241,7 @@ def _order(args: Namespace, plan: Plan, conf: Mapping[str, Any] | None) -> Order
         reason=args.reason,
         options={name: getattr(args, name) for name in NOTED},
         conf=conf,
-        plan=as_json_knows(plan.facts()),
+        plan=plan.facts() if plan else None,
     )
 
 
@@ -241,7 +258,7 @@ def _check_connections(dag_id: str) -> None:
 def _follow(
     args: Namespace,
     window: DateRange,
-    plan: Plan,
+    selection: Selection,
     *,
     lacking: Collection[date],
 ) -> Answer:
@@ -255,32 +272,34 @@ def _follow(
         with create_session() as session:
             return metadata.read_runs(args.dag_id, window, session)
 
-    ended = follow(read, _to_follow(window, plan, lacking))
-    found = reach_verdict(args.dag_id, window, ended, awaited=plan.under_way)
+    ended = follow(read, _to_follow(window, selection, lacking))
+    found = reach_verdict(args.dag_id, window, ended, awaited=selection.under_way)
     text = found.lines()
-    if plan.refetch and not found.corrections and found.all_done:
+    if selection.refetch and not found.corrections and found.all_done:
         text.append("No upstream corrections were found.")
     return Answer(
         text=[Line(text=each) for each in text],
         rows=found.rows(),
-        facts={"plan": plan.facts(), **found.facts()},
+        facts={"selection": selection.facts(), **found.facts()},
         code=0 if found.all_done else 1,
     )
 
 
-def _to_follow(window: DateRange, plan: Plan, lacking: Collection[date]) -> Sequence[date]:
-    awaited = {*plan.new, *plan.runs} - {*lacking}
+def _to_follow(
+    window: DateRange, selection: Selection, lacking: Collection[date]
+) -> Sequence[date]:
+    awaited = {*selection.new, *selection.runs} - {*lacking}
     return [day for day in window.days if day in awaited]
 
 
 def _detached(
-    args: Namespace, window: DateRange, plan: Plan, said: str, *, code: int = 0
+    args: Namespace, window: DateRange, selection: Selection, said: str, *, code: int = 0
 ) -> Answer:
     attach = word_backfill(args.dag_id, window, "--attach")
     return Answer(
         text=[Line(text=said), Line(text=attach)],
-        rows=plan.rows(),
-        facts={"plan": plan.facts(), "detached": True, "attach": attach},
+        rows=selection.rows(),
+        facts={"selection": selection.facts(), "detached": True, "attach": attach},
         code=code,
     )
 

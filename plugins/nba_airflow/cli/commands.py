@@ -61,6 +61,11 @@ ARG_ATTACH = _arg(
 )
 ARG_UNPAUSE = _arg("--unpause", action="store_true", help="Unpause the DAG first if it is paused")
 ARG_REASON = _arg("--reason", default="", help="Why the backfill is made; kept in its record")
+ARG_SPREAD = _arg(
+    "--spread",
+    action="store_true",
+    help="Start also what needs more credits than there are now: it waits for the others",
+)
 ARG_JSON = _arg("--json", action="store_true", help="Short for -o json")
 ANSWERED = (ARG_OUTPUT, ARG_JSON)
 
@@ -89,6 +94,7 @@ BACKFILL = ActionCommand(
         ARG_DETACH,
         ARG_ATTACH,
         ARG_UNPAUSE,
+        ARG_SPREAD,
         ARG_REASON,
         *ANSWERED,
     ),
@@ -152,6 +158,17 @@ NBA = GroupCommand(
     name="nba",
     help="Look after the NBA backfills",
     subcommands=(
+        ActionCommand(
+            name="plan",
+            help="What a backfill of a window would take: requests, credits, money, time",
+            description=(
+                "Reads schedule, raw store, ledger and limits; asks no upstream, changes nothing."
+                " Dates that are complete are left out. Exit code 0: it could be started. 2: it"
+                " would be refused, and why."
+            ),
+            func=lazy_load_command("nba_airflow.cli.plan.plan"),
+            args=(ARG_DAG_ID, ARG_START, ARG_END, ARG_SPREAD, *ANSWERED),
+        ),
         ActionCommand(
             name="status",
             help=(

@@ -219,6 +219,7 @@ def test_commands_are_registered_once_beside_airflows_own(monkeypatch: pytest.Mo
     assert names == [*(each.name for each in before if each.name != "nba"), "nba"]
     groups = {each.name: each for each in cli_config.core_commands}
     assert [each.name for each in groups["nba"].subcommands] == [
+        "plan",
         "status",
         "errors",
         "gaps",

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from devstack.connections import postgres_fields
+from include.steps.job import Stores
 from nba_airflow.cli.backfill import backfill
 from nba_airflow.metadata.runs import complete_ended_backfills
 from tests.plugins import scheduling
@@ -35,18 +35,18 @@ ARGUMENTS: dict[str, Any] = {
     "detach": True,
     "attach": False,
     "unpause": False,
+    "spread": False,
     "reason": "",
 }
 
 
 @pytest.fixture
 def books_of_a_paused_dag(
-    books: str, ops_db: str, monkeypatch: pytest.MonkeyPatch
+    books: str, stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Scheduler]:
     """The DAG is paused; a backfill of its first date has ended well, which Airflow has not noted
     yet."""
     monkeypatch.setenv("AIRFLOW_CONN_BALLDONTLIE", json.dumps({"conn_type": "http"}))
-    monkeypatch.setenv("AIRFLOW_CONN_OPS_DB", json.dumps(postgres_fields(ops_db)))
     from airflow.models.backfill import Backfill
     from sqlalchemy import update
 

@@ -19,6 +19,7 @@ START = (
 MIGRATE = "bring its tables up to date: airflow db migrate"
 WORDS = {
     "dags backfill": [WINDOW, f"{WINDOW} --dry-run", f"{WINDOW} --attach", f"{WINDOW} -o json"],
+    "nba plan": [WINDOW, f"{WINDOW} -o json"],
     "nba status": ["", "-o json"],
     "nba errors": ["", "48"],
     "nba gaps": [WINDOW, f"{WINDOW} -o yaml"],

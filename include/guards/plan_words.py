@@ -1,0 +1,135 @@
+"""A plan in words: what an operator reads before a start, and why one is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from include import wording as say
+from include.guards.needs import GAMES_PER_DATE
+from include.guards.plan import Bought, Plan
+from include.guards.prices import months, smallest_plan
+from include.limits.allowance import LARGER_PLAN
+
+ANY_TIME, WATCHED = timedelta(hours=1), timedelta(hours=4)
+"""Up to which work is started at any time, and up to which somebody watches it."""
+
+
+def word_plan(plan: Plan) -> Iterator[str]:
+    """One fact a line; nothing of a plan that asks for nothing but that."""
+    if plan.complete:
+        complete = say.counted(len(plan.complete), "date")
+        yield f"  complete already: {complete}, nothing is asked for them"
+    if not plan.requests:
+        yield "  no request is needed"
+        return
+    played = len(plan.days) - len(plan.without_games)
+    yield f"  {say.counted(plan.games, 'game')} on {say.counted(played, 'date')}{_no_games(plan)}"
+    if plan.unknown:
+        yield (
+            f"  {GAMES_PER_DATE} games each were counted for dates that the schedule does not"
+            f" have: {say.dates(plan.unknown)}; load nbacom_schedule first"
+        )
+    yield (
+        f"  {say.counted(plan.requests, 'request')}, about {say.number(plan.rows)} rows and"
+        f" {say.size(plan.bytes)}, {say.money(plan.money.once)}{_monthly(plan)}"
+    )
+    if plan.bought:
+        yield f"  up to {_word_credits(plan.bought)}"
+    yield f"  {_range(plan)} of work{_assumed(plan)}; {_word_end(plan)}"
+    yield f"  {_word_start(plan)}"
+
+
+def refuse(plan: Plan, *, spread: bool) -> str:
+    """Why a plan cannot be started: a date is too dear, or credits are not there; empty where it
+    can. ``spread``: they may be waited for."""
+    bought, others = plan.bought, len(plan.too_dear[1:])
+    if plan.too_dear:
+        more = f" (and {say.counted(others, 'more date')})" if others else ""
+        return f"{plan.too_dear[0]}{more}"
+    if bought is None or bought.fits:
+        return ""
+    if bought.last_at is None:
+        return f"{word_months(bought)}, so that it would never end: {LARGER_PLAN}"
+    if spread:
+        return ""
+    return (
+        f"{word_months(bought)}, and backfills can use {say.number(bought.now)} now: add --spread"
+        f" to let it wait for the others until {say.moment(bought.last_at)}, take fewer dates, or,"
+        f" {LARGER_PLAN}"
+    )
+
+
+def word_months(bought: Bought) -> str:
+    """``13,424 credits: 27 months at 500, one month of the 20K plan``."""
+    credits, needed = bought.credits, bought.needed
+    share = credits.monthly - credits.live_reserve
+    kept = f" ({say.number(credits.monthly)} less {say.number(credits.live_reserve)} for live runs)"
+    at = f"{say.number(share)}{kept if credits.live_reserve else ''}"
+    number = months(needed, share)
+    of_months = f"{say.counted(number, 'month')} at {at}" if number else f"never at {at}"
+    larger = smallest_plan(needed)
+    count = months(needed, larger.credits) or 1
+    word = "one month" if count == 1 else say.counted(count, "month")
+    best = f", {word} of the {larger.name} plan" if larger.credits > credits.monthly else ""
+    return f"{say.counted(needed, 'credit')} of {bought.connection}: {of_months}{best}"
+
+
+def word_class(minutes: float) -> str:
+    """When work of so many minutes is started: the duration's class."""
+    took = timedelta(minutes=minutes)
+    if took < ANY_TIME:
+        return "short, to be started at any time"
+    if took <= WATCHED:
+        return "medium, to be watched"
+    return "long, for a night or a weekend"
+
+
+def _word_credits(bought: Bought) -> str:
+    """What is needed, what is there, and how long the rest takes to come."""
+    there = f"{say.number(bought.now)} can be used now"
+    if bought.fits:
+        needed = say.counted(bought.needed, "credit")
+        return f"{needed} of {bought.connection}; {there}"
+    waits = f", the last ones at {say.moment(bought.last_at)}" if bought.last_at else ""
+    return f"{word_months(bought)}; {there}{waits}"
+
+
+def _no_games(plan: Plan) -> str:
+    if not plan.without_games:
+        return ""
+    return f"; without games: {say.dates(plan.without_games)}"
+
+
+def _monthly(plan: Plan) -> str:
+    """What lying there costs, where it costs anything."""
+    kept = plan.money.monthly
+    return f" and {say.money(kept)} a month" if kept else ""
+
+
+def _range(plan: Plan) -> str:
+    ends = (say.duration(minutes * 60) for minutes in (plan.minutes_low, plan.minutes_high))
+    return " to ".join(dict.fromkeys(ends))
+
+
+def _assumed(plan: Plan) -> str:
+    """Which endpoints nobody has measured."""
+    if not plan.assumed:
+        return " by what was measured"
+    return f" ({say.listed(plan.assumed)}: nothing measured yet, by what the spec declares)"
+
+
+def _word_end(plan: Plan) -> str:
+    if plan.ends_at is None:
+        return "it never ends"
+    return f"it ends by {say.moment(plan.ends_at)}, credits and quiet hours counted in"
+
+
+def _word_start(plan: Plan) -> str:
+    """The class of its duration, and whether quiet hours interrupt it."""
+    kind = word_class(plan.minutes_high)
+    if plan.next_start is None:
+        return f"{kind}; quiet hours interrupt it whenever it begins"
+    if plan.next_start == plan.planned_at:
+        return f"{kind}; no quiet hours meet it now"
+    return f"{kind}; quiet hours meet it now, none if it begins at {say.moment(plan.next_start)}"

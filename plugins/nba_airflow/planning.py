@@ -1,0 +1,170 @@
+"""Plans: what dates of a DAG take, by the schedule, raw store, ledger, limits and pools as they are
+now. Asks nothing of any upstream."""
+
+from __future__ import annotations
+
+import os
+from collections import ChainMap
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from include.checks.completeness import due
+from include.checks.schedule import scheduled_games
+from include.guards.needs import GAMES_PER_DATE, Missing
+from include.guards.plan import Known, Plan, make_plan
+from include.guards.quiet_hours import (
+    VARIABLE,
+    assume_games,
+    choose_quiet_hours,
+    parse_quiet_hours,
+)
+from include.partition import Partition
+from include.steps.price import Allotment, price
+from include.steps.raw_date import RawDate
+from nba_airflow import connections
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from include.limits.allowance import Month
+    from include.ops.outcomes import OutcomeRow
+    from include.sources.spec import Source
+    from include.steps.job import Stores
+    from include.warehouse.open import Warehouse
+
+T = TypeVar("T")
+Watch = Callable[[Iterable[T], str, int], Iterable[T]]
+Newest = Mapping[tuple[date, str], "OutcomeRow"]
+
+
+def _unseen(items: Iterable[T], what: str, total: int) -> Iterable[T]:
+    return items
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What is known of a date: its games (``listed``: by the schedule, else as usual), what raw
+    lacks of its endpoints where that was looked at, and why it is too dear (empty: it is not)."""
+
+    day: date
+    games: int
+    listed: bool
+    missing: Missing
+    too_dear: str
+
+
+def read_plan(
+    dag_id: str,
+    days: Collection[date],
+    *,
+    now: datetime,
+    refetched: datetime | None = None,
+    reruns: bool = False,
+    watch: Watch[date] = _unseen,
+) -> Plan | None:
+    """The plan of these dates, begun ``now``; None of a DAG that is not a source's, and of no date.
+
+    ``refetched``: fresh bodies are ordered. ``reruns``: see ``make_plan``. ``watch`` is given the
+    dates as they are read. Raises Problem for a connection or store that cannot be read.
+    """
+    from include.ops.db import connect
+    from include.ops.outcomes import read_newest
+    from include.ops.paces import read_paces
+    from nba_airflow.specs import sources
+
+    source = sources().get(dag_id)
+    if source is None or not days:
+        return None
+    source, stores = connections.as_bought(source), connections.stores()
+    # What was done with these dates, what was measured of others, and what is left of the credits.
+    with connect(connections.ops_url(), application_name="airflow nba") as ledger:
+        newest = read_newest(ledger, dag_id, days)
+        paces, months = read_paces(ledger, dag_id), _read_months(ledger, source, now)
+    look = partial(_look, source, stores, newest, refetched)
+    seen = [look(day) for day in watch(sorted(days), "dates planned", len(days))]
+    known = Known(
+        now=now,
+        games={each.day: each.games for each in seen},
+        scheduled={each.day for each in seen if each.listed},
+        missing=dict(ChainMap(*(dict(each.missing) for each in seen))),
+        done=[] if refetched else [day for day in days if _is_done(source, day, newest)],
+        paces=paces,
+        slots=_read_slots(),
+        months=months,
+        schemes=connections.store_schemes(),
+        rules=choose_quiet_hours(parse_quiet_hours(os.environ.get(VARIABLE, "")), dag_id),
+        has_games=partial(_has_games, stores.warehouse),
+    )
+    too_dear = [each.too_dear for each in seen if each.too_dear]
+    return replace(make_plan(source, known, reruns=reruns), too_dear=too_dear)
+
+
+def _look(
+    source: Source, stores: Stores, newest: Newest, refetched: datetime | None, day: date
+) -> Seen:
+    """Raw is looked at where it can have anything of the date: one that was tried or is paid for,
+    or whose body others may have fetched."""
+    listed = scheduled_games(stores.warehouse, day)
+    games = GAMES_PER_DATE if listed is None else len(due(listed))
+    lacking: dict[str, tuple[int, int]] = {}
+    for endpoint in source.endpoints:
+        if (day, endpoint.name) in newest or endpoint.shared or endpoint.request.cost:
+            at = Partition(dag_id=source.dag_id, endpoint=endpoint.name, day=day)
+            in_raw = RawDate(endpoint, at, stores.raw, ordered_at=refetched)
+            lacking[endpoint.name] = in_raw.missing(games)
+    return Seen(
+        day=day,
+        games=games,
+        listed=listed is not None,
+        missing={(name, day): counts for name, counts in lacking.items()},
+        # A date whose games nobody knows is judged when its list has come.
+        too_dear=_refuse(source, day, games, lacking) if listed is not None else "",
+    )
+
+
+def _refuse(source: Source, day: date, games: int, lacking: Mapping[str, tuple[int, int]]) -> str:
+    """Why the date costs more than is allotted to one; empty where it does not."""
+    credits = source.hosts[0].credits
+    if credits is None:
+        return ""
+    allotment = Allotment(connection=source.connection, credits=credits, purpose="backfill")
+    prices = [price(source.endpoint(name), counts) for name, counts in lacking.items()]
+    return allotment.refuse(day, games, prices)
+
+
+def _is_done(source: Source, day: date, newest: Newest) -> bool:
+    rows = [newest.get((day, endpoint.name)) for endpoint in source.endpoints]
+    return all(row is not None and row.outcome.done for row in rows)
+
+
+def _read_months(
+    ledger: psycopg.Connection[object], source: Source, now: datetime
+) -> dict[str, Month]:
+    """How the credits of its connections stand."""
+    from include.limits.credit_rows import balance
+
+    today = now.astimezone(UTC).date()
+    return {
+        host.connection: balance(ledger, host.connection, today)
+        for host in source.hosts
+        if host.credits
+    }
+
+
+def _read_slots() -> dict[str, int]:
+    """The slots of Airflow's pools; of one that is not made yet nothing is known."""
+    from airflow.models.pool import Pool
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        return {str(pool.pool): pool.slots for pool in session.scalars(select(Pool))}
+
+
+def _has_games(warehouse: Warehouse, day: date) -> bool:
+    """As the schedule says; where it does not have the date, as the season does."""
+    listed = scheduled_games(warehouse, day)
+    return assume_games(day) if listed is None else bool(due(listed))

@@ -1,0 +1,137 @@
+"""Plan against reality: each source's dates are planned, then made, and what the sandbox has
+counted and billed is what was planned, to the request and the credit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devstack.sandbox.server import Sandbox, running
+from include.guards.plan import Plan
+from include.ops.outcomes import record
+from include.ops.session import Session
+from include.partition import Partition, days_between
+from include.sources.spec import Source
+from include.steps.attempt import attempt
+from include.steps.entry import Entry
+from include.steps.job import Job
+from nba_airflow import connections
+from nba_airflow.planning import read_plan
+from nba_airflow.wire import reach
+from tests.steps.credentials import KEYS
+from tests.steps.credentials import connections as sound_connections
+
+DAYS = days_between(date(2024, 12, 23), date(2024, 12, 26))  # the second has no games
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+PLENTY = {"monthly": 1_000_000, "live_reserve": 0, "spread": False}
+
+
+@pytest.fixture(scope="module")
+def specs(airflow_environment: None) -> dict[str, Source]:
+    from nba_airflow.specs import sources
+
+    return sources()
+
+
+@pytest.fixture
+def sandbox(
+    books: str, ops_db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Sandbox]:
+    """All upstreams, and Airflow's connections to them, with limits that nothing waits for."""
+    unlimited: dict[str, Any] = {name: [] for name in (*KEYS, "nba_stats", "nba_cdn")}
+    with running(tmp_path, keys=KEYS, limits=unlimited, monthly_credits=1_000_000) as server:
+        found = sound_connections(server, ops_db)
+        for name in unlimited:
+            found[name]["extra"] = {**found[name].get("extra", {}), "windows": [[1000, 1]]}
+            found[name]["extra"].pop("proxies", None)
+        found["the_odds_api"]["extra"] |= {"credits": PLENTY}
+        for name, url in (("raw_store", "file"), ("warehouse", "duckdb")):
+            extra = {"url": f"{url}://{tmp_path}/{name}"}
+            found[name] = {"conn_type": "generic", "extra": extra}
+        for name, connection in found.items():
+            monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(connection))
+        with Session(ops_db) as session:
+            session.run(lambda db: db.execute("TRUNCATE ops.outcomes, ops.limiters CASCADE"))
+        yield server
+
+
+def plan(dag_id: str, **more: Any) -> Plan:
+    found = read_plan(dag_id, DAYS, now=NOW, **more)
+    assert found
+    return found
+
+
+def make(source: Source, ops_db: str, *, refetch: datetime | None = None) -> None:
+    """Every endpoint's date, one try each, as their tasks make them."""
+    bought = connections.as_bought(source)
+    for day in DAYS:
+        for endpoint in bought.endpoints:
+            at = Partition(dag_id=source.dag_id, endpoint=endpoint.name, day=day)
+            with Session(ops_db) as session:
+                entry = Entry(
+                    at,
+                    lambda row, session=session: record(session, row),
+                    run_id=f"backfill__{day}_{refetch}",
+                )
+                job = Job(
+                    source=bought,
+                    endpoint=endpoint,
+                    partition=at,
+                    stores=connections.stores(),
+                    reach=lambda s=session, e=endpoint, p=at: reach(s, bought, e, p, backfill=True),
+                    refetch=refetch,
+                )
+                with entry.recorded():
+                    attempt(job, entry)
+
+
+def spent(sandbox: Sandbox, source: Source, since: int = 0) -> tuple[int, int]:
+    """Requests and billed credits of the source's hosts, after so many entries of the log."""
+    hosts = {host.connection for host in source.hosts}
+    entries = [
+        each
+        for each in sandbox.log()[since:]
+        if each["source"] in hosts and not each["path"].endswith("/token")  # a sign-in
+    ]
+    return len(entries), sum(each["billed"] for each in entries)
+
+
+def test_requests_and_credits_of_each_source_are_those_of_its_plan(
+    sandbox: Sandbox, specs: Mapping[str, Source], ops_db: str
+) -> None:
+    names = ["nbacom_schedule", *(name for name in specs if name != "nbacom_schedule")]
+    for name in names:
+        planned, before = plan(name), len(sandbox.log())
+        make(specs[name], ops_db)
+        assert spent(sandbox, specs[name], before) == (planned.requests, planned.credits), name
+        # Done, it asks for nothing, and is measured by now.
+        after = plan(name)
+        assert (after.requests, list(after.complete), after.assumed) == (0, DAYS, []), name
+
+
+@pytest.mark.parametrize("name", ["bdl_box_scores", "odds_api_props"])
+def test_fresh_bodies_take_what_their_plan_says_and_are_planned_as_the_first_ones(
+    sandbox: Sandbox, specs: Mapping[str, Source], ops_db: str, name: str
+) -> None:
+    make(specs["nbacom_schedule"], ops_db)
+    first = plan(name)
+    make(specs[name], ops_db)
+    order, before = datetime.now(UTC), len(sandbox.log())
+    planned = plan(name, refetched=order, reruns=True)
+    assert (planned.requests, planned.credits) == (first.requests, first.credits)
+    make(specs[name], ops_db, refetch=order)
+    assert spent(sandbox, specs[name], before) == (planned.requests, planned.credits)
+
+
+def test_date_whose_season_another_one_has_fetched_asks_for_nothing(
+    sandbox: Sandbox, specs: Mapping[str, Source], ops_db: str
+) -> None:
+    make(specs["nbacom_schedule"], ops_db)
+    later = read_plan("nbacom_schedule", [date(2025, 1, 15)], now=NOW)
+    assert later
+    assert (later.requests, later.complete) == (0, [])
