@@ -3,6 +3,7 @@ Google refuses or an answer is lost."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from google.cloud.storage import Client
 from include.errors import Problem
 from include.outcome import Outcome
 from include.storage.gcs import PERMISSIONS, GcsStore
+from tests.devstack.test_costs_page import FETCH
 from tests.steps.line import Line
 from tests.steps.test_attempt import Tries
 from tests.storage.wire import Wire, between
@@ -70,3 +72,13 @@ def test_date_is_whole_and_there_once_whichever_writes_answer_is_lost(
         "all",
         "games",
     ]
+
+
+def test_a_date_takes_the_operations_that_the_page_of_costs_counts(
+    tries: Tries, wire: Wire, bucket: str
+) -> None:
+    """Google bills what is written or listed as class A, what is read as class B."""
+    tries.run()
+    listed, written = f"GET /b/{bucket}/o", f"POST /upload/b/{bucket}/o"
+    counted = Counter(what in (listed, written) for what in wire.whats)
+    assert (counted[True], counted[False]) == FETCH
