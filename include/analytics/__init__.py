@@ -1,0 +1,1 @@
+"""Tables that are made of other tables' rows, date by date; nothing here asks an upstream."""
