@@ -62,6 +62,14 @@ Teams = frozenset[str]
 a date."""
 
 
+def choose(dag_id: str | None) -> BoxScores:
+    """The box scores of a DAG; of the first where none is named. Raises ValueError for another."""
+    name = dag_id or next(iter(SOURCES))
+    if name not in SOURCES:
+        raise ValueError(f"NBA_ACTUAL_SOURCE is {name!r}: it can be {' or '.join(SOURCES)}")
+    return SOURCES[name]
+
+
 def read_players(source: BoxScores, rows: Iterable[Row]) -> Mapping[Teams, Players]:
     """Game -> its players."""
     games: dict[Teams, dict[str, Row]] = {}

@@ -3,15 +3,22 @@ came out. Every bet has a row; one that cannot be settled says why."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from difflib import get_close_matches
+from operator import itemgetter
 from typing import Any
 
 from include.analytics.actual import BoxScores, Players, Teams, read_players, teams_of
 from include.analytics.settle import Settled, settle
+from include.analytics.spec import Built, Input, Tables
+from include.checks.schedule import games_in
 from include.parsing.names import find_player
+from include.parsing.nbacom import SCHEDULE
+from include.parsing.odds_api import PLAYER_PROPS
 from include.sources.spec import Column, Game, GameState, Row, Table
+from include.wording import counted
 
 _GAME = (
     Column("game_date", "DATE", "US/Eastern date of tip-off"),
@@ -67,7 +74,7 @@ UNMATCHED_PLAYERS = Table(
     key=("game_id", "player_name"),
 )
 
-_OVER, _UNDER = frozenset({"Over", "Yes"}), frozenset({"Under", "No"})
+_PRICES = {"Under": "price_under", "No": "price_under"}
 _BET = ("game_id", "market", "bookmaker", "player_name")
 _COPIED = (
     *("game_date", "game_id", "home_tricode", "away_tricode", "player_name", "market"),
@@ -82,6 +89,44 @@ class Results:
 
     results: Sequence[Row]
     unmatched: Sequence[Row]
+
+
+def inputs(source: BoxScores) -> tuple[Input, ...]:
+    """What the results are made of, with this source's box scores."""
+    return (
+        Input(dag_id="odds_api_props", endpoint="player_props", table=PLAYER_PROPS),
+        Input(dag_id=source.dag_id, endpoint=source.endpoint, table=source.table),
+        Input(dag_id="nbacom_schedule", endpoint="schedule", table=SCHEDULE, required=False),
+    )
+
+
+def builder(source: BoxScores) -> Callable[[date, Tables], Built]:
+    """``build_results`` of a processor's inputs."""
+
+    def build(day: date, rows: Tables) -> Built:
+        found = build_results(
+            rows[str(PLAYER_PROPS)],
+            rows[str(source.table)],
+            games_in(rows[str(SCHEDULE)], day),
+            source,
+        )
+        return Built(
+            rows={
+                str(PLAYER_PROP_RESULTS): found.results,
+                str(UNMATCHED_PLAYERS): found.unmatched,
+            },
+            games=len({row["game_id"] for row in found.results}),
+            said=_say(found),
+        )
+
+    return build
+
+
+def _say(found: Results) -> str:
+    """What people should know: how many bets are not settled, and who was not found."""
+    open_ = sum(row["result"] is None for row in found.results)
+    unmatched = counted(len(found.unmatched), "player")
+    return f"{open_} of {len(found.results)} bets not settled, {unmatched} not in the box scores"
 
 
 def build_results(
@@ -106,9 +151,9 @@ def _last_before_tip(props: Iterable[Row]) -> Iterator[dict[str, Any]]:
     for row in props:
         offers.setdefault(tuple(row[name] for name in _BET), []).append(row)
     for of_bet in offers.values():
-        moments = {row["snapshot_at"] for row in of_bet}
-        before = {row["snapshot_at"] for row in of_bet if _is_before_tip(row)}
-        last = max(before) if before else min(moments)
+        first = min(map(itemgetter("snapshot_at"), of_bet))
+        before = map(itemgetter("snapshot_at"), filter(_is_before_tip, of_bet))
+        last = max(before, default=first)
         yield from _pair([row for row in of_bet if row["snapshot_at"] == last])
 
 
@@ -122,8 +167,7 @@ def _pair(sides: Iterable[Row]) -> Iterator[dict[str, Any]]:
     for row in sides:
         bet = lines.setdefault(row["line"], {"price_over": None, "price_under": None})
         bet |= {name: row[name] for name in (*_COPIED, "player_key")}
-        bet |= {"price_over": row["price"]} if row["side"] in _OVER else {}
-        bet |= {"price_under": row["price"]} if row["side"] in _UNDER else {}
+        bet[_PRICES.get(row["side"], "price_over")] = row["price"]
     yield from lines.values()
 
 
@@ -131,8 +175,7 @@ def _name(bet: Row, games: Mapping[Teams, Players]) -> Row:
     """The bet with the player as the box scores call him, and his team."""
     players = games.get(teams_of(bet), {})
     key = find_player(bet["player_key"], players.keys())
-    team = players[key]["team_tricode"] if key in players else None
-    return {**bet, "player_key": key, "team_tricode": team}
+    return {**bet, "player_key": key, "team_tricode": players.get(key, {}).get("team_tricode")}
 
 
 def _settled(bet: Row, games: Mapping[Teams, Players], off: Collection[Teams]) -> Settled:

@@ -55,7 +55,7 @@ def settle(market: str, line: float | None, player: Row | None) -> Settled:
     if base in MULTIPLES:
         tens = sum(player[name] >= 10 for name in TEN_OF)
         reached = tens >= MULTIPLES[base]
-        return Settled(float(reached), "yes" if reached else "no")
+        return Settled(float(reached), ("no", "yes")[reached])
     if base not in STATISTICS:
         return Settled(why=f"box scores do not tell {market}")
     actual = float(sum(player[name] for name in STATISTICS[base]))

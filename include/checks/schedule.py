@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
 from include.parsing.nbacom import FINAL_STATUS, SCHEDULE
@@ -16,8 +17,11 @@ def scheduled_games(warehouse: Warehouse, day: date) -> tuple[Game, ...] | None:
     Preseason and All-Star games do not count (``counts`` is false): not every source has them.
     """
     rows = warehouse.rows(SCHEDULE, day)
-    if rows is None:
-        return None
+    return None if rows is None else games_in(rows, day)
+
+
+def games_in(rows: Iterable[Row], day: date) -> tuple[Game, ...]:
+    """The counting games among the schedule's rows of a date."""
     return tuple(
         Game(
             day=day,

@@ -11,6 +11,7 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from include.ops import touched
 from include.ops.session import Session
 from include.outcome import Outcome
 
@@ -27,6 +28,8 @@ class OutcomeRow:
 
     ``seconds`` are those at work: wait (for a place in a limit), fetch, write (into raw), load,
     check. ``peak_mb`` is its process's most, 0 where that was not measured.
+
+    ``content`` is that of the rows that were loaded, empty where none were.
 
     ``changes`` names what the upstream has corrected since the date was loaded before,
     ``changes_total`` counts it.
@@ -58,6 +61,7 @@ class OutcomeRow:
     changes_total: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict, compare=False)
     peak_mb: int = field(default=0, compare=False)
+    content: str = ""
     recorded_at: datetime = field(default=datetime.max.replace(tzinfo=UTC), compare=False)
 
 
@@ -78,16 +82,21 @@ def record(where: Session | psycopg.Connection[Any], row: OutcomeRow) -> None:
 def _write(connection: psycopg.Connection[Any], row: OutcomeRow) -> None:
     places = ", ".join(f"%({name})s" for name in _COLUMNS).replace("%(recorded_at)s", _NOW)
     updates = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in _KEY)
-    connection.execute(
-        f"INSERT INTO ops.outcomes ({_NAMES}) VALUES ({places}) ON CONFLICT ({', '.join(_KEY)}) DO"
-        f" UPDATE SET {updates}",
-        {
-            **asdict(row),
-            "missing": list(row.missing),
-            "changes": list(row.changes),
-            "seconds": Jsonb(dict(row.seconds)),
-        },
-    )
+    values = {
+        **asdict(row),
+        "missing": list(row.missing),
+        "changes": list(row.changes),
+        "seconds": Jsonb(dict(row.seconds)),
+    }
+    # In one: a date that is done and was not noted would never be looked at.
+    with connection.transaction():
+        connection.execute(
+            f"INSERT INTO ops.outcomes ({_NAMES}) VALUES ({places}) ON CONFLICT ({', '.join(_KEY)})"
+            f" DO UPDATE SET {updates}",
+            values,
+        )
+        if row.outcome.done:
+            touched.note(connection, row.dag_id, row.day)
     connection.commit()
 
 

@@ -30,6 +30,7 @@ CREATE TABLE ops.outcomes (
     missing        text[] NOT NULL DEFAULT '{}',
     changes        text[] NOT NULL DEFAULT '{}',
     changes_total  int  NOT NULL DEFAULT 0,
+    content        text NOT NULL DEFAULT '',
     seconds        jsonb NOT NULL DEFAULT '{}',
     peak_mb        int  NOT NULL DEFAULT 0,
     started_at     timestamptz NOT NULL,
@@ -46,6 +47,27 @@ COMMENT ON COLUMN ops.outcomes.changes IS
 COMMENT ON COLUMN ops.outcomes.seconds IS
     'at work, by wait, fetch, write, load and check; what it was put off for is not in them';
 COMMENT ON COLUMN ops.outcomes.peak_mb IS 'megabytes of its process at most; 0: not measured';
+
+COMMENT ON COLUMN ops.outcomes.content IS 'the same for the same loaded rows';
+
+-- The dates that were done since a scheduler last looked whether others are made of them, and of
+-- what those were made.
+
+CREATE TABLE ops.touched (
+    dag_id     text NOT NULL,
+    day        date NOT NULL,
+    touched_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (dag_id, day)
+);
+
+CREATE TABLE ops.built (
+    dag_id   text NOT NULL,
+    day      date NOT NULL,
+    inputs   text NOT NULL,
+    built_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (dag_id, day)
+);
+COMMENT ON COLUMN ops.built.inputs IS 'of the contents of all tables that it was made of';
 
 -- Of each body that many dates share (a season) how its last fetch failed; no row: it did not.
 

@@ -215,7 +215,7 @@ class Entry:
     def note_loaded(self, loaded: Loaded) -> None:
         """A load: what it corrected is corrected, whatever comes of the try."""
         self._loaded = True
-        self._note(rows=loaded.rows)
+        self._note(rows=loaded.rows, content=loaded.content)
         state = "replaced" if loaded.changed else "already the same"
         log.info("%d rows, %s", loaded.rows, state)
 
@@ -224,6 +224,11 @@ class Entry:
         self.note_manifest(audited.manifest)
         self._note(rows=audited.rows)
         self._write(audited.manifest.outcome, audited.manifest.message)
+
+    def close_built(self, outcome: Outcome, *, rows: int, games: int, said: str) -> None:
+        """The date's rows were made of other tables' and counted."""
+        self._note(rows=rows, games_expected=games, games_found=games)
+        self._write(outcome, said)
 
     def _fail(self, problem: Problem) -> None:
         """An incomplete date keeps its k of n; corrections whose load failed are not told."""

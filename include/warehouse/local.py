@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from include.errors import ErrorClass, Problem, Refused
 from include.files import write_atomically
 from include.sources.spec import Row, Table
-from include.warehouse.rows import Loaded, Used, arrange, to_parquet
+from include.warehouse.rows import Loaded, Used, arrange, loaded, to_parquet
 from include.warehouse.status import DATE_STATUS, DateStatus
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class LocalWarehouse:
         ordered = arrange(table, day, rows)
         data = to_parquet(table, ordered)
         changed = _swap(self.part(table, day), data)
-        return Loaded(rows=len(ordered), bytes=len(data), changed=changed)
+        return loaded(ordered, data, changed=changed)
 
     def replace_status(self, status: DateStatus) -> bool:
         """Writes the one row that says how a table's date stands; whether its bytes changed.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from hashlib import sha256
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +22,19 @@ SOURCE_FILE = Column(
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """What a load did: rows now in the partition, their bytes as Parquet, and whether they
-    changed."""
+    """What a load did: rows now in the partition, their bytes as Parquet, and whether they changed;
+    ``content`` is the same for the same rows."""
 
     rows: int
     bytes: int
     changed: bool
+    content: str = ""
+
+
+def loaded(rows: Sequence[Row], parquet: bytes, *, changed: bool) -> Loaded:
+    """What a load of these rows did, which are written as ``parquet``."""
+    content = sha256(parquet).hexdigest()[:16]
+    return Loaded(rows=len(rows), bytes=len(parquet), changed=changed, content=content)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,8 +19,8 @@ DATE_STATUS = Table(
         Column(
             "expected_from",
             "STRING",
-            "who says which games were to be played: schedule, or listing (the source's own word);"
-            " null where nobody does",
+            "who says which games were to be played: schedule, listing (the source's own word), or"
+            " inputs (the tables it is made of); null where nobody does",
         ),
         Column("games_expected", "INTEGER", "null where nobody knows"),
         Column("games_found", "INTEGER", "sound ones, by the newest bodies"),

@@ -46,6 +46,15 @@ LOST_WORKER = {"retries": 3, "retry_delay": timedelta(seconds=10)}
 MAX_TASK = timedelta(hours=1)
 
 
+DEFAULT_ARGS = {
+    "do_xcom_push": False,
+    "weight_rule": LIVE_FIRST,
+    "execution_timeout": MAX_TASK,
+    **LOST_WORKER,
+}
+"""Of the task of every date."""
+
+
 def live_since(source: Source) -> datetime:
     """The moment of the first scheduled run; ``NBA_LIVE_SINCE`` (a game date) overrides the spec's
     date."""
@@ -69,13 +78,7 @@ def daily_dag(source: Source, doc: str | None) -> DAG:
         max_active_runs=max_active_runs(source),
         doc_md=doc,
         tags=list(source.tags),
-        default_args={
-            "owner": source.owner,
-            "do_xcom_push": False,
-            "weight_rule": LIVE_FIRST,
-            "execution_timeout": MAX_TASK,
-            **LOST_WORKER,
-        },
+        default_args={"owner": source.owner, **DEFAULT_ARGS},
     ) as dag:
         for endpoint in source.endpoints:
             ScrapeOperator(

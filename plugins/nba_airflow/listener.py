@@ -74,6 +74,7 @@ def _preload() -> None:
 def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
     """A run has started; one of the summary's reports what is over or late by now, and the
     metrics."""
+    from nba_airflow.metadata import derived
     from nba_airflow.metadata.freshness import note_late
     from nba_airflow.metadata.ledger import LEDGER, Away
     from nba_airflow.metadata.register import close_over, read_open_runs
@@ -86,6 +87,7 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
             if closed := close_over(_session_of(dag_run)):
                 log.info("batches that are over: %s", ", ".join(closed))
             note_late(_session_of(dag_run))
+            derived.look(_session_of(dag_run))
             open_runs = read_open_runs(_session_of(dag_run))
             with LEDGER.opened() as connection:
                 emit_totals(connection, open_runs)
@@ -93,8 +95,14 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
 
 @hookimpl
 def on_dag_run_success(dag_run: DagRun, msg: str) -> None:
-    """A run has ended well."""
+    """A run has ended well; what is made of its date can follow."""
     _note_end(dag_run)
+    if dag_run.partition_key:
+        from nba_airflow.metadata.derived import note_done
+        from nba_airflow.metadata.ledger import Away
+
+        with suppress(Away):
+            note_done(dag_run, _session_of(dag_run))
 
 
 @hookimpl

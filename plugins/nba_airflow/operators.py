@@ -65,60 +65,19 @@ class ScrapeOperator(BaseOperator):
         from include.ops.session import Session
         from include.steps.attempt import attempt
 
-        partition = self._partition(context)
+        partition = read_partition(context, self.source.dag_id, self.endpoint.name)
         since = datetime.fromisoformat(queued_since) if queued_since else None
         with Session(connections.ops_url()) as session:
-            entry = self._entry(context, partition, session, deferrals, spent, began, seconds)
+            entry = make_entry(context, partition, session, deferrals, spent, began, seconds)
             try:
-                with entry.recorded(), _in_time(), lease(session, partition, queued_since=since):
+                with entry.recorded(), in_time(), lease(session, partition, queued_since=since):
                     attempt(self._job(context, partition, session, since), entry)
             except Later as later:
-                self._defer(later, entry)
+                defer_task(self, later, entry)
             except Problem as problem:
                 if problem.passing or not entry.written:
                     raise  # the operations database is, or was, away: left to Airflow's retries
                 raise AirflowFailException(str(problem)) from problem.__cause__
-
-    def _partition(self, context: Context) -> Partition:
-        """The run's partition. Raises AirflowFailException for a run without one (a plain manual
-        trigger)."""
-        key = context["dag_run"].partition_key
-        if not key:
-            raise AirflowFailException(
-                "this run has no partition key, so no game date: use `airflow dags backfill"
-                f" {self.source.dag_id} -s DATE -e DATE`, or give a partition key when triggering"
-            )
-        try:
-            day = parse_day(key)
-        except BadDay as error:
-            raise AirflowFailException(f"this run's partition key: {error}") from None
-        return Partition(dag_id=self.source.dag_id, endpoint=self.endpoint.name, day=day)
-
-    def _entry(
-        self,
-        context: Context,
-        partition: Partition,
-        session: Session,
-        deferrals: int,
-        spent: Sequence[int],
-        began: str | None,
-        seconds: Mapping[str, float],
-    ) -> Entry:
-        from include.ops.outcomes import record
-        from include.steps.entry import Entry
-
-        return Entry(
-            partition,
-            lambda row: record(session, row),
-            run_id=context["dag_run"].run_id,
-            attempt=context["ti"].try_number,
-            log_url=context["ti"].log_url or "",
-            spent=spent,
-            seconds=seconds,
-            deferrals=deferrals,
-            began=datetime.fromisoformat(began) if began else None,
-            now=session.now,
-        )
 
     def _job(
         self,
@@ -150,28 +109,71 @@ class ScrapeOperator(BaseOperator):
             refetch=_ordered_at(context),
         )
 
-    def _defer(self, later: Later, entry: Entry) -> NoReturn:
-        """Defers in any case: a moment that has just passed must not look like a date that has
-        ended well."""
-        from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 
-        from include.ops.leases import Taken
+def read_partition(context: Context, dag_id: str, endpoint: str) -> Partition:
+    """The run's partition. Raises AirflowFailException for a run without one (a plain manual
+    trigger)."""
+    key = context["dag_run"].partition_key
+    if not key:
+        raise AirflowFailException(
+            "this run has no partition key, so no game date: use `airflow dags backfill"
+            f" {dag_id} -s DATE -e DATE`, or give a partition key when triggering"
+        )
+    try:
+        return Partition(dag_id=dag_id, endpoint=endpoint, day=parse_day(key))
+    except BadDay as error:
+        raise AirflowFailException(f"this run's partition key: {error}") from None
 
-        moment = max(later.until, datetime.now(UTC) + SOONEST)
-        kwargs: dict[str, Any] = {
-            "deferrals": entry.deferrals,
-            "spent": list(entry.spent),
-            "seconds": entry.seconds,
-            "began": entry.began.isoformat(),
-        }
-        if isinstance(later, Taken):
-            kwargs["queued_since"] = later.since.isoformat()
-        self.log.info("waiting until %s: %s", moment.isoformat(timespec="seconds"), later)
-        self.defer(trigger=DateTimeTrigger(moment=moment), method_name="execute", kwargs=kwargs)
+
+def make_entry(
+    context: Context,
+    partition: Partition,
+    session: Session,
+    deferrals: int = 0,
+    spent: Sequence[int] = (),
+    began: str | None = None,
+    seconds: Mapping[str, float] = MappingProxyType({}),
+) -> Entry:
+    """The ledger's entry of this try of a task."""
+    from include.ops.outcomes import record
+    from include.steps.entry import Entry
+
+    return Entry(
+        partition,
+        lambda row: record(session, row),
+        run_id=context["dag_run"].run_id,
+        attempt=context["ti"].try_number,
+        log_url=context["ti"].log_url or "",
+        spent=spent,
+        seconds=seconds,
+        deferrals=deferrals,
+        began=datetime.fromisoformat(began) if began else None,
+        now=session.now,
+    )
+
+
+def defer_task(task: BaseOperator, later: Later, entry: Entry) -> NoReturn:
+    """Defers in any case: a moment that has just passed must not look like a date that has ended
+    well."""
+    from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+
+    from include.ops.leases import Taken
+
+    moment = max(later.until, datetime.now(UTC) + SOONEST)
+    kwargs: dict[str, Any] = {
+        "deferrals": entry.deferrals,
+        "spent": list(entry.spent),
+        "seconds": entry.seconds,
+        "began": entry.began.isoformat(),
+    }
+    if isinstance(later, Taken):
+        kwargs["queued_since"] = later.since.isoformat()
+    task.log.info("waiting until %s: %s", moment.isoformat(timespec="seconds"), later)
+    task.defer(trigger=DateTimeTrigger(moment=moment), method_name="execute", kwargs=kwargs)
 
 
 @contextmanager
-def _in_time() -> Iterator[None]:
+def in_time() -> Iterator[None]:
     """Airflow's time-out, which is not an error that can be handled normally (3.3.2), as a Problem:
     what hung for so long once would hang three times."""
     try:

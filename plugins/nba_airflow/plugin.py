@@ -9,7 +9,7 @@ check_include()  # its message says what to do, which those of the imports below
 
 from nba_airflow import listener  # noqa: E402  after the check
 from nba_airflow.priority import LiveFirst  # noqa: E402  as above
-from nba_airflow.timetable import GameDateTimetable  # noqa: E402  as above
+from nba_airflow.timetable import GameDateTimetable, ProcessedDateTimetable  # noqa: E402  as above
 
 
 class NbaPlugin(AirflowPlugin):
@@ -17,5 +17,5 @@ class NbaPlugin(AirflowPlugin):
 
     name = "nba"
     listeners = [listener]  # noqa: RUF012  Airflow reads plain class attributes
-    timetables = [GameDateTimetable]  # noqa: RUF012  as above
+    timetables = [GameDateTimetable, ProcessedDateTimetable]  # noqa: RUF012  as above
     priority_weight_strategies = [LiveFirst]  # noqa: RUF012  as above

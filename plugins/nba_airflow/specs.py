@@ -1,18 +1,37 @@
-"""The sources that the files in dags/ declare: discovered, never listed by hand."""
+"""The sources and processors that the files in dags/ declare: discovered, never listed by hand."""
 
 from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import TypeVar
 
+from include.analytics.spec import Processor
 from include.sources.spec import Host, Source
 from nba_airflow import DAGS
+
+T = TypeVar("T", Source, Processor)
 
 
 def sources() -> dict[str, Source]:
     """dag_id -> spec, from every file in dags/ that has a ``SOURCE``. Raises what the file
     raises."""
-    found: dict[str, Source] = {}
+    return _find("SOURCE", Source)
+
+
+def processors() -> dict[str, Processor]:
+    """The same of every ``PROCESSOR``."""
+    return _find("PROCESSOR", Processor)
+
+
+def _find(name: str, kind: type[T]) -> dict[str, T]:
+    found = (getattr(module, name, None) for module in _modules())
+    return {each.dag_id: each for each in found if isinstance(each, kind)}
+
+
+def _modules() -> Iterator[ModuleType]:
     for path in sorted(DAGS.glob("*.py")):
         name = f"nba_dags_{path.stem}"
         if name not in sys.modules:
@@ -26,14 +45,13 @@ def sources() -> dict[str, Source]:
             except BaseException:
                 del sys.modules[name]
                 raise
-        source = getattr(sys.modules[name], "SOURCE", None)
-        if isinstance(source, Source):
-            found[source.dag_id] = source
-    return found
+        yield sys.modules[name]
 
 
 def endpoint_names(dag_id: str) -> list[str]:
-    """The endpoints of the DAG's spec; none where it is not the DAG of a source."""
+    """The endpoints of the DAG's spec, or the one task of a processor; none of any other DAG."""
+    if processor := processors().get(dag_id):
+        return [processor.name]
     source = sources().get(dag_id)
     return [endpoint.name for endpoint in source.endpoints] if source else []
 

@@ -43,3 +43,14 @@ class GameDateTimetable(CronPartitionTimetable):
         return super().next_dagrun_info_v2(
             last_dagrun_info=last_dagrun_info, restriction=restriction
         )
+
+
+class ProcessedDateTimetable(GameDateTimetable):
+    """The game dates of a processor: backfills have the same dates, and there is no live schedule,
+    since its runs are made when their inputs are done."""
+
+    def next_dagrun_info_v2(
+        self, *, last_dagrun_info: DagRunInfo | None, restriction: TimeRestriction
+    ) -> DagRunInfo | None:
+        """None, ever."""
+        return None

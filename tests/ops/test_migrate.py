@@ -48,6 +48,7 @@ def test_an_empty_database_gets_every_table(empty: str) -> None:
         "backfills",
         "batch_runs",
         "batches",
+        "built",
         "credit_months",
         "credit_reservations",
         "holds",
@@ -60,6 +61,7 @@ def test_an_empty_database_gets_every_table(empty: str) -> None:
         "outcomes",
         "shared_failures",
         "stages",
+        "touched",
         "versions",
     }
     assert versions(empty) == [(VERSION,)]

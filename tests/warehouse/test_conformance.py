@@ -17,7 +17,7 @@ from include.errors import Refused
 from include.outcome import Outcome
 from include.sources.spec import Column, Row
 from include.warehouse.open import Warehouse
-from include.warehouse.rows import Loaded, to_parquet
+from include.warehouse.rows import loaded, to_parquet
 from include.warehouse.status import DateStatus
 from tests.warehouse.lines import DAY, TABLE, TIP_OFF, refused, row
 
@@ -32,9 +32,10 @@ def answers(warehouse: Warehouse, sql: str) -> list[dict[str, Any]]:
 
 def test_rows_come_back_sorted_by_key_with_missing_numbers_first(warehouse: Warehouse) -> None:
     given = [row("b", 1), row("a", 10), row("a", 9, share=1, tip_off=None), row("a", None)]
-    loaded = warehouse.replace(TABLE, DAY, iter(given))
-    assert warehouse.rows(TABLE, DAY) == [given[3], {**given[2], "share": 1.0}, given[1], given[0]]
-    assert loaded == Loaded(rows=4, bytes=len(to_parquet(TABLE, given)), changed=True)
+    found = warehouse.replace(TABLE, DAY, iter(given))
+    ordered = [given[3], {**given[2], "share": 1.0}, given[1], given[0]]
+    assert warehouse.rows(TABLE, DAY) == ordered
+    assert found == loaded(ordered, to_parquet(TABLE, ordered), changed=True)
 
 
 def test_two_rows_with_one_key_are_refused_with_both_files_and_leave_the_partition_alone(

@@ -25,7 +25,7 @@ from include.warehouse.bigquery.tables import (
     schema,
     sql_type,
 )
-from include.warehouse.rows import Loaded, Used, arrange, in_key_order, to_parquet
+from include.warehouse.rows import Loaded, Used, arrange, in_key_order, loaded, to_parquet
 from include.warehouse.status import DATE_STATUS, DateStatus
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class BigQueryWarehouse:
         elif changed:
             self._delete(table, day)
             self._mark(table, day, empty=True)
-        return Loaded(rows=len(ordered), bytes=len(data), changed=changed)
+        return loaded(ordered, data, changed=changed)
 
     def replace_status(self, status: DateStatus) -> bool:
         """Adds a row to the history that ``raw.date_status`` shows the newest of."""

@@ -17,7 +17,7 @@ from include.partition import BadDay, parse_day
 from nba_airflow.metadata.ledger import LEDGER
 from nba_airflow.metadata.runs import ENDED, release_ended_backfills
 from nba_airflow.metadata.summary_run import start_summary
-from nba_airflow.timetable import GameDateTimetable
+from nba_airflow.timetable import GameDateTimetable, ProcessedDateTimetable
 
 if TYPE_CHECKING:
     import psycopg
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
-TIMETABLE = f"{GameDateTimetable.__module__}.{GameDateTimetable.__qualname__}"
+_OURS = (GameDateTimetable, ProcessedDateTimetable)
+TIMETABLES = [f"{each.__module__}.{each.__qualname__}" for each in _OURS]
 LATE = timedelta(days=1)
 """A scheduled run that is made later than this after it was due catches up; until then it is
 live."""
@@ -284,7 +285,7 @@ def _read_runs(
         *(DagRun.run_type, DagRun.run_after, DagRun.created_at, DagRun.queued_at),
         *(DagRun.start_date, DagRun.end_date, DagRun.updated_at, DagRun.clear_number),
     )
-    ours = (DagModel.dag_id == DagRun.dag_id, DagModel.timetable_type == TIMETABLE)
+    ours = (DagModel.dag_id == DagRun.dag_id, DagModel.timetable_type.in_(TIMETABLES))
     # Airflow writes the ends of a whole turn at once: those of this session may not be written yet.
     unwritten = {(r.dag_id, r.run_id): r for r in session.dirty if isinstance(r, DagRun)}
     rows = session.execute(columns.join(DagModel, ours[0]).where(ours[1], *wanted).limit(limit))
@@ -325,7 +326,7 @@ def _read_deleted(session: Session, since: datetime) -> list[BookedRun]:
         columns.join(BackfillDagRun, BackfillDagRun.backfill_id == Backfill.id)
         .join(DagModel, DagModel.dag_id == Backfill.dag_id)
         .where(
-            DagModel.timetable_type == TIMETABLE,
+            DagModel.timetable_type.in_(TIMETABLES),
             or_(Backfill.completed_at.is_(None), Backfill.completed_at > since),
             BackfillDagRun.dag_run_id.is_(None),
             BackfillDagRun.exception_reason.is_(None),

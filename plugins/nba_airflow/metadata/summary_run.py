@@ -1,74 +1,18 @@
-"""In the scheduler: the start of the summary, in the transaction that Airflow is about to commit,
-which no fault of it can spoil."""
+"""In the scheduler: the start of the summary."""
 
 from __future__ import annotations
 
-import logging
-from datetime import UTC, datetime
-from hashlib import sha256
 from typing import TYPE_CHECKING
+
+from nba_airflow.metadata.new_run import create_run
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-log = logging.getLogger(__name__)
-
 SUMMARY = "backfill_summary"
-MAX_RUN_ID = 250
-"""Airflow's, of which a run's own id may use all."""
 
 
 def start_summary(name: str, session: Session) -> None:
-    """Creates the summary's run of that name, unless there is one; ``name`` may be of any length.
-
-    It goes with ``session``'s transaction, behind a savepoint and in a session of its own: an error
-    there leaves Airflow's session and what it has not written yet alone. (Airflow forbids its own
-    session a savepoint, 3.3.2.) What could not be started is left to the next scheduled summary.
-    """
-    from sqlalchemy import orm
-    from sqlalchemy.exc import SQLAlchemyError
-
-    transaction = session.connection()
-    try:
-        with (
-            orm.Session(bind=transaction, join_transaction_mode="create_savepoint") as ours,
-            ours.begin(),
-        ):
-            _create(f"batch__{name}", ours)
-    except SQLAlchemyError as error:
-        log.error("the summary is left to its next scheduled run: %s", error)
-
-
-def make_run_id(name: str) -> str:
-    """The name, or where that is too long a run's id its beginning and a hash of it all."""
-    if len(name) <= MAX_RUN_ID:
-        return name
-    mark = sha256(name.encode()).hexdigest()[:24]
-    return f"{name[: MAX_RUN_ID - len(mark) - 1]}-{mark}"
-
-
-# The run, unless it is there: a scheduler that was killed tells the same end again.
-def _create(name: str, session: Session) -> None:
-    from airflow.models.dagbag import DBDagBag
-    from airflow.models.dagrun import DagRun
-    from airflow.utils.state import DagRunState
-    from airflow.utils.types import DagRunTriggeredByType, DagRunType
-    from sqlalchemy import select
-
-    run_id = make_run_id(name)
-    if session.scalar(select(DagRun.id).where(DagRun.dag_id == SUMMARY, DagRun.run_id == run_id)):
-        return
-    dag = DBDagBag().get_latest_version_of_dag(SUMMARY, session=session)
-    if dag is None:
-        log.error("DAG %s is not there yet: its first scheduled run reports", SUMMARY)
-        return
-    dag.create_dagrun(
-        run_id=run_id,
-        logical_date=None,
-        data_interval=None,
-        run_after=datetime.now(UTC),
-        run_type=DagRunType.MANUAL,
-        triggered_by=DagRunTriggeredByType.OPERATOR,
-        state=DagRunState.QUEUED,
-        session=session,
-    )
+    """Creates the summary's run of that name, unless there is one. What could not be started is
+    left to the next scheduled summary."""
+    create_run(SUMMARY, f"batch__{name}", session)

@@ -1,0 +1,74 @@
+"""Of which inputs the dates of processors were made, and of which they would be made now."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import date
+from hashlib import sha256
+from typing import Any, Protocol
+
+import psycopg
+
+from include.ops import outcomes
+
+
+class Given(Protocol):
+    """An input of a processor, as ``include.analytics.spec.Input``."""
+
+    @property
+    def dag_id(self) -> str:
+        """Of the DAG that makes it."""
+        ...
+
+    @property
+    def endpoint(self) -> str:
+        """Of that DAG."""
+        ...
+
+    @property
+    def required(self) -> bool:
+        """Whether nothing is made without it."""
+        ...
+
+
+def read_contents(
+    connection: psycopg.Connection[Any], inputs: Collection[Given], days: Collection[date]
+) -> dict[date, str]:
+    """Of the dates on which all required inputs are done: one content for all of them, the same for
+    the same rows."""
+    newest = {
+        (dag_id, endpoint, day): row.content
+        for dag_id in {given.dag_id for given in inputs}
+        for (day, endpoint), row in outcomes.read_newest(connection, dag_id, days).items()
+        if row.outcome.done
+    }
+    ready = [
+        day
+        for day in days
+        if all((g.dag_id, g.endpoint, day) in newest for g in inputs if g.required)
+    ]
+    return {day: _mix(newest.get((g.dag_id, g.endpoint, day), "") for g in inputs) for day in ready}
+
+
+def _mix(contents: Iterable[str]) -> str:
+    return sha256(" ".join(contents).encode()).hexdigest()[:16]
+
+
+def read_built(
+    connection: psycopg.Connection[Any], dag_id: str, days: Collection[date]
+) -> dict[date, str]:
+    """Date -> content of the inputs that the DAG's rows were made of."""
+    rows = connection.execute(
+        "SELECT day, inputs FROM ops.built WHERE dag_id = %s AND day = ANY(%s)", (dag_id, [*days])
+    )
+    return dict(rows.fetchall())
+
+
+def note_built(connection: psycopg.Connection[Any], dag_id: str, day: date, inputs: str) -> None:
+    """Notes what the date's rows were made of."""
+    connection.execute(
+        "INSERT INTO ops.built (dag_id, day, inputs) VALUES (%s, %s, %s)"
+        " ON CONFLICT (dag_id, day) DO UPDATE SET inputs = excluded.inputs,"
+        " built_at = clock_timestamp()",
+        (dag_id, day, inputs),
+    )

@@ -1,0 +1,179 @@
+"""A processor in Airflow: its runs come when its inputs are done or have changed, once, and never
+else; its task makes no request."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from include.ops.outcomes import OutcomeRow, record
+from include.outcome import Outcome
+from include.partition import DateRange
+from tests.plugins.running import Airflow, Killed, transaction
+
+DAYS = DateRange(date(2025, 1, 15), date(2025, 1, 16))
+DAY = DAYS.first
+RESULTS = "prop_results"
+PROPS, SCORES = ("odds_api_props", "player_props"), ("bdl_box_scores", "box_scores")
+
+
+@pytest.fixture(autouse=True)
+def _no_touched(airflow: Airflow) -> None:
+    airflow.ledger.execute("TRUNCATE ops.touched, ops.built")
+    airflow.ledger.commit()
+
+
+def done(airflow: Airflow, source: tuple[str, str], day: date = DAY, content: str = "one") -> None:
+    """A date of a source is done, and its rows have this content."""
+    dag_id, endpoint = source
+    row = OutcomeRow(
+        dag_id=dag_id,
+        endpoint=endpoint,
+        day=day,
+        run_id=f"{dag_id} {content}",
+        attempt=1,
+        phase="audit",
+        outcome=Outcome.COMPLETE,
+        started_at=datetime.now(UTC),
+        ended_at=datetime.now(UTC),
+        content=content,
+    )
+    record(airflow.ledger, row)
+
+
+def look() -> int:
+    """What the scheduler does every five minutes."""
+    from nba_airflow.metadata import derived
+
+    with transaction() as session:
+        return derived.look(session)
+
+
+def note_done(source: tuple[str, str], day: date = DAY) -> None:
+    """What the scheduler does when a date's run has ended well."""
+    from nba_airflow.metadata import derived
+
+    with transaction() as session:
+        run = SimpleNamespace(dag_id=source[0], partition_key=str(day))
+        derived.note_done(run, session)  # type: ignore[arg-type]  # as much of a run as it looks at
+
+
+def runs(airflow: Airflow, day: date = DAY) -> list[str]:
+    return replace(airflow, dag_id=RESULTS).run_ids(day)
+
+
+def test_the_run_comes_when_the_second_input_is_done_and_only_once(airflow: Airflow) -> None:
+    done(airflow, PROPS)
+    note_done(PROPS)
+    assert (look(), runs(airflow)) == (0, [])
+    done(airflow, SCORES)
+    for _ in range(2):
+        note_done(SCORES)
+        note_done(PROPS)
+        look()
+    (run_id,) = runs(airflow)
+    assert run_id.startswith("inputs__2025-01-15__")
+
+
+def test_what_the_listener_missed_is_found_by_the_look_which_then_forgets_it(
+    airflow: Airflow,
+) -> None:
+    for source in (PROPS, SCORES):
+        done(airflow, source)
+    assert (look(), len(runs(airflow))) == (1, 1)
+    assert (look(), look()) == (0, 0)
+    assert airflow.ledger.execute("SELECT count(*) FROM ops.touched").fetchall() == [(0,)]
+
+
+def test_a_run_that_its_scheduler_did_not_commit_is_made_by_the_next_look(
+    airflow: Airflow,
+) -> None:
+    from nba_airflow.metadata import derived
+
+    def look_and_die() -> None:
+        with transaction() as session:
+            derived.look(session)
+            raise Killed
+
+    for source in (PROPS, SCORES):
+        done(airflow, source)
+    with pytest.raises(Killed):
+        look_and_die()
+    assert runs(airflow) == []
+    assert (look(), len(runs(airflow))) == (1, 1)
+
+
+def test_only_the_date_that_changed_runs_again(airflow: Airflow) -> None:
+    for day in DAYS.days:
+        for source in (PROPS, SCORES):
+            done(airflow, source, day)
+    look()
+    airflow.ledger.execute(
+        "INSERT INTO ops.built SELECT 'prop_results', day, '' FROM ops.touched"
+        " ON CONFLICT DO NOTHING"
+    )
+    done(airflow, SCORES, DAY, content="healed")
+    note_done(SCORES)
+    look()
+    assert [len(runs(airflow, day)) for day in DAYS.days] == [2, 1]
+
+
+def test_a_date_that_is_done_again_with_the_same_rows_is_left_alone(airflow: Airflow) -> None:
+    from include.ops import built
+    from nba_airflow.specs import processors
+
+    for source in (PROPS, SCORES):
+        done(airflow, source)
+    inputs = processors()[RESULTS].inputs
+    contents = built.read_contents(airflow.ledger, inputs, [DAY])
+    built.note_built(airflow.ledger, RESULTS, DAY, contents[DAY])
+    airflow.ledger.commit()
+    note_done(SCORES)
+    assert (look(), runs(airflow)) == (0, [])
+
+
+def test_no_run_is_made_of_a_dag_that_is_paused(airflow: Airflow) -> None:
+    from airflow.models.dag import DagModel
+
+    for source in (PROPS, SCORES):
+        done(airflow, source)
+    with transaction() as session:
+        session.get_one(DagModel, RESULTS).is_paused = True
+    try:
+        note_done(SCORES)
+        assert (look(), runs(airflow)) == (0, [])
+    finally:
+        with transaction() as session:
+            session.get_one(DagModel, RESULTS).is_paused = False
+
+
+def test_its_runs_send_a_mail_only_where_they_fail(airflow: Airflow) -> None:
+    results = replace(airflow, dag_id=RESULTS)
+    for source in (PROPS, SCORES):
+        done(airflow, source)
+    look()
+    results.start(DAY)
+    results.end(DAY, state="success")
+    results.sweep()
+    results.summarise()
+    assert results.mails() == []
+    done(airflow, SCORES, content="corrected")
+    look()
+    results.start(DAY)
+    results.end(DAY, state="failed")
+    results.summarise()
+    (subject,) = results.subjects()
+    assert RESULTS in subject
+
+
+def test_there_is_no_live_schedule_and_a_backfill_has_the_dates(airflow: Airflow) -> None:
+    from airflow.models.dag import DagModel
+
+    with transaction() as session:
+        assert session.get_one(DagModel, RESULTS).next_dagrun_create_after is None
+    results = replace(airflow, dag_id=RESULTS)
+    results.backfill(DAYS)
+    assert results.states() == {"2025-01-15": "queued", "2025-01-16": "queued"}
