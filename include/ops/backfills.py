@@ -11,7 +11,7 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-Stage = Literal["whole", "canary", "ramp", "repair"]
+Kind = Literal["whole", "canary", "ramp", "repair"]
 HoldKind = Literal["quiet hours", "breaker", "preflight"]
 
 
@@ -24,7 +24,7 @@ class Backfill:
     backfill_id: int
     dag_id: str
     batch_id: str
-    stage: Stage = "whole"
+    stage: Kind = "whole"
     started_by: str
     reason: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -63,6 +63,16 @@ def write(connection: psycopg.Connection[Any], backfill: Backfill) -> None:
     """Notes it as it was ordered, whatever somebody who met it has noted. Does not commit."""
     connection.execute("DELETE FROM ops.backfills WHERE backfill_id = %s", (backfill.backfill_id,))
     note(connection, backfill)
+
+
+def read_orders(connection: psycopg.Connection[Any], batch_ids: Collection[str]) -> list[Backfill]:
+    """The backfills of these batches, the first first."""
+    with connection.cursor(row_factory=class_row(Backfill)) as cursor:
+        cursor.execute(
+            f"SELECT {_COLUMNS} FROM ops.backfills WHERE batch_id = ANY(%s) ORDER BY backfill_id",
+            ([*batch_ids],),
+        )
+        return cursor.fetchall()
 
 
 def read(connection: psycopg.Connection[Any], ids: Collection[int]) -> dict[int, Backfill]:

@@ -145,7 +145,7 @@ COMMENT ON COLUMN ops.backfills.backfill_id IS 'Airflow''s';
 COMMENT ON COLUMN ops.backfills.batch_id IS
     'the batch that it reports in: of the first backfill of its order';
 COMMENT ON COLUMN ops.backfills.plan IS
-    'of its whole order; null: it was begun elsewhere, and is not planned yet';
+    'of its whole order, with what the stages before have measured; null: it was begun elsewhere, and is not planned yet';
 COMMENT ON COLUMN ops.backfills.fingerprint IS 'of the code and the configuration it began with';
 CREATE INDEX backfills_by_batch ON ops.backfills (batch_id);
 CREATE INDEX backfills_by_dag ON ops.backfills (dag_id, noticed_at);
@@ -157,11 +157,14 @@ CREATE TABLE ops.stages (
     number      int  NOT NULL,
     stage       text NOT NULL CHECK (stage IN ('whole', 'canary', 'ramp', 'repair')),
     days        date[] NOT NULL,
+    cleared     text[] NOT NULL DEFAULT '{}',
     state       text NOT NULL DEFAULT 'to come' CHECK (state IN ('to come', 'begun', 'left out')),
     why         text NOT NULL DEFAULT '',
     noticed_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (batch_id, number)
 );
+COMMENT ON COLUMN ops.stages.days IS 'those that get a run';
+COMMENT ON COLUMN ops.stages.cleared IS 'the runs that run again';
 COMMENT ON COLUMN ops.stages.why IS 'of a stage that was left out';
 CREATE INDEX stages_to_come ON ops.stages (batch_id) WHERE state = 'to come';
 

@@ -249,7 +249,7 @@ def upstream(host: Host, found: Any = None) -> Upstream:
         )
     return Upstream(
         name=host.connection,
-        base_url=_base_url(host, found),
+        base_url=base_url(host, found),
         key=found.password or None,
         auth=host.auth,
         headers=dict(host.headers),
@@ -258,7 +258,8 @@ def upstream(host: Host, found: Any = None) -> Upstream:
     )
 
 
-def _base_url(host: Host, found: Any) -> str:
+def base_url(host: Host, found: Any) -> str:
+    """Where the connection leads; the spec's real upstream where it names no host."""
     base = (found.host or "").rstrip("/")
     if base and "://" not in base:
         base = f"{found.schema or 'https'}://{base}{f':{found.port}' if found.port else ''}"
@@ -270,7 +271,7 @@ def proxies(host: Host, found: Any) -> tuple[str, ...]:
     for what is not a proxy."""
     from include.http.proxies import BadProxies, read_proxies
 
-    scheme = _base_url(host, found).partition("://")[0]
+    scheme = base_url(host, found).partition("://")[0]
     try:
         return read_proxies(found.extra_dejson.get("proxies"), scheme)
     except BadProxies as bad:

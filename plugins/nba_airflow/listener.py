@@ -74,6 +74,8 @@ def _preload() -> None:
 def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
     """A run has started; one of the summary's reports what is over or late by now, and the
     metrics."""
+    from include.ops.stages import read_waiting
+    from nba_airflow.advance import advance_aside
     from nba_airflow.metadata import derived
     from nba_airflow.metadata.freshness import note_late
     from nba_airflow.metadata.ledger import LEDGER, Away
@@ -91,6 +93,8 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
             open_runs = read_open_runs(_session_of(dag_run))
             with LEDGER.opened() as connection:
                 emit_totals(connection, open_runs)
+                if read_waiting(connection):
+                    advance_aside()
 
 
 @hookimpl

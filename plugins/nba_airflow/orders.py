@@ -1,12 +1,15 @@
-"""An order of dates: how Airflow's backfills are made of it, and what is noted of them."""
+"""An order of dates: the backfills of Airflow's that are made of it, a stage after the other, and
+what is noted of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
-from include.ops import backfills
+from include.ops import backfills, stages
 from include.ops.backfills import Backfill
 from include.ops.batches import name_backfill
 from include.ops.db import connect
@@ -14,52 +17,121 @@ from include.partition import DateRange
 from nba_airflow import connections
 from nba_airflow.metadata import runs
 
+if TYPE_CHECKING:
+    import psycopg
+
+    from include.ops.stages import Stage
+
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
     """What somebody wants to be done, of which DAG. ``options`` are the command's that change what
-    is done, ``conf`` is given to the runs, ``plan`` is what it is expected to take."""
+    is done, ``plan`` is what it is expected to take, ``fingerprint`` is of code and
+    configuration."""
 
     dag_id: str
     started_by: str
     reason: str
     options: Mapping[str, Any]
-    conf: Mapping[str, Any] | None
     plan: Mapping[str, Any] | None
+    fingerprint: str = ""
 
 
-def start(order: Order, window: DateRange) -> int:
-    """Makes Airflow's backfill of the window and notes it; its id. Raises Refused, and psycopg's
-    errors before anything is made where the ledger cannot be had."""
-    from airflow.utils.session import create_session
-
+def start(order: Order, planned: Sequence[Stage]) -> str:
+    """Starts the first stage and notes the others; the id of their batch, empty where runs are
+    cleared alone. Raises Refused, and psycopg's errors before anything is made where the ledger
+    cannot be had."""
     with connect(connections.ops_url(), application_name="airflow nba") as ledger:
-        with create_session() as session:
-            runs.complete_ended_backfills(order.dag_id, session)
-        backfill_id = _create(order, window)
-        backfills.write(ledger, _describe(order, backfill_id))
+        backfill_id = make(order, planned[0])
+        if backfill_id is None:
+            return ""
+        batch_id = name_backfill(order.dag_id, backfill_id)
+        note(ledger, order, planned[0], backfill_id, batch_id)
+        if planned[1:]:
+            stages.write(ledger, batch_id, [replace(planned[0], state="begun"), *planned[1:]])
         ledger.commit()
+    return batch_id
+
+
+def make(order: Order, stage: Stage, *, made: int | None = None) -> int | None:
+    """Makes the stage's backfill in Airflow, unless it is ``made``, and clears what runs again; the
+    backfill's id, None where no date gets a run. Raises Refused.
+
+    What is cleared beside new dates becomes part of their backfill, so that one command sends one
+    mail; what is over by now is told as it is.
+    """
+    backfill_id = made
+    if stage.days and made is None:
+        backfill_id = _create(order, stage.days)
+    if stage.cleared:
+        _clear(order, stage.cleared, backfill_id)
     return backfill_id
 
 
-def _create(order: Order, window: DateRange) -> int:
-    return runs.create(
-        order.dag_id,
-        window,
-        max_active_runs=order.options["max_active_runs"],
-        backwards=order.options["run_backwards"],
-        conf=order.conf,
-    )
-
-
-def _describe(order: Order, backfill_id: int) -> Backfill:
-    """What is noted of a backfill of the order."""
-    return Backfill(
+def note(
+    ledger: psycopg.Connection[Any],
+    order: Order,
+    stage: Stage,
+    backfill_id: int,
+    batch_id: str,
+) -> None:
+    """Notes what the stage's backfill is. Does not commit."""
+    noted = Backfill(
         backfill_id=backfill_id,
         dag_id=order.dag_id,
-        batch_id=name_backfill(order.dag_id, backfill_id),
+        batch_id=batch_id,
+        stage=stage.stage,
         started_by=order.started_by,
         reason=order.reason,
-        options={**order.options, "conf": order.conf},
+        options=order.options,
         plan=order.plan,
+        fingerprint=order.fingerprint,
     )
+    backfills.write(ledger, noted)
+
+
+def read_order(first: Backfill) -> Order:
+    """The order of which this is the first backfill."""
+    return Order(
+        dag_id=first.dag_id,
+        started_by=first.started_by,
+        reason=first.reason,
+        options=first.options,
+        plan=first.plan,
+        fingerprint=first.fingerprint,
+    )
+
+
+def _create(order: Order, days: Sequence[date]) -> int:
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        runs.complete_ended_backfills(order.dag_id, session)
+    return runs.create(
+        order.dag_id,
+        DateRange(min(days), max(days)),
+        max_active_runs=order.options["max_active_runs"],
+        backwards=order.options["run_backwards"],
+        conf=order.options["conf"],
+        user=order.started_by,
+    )
+
+
+def _clear(order: Order, run_ids: Sequence[str], backfill_id: int | None) -> None:
+    from airflow.utils.session import create_session
+
+    from nba_airflow.metadata.ledger import Away
+    from nba_airflow.metadata.register import close_over
+
+    # Those that were told before are another batch's.
+    with create_session() as session, suppress(Away):
+        close_over(session)
+    again = order.options["reset_dagruns"] or order.options["refetch"]
+    conf = order.options["conf"]
+    with create_session() as session:
+        runs.clear(
+            *(order.dag_id, run_ids, session),
+            only_failed=not again,
+            conf=conf,
+            backfill_id=backfill_id,
+        )

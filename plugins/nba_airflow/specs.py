@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
@@ -46,6 +47,15 @@ def _modules() -> Iterator[ModuleType]:
                 del sys.modules[name]
                 raise
         yield sys.modules[name]
+
+
+def find_spec(dag_id: str) -> Path:
+    """The file that declares the DAG's source. Raises LookupError where none does."""
+    for module in _modules():
+        declared = getattr(module, "SOURCE", None)
+        if isinstance(declared, Source) and declared.dag_id == dag_id:
+            return Path(str(module.__file__))
+    raise LookupError(f"no file in {DAGS} declares {dag_id}")
 
 
 def endpoint_names(dag_id: str) -> list[str]:

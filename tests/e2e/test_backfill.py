@@ -177,7 +177,7 @@ def test_ctrl_c_stops_following_and_not_the_backfill(system: System):
 
 def test_detach_returns_at_once_and_a_second_backfill_is_refused_meanwhile(system: System):
     system.faults([])
-    code, answer = system.backfill(f"{DAG} -s 2025-02-01 -e 2025-02-12 --detach")
+    code, answer = system.backfill(f"{DAG} -s 2025-02-01 -e 2025-02-12 --ramp --detach")
     assert (code, answer["detached"]) == (0, True)
 
     refused = system.airflow(f"dags backfill {DAG} -s 2025-03-01 -e 2025-03-02")
@@ -185,7 +185,16 @@ def test_detach_returns_at_once_and_a_second_backfill_is_refused_meanwhile(syste
     assert (refused.code, refused.out) == (2, "")
     assert "has a running backfill" in refused.err
     assert len(refused.err.strip().splitlines()) == 1
-    assert system.backfill(f"{DAG} -s 2025-02-01 -e 2025-02-12 --attach")[0] == 0
+    code, answer = system.backfill(f"{DAG} -s 2025-02-01 -e 2025-02-12 --attach")
+    assert (code, answer["left_out"], len(answer["dates"])) == (0, [], 12)
+    made = system.metadata(
+        "SELECT id FROM backfill WHERE dag_id = %s ORDER BY id DESC LIMIT 3", DAG
+    )
+    stages = "SELECT batch_id, stage FROM ops.backfills WHERE backfill_id = ANY(%s)"
+    first = f"{DAG}:{made[-1][0]}:0"
+    assert system.ops(stages, [number for (number,) in made]) == [(first, "ramp")] * 3
+    mails = "SELECT count(*) FROM ops.outbox WHERE mail_id LIKE %s"
+    system.until(lambda: system.ops(mails, f"{first}%") == [(1,)])
 
 
 @pytest.mark.parametrize(

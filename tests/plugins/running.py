@@ -46,12 +46,13 @@ def backfill_command(dates: DateRange, *, dag_id: str = DAG, **flags: bool | str
 
     off = (
         *("refetch", "dry_run", "attach", "detach", "unpause"),
-        *("rerun_failed_tasks", "reset_dagruns", "json", "run_backwards", "spread"),
+        *("rerun_failed_tasks", "reset_dagruns", "json", "run_backwards", "spread", "ramp"),
     )
     given = {
         **dict.fromkeys(off, False),
         **{"dag_id": dag_id, "start_date": str(dates.first), "end_date": str(dates.last)},
         **{"yes": True, "output": "table", "max_active_runs": 16, "reason": "", "conf": None},
+        "skip_canary": True,
         "detach": not flags.get("attach"),
     }
     try:

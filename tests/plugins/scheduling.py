@@ -226,4 +226,5 @@ def backfill(dag_id: str, first: date, last: date) -> None:
     """Airflow's own backfill, as our command makes it."""
     from nba_airflow.metadata.runs import create
 
-    create(dag_id, DateRange(first, last), max_active_runs=16, backwards=False, conf=None)
+    dates = DateRange(first, last)
+    create(dag_id, dates, max_active_runs=16, backwards=False, conf=None, user="somebody")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -14,10 +13,10 @@ from include.errors import Refused
 from include.guards.plan import Plan
 from include.guards.plan_words import refuse, word_plan
 from include.ops.judgment import judge
+from include.ops.stages import Stage
 from include.partition import DateRange
 from include.reruns import word_backfill
 from include.storage.refetch import refetch_moment
-from include.wording import dates
 from nba_airflow import connections
 from nba_airflow.cli.answer import (
     INTERRUPTED,
@@ -28,7 +27,9 @@ from nba_airflow.cli.answer import (
 )
 from nba_airflow.cli.progress import track
 from nba_airflow.cli.selection import Selection
+from nba_airflow.cli.stages import choose_stages, follow_stages, word_stages
 from nba_airflow.cli.window import parse_window
+from nba_airflow.fingerprints import read_fingerprint
 from nba_airflow.metadata import runs as metadata
 from nba_airflow.metadata.obstacles import read_obstacles
 from nba_airflow.orders import Order, start
@@ -36,7 +37,7 @@ from nba_airflow.planning import read_plan
 
 NOTED = (
     *("max_active_runs", "run_backwards", "refetch", "rerun_failed_tasks", "reset_dagruns"),
-    "spread",
+    *("spread", "ramp", "skip_canary"),
 )
 """The options that change what is done."""
 
@@ -50,20 +51,20 @@ def backfill(args: Namespace) -> Answer:
     selection = _select(args, window, refetch=bool(conf and conf.get("refetch")))
     plan = _plan(args.dag_id, selection, began)
     refusal = refuse(plan, spread=args.spread) if plan else ""
+    order = _order(args, selection, plan, conf)
+    planned = choose_stages(args, selection, order.fingerprint)
     if args.dry_run:
-        return _dry_run(selection, plan, refusal)
-    _say(*selection.lines(), *(word_plan(plan) if plan else ()), *read_obstacles())
+        return _dry_run(selection, planned, plan, refusal)
+    _say(*_describe(selection, planned, plan), *read_obstacles())
     if refusal:
         raise Refused(refusal)
     if selection.cleared and not args.yes:
         _agree(len(selection.cleared))
-    lacking = _start(args, window, selection, conf, plan)
-    if lacking:
-        _say(f"Airflow made no run for {dates(lacking)}; the other dates are running")
+    batch_id = _start(args, selection, order, planned)
     if args.detach:
         return _detached(args, window, selection, "Started. Follow it:")
     try:
-        return _follow(args, window, selection, lacking=lacking)
+        return _follow(args, window, selection, batch_id)
     except KeyboardInterrupt:
         said = "Not following any more; the backfill goes on. Follow it again:"
         return _detached(args, window, selection, said, code=INTERRUPTED)
@@ -78,9 +79,16 @@ def _plan(dag_id: str, selection: Selection, began: datetime) -> Plan | None:
     )
 
 
-def _dry_run(selection: Selection, plan: Plan | None, refusal: str) -> Answer:
+def _describe(selection: Selection, planned: Sequence[Stage], plan: Plan | None) -> list[str]:
+    """What will be done with which dates, in which stages, and what it takes."""
+    return [*selection.lines(), *word_stages(planned), *(word_plan(plan) if plan else ())]
+
+
+def _dry_run(
+    selection: Selection, planned: Sequence[Stage], plan: Plan | None, refusal: str
+) -> Answer:
     """The plan; exit code 2 where it would be refused."""
-    text = [*selection.lines(), *(word_plan(plan) if plan else ())]
+    text = _describe(selection, planned, plan)
     if refusal:
         text.append(f"It would be refused: {refusal}")
     return Answer(
@@ -89,6 +97,7 @@ def _dry_run(selection: Selection, plan: Plan | None, refusal: str) -> Answer:
         facts={
             "selection": selection.facts(),
             "plan": plan.facts() if plan else None,
+            "stages": [{"stage": each.stage, "days": [*each.days]} for each in planned],
             "refusal": refusal,
         },
         code=2 if refusal else 0,
@@ -186,62 +195,34 @@ def _agree(count: int) -> None:
         raise Refused("nothing was cleared and nothing was started")
 
 
-def _start(
-    args: Namespace,
-    window: DateRange,
-    selection: Selection,
-    conf: Mapping[str, Any] | None,
-    plan: Plan | None,
-) -> list[date]:
-    """Creates and clears the selected runs; the dates for which Airflow made none. The DAG is
-    unpaused last: a refusal changes nothing.
-
-    What is cleared beside new dates becomes part of their backfill, so that one command sends one
-    mail; what is over by now is told as it is.
-    """
+def _start(args: Namespace, selection: Selection, order: Order, planned: Sequence[Stage]) -> str:
+    """Starts what is planned; the id of the order's batch. The DAG is unpaused last: a refusal
+    changes nothing."""
     from airflow.utils.session import create_session
 
-    from nba_airflow.metadata.ledger import Away
-    from nba_airflow.metadata.register import close_over
-
-    lacking, backfill_id = [], None
+    batch_id = ""
     if selection.new or selection.cleared:
         _check_connections(args.dag_id)
-    if selection.new:
-        backfill_id = start(_order(args, plan, conf), window)
-        with create_session() as session:
-            there = metadata.read_runs(args.dag_id, window, session)
-        lacking = [day for day in selection.new if day not in there]
-    if selection.cleared:
-        run_ids = [run.run_id for run in selection.cleared]
-        with create_session() as session:
-            with suppress(Away):
-                close_over(session)
-            metadata.clear(
-                args.dag_id,
-                run_ids,
-                session,
-                only_failed=selection.only_failed,
-                conf=conf,
-                backfill_id=backfill_id,
-            )
+        batch_id = start(order, planned)
     if args.unpause:
         with create_session() as session:
             metadata.unpause(args.dag_id, session)
-    return lacking
+    return batch_id
 
 
-def _order(args: Namespace, plan: Plan | None, conf: Mapping[str, Any] | None) -> Order:
-    """What is noted of the backfill."""
+def _order(
+    args: Namespace, selection: Selection, plan: Plan | None, conf: Mapping[str, Any] | None
+) -> Order:
+    """What is noted of the order."""
     from airflow.utils.platform import getuser
 
     return Order(
         dag_id=args.dag_id,
         started_by=getuser(),
         reason=args.reason,
-        options={name: getattr(args, name) for name in NOTED},
-        conf=conf,
+        options={**{name: getattr(args, name) for name in NOTED}, "conf": conf},
         plan=plan.facts() if plan else None,
+        fingerprint=read_fingerprint(args.dag_id) if selection.new else "",
     )
 
 
@@ -255,41 +236,21 @@ def _check_connections(dag_id: str) -> None:
             connections.reached(host)
 
 
-def _follow(
-    args: Namespace,
-    window: DateRange,
-    selection: Selection,
-    *,
-    lacking: Collection[date],
-) -> Answer:
-    """Waits until every date has ended; then how they ended."""
-    from airflow.utils.session import create_session
-
-    from nba_airflow.cli.follow import follow
+def _follow(args: Namespace, window: DateRange, selection: Selection, batch_id: str) -> Answer:
+    """Waits until every date has ended, or a stage was not clean; then how they ended."""
     from nba_airflow.cli.verdict import reach_verdict
 
-    def read() -> Mapping[date, metadata.Run]:
-        with create_session() as session:
-            return metadata.read_runs(args.dag_id, window, session)
-
-    ended = follow(read, _to_follow(window, selection, lacking))
-    found = reach_verdict(args.dag_id, window, ended, awaited=selection.under_way)
-    text = found.lines()
+    ended = follow_stages(args.dag_id, window, selection.new, batch_id)
+    found = reach_verdict(args.dag_id, window, ended.runs, awaited=selection.under_way)
+    text = [*ended.lines(), *found.lines()]
     if selection.refetch and not found.corrections and found.all_done:
         text.append("No upstream corrections were found.")
     return Answer(
         text=[Line(text=each) for each in text],
         rows=found.rows(),
-        facts={"selection": selection.facts(), **found.facts()},
+        facts={"selection": selection.facts(), "left_out": ended.left_out, **found.facts()},
         code=0 if found.all_done else 1,
     )
-
-
-def _to_follow(
-    window: DateRange, selection: Selection, lacking: Collection[date]
-) -> Sequence[date]:
-    awaited = {*selection.new, *selection.runs} - {*lacking}
-    return [day for day in window.days if day in awaited]
 
 
 def _detached(

@@ -60,6 +60,16 @@ ARG_ATTACH = _arg(
     "--attach", action="store_true", help="Follow this DAG's running backfill; create nothing"
 )
 ARG_UNPAUSE = _arg("--unpause", action="store_true", help="Unpause the DAG first if it is paused")
+ARG_RAMP = _arg(
+    "--ramp",
+    action="store_true",
+    help="Run 3 dates, then a week, then the rest, each only if the one before was clean",
+)
+ARG_SKIP_CANARY = _arg(
+    "--skip-canary",
+    action="store_true",
+    help="Start more than 7 dates at once with code and configuration that had no good run yet",
+)
 ARG_REASON = _arg("--reason", default="", help="Why the backfill is made; kept in its record")
 ARG_SPREAD = _arg(
     "--spread",
@@ -95,6 +105,8 @@ BACKFILL = ActionCommand(
         ARG_ATTACH,
         ARG_UNPAUSE,
         ARG_SPREAD,
+        ARG_RAMP,
+        ARG_SKIP_CANARY,
         ARG_REASON,
         *ANSWERED,
     ),

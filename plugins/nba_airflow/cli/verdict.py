@@ -7,11 +7,10 @@ import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from include.fold import fold
-from include.ops.batches import DELETED
 from include.ops.db import connect
 from include.ops.judgment import judge
 from include.ops.results import gather_corrections
@@ -22,7 +21,7 @@ from include.wording import counted
 from nba_airflow import connections
 from nba_airflow.cli.answer import Row
 from nba_airflow.cli.results import list_rows, word_groups, word_noted
-from nba_airflow.metadata.runs import Run
+from nba_airflow.metadata.runs import Run, list_runs
 from nba_airflow.specs import endpoint_names
 
 if TYPE_CHECKING:
@@ -110,15 +109,6 @@ def reach_verdict(
             mail=_mail(connection, dag_id, newest) if newest else "",
             corrections=gather_corrections(found.mine),
         )
-
-
-def list_runs(window: DateRange, runs: Mapping[date, Run]) -> list[Run]:
-    """A run for every date of the window; a DELETED one where it has none."""
-    now = datetime.now(UTC)
-    return [
-        runs.get(day) or Run(day=day, run_id="", state=DELETED, backfill_id=None, queued_at=now)
-        for day in window.days
-    ]
 
 
 def _mail(connection: psycopg.Connection[Any], dag_id: str, run: Run) -> str:

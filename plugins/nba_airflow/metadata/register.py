@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -58,12 +58,20 @@ class BookedRun:
 
 @dataclass(frozen=True, kw_only=True)
 class FoundBatch:
-    """A batch that is not closed, as Airflow's rows have it now; ``over``: all its runs have
-    ended."""
+    """A batch that is not closed, as Airflow's rows have it now; ``over``: all its runs have ended,
+    ``waiting``: but its order has stages to come."""
 
     batch_id: str
     runs: Sequence[BatchRun]
     over: bool
+    waiting: bool = False
+
+    @property
+    def news(self) -> str:
+        """What the summary's run is called that has to know of it; empty while nothing is new."""
+        if self.waiting:
+            return f"{self.batch_id}:{len(self.runs)}"
+        return self.batch_id if self.over else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +117,7 @@ def note_end(dag_run: DagRun, session: Session) -> None:
 
 def close_over(session: Session) -> list[str]:
     """Closes the batches whose runs have all ended, with what Airflow's rows say of them, for the
-    summary to report; their ids.
+    summary to report; their ids, and names for those whose next stage is due.
 
     The others are kept as they are now: should a run be deleted before its batch is over, its date
     is known. Runs of cancelled backfills may start again from here on.
@@ -129,7 +137,7 @@ def close_over(session: Session) -> list[str]:
             batches.write(connection, each.batch_id, each.runs, over=each.over)
         batches.note_look(connection, begun)
         connection.commit()
-    return [each.batch_id for each in found if each.over]
+    return [each.news for each in found if each.news]
 
 
 def find_batches(session: Session, connection: psycopg.Connection[Any]) -> list[FoundBatch]:
@@ -161,11 +169,25 @@ def _sort(
         found[batch_id] += [replace(r, state=DELETED) for r in runs if r.run_id not in there]
     for each in deleted:
         found[_choose_batch(each, told, closed, numbers)].append(each.run)
+    for name, days in stages.read_left_out(connection, found).items():
+        found[name] += [_leave_out(name, day) for day in days]
     return [
-        _find(session, name, runs, more=name in waiting)
+        _find(session, name, runs, waiting=name in waiting)
         for name, runs in found.items()
         if name and runs
     ]
+
+
+def _leave_out(batch_id: str, day: date) -> BatchRun:
+    """Stands for the run that a date did not get, since a stage before its own was not clean."""
+    return BatchRun(
+        run_id=f"{DELETED}__{batch_id}__{day}",
+        day=day,
+        state=DELETED,
+        queued_at=datetime.now(UTC),
+        started_at=None,
+        ended_at=None,
+    )
 
 
 def _name_orders(booked: Sequence[BookedRun], ordered: Mapping[int, Backfill]) -> list[BookedRun]:
@@ -174,16 +196,20 @@ def _name_orders(booked: Sequence[BookedRun], ordered: Mapping[int, Backfill]) -
     return [replace(each, ordered_in=batch.get(each.backfill_id or 0, "")) for each in booked]
 
 
-def _find(session: Session, batch_id: str, runs: Sequence[BatchRun], *, more: bool) -> FoundBatch:
+def _find(
+    session: Session, batch_id: str, runs: Sequence[BatchRun], *, waiting: bool
+) -> FoundBatch:
     """The batch with its runs, which may be several of one date; of those that are not there any
-    more one stands for a date that has no other. ``more``: its order has stages to come."""
+    more one stands for a date that has no other. ``waiting``: its order has stages to come."""
     there = [run for run in runs if run.state != DELETED]
     days = {run.day for run in there}
     there += {run.day: run for run in runs if run.day not in days}.values()
-    catchup = batches.kind_of(batch_id) == "catchup"
-    more = more or (catchup and _is_catching_up(session, batches.dag_of(batch_id)))
-    over = not more and all(run.over for run in there)
-    return FoundBatch(batch_id=batch_id, runs=there, over=over)
+    more = batches.kind_of(batch_id) == "catchup"
+    more = more and _is_catching_up(session, batches.dag_of(batch_id))
+    ended = not more and all(run.over for run in there)
+    return FoundBatch(
+        batch_id=batch_id, runs=there, over=ended and not waiting, waiting=ended and waiting
+    )
 
 
 def _choose_batch(

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from include.errors import Refused
+from include.ops.batches import DELETED
 from include.partition import DateRange, parse_day
 
 if TYPE_CHECKING:
@@ -105,10 +106,35 @@ def read_runs(dag_id: str, window: DateRange, session: Session) -> dict[date, Ru
     return {run.day: run for run in found}
 
 
+def list_runs(window: DateRange, runs: Mapping[date, Run]) -> list[Run]:
+    """A run for every date of the window; a DELETED one where it has none."""
+    now = datetime.now(UTC)
+    return [
+        runs.get(day) or Run(day=day, run_id="", state=DELETED, backfill_id=None, queued_at=now)
+        for day in window.days
+    ]
+
+
 def find_active_backfill(dag_id: str, session: Session) -> Any:
     """Airflow's backfill of the DAG that is not over, or None."""
     found = (each for each in _uncompleted(dag_id, session) if not _is_over(each, session))
     return next(found, None)
+
+
+def find_made(dag_id: str, window: DateRange, after: int) -> int | None:
+    """The backfill of just these dates that was made after that one, with its runs."""
+    from airflow.models.backfill import Backfill, BackfillDagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import exists, select
+
+    bounds = (_midnight(window.first), _midnight(window.last))
+    mine = (
+        *(Backfill.dag_id == dag_id, Backfill.id > after),
+        *(Backfill.from_date == bounds[0], Backfill.to_date == bounds[1]),
+        exists().where(BackfillDagRun.backfill_id == Backfill.id),
+    )
+    with create_session() as session:
+        return session.scalar(select(Backfill.id).where(*mine).order_by(Backfill.id).limit(1))
 
 
 def complete_ended_backfills(dag_id: str, session: Session) -> None:
@@ -227,12 +253,12 @@ def create(
     max_active_runs: int,
     backwards: bool,
     conf: Mapping[str, Any] | None,
+    user: str,
 ) -> int:
     """Creates Airflow's own backfill, as `airflow backfill create` does, and returns its id. Raises
     Refused."""
     from airflow.models.backfill import NoBackfillRunsToCreate, _create_backfill
     from airflow.sdk.exceptions import AirflowException
-    from airflow.utils.platform import getuser
 
     try:
         backfill = _create_backfill(
@@ -242,7 +268,7 @@ def create(
             max_active_runs=max_active_runs,
             reverse=backwards,
             dag_run_conf=dict(conf) if conf else None,
-            triggering_user_name=getuser(),
+            triggering_user_name=user,
         )
     except (AirflowException, NoBackfillRunsToCreate) as error:
         raise Refused(f"Airflow refused the backfill: {error}") from None

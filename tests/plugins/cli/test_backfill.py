@@ -37,6 +37,8 @@ ARGUMENTS: dict[str, Any] = {
     "unpause": False,
     "spread": False,
     "reason": "",
+    "ramp": False,
+    "skip_canary": True,
 }
 
 

@@ -10,6 +10,7 @@ from include.ops import backfills
 from include.ops.backfills import Backfill
 from include.ops.batches import name_backfill
 from include.partition import DateRange
+from nba_airflow.fingerprints import read_fingerprint
 from tests.plugins.running import DAG, Airflow, backfill_command
 
 FIRST = date(2024, 12, 2)
@@ -26,7 +27,13 @@ def test_what_was_ordered_is_noted_before_a_run_can_end(airflow: Airflow) -> Non
     with create_session() as session:
         newest = session.scalar(select(func.max(AirflowBackfill.id)))
     assert newest is not None
-    options = ("run_backwards", "refetch", "rerun_failed_tasks", "reset_dagruns", "spread")
+    off = dict.fromkeys(
+        (
+            *("run_backwards", "refetch", "rerun_failed_tasks", "reset_dagruns"),
+            *("spread", "ramp"),
+        ),
+        False,
+    )
     noted = backfills.read(airflow.ledger, [newest])
     plan = noted[newest].plan
     assert plan
@@ -39,8 +46,9 @@ def test_what_was_ordered_is_noted_before_a_run_can_end(airflow: Airflow) -> Non
             stage="whole",
             started_by=getuser(),
             reason="new season",
-            options={**dict.fromkeys(options, False), "max_active_runs": 16, "conf": None},
+            options={**off, "max_active_runs": 16, "conf": None, "skip_canary": True},
             plan=plan,
+            fingerprint=read_fingerprint(DAG),
         )
     }
 

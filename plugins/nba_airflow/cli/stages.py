@@ -1,0 +1,144 @@
+"""The stages of what `airflow dags backfill` was asked for: which there are, and following them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from include.checks.completeness import due
+from include.checks.schedule import scheduled_games
+from include.errors import Refused
+from include.guards.canary import (
+    MAX_WITHOUT_CANARY,
+    MIN_GOOD_DATES,
+    choose_canary,
+    plan_stages,
+)
+from include.ops import stages
+from include.ops.batches import dag_of
+from include.ops.measured import count_good_dates, measure
+from include.ops.stages import Stage
+from include.partition import DateRange
+from include.reruns import word_backfill
+from include.wording import dates
+from nba_airflow import connections
+from nba_airflow.cli.answer import connect_ops
+from nba_airflow.cli.follow import follow
+from nba_airflow.cli.selection import Selection
+from nba_airflow.metadata import runs as metadata
+
+if TYPE_CHECKING:
+    import psycopg
+
+
+def choose_stages(args: Namespace, selection: Selection, fingerprint: str) -> list[Stage]:
+    """What is started, one after the other. Raises Refused while stages of the DAG are to come."""
+    cleared = [run.run_id for run in selection.cleared]
+    days = sorted(selection.new, reverse=args.run_backwards)
+    dag_id = selection.dag_id
+    whole = [Stage(stage="whole", days=days, cleared=cleared)]
+    if not days:
+        return whole
+    with connect_ops() as ledger:
+        if _find_waiting(ledger, dag_id):
+            attach = word_backfill(dag_id, selection.window, "--attach")
+            raise Refused(f"{dag_id} has stages to come: wait for them; to follow: {attach}")
+        many = len(days) > MAX_WITHOUT_CANARY and fingerprint and not args.skip_canary
+        bad = many and count_good_dates(ledger, dag_id, fingerprint) < MIN_GOOD_DATES
+    if not (args.ramp or bad):
+        return whole
+    canary = choose_canary(days, _may_have_games)
+    return plan_stages(days, canary, ramp=args.ramp, cleared=cleared)
+
+
+def word_stages(planned: Sequence[Stage]) -> Iterator[str]:
+    """The stages as an operator reads them; nothing where there is but one."""
+    if planned[1:]:
+        parts = ", then ".join(f"{each.stage} {dates(each.days)}" for each in planned)
+        yield f"  in stages, each only if the one before was clean: {parts}"
+    if planned[0].stage == "canary":
+        yield "  (this code and configuration has had no good run yet; --skip-canary leaves it out)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Followed:
+    """The window's runs as they ended; ``left_out`` are the dates of stages that did not come, and
+    ``why``."""
+
+    runs: Mapping[date, metadata.Run]
+    left_out: Sequence[date]
+    why: str
+
+    def lines(self) -> list[str]:
+        """What an operator has to know of stages that did not come."""
+        if not self.left_out:
+            return []
+        return [f"Stopped, {dates(self.left_out)} not started: {self.why}"]
+
+
+def follow_stages(dag_id: str, window: DateRange, new: Sequence[date], batch_id: str) -> Followed:
+    """Waits until every run of the window has ended, a stage after the other, until none is to
+    come."""
+    with connect_ops() as ledger:
+        batch_id = batch_id or _find_waiting(ledger, dag_id)
+        while True:
+            known = _read(ledger, batch_id)
+            found = _read_runs(dag_id, window)
+            ended = follow(
+                lambda: _read_runs(dag_id, window), [day for day in window.days if day in found]
+            )
+            if not _await_next(ledger, batch_id, len(stages.begun(known))):
+                break
+            run_ids = [run.run_id for run in ended.values()]
+            _say(measure(ledger, dag_id, run_ids).lines())
+        left = [each for each in _read(ledger, batch_id) if each.state == "left out"]
+    left_out = sorted(day for each in left for day in each.days)
+    if lacking := {*new} - {*ended} - {*left_out}:
+        _say([f"Airflow made no run for {dates(lacking)}; the other dates have ended"])
+    return Followed(runs=ended, left_out=left_out, why="".join(each.why for each in left[:1]))
+
+
+def _await_next(ledger: psycopg.Connection[Any], batch_id: str, begun: int) -> bool:
+    """Whether another stage begins, once the scheduler has decided."""
+    while True:
+        known = _read(ledger, batch_id)
+        if len(stages.begun(known)) > begun:
+            return True
+        if not any(each.state == "to come" for each in known):
+            return False
+        time.sleep(1.0)
+
+
+def _read(ledger: psycopg.Connection[Any], batch_id: str) -> list[Stage]:
+    found = stages.read(ledger, batch_id)
+    ledger.commit()
+    return found
+
+
+def _find_waiting(ledger: psycopg.Connection[Any], dag_id: str) -> str:
+    """The DAG's batch that has stages to come; empty where it has none."""
+    waiting = sorted(stages.read_waiting(ledger))
+    return next((each for each in waiting if dag_of(each) == dag_id), "")
+
+
+def _read_runs(dag_id: str, window: DateRange) -> Mapping[date, metadata.Run]:
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        return metadata.read_runs(dag_id, window, session)
+
+
+def _may_have_games(day: date) -> bool:
+    """By the schedule; a date that it lacks may have some."""
+    listed = scheduled_games(connections.warehouse(), day)
+    return listed is None or bool(due(listed))
+
+
+def _say(lines: Iterator[str] | Sequence[str]) -> None:
+    for line in lines:
+        print(line, file=sys.stderr)

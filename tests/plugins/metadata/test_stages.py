@@ -1,0 +1,173 @@
+"""A canary or a ramp: each stage begins in the scheduler, though who ordered it may be gone, and
+only if the one before was clean; all are one batch with one mail."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import pytest
+
+from include.ops import backfills, stages
+from include.ops.stages import Stage
+from include.partition import DateRange
+from nba_airflow import advance, orders
+from tests.plugins.running import DAG, Airflow, Killed, backfill_command
+
+FIRST = date(2024, 12, 2)
+D = [FIRST + timedelta(days=n) for n in range(14)]
+ALL = DateRange(D[0], D[13])
+
+
+def settle(airflow: Airflow) -> None:
+    """The summaries that were started have run, and what the scheduler does aside is done."""
+    airflow.summarise()
+    for thread in threading.enumerate():
+        if thread.name == advance.THREAD:
+            thread.join()
+
+
+def begin(airflow: Airflow, **flags: bool) -> str:
+    """Orders all dates; the order's batch."""
+    assert backfill_command(ALL, skip_canary=False, **flags) == 0
+    (batch_id,) = stages.read_waiting(airflow.ledger)
+    return batch_id
+
+
+def runs(airflow: Airflow) -> list[str]:
+    return sorted(airflow.states())
+
+
+def keys(days: Sequence[date]) -> list[str]:
+    return [str(day) for day in days]
+
+
+def test_canary_is_followed_by_the_rest_in_one_mail(airflow: Airflow) -> None:
+    batch_id = begin(airflow)
+    assert runs(airflow) == keys(D[0:3])
+    airflow.run("complete", D[0], D[1])
+    settle(airflow)
+    assert runs(airflow) == keys(D[0:3])
+    airflow.run("complete", D[2])
+    settle(airflow)
+    assert runs(airflow) == keys(D)
+    airflow.run("complete", *D[3:])
+    settle(airflow)
+    airflow.sweep()
+    assert airflow.subjects() == [f"[OK] {DAG} {ALL}: 14 dates complete"]
+    noted = backfills.read_orders(airflow.ledger, [batch_id])
+    assert [each.stage for each in noted] == ["canary", "whole"]
+    (canary, whole) = [each.plan or {} for each in noted]
+    measured = {"dates": 3, "games": 0, "requests": 0, "credits": 0, "rows": 0, "bytes": 0}
+    assert {**whole, "measured": 0} == {**canary, "measured": 0}
+    assert measured.items() <= whole["measured"].items()
+    assert len({(each.started_by, each.fingerprint, each.batch_id) for each in noted}) == 1
+
+
+def test_canary_that_is_not_clean_is_the_end_of_its_order(airflow: Airflow) -> None:
+    batch_id = begin(airflow)
+    airflow.run("complete", D[0], D[1])
+    airflow.run("failed", D[2])
+    settle(airflow)
+    settle(airflow)
+    assert runs(airflow) == keys(D[0:3])
+    assert airflow.subjects() == [f"[1 failed, 11 not run] {DAG} {ALL}: 2 of 14 dates complete"]
+    why = f"1 date of the canary not done: {D[2]}"
+    assert stages.read(airflow.ledger, batch_id) == [
+        Stage(stage="canary", days=D[0:3], cleared=[], state="begun"),
+        Stage(stage="whole", days=D[3:], cleared=[], state="left out", why=why),
+    ]
+
+
+def test_ramp_is_three_dates_then_a_week_then_the_rest(airflow: Airflow) -> None:
+    begin(airflow, ramp=True)
+    for upto, days in ((3, D[0:3]), (10, D[3:10]), (14, D[10:14])):
+        assert runs(airflow) == keys(D[0:upto])
+        airflow.run("complete", *days)
+        settle(airflow)
+    airflow.sweep()
+    assert airflow.subjects() == [f"[OK] {DAG} {ALL}: 14 dates complete"]
+
+
+def test_stage_whose_end_nobody_heard_is_followed_after_the_sweep(airflow: Airflow) -> None:
+    begin(airflow)
+    airflow.lost = True
+    airflow.run("complete", *D[0:3])
+    settle(airflow)
+    assert runs(airflow) == keys(D[0:3])
+    airflow.sweep()
+    settle(airflow)
+    assert runs(airflow) == keys(D)
+
+
+@pytest.mark.parametrize("where", ["note", "begin_next"])
+def test_scheduler_that_dies_while_it_begins_a_stage_makes_no_second_backfill(
+    airflow: Airflow, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    begin(airflow)
+    airflow.lost = True
+    airflow.run("complete", *D[0:3])
+
+    def die(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(orders if where == "note" else advance.stages, where, die)
+        with pytest.raises(Killed):
+            advance.advance()
+    assert runs(airflow) == keys(D)
+    advance.advance()
+    advance.advance()
+    airflow.lost = False
+    airflow.run("complete", *D[3:])
+    settle(airflow)
+    airflow.sweep()
+    assert airflow.subjects() == [f"[OK] {DAG} {ALL}: 14 dates complete"]
+
+
+def test_order_with_stages_to_come_lets_no_other_begin(
+    airflow: Airflow, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begin(airflow)
+    airflow.lost = True
+    airflow.run("complete", *D[0:3])
+    capsys.readouterr()
+    assert backfill_command(ALL) == 2
+    attach = f"airflow dags backfill {DAG} -s {D[0]} -e {D[13]} --attach"
+    assert capsys.readouterr().err == (
+        f"airflow dags backfill: {DAG} has stages to come: wait for them; to follow: {attach}\n"
+    )
+
+
+def test_dates_that_run_again_do_so_with_the_last_stage(airflow: Airflow) -> None:
+    airflow.backfill(DateRange(D[13], D[13]))
+    airflow.run("failed", D[13])
+    airflow.summarise()
+    begin(airflow, rerun_failed_tasks=True)
+    assert airflow.states(D[13]) == {str(D[13]): "failed"}
+    airflow.run("complete", *D[0:3])
+    settle(airflow)
+    assert airflow.states(D[13]) == {str(D[13]): "queued"}
+    airflow.run("complete", *D[3:])
+    settle(airflow)
+    airflow.sweep()
+    assert airflow.subjects()[1:] == [f"[OK] {DAG} {ALL}: 14 dates complete, 1 recovered"]
+
+
+def test_code_and_configuration_that_ran_well_need_no_canary(
+    airflow: Airflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert backfill_command(DateRange(D[0], D[1])) == 0
+    for day in D[0:2]:
+        airflow.start(day)
+        airflow.write(day, "complete", games_expected=7, games_found=7)
+        airflow.end(day, state="success")
+    airflow.sweep()
+    assert backfill_command(DateRange(D[0], D[9]), skip_canary=False) == 0
+    assert runs(airflow) == keys(D[0:10])
+    airflow.run("complete", *D[2:10])
+    url = "AIRFLOW_CONN_BALLDONTLIE"
+    monkeypatch.setenv(url, '{"conn_type": "http", "host": "http://127.0.0.2", "password": "a"}')
+    assert backfill_command(DateRange(D[0], D[9] + timedelta(days=8)), skip_canary=False) == 0
+    assert len(runs(airflow)) == 13
