@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from math import ceil
 
 from devstack.compose.file import read
-from include.guards.plan import make_plan
+from include.guards.needs import Needs, list_needs
 from include.limits.pool_size import TASK_OVERHEAD, needed_slots
 from include.settings import MAX_ACTIVE_RUNS, MAX_RUNS_A_TURN, MAX_WAITING_RUNS, SETTINGS
 from include.sources.spec import Source
@@ -44,11 +44,12 @@ def test_slots_are_those_that_the_scheduler_makes(sources: dict[str, Source]) ->
 def test_requests_of_a_season_are_those_of_the_plan(sources: dict[str, Source]) -> None:
     season = {DAY + timedelta(days=n): 0 for n in range(165)}
     season |= dict.fromkeys(season, 1) | {DAY: 1230 - 164}
-    plans = {name: make_plan(source, season, scheduled=season) for name, source in sources.items()}
-    odds = plans.pop("odds_api_props")
+    needs = {name: list_needs(source, season, scheduled=season) for name, source in sources.items()}
+    odds = needs.pop("odds_api_props")
     rows = re.findall(r"^\| `(\w+)` \| ([\d,]+) \| (\d+) \|$", PAGE, re.MULTILINE)
     assert {name: (requests, int(minutes)) for name, requests, minutes in rows} == {
-        name: (f"{plan.requests:,}", ceil(plan.minutes or 0)) for name, plan in plans.items()
+        name: (f"{asked.requests:,}", ceil(_minutes(sources[name], asked)))
+        for name, asked in needs.items()
     }
     assert f"`odds_api_props` ({odds.requests:,} requests)" in PAGE
 
@@ -90,3 +91,12 @@ def test_bounds_of_the_scheduler_and_of_bigquery_are_those_of_the_code(
 def _setting(command: list[str], name: str) -> str:
     (found,) = [word.partition("=")[2] for word in command if word.startswith(f"{name}=")]
     return found
+
+
+def _minutes(source: Source, asked: Needs) -> float:
+    """Of its slowest host, at the limit."""
+    return max(
+        asked.at(host.connection).requests * window.seconds / window.limit / 60
+        for host in source.hosts
+        for window in host.windows
+    )
