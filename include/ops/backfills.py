@@ -94,6 +94,18 @@ def read_of_batch(connection: psycopg.Connection[Any], batch_id: str) -> list[Ba
         return cursor.fetchall()
 
 
+def read_plans(
+    connection: psycopg.Connection[Any], batch_ids: Collection[str]
+) -> dict[str, Mapping[str, Any]]:
+    """Batch -> the facts of the plan of its order, where there is one."""
+    rows = connection.execute(
+        "SELECT DISTINCT ON (batch_id) batch_id, plan FROM ops.backfills WHERE batch_id = ANY(%s)"
+        " AND plan IS NOT NULL ORDER BY batch_id, backfill_id",
+        ([*batch_ids],),
+    )
+    return dict(rows.fetchall())
+
+
 def hold(connection: psycopg.Connection[Any], backfill_id: int, kind: HoldKind, why: str) -> bool:
     """Notes why it is kept paused; False where it was for this by then. Does not commit."""
     cursor = connection.execute(

@@ -96,6 +96,32 @@ def unsent_mails(connection: psycopg.Connection[Any]) -> list[UnsentMail]:
         return cursor.fetchall()
 
 
+def unrecorded_batches(connection: psycopg.Connection[Any]) -> list[Any]:
+    """batch_id and record_error of the batches whose record could not be written."""
+    asked = (
+        "SELECT batch_id, record_error FROM ops.batches WHERE recorded_at IS NULL AND kind <>"
+        " 'live' AND record_error <> '' ORDER BY closed_at"
+    )
+    return connection.cursor(row_factory=dict_row).execute(asked).fetchall()
+
+
+def newest_done(
+    connection: psycopg.Connection[Any], endpoints: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], date]:
+    """(DAG, endpoint) -> its newest date that was done by some try."""
+    rows = connection.execute(
+        "SELECT e.dag_id, e.endpoint, found.day FROM unnest(%s::text[], %s::text[]) AS e (dag_id,"
+        " endpoint), LATERAL (SELECT o.day FROM ops.outcomes o WHERE o.dag_id = e.dag_id AND"
+        " o.endpoint = e.endpoint AND o.outcome = ANY(%s) ORDER BY o.day DESC LIMIT 1) found",
+        (
+            [dag_id for dag_id, _ in endpoints],
+            [endpoint for _, endpoint in endpoints],
+            [str(outcome) for outcome in Outcome if outcome.done],
+        ),
+    )
+    return {(dag_id, endpoint): day for dag_id, endpoint, day in rows}
+
+
 def accepted_dates(connection: psycopg.Connection[Any], tries: int = MAX_TRIES) -> list[Any]:
     """dag_id, endpoint, day and message of the dates that stand as accepted by the newest
     ``tries``."""

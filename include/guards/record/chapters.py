@@ -41,6 +41,14 @@ class Chapter:
     tries: Sequence[OutcomeRow]
 
     @property
+    def order(self) -> Backfill:
+        """What began it; without a word where nobody has noted any."""
+        nobody = Backfill(
+            backfill_id=0, dag_id=self.batch.dag_id, batch_id=self.batch.batch_id, started_by=""
+        )
+        return next(iter(self.orders), nobody)
+
+    @property
     def done(self) -> set[date]:
         """The dates that were done when it had ended."""
         worst = find_worst(self.report.dates)

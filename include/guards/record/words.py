@@ -98,15 +98,13 @@ def word_record(record: Record, rerun: str) -> Words:
 def _list_scope(record: Record) -> list[tuple[str, str]]:
     """What was ordered, why and by whom."""
     first, report = record.chapters[0], record.report
-    orders = first.orders
+    order = first.order
     games = [r.games_expected for r in find_worst(report.dates).values() if r.games_expected]
-    reason = next((order.reason for order in orders if order.reason), "")
-    by = next((order.started_by for order in orders), "")
     return [
         ("Scope", f"{report.window}, {say.counted(len(first.runs), 'date')}, both ends included"),
         ("Games", f"{say.number(sum(games))} expected on {say.counted(len(games), 'date')}"),
-        ("Reason", say.clean(reason) or "not given (`--reason`)"),
-        ("Started by", say.clean(by) or "not noted"),
+        ("Reason", say.clean(order.reason) or "not given (`--reason`)"),
+        ("Started by", say.clean(order.started_by) or "not noted"),
         ("Began", say.moment(report.started_at)),
         ("Ended", say.moment(report.ended_at)),
         *_list_orders(first),
@@ -115,14 +113,13 @@ def _list_scope(record: Record) -> list[tuple[str, str]]:
 
 def _list_orders(chapter: Chapter) -> list[tuple[str, str]]:
     """The code that ran, and Airflow's backfills that it was made of."""
-    orders = chapter.orders
-    stages = [f"{order.stage} (backfill {order.backfill_id})" for order in orders]
-    options = {name: value for order in orders for name, value in order.options.items() if value}
+    stages = [f"{order.stage} (backfill {order.backfill_id})" for order in chapter.orders]
+    options = sorted(chapter.order.options.items())
     found = [
-        ("Code", say.clean(chapter.report.code_version)),
-        ("Code and configuration", ", ".join(sorted({o.fingerprint for o in orders} - {""}))),
+        ("Code", chapter.report.code_version),
+        ("Code and configuration", chapter.order.fingerprint),
         ("Stages", ", ".join(stages)),
-        ("Options", ", ".join(f"{name}={value}" for name, value in sorted(options.items()))),
+        ("Options", ", ".join(f"{name}={value}" for name, value in options if value)),
     ]
     return [(label, say.clean(value)) for label, value in found if value]
 

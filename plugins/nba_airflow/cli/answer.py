@@ -104,10 +104,11 @@ def show(found: Answer, output: str) -> None:
         case "csv":
             _show_csv(found.rows)
         case _:
-            _show_text(console, found.text)
+            show_text(console, found.text)
 
 
-def _show_text(console: AirflowConsole, text: Sequence[Line | Grid]) -> None:
+def show_text(console: AirflowConsole, text: Sequence[Line | Grid]) -> None:
+    """What a person reads, on that console."""
     for part in text:
         if isinstance(part, Grid):
             console.print_as_table([{k: _cell(v) for k, v in row.items()} for row in part.rows])

@@ -113,6 +113,9 @@ BACKFILL = ActionCommand(
 )
 
 
+ARG_WATCH = _arg(
+    "--watch", action="store_true", help="Show it anew until no batch is under way, or Ctrl-C"
+)
 ARG_HOURS = _arg(
     "hours", nargs="?", default="24", metavar="HOURS", help="How far to look back (default 24)"
 )
@@ -186,8 +189,12 @@ NBA = GroupCommand(
             help=(
                 "Batches under way, mails that were not sent, limits and credits, dates by outcome"
             ),
+            description=(
+                "Exit code 0: all is well. 1: something needs a person, the last lines say what. 2:"
+                " it cannot be told. --watch shows it anew until no batch is under way, or Ctrl-C."
+            ),
             func=lazy_load_command("nba_airflow.cli.status.status"),
-            args=ANSWERED,
+            args=(ARG_WATCH, *ANSWERED),
         ),
         ActionCommand(
             name="errors",

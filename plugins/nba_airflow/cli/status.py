@@ -1,92 +1,188 @@
-"""`airflow nba status`: batches under way, mails that were not sent, every limit, and how the dates
-stand."""
+"""`airflow nba status`: batches under way with their pace and cost, what holds them, mails that
+were not sent, every limit, how the dates stand, and what needs a person."""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from include.errors import Problem
+from include.ops import backfills
+from include.ops.progress import Spent, measure_pace, read_spent
 from include.ops.status import (
-    OpenBatch,
     OutcomeCount,
-    UnsentMail,
     accepted_dates,
     count_runs,
+    newest_done,
     outcome_counts,
     unmailed_batches,
+    unrecorded_batches,
     unsent_mails,
 )
-from include.outcome import Outcome
-from include.partition import DateRange
-from include.wording import clean, counted, moment
 from nba_airflow import connections
-from nba_airflow.cli.answer import Answer, Grid, Line, Row, command, connect_ops
+from nba_airflow.cli import status_rows
+from nba_airflow.cli.answer import Answer, Grid, Line, command, connect_ops
+from nba_airflow.cli.status_rows import Held, UnderWay
 from nba_airflow.metadata.obstacles import read_obstacles
 
 if TYPE_CHECKING:
     import psycopg
 
     from include.sources.spec import Host
-
-
-ACCEPTED = "accepted: {dag_id} {endpoint} {day}: {message}"
+    from nba_airflow.metadata.register import FoundBatch
 
 
 @command("airflow nba status")
 def status(args: Namespace) -> Answer:
-    """Reads the operations tables and the connections; exit code 0 whatever they say."""
+    """Exit code 0: all is well. 1: something needs a person, and the answer says what. 2: it
+    cannot be told."""
+    from nba_airflow.cli.watch import watch
+
+    return watch(read_status) if args.watch else read_status()
+
+
+def read_status() -> Answer:
+    """Reads the operations tables, Airflow's runs and backfills, and the connections."""
     from nba_airflow.specs import hosts
 
     with connect_ops() as connection:
-        batches, open_runs = _read_batches(connection)
+        found, open_runs, unfinished = _read_airflow(connection)
+        limits = {name: _read_connection(connection, host) for name, host in hosts().items()}
+        under_way = _read_under_way(connection, found, limits)
+        held = _read_held(connection, unfinished)
+        due = unmailed_batches(connection)
         mails = unsent_mails(connection)
-        found = [_read_connection(connection, host) for host in hosts().values()]
+        unrecorded = unrecorded_batches(connection)
         counts = outcome_counts(connection, open_runs)
+        newest = newest_done(connection, [(each.dag_id, each.endpoint) for each in counts])
         accepted = accepted_dates(connection)
     obstacles = read_obstacles()
     rows = [
-        *_batch_rows(batches),
-        *_mail_rows(mails),
-        *(row for each in found for row in _limit_rows(each)),
-        *_date_rows(counts),
+        *status_rows.list_due(due),
+        *status_rows.list_under_way(under_way),
+        *status_rows.list_held(held),
+        *status_rows.list_mails(mails),
+        *status_rows.list_unrecorded(unrecorded),
+        *(row for each in limits.values() for row in status_rows.list_limits(each)),
+        *status_rows.list_dates(counts, newest),
     ]
-    hints = _hints(batches, mails, counts)
+    needs = status_rows.find_needs(
+        held=held,
+        mails=mails,
+        unrecorded=unrecorded,
+        limits=list(limits.values()),
+        counts=counts,
+        obstacles=obstacles,
+        idle=not open_runs,
+    )
+    hints = [
+        *obstacles,
+        *status_rows.hint_at_limits(list(limits.values())),
+        *status_rows.hint_at_rest(len(due) + len(under_way), mails, counts),
+        *status_rows.word_accepted(accepted),
+    ]
     return Answer(
         text=[
             Grid(rows=rows),
-            *(Line(text=hint) for hint in (*obstacles, *_held_back(found), *hints)),
-            *(Line(text=ACCEPTED.format(**each)) for each in accepted),
+            *(Line(text=hint) for hint in hints),
+            *(Line(text=f"Needs a person: {need}", style="bold red") for need in needs),
         ],
         rows=rows,
         facts={
-            "batches": [asdict(batch) for batch in batches],
+            "batches": [*map(asdict, due), *(each.facts() for each in under_way)],
+            "held": [each.facts() for each in held],
             "mails": [asdict(mail) for mail in mails],
-            "connections": {each["connection"]: each for each in found},
+            "unrecorded": unrecorded,
+            "connections": limits,
             "outcomes": _by_dag(counts),
+            "newest_done": _newest_by_dag(newest),
             "obstacles": obstacles,
             "accepted": accepted,
+            "needs_a_person": needs,
+            "under_way": bool(due or under_way),
         },
+        code=1 if needs else 0,
     )
 
 
-def _read_batches(connection: psycopg.Connection[Any]) -> tuple[list[OpenBatch], list[str]]:
-    """The batches that are closed and wait for their mail, then those that Airflow's rows show
-    under way; and the ids of the runs that are open."""
+def _read_airflow(
+    connection: psycopg.Connection[Any],
+) -> tuple[list[FoundBatch], list[str], Mapping[int, tuple[str, bool]]]:
+    """The batches that Airflow's rows show under way, the oldest first; the ids of the runs that
+    are open; and its backfills that have not ended: id -> DAG, and whether it is paused."""
     from airflow.utils.session import create_session
 
     from nba_airflow.metadata.register import find_batches, read_open_runs
+    from nba_airflow.metadata.unfinished import read_unfinished
 
     with create_session() as session:
         found = find_batches(session, connection)
         open_runs = read_open_runs(session)
-    under_way = [count_runs(each.batch_id, each.runs) for each in found]
-    under_way.sort(key=lambda each: each.opened_at)
-    return [*unmailed_batches(connection), *under_way], open_runs
+        unfinished = read_unfinished(session)
+    return (
+        sorted(found, key=lambda each: min(r.queued_at for r in each.runs)),
+        open_runs,
+        unfinished,
+    )
+
+
+def _read_under_way(
+    connection: psycopg.Connection[Any],
+    found: Sequence[FoundBatch],
+    limits: Mapping[str, Mapping[str, Any]],
+) -> list[UnderWay]:
+    """Each with its pace, what it has taken, and what was planned for it."""
+    in_bucket, now = "gs" in connections.store_schemes(), datetime.now(UTC)
+    spent = read_spent(connection, {each.batch_id: each.runs for each in found})
+    plans = backfills.read_plans(connection, [each.batch_id for each in found])
+    under_way = []
+    for each in found:
+        taken = spent.get(each.batch_id, Spent())
+        batch = count_runs(each.batch_id, each.runs)
+        monthly = _credits_bought(batch.dag_id, limits)
+        under_way.append(
+            UnderWay(
+                batch=batch,
+                pace=measure_pace(each.runs, now),
+                spent=taken,
+                operations=taken.operations * in_bucket,
+                dollars=taken.price(monthly, in_bucket=in_bucket).once,
+                plan=plans.get(each.batch_id, {}),
+            )
+        )
+    return under_way
+
+
+def _credits_bought(dag_id: str, limits: Mapping[str, Mapping[str, Any]]) -> int:
+    """What the DAG's upstreams sell a month."""
+    from nba_airflow.specs import sources
+
+    source = sources().get(dag_id)
+    bought = [limits[host.connection]["credits"] for host in source.hosts] if source else []
+    return sum(each["total"] for each in bought if each)
+
+
+def _read_held(
+    connection: psycopg.Connection[Any], unfinished: Mapping[int, tuple[str, bool]]
+) -> list[Held]:
+    """The backfills that are held or paused, and why."""
+    holds = backfills.read_holds(connection, list(unfinished))
+    known = {hold.backfill_id for hold in holds}
+    paused = "paused in Airflow, and goes on when somebody unpauses it"
+    found: list[tuple[int, str, str, datetime | None]]
+    found = [(hold.backfill_id, hold.kind, hold.why, hold.since) for hold in holds]
+    found += [
+        (backfill_id, "person", paused, None)
+        for backfill_id, (_, is_paused) in unfinished.items()
+        if is_paused and backfill_id not in known
+    ]
+    return [
+        Held(dag_id=unfinished[number][0], backfill_id=number, kind=kind, why=why, since=since)
+        for number, kind, why, since in found
+    ]
 
 
 def _read_connection(connection: psycopg.Connection[Any], host: Host) -> dict[str, Any]:
@@ -145,86 +241,9 @@ def _by_dag(counts: Sequence[OutcomeCount]) -> dict[str, dict[str, dict[str, int
     return found
 
 
-def _batch_rows(batches: Sequence[OpenBatch]) -> Iterator[Row]:
-    for batch in batches:
-        name = f"{batch.dag_id} {batch.kind} {DateRange(batch.first_day, batch.last_day)}"
-        parts = [f"{batch.ended} of {batch.runs} ended"]
-        if batch.failed:
-            parts.append(f"{batch.failed} failed")
-        parts.append("its mail is due" if batch.closed_at else f"since {moment(batch.opened_at)}")
-        yield _row("batch", name, parts)
-
-
-def _mail_rows(mails: Sequence[UnsentMail]) -> Iterator[Row]:
-    for mail in mails:
-        tries = counted(mail.attempts, "try", "tries")
-        if mail.state == "failed":
-            state, style = f"given up after {tries}", "red"
-        else:
-            state, style = f"next try at {moment(mail.next_try_at)}, after {tries}", "yellow"
-        yield _row("mail", mail.subject, [state, mail.last_error], style)
-
-
-def _limit_rows(connection: Mapping[str, Any]) -> Iterator[Row]:
-    """What a connection's limiters hold, and its credits; or what is wrong with it."""
-    if connection["problem"]:
-        yield _row("limit", connection["connection"], [connection["problem"]], "red")
-    for state in connection["limiters"]:
-        parts = [
-            f"{w['used']} of {w['limit']} requests / {w['seconds']:g} s" for w in state["windows"]
-        ]
-        if state["paused_until"]:
-            parts.append(f"paused until {moment(state['paused_until'], seconds=True)}")
-        if state["refusals"]:
-            parts.append(f"{counted(state['refusals'], 'refusal')} to make up for")
-        if state["cooldown_until"]:
-            until = moment(state["cooldown_until"], seconds=True)
-            parts.append(f"cooldown after failures until {until}")
-        held_up = state["paused_until"] or state["cooldown_until"]
-        yield _row("limit", state["name"], parts, "yellow" if held_up else "")
-    if credits := connection["credits"]:
-        parts = [
-            f"{credits['used']} of {credits['total']} used",
-            f"{credits['reserved']} reserved",
-            f"{credits['left']} left",
-            f"backfills may use {credits['left_for_backfills']} now",
-            f"{credits['live_reserve']} are kept for live runs",
-        ]
-        name = f"{connection['connection']} {credits['month']:%Y-%m}"
-        yield _row("credits", name, parts, "" if credits["left"] else "yellow")
-
-
-def _date_rows(counts: Sequence[OutcomeCount]) -> Iterator[Row]:
-    """The dates of each endpoint by their newest outcome, good ones first."""
-    done = {outcome for outcome in Outcome if outcome.done}
-    for (dag_id, endpoint), members in groupby(counts, lambda each: (each.dag_id, each.endpoint)):
-        found = sorted(members, key=lambda each: (each.outcome not in done, -each.dates))
-        yield _row(
-            "dates", f"{dag_id} {endpoint}", [f"{each.dates} {each.outcome}" for each in found]
-        )
-
-
-def _row(what: str, name: str, parts: Sequence[str], style: str = "") -> Row:
-    state = "; ".join(clean(part) for part in parts if part)
-    return {"what": what, "name": clean(name), "state": Line(text=state, style=style)}
-
-
-def _held_back(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """How connections are asked again that are paused or in cooldown."""
-    for each in found:
-        if any(state["paused_until"] or state["cooldown_until"] for state in each["limiters"]):
-            name = each["connection"]
-            yield f"To ask {name} again at once: airflow nba resume {name}"
-
-
-def _hints(
-    batches: Sequence[OpenBatch], mails: Sequence[UnsentMail], counts: Sequence[OutcomeCount]
-) -> Iterator[str]:
-    yield (
-        f"{counted(len(batches), 'batch', 'batches')} under way,"
-        f" {counted(len(mails), 'mail')} not sent"
-    )
-    if any(mail.state == "failed" for mail in mails):
-        yield "When the cause of a given-up mail is repaired: airflow nba repair --mails"
-    if not counts:
-        yield "No date has an outcome yet. Were the ledger's rows lost? airflow nba repair --ledger"
+def _newest_by_dag(newest: Mapping[tuple[str, str], Any]) -> dict[str, dict[str, Any]]:
+    """DAG -> endpoint -> its newest date that is done."""
+    found: dict[str, dict[str, Any]] = {}
+    for (dag_id, endpoint), day in newest.items():
+        found.setdefault(dag_id, {})[endpoint] = day
+    return found

@@ -42,6 +42,7 @@ def call(capfd: pytest.CaptureFixture[str]) -> Call:
             "mails": False,
             "tables": False,
             "hours": "24",
+            "watch": False,
             **arguments,
         }
         with pytest.raises(SystemExit) as ended:

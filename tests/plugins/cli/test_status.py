@@ -86,19 +86,21 @@ def test_status_shows_batches_mails_pauses_credits_and_dates(
 
     said = call(status)
 
-    assert (said.code, said.err) == (0, "")
-    assert said.out.splitlines()[-2:] == [
+    assert (said.code, said.err) == (1, "")
+    assert said.out.splitlines()[-4:] == [
         "1 batch under way, 1 mail not sent",
         "When the cause of a given-up mail is repaired: airflow nba repair --mails",
+        "Needs a person: 1 mail given up",
+        "Needs a person: 1 endpoint's date not done",
     ]
     rows = call(status, output="plain").rows
-    opened = min(airflow.queued())
     paused = f"paused until {moment(until, seconds=True)}"
     assert [row for row in rows if row[0] != "limit" or row[1] == "balldontlie"] == [
         [
             "batch",
-            f"{DAG} backfill 2025-01-15..2025-01-16",
-            f"1 of 2 ended; 1 failed; since {moment(opened)}",
+            DAG,
+            "backfill 2025-01-15..2025-01-16: 1 of 2 ended; 1 failed; 1.0 dates a minute;"
+            " 1 min left",
         ],
         ["mail", "[1 failed] bdl", "given up after 1 try; bad_key: SendGrid refused the key"],
         [
@@ -112,7 +114,7 @@ def test_status_shows_batches_mails_pauses_credits_and_dates(
             "120 of 2000 used; 30 reserved; 1850 left; backfills may use 1450 now;"
             " 500 are kept for live runs",
         ],
-        ["dates", f"{DAG} box_scores", "1 complete; 2 lost; 1 failed"],
+        ["dates", DAG, "box_scores to 2025-01-15: 1 complete; 2 lost; 1 failed"],
     ]
 
     facts = call(status, json=True).facts
@@ -158,6 +160,7 @@ def test_status_shows_until_when_a_proxy_has_its_cooldown_by_its_name_only(
 
     said = call(status, output="plain")
 
+    assert said.code == 0
     used = "1 of 100 requests / 60 s"
     cooldown = f"cooldown after failures until {moment(until, seconds=True)}"
     assert [row for row in said.rows if row[1].startswith("nba_stats")] == sorted(

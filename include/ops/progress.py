@@ -1,0 +1,97 @@
+"""How far a batch is: its pace, what is left, and what it has taken so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from include.guards.prices import Amounts, Money, money
+from include.ops import batches
+from include.ops.batches import BatchRun
+from include.outcome import Outcome
+
+RECENT = timedelta(minutes=10)
+"""The time over which the pace is taken: what a backfill did an hour ago says little of now."""
+SHORTEST = timedelta(minutes=1)
+"""As long counts as gone at least: one date in the first second is not 60 a minute."""
+
+
+WAITING = [str(outcome) for outcome in Outcome if outcome.waits]
+_NOBODY: tuple[list[str], ...] = (WAITING, [], [], [], [], [])
+_SPENT = """
+    SELECT w.batch_id, sum(o.requests)::int AS requests, sum(o.credits)::int AS credits,
+        sum(o.bytes)::bigint AS bytes, sum(o.warehouse_jobs)::int AS warehouse_jobs,
+        sum(o.bytes_billed)::bigint AS bytes_billed, count(*)::int AS tries,
+        count(DISTINCT o.day) FILTER (WHERE NOT w.over AND o.outcome = ANY(%s))::int AS waiting
+    FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::bool[])
+        AS w (batch_id, dag_id, run_id, queued_at, over)
+    JOIN ops.outcomes o ON o.dag_id = w.dag_id AND o.run_id = w.run_id
+        AND o.ended_at >= w.queued_at
+    GROUP BY w.batch_id
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """``per_minute``: dates that ended a minute, lately; ``seconds_left`` at that pace: None while
+    nothing has ended lately, and at the end."""
+
+    per_minute: float
+    seconds_left: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spent:
+    """What a batch's tries have taken. ``waiting``: dates that are put off now; ``tries``: of an
+    endpoint's date."""
+
+    requests: int = 0
+    credits: int = 0
+    bytes: int = 0
+    warehouse_jobs: int = 0
+    bytes_billed: int = 0
+    tries: int = 0
+    waiting: int = 0
+
+    @property
+    def operations(self) -> int:
+        """On a bucket: each body is written and read once, and with each try a manifest."""
+        return 2 * (self.requests + self.tries)
+
+    def price(self, monthly_credits: int, *, in_bucket: bool) -> Money:
+        """US dollars by the price table; ``monthly_credits`` of the plan that was bought."""
+        objects = self.operations // 2 * in_bucket
+        amounts = Amounts(
+            credits=self.credits, billed=self.bytes_billed, writes=objects, reads=objects
+        )
+        return money(amounts, monthly_credits=monthly_credits)
+
+
+def measure_pace(runs: Sequence[BatchRun], now: datetime) -> Pace:
+    """Of the runs of a batch that is under way."""
+    ends = [run.ended_at for run in runs if run.ended_at and run.ended_at > now - RECENT]
+    begun = min((run.started_at for run in runs if run.started_at), default=now)
+    pace = len(ends) / (max(SHORTEST, min(RECENT, now - begun)) / timedelta(minutes=1))
+    left = sum(not run.over for run in runs)
+    return Pace(per_minute=pace, seconds_left=left / pace * 60 if pace and left else None)
+
+
+def read_spent(
+    connection: psycopg.Connection[Any], found: Mapping[str, Sequence[BatchRun]]
+) -> dict[str, Spent]:
+    """Batch -> what its runs have taken since they were queued, in one query."""
+    # A waiting try's row is the date's last word only while its run is open.
+    asked = [
+        (batch_id, batches.dag_of(batch_id), run.run_id, run.queued_at, run.over)
+        for batch_id, runs in found.items()
+        for run in runs
+    ]
+    columns = map(list, zip(*asked, strict=True))
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(_SPENT, (WAITING, *columns) if asked else _NOBODY).fetchall()
+    return {row.pop("batch_id"): Spent(**row) for row in rows}

@@ -1,0 +1,24 @@
+"""Airflow's backfills of game dates that have not ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nba_airflow.metadata.register import TIMETABLES
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+
+def read_unfinished(session: Session) -> dict[int, tuple[str, bool]]:
+    """Their ids -> the DAG, and whether it is paused; other teams' are left out."""
+    from airflow.models.backfill import Backfill
+    from airflow.models.dag import DagModel
+    from sqlalchemy import select
+
+    asked = select(Backfill.id, Backfill.dag_id, Backfill.is_paused).join(
+        DagModel, DagModel.dag_id == Backfill.dag_id
+    )
+    ours = (DagModel.timetable_type.in_(TIMETABLES), Backfill.completed_at.is_(None))
+    rows = session.execute(asked.where(*ours).order_by(Backfill.id))
+    return {row.id: (row.dag_id, bool(row.is_paused)) for row in rows}
