@@ -131,6 +131,8 @@ def write_environment(at: Home, *, ports: dict[str, int], metadata_url: str) -> 
         "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}",
         "NBA_ROOT": str(at.root),
         "NBA_LIVE_SINCE": kept["live_since"],
+        # The sandbox has no evening on which games come first.
+        "NBA_QUIET_HOURS": os.environ.get("NBA_QUIET_HOURS") or '{"*": null}',
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",

@@ -112,12 +112,9 @@ def _parse(stated: object) -> Rules:
         return None
     if not isinstance(stated, dict) or not stated.keys() <= {"begin", "end", "zone"}:
         raise ValueError(f"{stated!r} is not an object of begin, end and zone")
-    read: dict[str, Callable[[str], time | ZoneInfo]] = {
-        "begin": time.fromisoformat,
-        "end": time.fromisoformat,
-        "zone": ZoneInfo,
-    }
+    said = {"begin": "18:00", "end": "23:00", "zone": "US/Pacific"} | stated
     try:
-        return QuietHours(**{name: read[name](value) for name, value in stated.items()})  # type: ignore[arg-type]  # each has its own type
+        begin, end = time.fromisoformat(said["begin"]), time.fromisoformat(said["end"])
+        return QuietHours(begin=begin, end=end, zone=ZoneInfo(said["zone"]))
     except (TypeError, ZoneInfoNotFoundError) as error:
         raise ValueError(f"{stated!r}: {error}") from None

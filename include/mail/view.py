@@ -90,7 +90,7 @@ def make_view(report: Report, limits: Limits) -> View:
         totals=_list_totals(count_dates(report)),
         total=say.number(dates.total),
         command=report.rerun_command.strip(),
-        command_says=_word_command(dates.total - dates.done),
+        command_says=_word_command(report, dates.total - dates.done),
         ui_url=report.ui_url if is_link(report.ui_url) else "",
         recovered_says=_word_recovered(report),
         recovered=say.date_lines(report.recovered),
@@ -122,7 +122,12 @@ def _list_totals(counts: dict[Outcome, int]) -> list[TotalLine]:
     ]
 
 
-def _word_command(bad: int) -> str:
+def _word_command(report: Report, bad: int) -> str:
+    if report.state == "halted":
+        return (
+            "Goes on at once with the dates that wait. Left alone, the backfill tries one of them"
+            " after a while, and goes on by itself if that is good."
+        )
     if bad == 1:
         return "Runs the one date that is not complete; the others are left alone."
     return f"Runs the {say.number(bad)} dates that are not complete; the others are left alone."

@@ -144,3 +144,27 @@ def read_plan(connection: psycopg.Connection[Any], batch_id: str) -> Mapping[str
         (batch_id,),
     ).fetchone()
     return row[0] if row else None
+
+
+def keep_holds(
+    connection: psycopg.Connection[Any],
+    backfill_id: int,
+    causes: Mapping[HoldKind, str],
+    *,
+    ours: bool,
+    lift: bool,
+) -> list[HoldKind]:
+    """Notes each cause that says why, if the pause is ``ours``; the other kinds are no cause any
+    more, and are forgotten if they may be lifted. Returns what holds it now. Does not commit."""
+    whys = [*causes.values()]
+    connection.execute(
+        "INSERT INTO ops.holds (backfill_id, kind, why) SELECT %s, * FROM unnest(%s::text[],"
+        " %s::text[]) AS cause (kind, why) WHERE why <> '' AND %s ON CONFLICT DO NOTHING",
+        (backfill_id, [*causes], whys, ours),
+    )
+    connection.execute(
+        "DELETE FROM ops.holds h USING unnest(%s::text[], %s::text[]) AS cause (kind, why) WHERE"
+        " h.backfill_id = %s AND h.kind = cause.kind AND cause.why = '' AND %s",
+        ([*causes], whys, backfill_id, lift),
+    )
+    return [hold.kind for hold in read_holds(connection, [backfill_id])]

@@ -178,6 +178,37 @@ CREATE TABLE ops.holds (
 COMMENT ON TABLE ops.holds IS
     'why we keep a backfill paused; one without a row that is paused was paused by a person';
 
+-- Of each backfill whose breaker has ever opened how it stands. Times are by the clock of Airflow's
+-- scheduler, with whose runs they are compared.
+
+CREATE TABLE ops.breakers (
+    backfill_id     int PRIMARY KEY,
+    dag_id          text NOT NULL,
+    state           text NOT NULL CHECK (state IN ('closed', 'open', 'half open')),
+    flag            text NOT NULL,
+    why             text NOT NULL,
+    opened_at       timestamptz NOT NULL,
+    probe_at        timestamptz NOT NULL,
+    probing_since   timestamptz,
+    failed_probes   int NOT NULL DEFAULT 0,
+    counted_since   timestamptz,
+    max_active_runs int,
+    told_at         timestamptz
+);
+COMMENT ON COLUMN ops.breakers.probe_at IS 'one date is started then; if it is good, all go on';
+COMMENT ON COLUMN ops.breakers.counted_since IS 'dates that ended before do not count any more';
+COMMENT ON COLUMN ops.breakers.max_active_runs IS
+    'what the backfill had before the breaker changed it; null: it has it';
+COMMENT ON COLUMN ops.breakers.told_at IS 'when the mail of its opening was put into the outbox';
+
+-- Which dates have games, as the newest schedule in raw says, for the quiet hours of these days.
+
+CREATE TABLE ops.game_days (
+    day      date PRIMARY KEY,
+    games    int NOT NULL,
+    noted_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
 -- When Airflow's rows were last looked at for the ends of runs: one row.
 
 CREATE TABLE ops.looks (

@@ -78,6 +78,7 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
     from nba_airflow.advance import advance_aside
     from nba_airflow.metadata import derived
     from nba_airflow.metadata.freshness import note_late
+    from nba_airflow.metadata.hold import hold_backfills
     from nba_airflow.metadata.ledger import LEDGER, Away
     from nba_airflow.metadata.register import close_over, read_open_runs
     from nba_airflow.metadata.summary_run import SUMMARY
@@ -90,6 +91,7 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
                 log.info("batches that are over: %s", ", ".join(closed))
             note_late(_session_of(dag_run))
             derived.look(_session_of(dag_run))
+            hold_backfills(_session_of(dag_run))
             open_runs = read_open_runs(_session_of(dag_run))
             with LEDGER.opened() as connection:
                 emit_totals(connection, open_runs)
@@ -118,11 +120,12 @@ def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
 def _note_end(dag_run: DagRun) -> None:
     if dag_run.partition_key:
         lose_event(f"{dag_run.dag_id} {dag_run.partition_key} {dag_run.clear_number}")
+        from nba_airflow.metadata import hold, register
         from nba_airflow.metadata.ledger import Away
-        from nba_airflow.metadata.register import note_end
 
         with suppress(Away):
-            note_end(dag_run, _session_of(dag_run))
+            register.note_end(dag_run, _session_of(dag_run))
+            hold.note_end(dag_run, _session_of(dag_run))
 
 
 def _session_of(dag_run: DagRun) -> Session:

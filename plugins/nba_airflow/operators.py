@@ -70,14 +70,24 @@ class ScrapeOperator(BaseOperator):
         with Session(connections.ops_url()) as session:
             entry = make_entry(context, partition, session, deferrals, spent, began, seconds)
             try:
-                with entry.recorded(), in_time(), lease(session, partition, queued_since=since):
-                    attempt(self._job(context, partition, session, since), entry)
+                with entry.recorded(), in_time():
+                    self._check_open(context, session)
+                    with lease(session, partition, queued_since=since):
+                        attempt(self._job(context, partition, session, since), entry)
             except Later as later:
                 defer_task(self, later, entry)
             except Problem as problem:
                 if problem.passing or not entry.written:
                     raise  # the operations database is, or was, away: left to Airflow's retries
                 raise AirflowFailException(str(problem)) from problem.__cause__
+
+    def _check_open(self, context: Context, session: Session) -> None:
+        """Raises Later in quiet hours, which are for backfills alone."""
+        from nba_airflow.guards import check_open
+
+        run = context["dag_run"]
+        if run.run_type == "backfill":
+            check_open(session, self.source.dag_id, run.conf or {}, session.now())
 
     def _job(
         self,

@@ -105,9 +105,12 @@ def read_order(first: Backfill) -> Order:
 def _create(order: Order, days: Sequence[date]) -> int:
     from airflow.utils.session import create_session
 
+    from nba_airflow.metadata.hold import hold_new
+    from nba_airflow.metadata.ledger import Away
+
     with create_session() as session:
         runs.complete_ended_backfills(order.dag_id, session)
-    return runs.create(
+    backfill_id = runs.create(
         order.dag_id,
         DateRange(min(days), max(days)),
         max_active_runs=order.options["max_active_runs"],
@@ -115,6 +118,10 @@ def _create(order: Order, days: Sequence[date]) -> int:
         conf=order.options["conf"],
         user=order.started_by,
     )
+    # In quiet hours none of its dates is started.
+    with create_session() as session, suppress(Away):
+        hold_new(backfill_id, session)
+    return backfill_id
 
 
 def _clear(order: Order, run_ids: Sequence[str], backfill_id: int | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +36,11 @@ class SummaryOperator(BaseOperator):
         from nba_airflow.records import write_due
 
         with connect(connections.ops_url()) as connection:
+            # Mails first, then what else is due every five minutes.
             unreported = self._report_due(connection)
-            unreported += self._tell_of_late_dates(connection)
+            unreported += self._try(connection, "late dates", self._tell_late)
+            unreported += self._try(connection, "halted backfills", self._tell_halted)
+            self._try(connection, "today's games", self._note_games)
             try:
                 self._send_due(connection)
             finally:
@@ -118,14 +121,49 @@ class SummaryOperator(BaseOperator):
             self.log.exception("the specs cannot be read: %s is judged by what it said", dag_id)
             return []
 
-    def _tell_of_late_dates(self, connection: psycopg.Connection[Any]) -> list[str]:
-        """What could not be told, which holds up no batch's mail."""
+    def _tell_halted(self, connection: psycopg.Connection[Any]) -> None:
+        """Puts the mail of each breaker that has opened into the outbox, at once and beside the
+        batch's one, in one transaction with the note that it is told."""
+        from include.mail.halted import read_halted
+        from include.mail.message import make_message, make_message_id, to_bytes
+        from include.ops import breakers, outbox
+
+        for breaker in breakers.read_untold(connection):
+            report = read_halted(connection, breaker, self._endpoints(breaker.dag_id))
+            if report is None:
+                continue
+            message, message_id = make_message(report), make_message_id(report)
+            row = outbox.Mail(
+                mail_id=f"halted:{message_id}",
+                message_id=message_id,
+                subject=str(message["Subject"]),
+                content=to_bytes(message),
+            )
+            outbox.put(connection, row)
+            breakers.note_told(connection, breaker.backfill_id)
+            self.log.info("%s", row.subject)
+        connection.commit()
+
+    def _note_games(self, connection: psycopg.Connection[Any]) -> None:
+        """Notes which of these days have games, for the quiet hours."""
+        from include.ops.game_days import count_games, note_games
+
+        store = connections.stores().raw
+        note_games(connection, lambda day: count_games(store, day), datetime.now(UTC))
+
+    def _try(
+        self,
+        connection: psycopg.Connection[Any],
+        what: str,
+        act: Callable[[psycopg.Connection[Any]], None],
+    ) -> list[str]:
+        """What could not be done, which holds up no batch's mail."""
         try:
-            self._tell_late(connection)
-        except Exception:  # whatever is wrong with them
+            act(connection)
+        except Exception:  # whatever is wrong with it
             connection.rollback()
-            self.log.exception("late dates cannot be told")
-            return ["late dates"]
+            self.log.exception("%s: left to the next run", what)
+            return [what]
         return []
 
     def _send_due(self, connection: psycopg.Connection[Any]) -> None:

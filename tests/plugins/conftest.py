@@ -16,7 +16,10 @@ from include.ops.db import connect
 from include.settings import MAX_RUNS_A_TURN
 from tests.plugins.running import Airflow
 
-TABLES = "ops.batches, ops.outbox, ops.outcomes, ops.backfills, ops.stages"
+TABLES = (
+    "ops.batches, ops.outbox, ops.outcomes, ops.backfills, ops.stages, ops.holds, ops.breakers,"
+    " ops.game_days, ops.limiters"
+)
 
 
 @pytest.fixture(scope="module", autouse=True)

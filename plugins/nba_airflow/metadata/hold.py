@@ -1,0 +1,238 @@
+"""In the scheduler: which backfills are kept paused, in Airflow's own sense, and why: quiet hours,
+an open breaker, a preflight. Looked at when one of their dates ends, and every five minutes.
+
+Airflow's pause starts no run and ends none: the dates under way go on. What is written into our
+tables comes first, Airflow's rows follow with Airflow's own transaction, and every look brings them
+to what our tables say, so that a scheduler that dies in between changes nothing. A backfill that is
+paused and has no row in ``ops.holds`` was paused by a person, and stays so.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from include.guards.breaker import Window
+from include.guards.circuit import Facts, step
+from include.guards.quiet_hours import next_open
+from include.ops import backfills, breakers
+from include.ops.backfills import HoldKind
+from include.ops.breakers import Breaker
+from include.wording import moment
+from nba_airflow.guards import IGNORE, knows_games, read_quiet_hours, read_thresholds
+from nba_airflow.metadata.ledger import LEDGER
+from nba_airflow.metadata.runs import ENDED
+from nba_airflow.metadata.summary_run import start_summary
+
+if TYPE_CHECKING:
+    import psycopg
+    from airflow.models.backfill import Backfill
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.orm import Session
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runs:
+    """A backfill's runs by id: Airflow's state of those that have ended, in the order of their ends
+    (the newest of them), and when they and those that are ``under_way`` were started; how many
+    wait."""
+
+    ended: Mapping[str, str]
+    started: Mapping[str, datetime]
+    under_way: Collection[str]
+    waiting: int
+
+    def since(self, moment: datetime | None) -> set[str]:
+        """Those that were started then or later; none where there is no such moment."""
+        first = moment or _NEVER
+        return {run_id for run_id, started in self.started.items() if started >= first}
+
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+_EVER = datetime.min.replace(tzinfo=UTC)
+
+
+def hold_new(backfill_id: int, session: Session) -> None:
+    """A backfill has been made: in quiet hours none of its dates is started. Raises Away."""
+    _look(session, _read_backfill(session, backfill_id), datetime.now(UTC))
+
+
+def note_end(dag_run: DagRun, session: Session) -> None:
+    """A date has ended, perhaps of a backfill. Raises Away."""
+    _look(session, _read_backfill(session, dag_run.backfill_id or 0), datetime.now(UTC))
+
+
+def hold_backfills(session: Session, now: datetime | None = None) -> None:
+    """Looks at every backfill that is not over; forgets what held the others. Raises Away."""
+    found = _read_backfills(session)
+    with LEDGER.opened() as connection:
+        breakers.forget(connection, [each.id for each in found])
+        connection.commit()
+    _look(session, found, now or datetime.now(UTC))
+
+
+def _look(session: Session, found: Sequence[Backfill], now: datetime) -> None:
+    for each in found:
+        look = _Look(each, _read_runs(session, each))
+        with LEDGER.opened() as connection:
+            look.judge(connection, now)
+            connection.commit()
+        look.apply(session)
+
+
+class _Look:
+    """One backfill at one moment: first what our tables are to say, then what Airflow's row is."""
+
+    def __init__(self, backfill: Backfill, runs: Runs) -> None:
+        self.backfill, self.runs = backfill, runs
+        self.dag_id = backfill.dag_id
+        self.was_paused = bool(backfill.is_paused)
+        self.breaker = Breaker(backfill_id=backfill.id, dag_id=backfill.dag_id)
+        self.held: Collection[HoldKind] = ()
+        self.stops = False
+        self.has_opened = False
+
+    def judge(self, connection: psycopg.Connection[Any], now: datetime) -> None:
+        """Writes how its breaker stands, and what holds it from now on. Does not commit.
+
+        A cause is noted where the pause is, or will be, ours. One that is over is forgotten once
+        Airflow's row shows that its backfill goes on, or something else holds it.
+        """
+        held = [hold.kind for hold in backfills.read_holds(connection, [self.backfill.id])]
+        quiet = self._word_quiet(connection, now)
+        otherwise = bool(quiet) or "preflight" in held
+        self._judge_breaker(connection, now, held=otherwise)
+        causes: dict[HoldKind, str] = {"quiet hours": quiet, "breaker": self.breaker.holds}
+        self.held = backfills.keep_holds(
+            connection,
+            self.backfill.id,
+            causes,
+            ours=not self.was_paused or bool(held),
+            lift=not self.was_paused or otherwise or bool(self.breaker.holds),
+        )
+        self.stops = otherwise or self.breaker.state == "open"
+
+    def _word_quiet(self, connection: psycopg.Connection[Any], now: datetime) -> str:
+        """Why the backfill is to leave its upstreams alone; empty where it has none."""
+        asks = _hosts(self.dag_id) and not (self.backfill.dag_run_conf or {}).get(IGNORE, False)
+        rules = read_quiet_hours(self.dag_id) if asks else None
+        until = next_open(now, rules, knows_games(connection))
+        return f"games are under way, until {moment(until)}" * (until > now)
+
+    def _judge_breaker(
+        self, connection: psycopg.Connection[Any], now: datetime, *, held: bool
+    ) -> None:
+        most, hosts = read_thresholds(self.dag_id), _hosts(self.dag_id)
+        known = breakers.read(connection, self.backfill.id, self.dag_id)
+        ended = breakers.read_ended(connection, self.dag_id, self.runs.ended)
+        # A date that was under way when it was closed says nothing new.
+        counting = self.runs.since(known.counted_since or _EVER)
+        probes = self.runs.since(known.probing_since)
+        facts = Facts(
+            window=Window(
+                dates=[each for each in ended if each.run_id in counting][-most.window :],
+                refusals=breakers.read_refusals(connection, hosts),
+                planned=breakers.read_planned(connection, self.backfill.id),
+            ),
+            paused=self.was_paused,
+            waiting=self.runs.waiting,
+            max_active_runs=self.backfill.max_active_runs,
+            probe=next((each for each in ended if each.run_id in probes), None),
+            held=held,
+        )
+        self.breaker = step(known, facts, most, now)
+        if self.breaker != known:
+            breakers.write(connection, self.breaker)
+            breakers.forget_refusals(connection, hosts, if_closed=self.breaker)
+            log.info("the breaker of backfill %d is %s", self.backfill.id, self.breaker.state)
+            self.has_opened = self.breaker.state == "open"
+
+    def apply(self, session: Session) -> None:
+        """Brings Airflow's row to it, with Airflow's transaction; a breaker that has opened is
+        mailed at once."""
+        if self.held:
+            self.backfill.is_paused = self.stops
+        if self.breaker.max_active_runs:
+            self.backfill.max_active_runs = self._places(self.breaker.max_active_runs)
+        if self.has_opened:
+            start_summary(
+                f"breaker:{self.backfill.id}:{self.breaker.opened_at:%Y%m%dT%H%M%S}", session
+            )
+
+    def _places(self, before: int) -> int:
+        """One for the probe beside those that were under way before it: Airflow starts no second
+        one while it is taken."""
+        others = {*self.runs.under_way} - self.runs.since(self.breaker.probing_since)
+        return before if self.breaker.state == "closed" else max(1, len(others) + 1)
+
+
+def _hosts(dag_id: str) -> list[str]:
+    """The connections that the DAG's source asks."""
+    from nba_airflow.specs import sources
+
+    source = sources().get(dag_id)
+    return [host.connection for host in source.hosts] if source else []
+
+
+# --- Airflow's rows
+
+
+def _read_backfill(session: Session, backfill_id: int) -> Sequence[Backfill]:
+    """The backfill, if it is not over."""
+    from airflow.models.backfill import Backfill
+
+    return _read_backfills(session, Backfill.id == backfill_id)
+
+
+def _read_backfills(session: Session, *wanted: ColumnElement[bool]) -> Sequence[Backfill]:
+    """Those of game dates that are not over."""
+    from airflow.models.backfill import Backfill
+    from airflow.models.dag import DagModel
+    from sqlalchemy import select
+
+    from nba_airflow.metadata.register import TIMETABLES
+
+    ours = (Backfill.completed_at.is_(None), DagModel.timetable_type.in_(TIMETABLES), *wanted)
+    known = select(Backfill).join(DagModel, DagModel.dag_id == Backfill.dag_id).where(*ours)
+    return session.scalars(known.order_by(Backfill.id)).all()
+
+
+MAX_ENDED = 100
+"""Of how many runs of a backfill, the newest that have ended, the ledger is asked."""
+
+
+def _read_runs(session: Session, backfill: Backfill) -> Runs:
+    """Its runs, also as this session has changed them and not written yet (Airflow's sessions do
+    not write before they ask, 3.3.2). One that a person ended before it ran is left out."""
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy import func, select
+
+    mine = (DagRun.dag_id == backfill.dag_id, DagRun.backfill_id == backfill.id)
+    started = select(DagRun.run_id, DagRun.state, DagRun.start_date, DagRun.end_date).where(
+        *mine, DagRun.start_date.is_not(None)
+    )
+    newest = started.where(DagRun.state.in_(ENDED)).order_by(DagRun.end_date.desc().nulls_last())
+    rows = [
+        *session.execute(newest.limit(MAX_ENDED)),
+        *session.execute(started.where(DagRun.state == "running")),
+        *(run for run in session.dirty if isinstance(run, DagRun) and run.start_date),
+    ]
+    known = {row.run_id: row for row in rows}
+    of_it = session.scalars(select(DagRun.run_id).where(*mine, DagRun.run_id.in_(known)))
+    there = [known[run_id] for run_id in of_it]
+    ended = sorted(
+        (row for row in there if row.state in ENDED), key=lambda row: row.end_date or row.start_date
+    )
+    queued = select(func.count()).select_from(DagRun).where(*mine, DagRun.state == "queued")
+    return Runs(
+        ended={row.run_id: str(row.state) for row in ended},
+        started={row.run_id: row.start_date for row in there},
+        under_way=[row.run_id for row in there if row.state == "running"],
+        waiting=session.scalar(queued) or 0,
+    )
