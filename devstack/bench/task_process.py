@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """Tasks to run one after the other for each date: those of some DAGs in dags/, or of all.
+    """Tasks to run one after the other for each date: those of some DAGs in dags/, or of all that
+    have a schedule; who starts another one says with what.
 
     ``preloaded``: whether the parent imports what the scheduler imports before it forks.
     ``raw_store``: URL of another raw store than the folder of the installation.
@@ -189,7 +190,7 @@ def _tasks(dags: Sequence[str]) -> list[tuple[str, str]]:
         (dag.dag_id, task.task_id)
         for dag in sorted(bag.dags.values(), key=lambda dag: dag.dag_id != "nbacom_schedule")
         for task in dag.topological_sort()
-        if not dags or dag.dag_id in dags
+        if dag.dag_id in dags or (not dags and dag.timetable.can_be_scheduled)
     ]
 
 

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from airflow.models.connection import Connection
     from sqlalchemy.orm import Session
 
+REPROCESS_SLOTS = 2
+"""Of pool `warehouse`: the workers that the pools of the sources leave free, and as many changes of
+a table as BigQuery makes at a time. With MAX_TABLE_CHANGES they are fewer than it takes."""
+
 MAX_TABLE_CHANGES = 16
 """At a time: BigQuery makes two changes of a table, lets 20 wait and refuses the next; some are
 left for what a killed task has begun. A table's tasks are all in one pool."""
@@ -36,8 +40,8 @@ _LOOPBACK = re.compile(
 
 
 def pools(session: Session) -> list[str]:
-    """Creates the pool of each host, named like its connection. One that is there keeps the slots
-    that it was given.
+    """Creates the pool of each host, named like its connection, and that of tasks which ask none,
+    named like the warehouse's. One that is there keeps the slots that it was given.
 
     A task whose pool is missing waits for ever with only a warning (seen on 3.3.2), so this also
     runs whenever a scheduler starts. Returns the names of the pools that were created.
@@ -46,20 +50,27 @@ def pools(session: Session) -> list[str]:
     from sqlalchemy import select
 
     declared = hosts()
-    missing = sorted(declared.keys() - set(session.scalars(select(Pool.pool))))
+    missing = sorted({*declared, WAREHOUSE} - set(session.scalars(select(Pool.pool))))
     if not missing:
         return []
     bought = {name: _as_bought(host, session) for name, host in declared.items()}
     wanted = {dag_id: _as_wanted(source, session) for dag_id, source in sources().items()}
     most = MAX_TABLE_CHANGES if _is_in_bigquery(session) else count_workers()
     sizes = pool_sizes(wanted, bought, workers=count_workers(), most=most)
+    sizes[WAREHOUSE] = REPROCESS_SLOTS
     for name in missing:
-        text = (
-            f"Concurrent tasks that ask {declared[name].base_url}; the shared limiter, not this"
-            " pool, keeps its rate"
-        )
+        text = _describe(declared.get(name))
         session.add(Pool(pool=name, slots=sizes[name], description=text, include_deferred=False))
     return missing
+
+
+def _describe(host: Host | None) -> str:
+    if host is None:
+        return "Concurrent tasks that make tables from raw and ask no upstream"
+    return (
+        f"Concurrent tasks that ask {host.base_url}; the shared limiter, not this pool, keeps its"
+        " rate"
+    )
 
 
 def count_workers() -> int:

@@ -58,6 +58,16 @@ def find_spec(dag_id: str) -> Path:
     raise LookupError(f"no file in {DAGS} declares {dag_id}")
 
 
+def source_ids() -> list[str]:
+    """The DAG ids of the files in dags/ that declare a source, of which none is run: another DAG's
+    file may ask, and would be taken for that of all DAGs that it makes."""
+    return [
+        path.stem
+        for path in sorted(DAGS.glob("*.py"))
+        if "\nSOURCE = " in path.read_text(encoding="utf-8")
+    ]
+
+
 def endpoint_names(dag_id: str) -> list[str]:
     """The endpoints of the DAG's spec, or the one task of a processor; none of any other DAG."""
     if processor := processors().get(dag_id):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 DAG = "bdl_box_scores"
+UNDER_WAY = ("queued", "running")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -185,6 +186,31 @@ def test_lost_ledger_comes_back_from_the_data(system: System):
     )
     assert days <= {day for (day,) in system.ops(done, DAG)}
     assert nba(system, f"repair --ledger {DAG}")[1] == facts
+
+
+def test_tables_are_made_again_by_the_dag_date_by_date_without_any_request(system: System):
+    """The rows of one date are lost."""
+    order = {"dag": DAG, "start": "2025-03-08", "end": "2025-03-11"}
+    lost = system.part(DAG, date(2025, 3, 10))
+    before, asked = lost.read_bytes(), len(system.requests())
+    lost.unlink()
+    run = system.api("POST", "dags/reprocess/dagRuns", {"logical_date": None, "conf": order})
+    path = f"dags/reprocess/dagRuns/{run['dag_run_id']}"
+    ended = system.until(
+        lambda: next((s for s in [system.api("GET", path)["state"]] if s not in UNDER_WAY), None)
+    )
+    tasks = system.api("GET", f"{path}/taskInstances")["task_instances"]
+    assert (ended, {(t["task_id"], t["rendered_map_index"], t["pool"]) for t in tasks}) == (
+        "success",
+        {
+            ("dates", None, "default_pool"),
+            *(("tables", f"2025-03-{day:02}", "warehouse") for day in range(8, 12)),
+            ("answer", None, "default_pool"),
+        },
+    )
+    answer = system.api("GET", f"{path}/taskInstances/answer/xcomEntries/return_value")["value"]
+    assert (answer["became"], answer["upstream_requests"]) == ({"same": 3, "loaded": 1}, 0)
+    assert (lost.read_bytes(), len(system.requests())) == (before, asked)
 
 
 @pytest.mark.parametrize(

@@ -59,10 +59,11 @@ def test_dag_has_one_task_per_endpoint_in_the_pool_of_the_host_that_it_asks(
 
 
 def test_provisioned_pools_are_those_that_tasks_wait_for(bag: DagBag) -> None:
+    from nba_airflow.connections import WAREHOUSE
     from nba_airflow.specs import hosts
 
     waited_for = {task.pool for dag in bag.dags.values() for task in dag.tasks} - {"default_pool"}
-    assert waited_for <= set(hosts())
+    assert waited_for == {*hosts(), WAREHOUSE}
 
 
 def test_dates_are_caught_up_from_the_first_live_one_in_game_dates(

@@ -110,8 +110,10 @@ def foreign(module: str, file: str) -> bool:
     return "site-packages" in file or file.startswith(str(ROOT))
 
 
-def test_every_task_of_every_dag_runs_to_its_end(tasks: list[Seen]) -> None:
-    assert {seen.dag_id for seen in tasks} == {path.stem for path in (ROOT / "dags").glob("*.py")}
+def test_every_task_of_every_dag_with_a_schedule_runs_to_its_end(tasks: list[Seen]) -> None:
+    started_by_hand = {"reprocess"}
+    every = {path.stem for path in (ROOT / "dags").glob("*.py")}
+    assert {seen.dag_id for seen in tasks} == every - started_by_hand
     ended = {f"{seen.dag_id}.{seen.task_id}": seen.calls[-1] for seen in tasks}
     assert ended == dict.fromkeys(ended, "state success")
 
