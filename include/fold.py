@@ -12,6 +12,8 @@ from include.errors import fingerprint
 from include.outcome import Outcome
 from include.results import DateResult
 
+Cause = tuple[str, str, Outcome, str, str]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
@@ -38,12 +40,14 @@ class Group:
     by_day: tuple[tuple[date, str], ...] = ()
 
     @property
+    def cause(self) -> Cause:
+        """What its results share, and no other group's."""
+        return self.dag_id, self.endpoint, self.outcome, self.error_class, self.fingerprint
+
+    @property
     def title(self) -> str:
         """Its class, or its outcome where it has none."""
         return self.error_class or str(self.outcome)
-
-
-Cause = tuple[str, str, Outcome, str, str]
 
 
 def fold(results: Iterable[DateResult]) -> list[Group]:

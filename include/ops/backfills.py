@@ -125,6 +125,18 @@ def lift(connection: psycopg.Connection[Any], backfill_id: int, kind: HoldKind) 
     return lifted.rowcount == 1 and not read_holds(connection, [backfill_id])
 
 
+def read_tripped(connection: psycopg.Connection[Any]) -> list[tuple[str, Hold]]:
+    """(DAG, hold) of the backfills that the breaker holds, the oldest first."""
+    rows = connection.execute(
+        "SELECT b.dag_id, h.backfill_id, h.kind, h.why, h.since FROM ops.holds h JOIN ops.backfills"
+        " b USING (backfill_id) WHERE h.kind = 'breaker' ORDER BY h.since"
+    )
+    return [
+        (dag_id, Hold(backfill_id=number, kind=kind, why=why, since=since))
+        for dag_id, number, kind, why, since in rows
+    ]
+
+
 def read_holds(connection: psycopg.Connection[Any], ids: Collection[int]) -> list[Hold]:
     """What holds these backfills, the oldest first."""
     with connection.cursor(row_factory=class_row(Hold)) as cursor:

@@ -52,7 +52,7 @@ def failed(db: psycopg.Connection[Any], after: int, ago: timedelta, **more: Any)
         "log_url": f"http://airflow/{after}",
         **more,
     }
-    row = OutcomeRow(**fields)
+    row = OutcomeRow(**{**fields, "outcome": Outcome(fields["outcome"])})
     record(db, row)
     return row
 

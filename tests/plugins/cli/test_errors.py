@@ -8,7 +8,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from include.wording import period
+from include.ops import backfills
+from include.ops.backfills import Backfill
+from include.wording import moment, period
 from nba_airflow.cli.errors import errors
 from tests.plugins.cli.asking import DAG, DAY, NEXT, Call, Said, outcome
 
@@ -36,6 +38,7 @@ def test_errors_groups_what_failed_with_its_dates_and_a_log(
         f"3 x blocked: {DAG} box_scores, 3 dates [0123456789ab]",
         "  2025-01-15..2025-01-16, 2025-01-19",
         f"  {period(at, at + timedelta(minutes=2))}",
+        "  new: none in the 24 hours before",
         "  403 page",
         "  http://log",
     ]
@@ -52,8 +55,10 @@ def test_errors_groups_what_failed_with_its_dates_and_a_log(
                 "by_day": [],
                 "first_at": at.isoformat(),
                 "last_at": (at + timedelta(minutes=2)).isoformat(),
+                "tries_before": 0,
             }
         ],
+        "red_flags": [],
         "exit_code": 0,
     }
     assert call(errors, hours="1.5").out == "no failure in the last 1.5 hours\n"
@@ -67,3 +72,47 @@ def test_hours_that_are_none_are_refused_on_one_line(call: Call, hours: str) -> 
         " for example 24\n"
     )
     assert said == Said(code=2, out="", err=wanted)
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "says"),
+    [
+        (2, 0, "new: none"),
+        (2, 1, "more: 1"),
+        (2, 2, "as many: 2"),
+        (1, 2, "fewer: 2"),
+    ],
+)
+def test_each_cause_is_compared_with_the_period_before(
+    call: Call, db: psycopg.Connection[Any], now: int, before: int, says: str
+) -> None:
+    ago = [timedelta(hours=1)] * now + [timedelta(hours=7)] * before
+    for n, hours in enumerate((*ago, timedelta(hours=13))):
+        ended = datetime.now(UTC) - hours
+        moments = {"started_at": ended, "ended_at": ended}
+        failure = {"error_class": "blocked", "message": "403 page", **moments}
+        outcome(db, DAY + timedelta(days=n), "failed", **failure)
+    said = call(errors, hours="6")
+    assert [line for line in said.out.splitlines() if line.endswith("hours before")] == [
+        f"  {says} in the 6 hours before"
+    ]
+    assert [row[:2] for row in call(errors, hours="6", output="plain").rows] == [
+        [str(now), str(before)]
+    ]
+
+
+def test_red_flags_that_hold_a_backfill_are_named(call: Call, db: psycopg.Connection[Any]) -> None:
+    order = Backfill(backfill_id=7, dag_id=DAG, batch_id=f"{DAG}:7:0", started_by="ann")
+    db.execute("TRUNCATE ops.backfills, ops.holds")
+    backfills.note(db, order)
+    backfills.hold(db, 7, "breaker", "5 dates in a row failed alike: 403 page")
+    backfills.hold(db, 7, "quiet hours", "games tonight")
+    db.commit()
+    (hold,) = [each for each in backfills.read_holds(db, [7]) if each.kind == "breaker"]
+    since = moment(hold.since)
+    assert call(errors).out.splitlines() == [
+        "no failure in the last 24 hours",
+        f"Red flag: {DAG} backfill 7 halted since {since}: 5 dates in a row failed alike: 403 page",
+    ]
+    (flag,) = call(errors, json=True).facts["red_flags"]
+    assert (flag["dag_id"], flag["backfill_id"], flag["why"]) == (DAG, 7, hold.why)
