@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 from include.ops import touched
 from include.ops.session import Session
 from include.outcome import Outcome
+from include.partition import Partition
 
 Phase = Literal["fetch", "load", "audit"]
 
@@ -97,6 +98,23 @@ def _write(connection: psycopg.Connection[Any], row: OutcomeRow) -> None:
         )
         if row.outcome.done:
             touched.note(connection, row.dag_id, row.day)
+    connection.commit()
+
+
+def note_content(connection: psycopg.Connection[Any], partition: Partition, content: str) -> None:
+    """Notes what the date's rows are by now, where others than its task have made them again, so
+    that who makes tables of theirs looks at it. Nothing where they are the same, or where the
+    ledger does not know the date. Commits."""
+    at = (partition.dag_id, partition.endpoint, partition.day)
+    with connection.transaction():
+        changed = connection.execute(
+            "UPDATE ops.outcomes SET content = %s WHERE content <> %s AND outcome_id = ("
+            " SELECT outcome_id FROM ops.outcomes WHERE dag_id = %s AND endpoint = %s AND day = %s"
+            " ORDER BY recorded_at DESC, outcome_id DESC LIMIT 1)",
+            (content, content, *at),
+        )
+        if changed.rowcount:
+            touched.note(connection, partition.dag_id, partition.day)
     connection.commit()
 
 

@@ -34,10 +34,12 @@ NO_DRIFT = Drift(changes=(), total=0)
 
 @dataclass(frozen=True, kw_only=True)
 class Reprocessed:
-    """A date after it: ``rows`` in its partition, and how they differ from those before."""
+    """A date after it: ``rows`` in its partition, and how they differ from those before;
+    ``content`` is that of what was loaded, empty where nothing was."""
 
     became: Became
     rows: int = 0
+    content: str = ""
     drift: Drift = NO_DRIFT
     message: str = ""
 
@@ -59,6 +61,7 @@ def reprocess(endpoint: Endpoint, partition: Partition, stores: Stores) -> Repro
     return Reprocessed(
         became=_tell(loaded, before),
         rows=len(after),
+        content=loaded.content if loaded else "",
         drift=all_changes(table, before or [], after) if before else NO_DRIFT,
         message="" if manifest.done else manifest.message,
     )

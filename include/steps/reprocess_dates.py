@@ -12,6 +12,7 @@ from typing import Any
 from include.errors import Problem
 from include.http.transport import SENT
 from include.ops.leases import lease
+from include.ops.outcomes import note_content
 from include.ops.session import Session
 from include.outcome import Later
 from include.partition import DateRange, Partition
@@ -94,6 +95,8 @@ def _reprocess(source: Source, name: str, day: date, stores: Stores, session: Se
     try:
         with lease(session, partition):
             made = reprocess(source.endpoint(name), partition, stores)
+            if made.content:
+                session.run(lambda ledger: note_content(ledger, partition, made.content))
     except (Later, Problem) as error:
         said = error.message if isinstance(error, Problem) else str(error)
         return Result(day=day, endpoint=name, became=FAILED, message=said)

@@ -18,11 +18,12 @@ import pytest
 
 from devstack.environment import ROOT
 from include import failpoints
+from include.ops.outcomes import read_newest
 from include.sources.spec import Source
 from include.steps.job import Stores
 from include.warehouse.local import LocalWarehouse
 from nba_airflow.cli.reprocess import reprocess
-from tests.plugins.cli.asking import DAG, DAY, NEXT, Call, Said
+from tests.plugins.cli.asking import DAG, DAY, NEXT, Call, Said, outcome
 
 pytestmark = pytest.mark.usefixtures("our_dags", "db")
 
@@ -48,6 +49,27 @@ def test_tables_are_made_again_of_what_raw_has(call: Call, stores: Stores, rows:
     assert said == Said(code=0, out="\n".join([*lines, ""]), err="")
     assert {day: rows(day) for day in (DAY, NEXT)} == before
     assert call(reprocess, **WINDOW).out.splitlines() == [f"{HEAD} 2 same", lines[1]]
+
+
+def test_ledger_learns_that_a_done_date_has_other_rows(call: Call, rows: Any, db: Any) -> None:
+    """By it the tables that are made of them are seen to be stale."""
+
+    def seen() -> list[tuple[Any, ...]]:
+        return db.execute("SELECT day FROM ops.touched").fetchall()
+
+    for day in (DAY, NEXT):
+        outcome(db, day, "complete", content="of other rows")
+    db.execute("TRUNCATE ops.touched")
+    db.commit()
+    call(reprocess, **{**WINDOW, "end_date": str(DAY)})
+    newest = read_newest(db, DAG, [DAY, NEXT])
+    content = newest[DAY, "box_scores"].content
+    assert (len(content), newest[NEXT, "box_scores"].content) == (16, "of other rows")
+    assert seen() == [(DAY,)]
+    db.execute("TRUNCATE ops.touched")
+    db.commit()
+    call(reprocess, **{**WINDOW, "end_date": str(DAY)})
+    assert (seen(), read_newest(db, DAG, [DAY])[DAY, "box_scores"].content) == ([], content)
 
 
 KILLED = """
