@@ -13,6 +13,7 @@ from include.guards.pace import Pace, declared, find_minutes
 from include.guards.prices import MIN_BILLED, Amounts, Money, money
 from include.guards.quiet_hours import HasGames, Rules, assume_games, find_end
 from include.limits.allowance import Month, allotment, last_share_at, month_of, room_now
+from include.limits.state import LimiterState
 from include.sources.spec import Credits, Source
 
 LOADS = 3
@@ -28,8 +29,9 @@ class Known:
 
     ``games`` of each date, of which the schedule has the ``scheduled`` ones; ``missing`` as in
     ``list_needs``. ``done``: dates that the ledger has as done. ``paces`` by endpoint, of those
-    that were measured. ``slots`` and ``months`` (how its credits stand) by connection. ``schemes``
-    of the stores, ``gs`` and ``bigquery`` cost money. ``has_games``, also of dates to come.
+    that were measured. ``slots`` and ``months`` (how its credits stand) by connection, ``limits``
+    as they are used. ``schemes`` of the stores, ``gs`` and ``bigquery`` cost money. ``has_games``,
+    also of dates to come.
     """
 
     now: datetime
@@ -40,6 +42,7 @@ class Known:
     paces: Mapping[str, Pace] = field(default_factory=dict)
     slots: Mapping[str, int] = field(default_factory=dict)
     months: Mapping[str, Month] = field(default_factory=dict)
+    limits: Sequence[LimiterState] = ()
     schemes: Collection[str] = ()
     rules: Rules = None
     has_games: HasGames = assume_games
@@ -48,12 +51,13 @@ class Known:
 @dataclass(frozen=True, kw_only=True)
 class Bought:
     """Credits that a plan needs of a paid connection. ``now``: what backfills may use at once;
-    ``last_at`` (aware): when the last of them can be used, None: never."""
+    ``last_at`` (aware): when the last of them can be used, begun at ``planned_at``; None: never."""
 
     connection: str
     credits: Credits
     needed: int
     now: int
+    planned_at: datetime
     last_at: datetime | None
 
     @property
@@ -93,6 +97,7 @@ class Plan:
     next_start: datetime | None = None
     assumed: Sequence[str] = ()
     too_dear: Sequence[str] = ()
+    limits: Sequence[LimiterState] = ()
 
     @property
     def seconds_per_date(self) -> float:
@@ -122,8 +127,15 @@ class Plan:
             "dollars": self.money.once,
             "dollars_a_month": self.money.monthly,
             "credits_now": self.bought.now if self.bought else None,
+            "requests_now": {state.name: count_left(state) for state in self.limits},
             **{name: at.isoformat() if at else None for name, at in moments.items()},
         }
+
+
+def count_left(state: LimiterState) -> int:
+    """How many requests its limits let through at once; none of one that is paused."""
+    left = [use.limit - use.used for use in state.windows]
+    return 0 if state.paused_until or state.cooldown_until else max(0, min(left, default=0))
 
 
 def make_plan(source: Source, known: Known, *, reruns: bool = False) -> Plan:
@@ -159,6 +171,7 @@ def make_plan(source: Source, known: Known, *, reruns: bool = False) -> Plan:
         ends_at=_end(known, bought, work),
         next_start=find_start(known, work),
         assumed=sorted(paces.keys() - known.paces.keys()),
+        limits=known.limits,
     )
 
 
@@ -174,6 +187,7 @@ def _buy(source: Source, needs: Needs, known: Known) -> Bought | None:
                 credits=host.credits,
                 needed=needed,
                 now=room_now(month, host.credits, today),
+                planned_at=known.now,
                 last_at=last_share_at(month, host.credits, needed, known.now),
             )
     return None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from include import wording as say
 from include.guards.needs import GAMES_PER_DATE
-from include.guards.plan import Bought, Plan
-from include.guards.prices import months, smallest_plan
-from include.limits.allowance import LARGER_PLAN
+from include.guards.plan import Bought, Plan, count_left
+from include.guards.prices import CREDIT_PLANS, PRICES, months, smallest_plan
+from include.limits.allowance import DAYS_A_MONTH, LARGER_PLAN
+from include.limits.state import LimiterState
 
 ANY_TIME, WATCHED = timedelta(hours=1), timedelta(hours=4)
 """Up to which work is started at any time, and up to which somebody watches it."""
@@ -32,10 +33,12 @@ def word_plan(plan: Plan) -> Iterator[str]:
         )
     yield (
         f"  {say.counted(plan.requests, 'request')}, about {say.number(plan.rows)} rows and"
-        f" {say.size(plan.bytes)}, {say.money(plan.money.once)}{_monthly(plan)}"
+        f" {say.size(plan.bytes)}, {_cost(plan)}"
     )
     if plan.bought:
         yield f"  up to {_word_credits(plan.bought)}"
+    if plan.limits:
+        yield f"  requests that are free now: {', '.join(map(_word_limit, plan.limits))}"
     yield f"  {_range(plan)} of work{_assumed(plan)}; {_word_end(plan)}"
     yield f"  {_word_start(plan)}"
 
@@ -55,7 +58,7 @@ def refuse(plan: Plan, *, spread: bool) -> str:
         return ""
     return (
         f"{word_months(bought)}, and backfills can use {say.number(bought.now)} now: add --spread"
-        f" to let it wait for the others until {say.moment(bought.last_at)}, take fewer dates, or,"
+        f" to wait for the others, over {_word_wait(bought, bought.last_at)}; take fewer dates; or,"
         f" {LARGER_PLAN}"
     )
 
@@ -91,8 +94,24 @@ def _word_credits(bought: Bought) -> str:
     if bought.fits:
         needed = say.counted(bought.needed, "credit")
         return f"{needed} of {bought.connection}; {there}"
-    waits = f", the last ones at {say.moment(bought.last_at)}" if bought.last_at else ""
+    waits = f", all over {_word_wait(bought, bought.last_at)}" if bought.last_at else ""
     return f"{word_months(bought)}; {there}{waits}"
+
+
+def _word_wait(bought: Bought, last_at: datetime) -> str:
+    """``14 days, until 2026-03-15 00:00 UTC``, or so many months: those in which it spends."""
+    begin, end = bought.planned_at.date(), last_at.date()
+    months_ = (end.year - begin.year) * 12 + end.month - begin.month + 1
+    days = (end - begin).days + 1
+    over = say.counted(days, "day") if days <= DAYS_A_MONTH else say.counted(months_, "month")
+    return f"{over}, until {say.moment(last_at)}"
+
+
+def _word_limit(state: LimiterState) -> str:
+    """``balldontlie 60``, or until when it waits."""
+    until = state.cooldown_until or state.paused_until
+    waits = f" (waits until {say.moment(until)})" if until else ""
+    return f"{state.name} {say.number(count_left(state))}{waits}"
 
 
 def _no_games(plan: Plan) -> str:
@@ -101,10 +120,14 @@ def _no_games(plan: Plan) -> str:
     return f"; without games: {say.dates(plan.without_games)}"
 
 
-def _monthly(plan: Plan) -> str:
-    """What lying there costs, where it costs anything."""
-    kept = plan.money.monthly
-    return f" and {say.money(kept)} a month" if kept else ""
+def _cost(plan: Plan) -> str:
+    """Once, and what lying there costs; of which month the prices are."""
+    once, monthly = plan.money.once, plan.money.monthly
+    if not once + monthly:
+        return "which cost nothing"
+    kept = f" and {say.money(monthly)} a month" if monthly else ""
+    dated = max(price.of for price in (*PRICES, *CREDIT_PLANS) if price.of[0].isdigit())
+    return f"{say.money(once)}{kept} by the prices of {dated}"
 
 
 def _range(plan: Plan) -> str:

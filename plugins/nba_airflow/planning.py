@@ -3,37 +3,34 @@ now. Asks nothing of any upstream."""
 
 from __future__ import annotations
 
-import os
 from collections import ChainMap
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from functools import partial
+from functools import cache, partial
+from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
 from include.checks.completeness import due
 from include.checks.schedule import scheduled_games
 from include.guards.needs import GAMES_PER_DATE, Missing
 from include.guards.plan import Known, Plan, make_plan
-from include.guards.quiet_hours import (
-    VARIABLE,
-    assume_games,
-    choose_quiet_hours,
-    parse_quiet_hours,
-)
+from include.guards.quiet_hours import HasGames, assume_games
 from include.partition import Partition
 from include.steps.price import Allotment, price
 from include.steps.raw_date import RawDate
 from nba_airflow import connections
+from nba_airflow.guards import read_quiet_hours
 
 if TYPE_CHECKING:
     import psycopg
 
     from include.limits.allowance import Month
+    from include.limits.state import LimiterState
     from include.ops.outcomes import OutcomeRow
-    from include.sources.spec import Source
+    from include.sources.spec import Host, Source
     from include.steps.job import Stores
-    from include.warehouse.open import Warehouse
+    from include.storage.store import Store
 
 T = TypeVar("T")
 Watch = Callable[[Iterable[T], str, int], Iterable[T]]
@@ -63,12 +60,14 @@ def read_plan(
     now: datetime,
     refetched: datetime | None = None,
     reruns: bool = False,
+    quiet: bool = True,
     watch: Watch[date] = _unseen,
 ) -> Plan | None:
     """The plan of these dates, begun ``now``; None of a DAG that is not a source's, and of no date.
 
-    ``refetched``: fresh bodies are ordered. ``reruns``: see ``make_plan``. ``watch`` is given the
-    dates as they are read. Raises Problem for a connection or store that cannot be read.
+    ``refetched``: fresh bodies are ordered. ``reruns``: see ``make_plan``. ``quiet``: quiet
+    hours hold for it. ``watch`` is given the dates as they are read. Raises Problem for a
+    connection or store that cannot be read.
     """
     from include.ops.db import connect
     from include.ops.outcomes import read_newest
@@ -78,11 +77,13 @@ def read_plan(
     source = sources().get(dag_id)
     if source is None or not days:
         return None
-    source, stores = connections.as_bought(source), connections.stores()
+    source, stores = connections.chosen(source), connections.stores()
+    source = replace(source, hosts=tuple(map(_as_limited, source.hosts)))
     # What was done with these dates, what was measured of others, and what is left of the credits.
     with connect(connections.ops_url(), application_name="airflow nba") as ledger:
         newest = read_newest(ledger, dag_id, days)
         paces, months = read_paces(ledger, dag_id), _read_months(ledger, source, now)
+        limits = [_read_limits(ledger, host) for host in source.hosts]
     look = partial(_look, source, stores, newest, refetched)
     seen = [look(day) for day in watch(sorted(days), "dates planned", len(days))]
     known = Known(
@@ -94,12 +95,21 @@ def read_plan(
         paces=paces,
         slots=_read_slots(),
         months=months,
+        limits=list(chain.from_iterable(limits)),
         schemes=connections.store_schemes(),
-        rules=choose_quiet_hours(parse_quiet_hours(os.environ.get(VARIABLE, "")), dag_id),
-        has_games=partial(_has_games, stores.warehouse),
+        rules=read_quiet_hours(dag_id) if quiet else None,
+        has_games=_has_games(stores.raw),
     )
     too_dear = [each.too_dear for each in seen if each.too_dear]
     return replace(make_plan(source, known, reruns=reruns), too_dear=too_dear)
+
+
+def _as_limited(host: Host) -> Host:
+    """With the limits that its connection names, once for each address that has its own."""
+    bought, upstream = connections.reached(host)
+    addresses = len({address.limiter for address in upstream.addresses})
+    windows = tuple(replace(each, limit=each.limit * addresses) for each in bought.windows)
+    return replace(bought, windows=windows)
 
 
 def _look(
@@ -154,6 +164,13 @@ def _read_months(
     }
 
 
+def _read_limits(ledger: psycopg.Connection[object], host: Host) -> list[LimiterState]:
+    """How many requests of its limits are used, by address."""
+    from include.limits.state import limiter_states
+
+    return limiter_states(ledger, host.connection, connections.tier(host).windows)
+
+
 def _read_slots() -> dict[str, int]:
     """The slots of Airflow's pools; of one that is not made yet nothing is known."""
     from airflow.models.pool import Pool
@@ -164,7 +181,13 @@ def _read_slots() -> dict[str, int]:
         return {str(pool.pool): pool.slots for pool in session.scalars(select(Pool))}
 
 
-def _has_games(warehouse: Warehouse, day: date) -> bool:
-    """As the schedule says; where it does not have the date, as the season does."""
-    listed = scheduled_games(warehouse, day)
-    return assume_games(day) if listed is None else bool(due(listed))
+def _has_games(store: Store) -> HasGames:
+    """Of dates to come: as the newest schedule in raw says; without one, as the season does."""
+    from include.ops.game_days import count_games
+
+    @cache
+    def has_games(day: date) -> bool:
+        games = count_games(store, day)
+        return assume_games(day) if games is None else games > 0
+
+    return has_games

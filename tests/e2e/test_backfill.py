@@ -227,7 +227,7 @@ def test_a_dry_run_changes_nothing(system: System):
     code, answer = system.backfill(f"{DAG} -s 2023-11-01 -e 2023-11-03 --dry-run")
 
     assert code == 0
-    assert answer["plan"]["new"] == ["2023-11-01", "2023-11-02", "2023-11-03"]
+    assert answer["selection"]["new"] == ["2023-11-01", "2023-11-02", "2023-11-03"]
     assert system.metadata("SELECT count(*) FROM dag_run") == runs
 
 

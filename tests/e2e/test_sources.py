@@ -84,7 +84,9 @@ def test_a_backfill_that_the_credits_do_not_cover_waits_without_a_worker_and_say
     small = {"credits": {"monthly": used + 150, "live_reserve": live + 100, "spread": False}}
     system.api("PATCH", "connections/the_odds_api", {**before, "extra": json.dumps(small)})
     try:
-        assert system.backfill("odds_api_props -s 2024-03-10 -e 2024-03-11 --detach")[0] == 0
+        assert (
+            system.backfill("odds_api_props -s 2024-03-10 -e 2024-03-11 --spread --detach")[0] == 0
+        )
         waiting = (
             "SELECT count(*) FROM task_instance t JOIN dag_run r USING (dag_id, run_id) WHERE"
             " t.state = 'deferred'"

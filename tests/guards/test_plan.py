@@ -16,6 +16,7 @@ from include.guards.plan import Known, make_plan
 from include.guards.plan_words import refuse, word_plan
 from include.guards.quiet_hours import QuietHours
 from include.limits.allowance import Month
+from include.limits.state import LimiterState, WindowUse
 from include.sources.spec import Credits, Get, Host, Source, Window
 from tests.guards.test_needs import FIRST, GAMES, MINUTE, source
 
@@ -114,6 +115,13 @@ def test_credits_that_are_not_there_now_are_waited_for(
     assert (refuse(found, spread=False) != "", refuse(found, spread=True)) == (waits, "")
 
 
+def test_it_ends_when_what_the_last_credits_buy_is_there() -> None:
+    found = make_plan(paid(Credits(monthly=500, live_reserve=100)), known())
+    assert "all over 14 days, until 2026-03-15 00:00 UTC" in "".join(word_plan(found))
+    last_days = timedelta(minutes=found.minutes_high) * (13 / 180)
+    assert found.ends_at == datetime(2026, 3, 15, tzinfo=UTC) + last_days
+
+
 def test_what_was_used_of_the_month_is_not_there() -> None:
     credits = Credits(monthly=200, live_reserve=0, spread=False)
     month = Month(month=date(2026, 3, 1), billed=21)
@@ -123,7 +131,8 @@ def test_what_was_used_of_the_month_is_not_there() -> None:
     assert str(used.ends_at)[:10] == "2026-04-01"
     assert refuse(used, spread=False).startswith(
         "180 credits of up: 1 month at 200, one month of the 500 plan, and backfills can use 179"
-        " now: add --spread to let it wait for the others until 2026-04-01 00:00 UTC"
+        " now: add --spread to wait for the others, over 2 months, until 2026-04-01 00:00 UTC; take"
+        " fewer dates; or, after buying a larger plan"
     )
 
 
@@ -175,10 +184,23 @@ def test_work_of_more_than_a_day_meets_quiet_hours_whenever_it_begins() -> None:
     assert list(word_plan(found))[-1] == said
 
 
+def test_requests_that_are_free_now_are_told_and_until_when_others_wait() -> None:
+    use = (WindowUse(limit=60, seconds=60, used=12), WindowUse(limit=50, seconds=9, used=1))
+    free = LimiterState(name="up", windows=use)
+    limits = [free, replace(free, name="up@proxy", cooldown_until=NOON)]
+    found = make_plan(source(), known(limits=limits))
+    assert "  requests that are free now: up 48, up@proxy 0 (waits until 2026-03-02 12:00 UTC)" in [
+        *word_plan(found)
+    ]
+    assert found.facts()["requests_now"] == {"up": 48, "up@proxy": 0}
+
+
 def test_cloud_costs_money_and_a_plan_of_credits_its_share() -> None:
     credits = Credits(monthly=20_000, live_reserve=0, spread=False)
     local = make_plan(paid(credits), known())
     assert local.money.once == pytest.approx(180 * 30 / 20_000)
+    assert "18.0 kB, $0.27 by the prices of 2026-10" in "".join(word_plan(local))
+    assert "which cost nothing" in "".join(word_plan(make_plan(source(), known())))
     cloud = make_plan(paid(credits), known(schemes=("gs", "bigquery")))
     objects, queries = 18 + 2, 3 * 3 * 10 * 2**20
     assert cloud.money.operations == pytest.approx(objects * (0.005 + 0.0004) / 1000)
@@ -209,5 +231,6 @@ def test_facts_of_a_plan_are_json_with_the_slowest_pace_of_a_date() -> None:
         "dollars": 0,
         "dollars_a_month": 0,
         "credits_now": None,
+        "requests_now": {},
         "next_start": "2026-03-02T12:00:00+00:00",
     }

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from devstack.sandbox.server import Sandbox, running
+from include.guards.needs import GAMES_PER_DATE
+from include.guards.pace import START
 from include.guards.plan import Plan
 from include.ops.outcomes import record
 from include.ops.session import Session
@@ -135,3 +137,40 @@ def test_date_whose_season_another_one_has_fetched_asks_for_nothing(
     later = read_plan("nbacom_schedule", [date(2025, 1, 15)], now=NOW)
     assert later
     assert (later.requests, later.complete) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("proxies", "seconds"), [([], 60), (["http://one:80", "http://two:80"], 30)]
+)
+def test_each_address_of_a_host_without_a_key_has_its_own_limit(
+    sandbox: Sandbox,
+    ops_db: str,
+    monkeypatch: pytest.MonkeyPatch,
+    proxies: list[str],
+    seconds: float,
+) -> None:
+    extra = {"windows": [[GAMES_PER_DATE, 60]], "proxies": proxies}
+    cdn = {"conn_type": "http", "host": sandbox.base("nba_cdn"), "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_NBA_CDN", json.dumps(cdn))
+    found = read_plan("nbacom_box_scores", DAYS[:1], now=NOW)
+    assert found
+    assert found.minutes_low == pytest.approx((START + seconds) / 60)
+
+
+def test_quiet_hours_are_those_of_the_dates_to_come_that_the_season_has_games_on(
+    sandbox: Sandbox, specs: Mapping[str, Source], ops_db: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NBA_QUIET_HOURS")
+    make(specs["nbacom_schedule"], ops_db)
+    starts = {}
+    for day in (24, 25):  # the first has no games
+        now = datetime(2024, 12, day + 1, 1, 59, 59, tzinfo=UTC)  # they begin in a second
+        found = read_plan("bdl_box_scores", DAYS, now=now)
+        ignored = read_plan("bdl_box_scores", DAYS, now=now, quiet=False)
+        assert found
+        assert ignored
+        starts[day] = (found.next_start, ignored.next_start == now)
+    assert starts == {
+        24: (datetime(2024, 12, 25, 1, 59, 59, tzinfo=UTC), True),
+        25: (datetime(2024, 12, 26, 7, tzinfo=UTC), True),
+    }

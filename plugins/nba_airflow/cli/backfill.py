@@ -30,6 +30,7 @@ from nba_airflow.cli.selection import Selection
 from nba_airflow.cli.stages import choose_stages, follow_stages, word_stages
 from nba_airflow.cli.window import parse_window
 from nba_airflow.fingerprints import read_fingerprint
+from nba_airflow.guards import IGNORE
 from nba_airflow.metadata import runs as metadata
 from nba_airflow.metadata.obstacles import read_obstacles
 from nba_airflow.orders import Order, start
@@ -49,7 +50,7 @@ def backfill(args: Namespace) -> Answer:
     window = parse_window(args.start_date, args.end_date, began)
     conf = _conf(args, began)
     selection = _select(args, window, refetch=bool(conf and conf.get("refetch")))
-    plan = _plan(args.dag_id, selection, began)
+    plan = _plan(selection, began, conf or {})
     refusal = refuse(plan, spread=args.spread) if plan else ""
     order = _order(args, selection, plan, conf)
     planned = choose_stages(args, selection, order.fingerprint)
@@ -70,12 +71,18 @@ def backfill(args: Namespace) -> Answer:
         return _detached(args, window, selection, said, code=INTERRUPTED)
 
 
-def _plan(dag_id: str, selection: Selection, began: datetime) -> Plan | None:
+def _plan(selection: Selection, began: datetime, conf: Mapping[str, Any]) -> Plan | None:
     """What the dates that start now take; None where nothing does, and of a DAG without a
     source."""
     refetched = began if selection.refetch else None
     return read_plan(
-        dag_id, selection.started, now=began, refetched=refetched, reruns=True, watch=track
+        selection.dag_id,
+        selection.started,
+        now=began,
+        refetched=refetched,
+        reruns=True,
+        quiet=not conf.get(IGNORE),
+        watch=track,
     )
 
 

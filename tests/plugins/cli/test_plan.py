@@ -81,6 +81,7 @@ def test_dry_run_tells_the_credits_of_the_markets_and_regions_that_are_wanted(
             ),
         ],
     )
+    assert lines[6] == "  requests that are free now: the_odds_api 30"
     assert lines[5] == (f"  up to {credits:,} credits of the_odds_api; 19,500 can be used now")
     window = {"dag_id": DAG, "start_date": str(FIRST), "end_date": str(THIRD), "spread": False}
     asked = call(plan, **window)
@@ -141,7 +142,7 @@ def test_more_credits_than_there_are_now_are_refused_until_they_may_be_waited_fo
     said = call(backfill, **WINDOW)
     told = (
         "156 credits of the_odds_api: 2 months at 150, one month of the 500 plan, and backfills can"
-        " use 150 now: add --spread to let it wait for the others until "
+        " use 150 now: add --spread to wait for the others, over "
     )
     assert (said.code, said.out) == (2, "")
     assert said.err.splitlines()[-1].startswith(f"airflow dags backfill: {told}")
