@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 
 GOOGLE = "google_cloud_default"
 """Airflow's own name of its Google connection."""
+KEYS = ("keyfile_dict", "key_path", "credential_config_file")
+"""Fields of which one holds or names the key."""
+_OTHERWISE = "put the key into keyfile_dict, or keep the whole connection in a secrets backend"
+UNREAD = {
+    "key_secret_name": _OTHERWISE,
+    "idp_issuer_url": "name that identity in credential_config_file",
+    "client_id": "name that identity in credential_config_file",
+}
+"""Fields by which Airflow's own hooks find credentials and this does not -> what to do instead."""
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 
 
@@ -27,25 +36,32 @@ def credentials() -> Credentials:
     """The credentials of connection ``google_cloud_default``, by the fields of Airflow's Google
     type.
 
-    In this order: ``is_anonymous`` (an emulator), ``keyfile_dict`` (the key itself), ``key_path``
-    (a file), else what the machine has (application default credentials). ``impersonation_chain``
-    goes on from there, the last account being the one that acts. Asks Google for nothing yet.
-    Raises Problem(BAD_KEY) naming the connection; never shows a key.
+    ``is_anonymous`` (an emulator), or one of ``keyfile_dict`` (the key itself), ``key_path`` (a
+    file) and ``credential_config_file`` (of another cloud's identity, itself or its path), else
+    what the machine has (application default credentials); for ``scope``, else for all of Google
+    Cloud. ``impersonation_chain`` goes on from there, the last account being the one that acts;
+    ``quota_project_id`` is billed. Asks Google for nothing yet. Raises Problem(BAD_KEY) naming the
+    connection, also for a field that is not read; never shows a key.
     """
     from google.auth.credentials import AnonymousCredentials
 
     # At DEBUG it logs the headers of each request, and with them the token (2.62).
     logging.getLogger("google.auth.transport.requests").addFilter(_is_harmless)
     extra = connection(GOOGLE).extra_dejson
+    _check_fields(extra)
     if extra.get("is_anonymous"):
         return AnonymousCredentials()
+    scopes = _names(extra.get("scope")) or list(SCOPES)
     if key := extra.get("keyfile_dict"):
-        found = _from_key(key)
+        found = _from_key(key, scopes)
     elif path := extra.get("key_path"):
-        found = _from_key(_read(path))
+        found = _from_key(_read("key_path", path), scopes)
+    elif config := extra.get("credential_config_file"):
+        found = _from_config(config, scopes)
     else:
-        found = _from_machine()
-    return _impersonating(found, _names(extra.get("impersonation_chain")))
+        found = _from_machine(scopes)
+    found = _impersonating(found, _names(extra.get("impersonation_chain")), scopes)
+    return _billing(found, extra.get("quota_project_id"))
 
 
 def bigquery_client(project: str, location: str) -> Client:
@@ -63,35 +79,60 @@ def storage_client() -> StorageClient:
     return Client(project=None, credentials=credentials())
 
 
+def _check_fields(extra: Mapping[str, Any]) -> None:
+    for field in UNREAD:
+        if extra.get(field):
+            raise _bad(f"has {field}, which is not read here: {UNREAD[field]}")
+    if len(given := [field for field in KEYS if extra.get(field)]) > 1:
+        raise _bad(f"has {' and '.join(given)}: leave one of them")
+
+
 def _is_harmless(record: logging.LogRecord) -> bool:
     return record.levelno > logging.DEBUG
 
 
-def _from_key(given: Mapping[str, Any] | str | bytes) -> Credentials:
+def _from_key(given: Mapping[str, Any] | str | bytes, scopes: list[str]) -> Credentials:
     from google.oauth2.service_account import Credentials
 
     # Raised behind the handler, not in it: a chained JSONDecodeError holds the whole key file.
     with suppress(ValueError, TypeError, KeyError):
         info = json.loads(given) if isinstance(given, str | bytes) else dict(given)
-        found: Credentials = Credentials.from_service_account_info(info, scopes=list(SCOPES))
+        found: Credentials = Credentials.from_service_account_info(info, scopes=scopes)
         return found
     raise _bad("holds a key file that is not a service account's JSON: paste it again")
 
 
-def _read(path: str) -> bytes:
+def _from_config(given: Mapping[str, Any] | str, scopes: list[str]) -> Credentials:
+    """Of an identity of another cloud, whose token is in a file or at a URL."""
+    from google.auth.exceptions import GoogleAuthError
+    from google.auth.identity_pool import Credentials
+
+    if isinstance(given, str) and not given.lstrip().startswith("{"):
+        given = _read("credential_config_file", given).decode(errors="replace")
+    with suppress(ValueError, TypeError, KeyError, GoogleAuthError):
+        info = json.loads(given) if isinstance(given, str) else dict(given)
+        found: Credentials = Credentials.from_info(info, scopes=scopes)
+        return found
+    raise _bad(
+        "has a credential_config_file that is not a workload identity's, with its token in a file"
+        " or at a URL: make it anew with `gcloud iam workload-identity-pools create-cred-config`"
+    )
+
+
+def _read(field: str, path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
         why = error.strerror or type(error).__name__
-        raise _bad(f"has key_path {path}, which cannot be read ({why}): correct it") from None
+        raise _bad(f"has {field} {path}, which cannot be read ({why}): correct it") from None
 
 
-def _from_machine() -> Credentials:
+def _from_machine(scopes: list[str]) -> Credentials:
     import google.auth
     from google.auth.exceptions import DefaultCredentialsError
 
     with suppress(DefaultCredentialsError):
-        found: Credentials = google.auth.default(scopes=list(SCOPES))[0]
+        found: Credentials = google.auth.default(scopes=scopes)[0]
         return found
     raise _bad(
         "has no key, and this machine has no credentials either: put the service account's key into"
@@ -99,7 +140,7 @@ def _from_machine() -> Credentials:
     )
 
 
-def _impersonating(found: Credentials, chain: list[str]) -> Credentials:
+def _impersonating(found: Credentials, chain: list[str], scopes: list[str]) -> Credentials:
     from google.auth.impersonated_credentials import Credentials
 
     if not chain:
@@ -108,12 +149,23 @@ def _impersonating(found: Credentials, chain: list[str]) -> Credentials:
         source_credentials=found,
         target_principal=chain[-1],
         delegates=chain[:-1],
-        target_scopes=list(SCOPES),
+        target_scopes=scopes,
     )
 
 
+def _billing(found: Credentials, project: str | None) -> Credentials:
+    from google.auth.credentials import CredentialsWithQuotaProject
+
+    if not project:
+        return found
+    if not isinstance(found, CredentialsWithQuotaProject):
+        raise _bad("has quota_project_id, which its kind of credentials does not take: remove it")
+    billed: Credentials = found.with_quota_project(project)
+    return billed
+
+
 def _names(chain: Any) -> list[str]:
-    """The accounts of an ``impersonation_chain``: a list, or names between commas."""
+    """The accounts of an ``impersonation_chain``, or scopes: a list, or names between commas."""
     given = chain.split(",") if isinstance(chain, str) else chain or []
     return [str(name).strip() for name in given if str(name).strip()]
 

@@ -60,6 +60,36 @@ def test_key_is_found_wherever_airflow_lets_people_put_it(
     )
 
 
+IDENTITY = {
+    "type": "external_account",
+    "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p",
+    "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+    "token_url": "https://sts.googleapis.com/v1/token",
+    "credential_source": {"file": "/var/run/token"},
+}
+
+
+@pytest.mark.parametrize("form", ["dict", "text", "file"])
+def test_identity_of_another_cloud_is_found_in_its_configuration(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, form: str
+) -> None:
+    path = tmp_path / "identity.json"
+    path.write_text(json.dumps(IDENTITY))
+    given = {"dict": IDENTITY, "text": json.dumps(IDENTITY), "file": str(path)}[form]
+    define(monkeypatch, {"credential_config_file": given})
+    found: Any = google.credentials()
+    assert (found.info["audience"], found.scopes) == (IDENTITY["audience"], list(google.SCOPES))
+
+
+def test_scopes_and_the_project_that_is_billed_are_the_connections(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    more = {"scope": "a, b", "quota_project_id": "payer"}
+    define(monkeypatch, {"keyfile_dict": KEY_FILE, **more})
+    found: Any = google.credentials()
+    assert (found.scopes, found.quota_project_id) == (["a", "b"], "payer")
+
+
 @pytest.mark.parametrize(
     "chain", ["first@x.example, last@x.example", ["first@x.example", "last@x.example"]]
 )
@@ -130,6 +160,31 @@ def test_token_and_assertion_are_in_no_line_of_the_log(
             {"key_path": "/nowhere/key.json"},
             "has key_path /nowhere/key.json, which cannot be read (No such file or directory):"
             " correct it",
+        ),
+        (
+            {"credential_config_file": {**IDENTITY, "credential_source": {}}},
+            "has a credential_config_file that is not a workload identity's, with its token in a"
+            " file or at a URL: make it anew with `gcloud iam workload-identity-pools"
+            " create-cred-config`",
+        ),
+        (
+            {"credential_config_file": "/nowhere/identity.json"},
+            "has credential_config_file /nowhere/identity.json, which cannot be read (No such file"
+            " or directory): correct it",
+        ),
+        (
+            {"key_secret_name": "the-key"},
+            "has key_secret_name, which is not read here: put the key into keyfile_dict, or keep"
+            " the whole connection in a secrets backend",
+        ),
+        (
+            {"idp_issuer_url": "https://idp.example", "keyfile_dict": KEY_FILE},
+            "has idp_issuer_url, which is not read here: name that identity in"
+            " credential_config_file",
+        ),
+        (
+            {"keyfile_dict": KEY_FILE, "key_path": "/srv/key.json"},
+            "has keyfile_dict and key_path: leave one of them",
         ),
         (
             {},
