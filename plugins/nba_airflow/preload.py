@@ -52,7 +52,7 @@ LIBRARIES = (
 """What our modules, or these libraries themselves, import inside functions. Not duckdb: no task
 uses it, and its import starts a thread."""
 
-_NOT_FOR_TASKS = ("nba_airflow.cli", "nba_airflow.provision")
+_NOT_FOR_TASKS = ("nba_airflow.cli", "nba_airflow.page", "nba_airflow.provision")
 
 
 CLOUD = {"bigquery": "include.warehouse.bigquery", "gs": "include.storage.gcs"}

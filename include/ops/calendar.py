@@ -1,0 +1,102 @@
+"""How every date of a season stands by its newest tries: what a calendar shows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row
+
+from include.outcome import Outcome
+from include.partition import DateRange
+
+SEASON_BEGINS = 8
+"""The month of which on a date is of the next season: a season is called by the year in which it
+starts, and its last game is in June, in 2020 in October."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A date of a DAG: as bad as its worst endpoint, whose games these are; ``run_id`` is the run
+    that it comes from, ``accepted`` whether a person has accepted what is missing anywhere."""
+
+    day: date
+    outcome: Outcome
+    games_found: int | None
+    games_expected: int | None
+    run_id: str
+    accepted: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Standing:
+    dag_id: str
+    day: date
+    outcome: str
+    games_found: int | None
+    games_expected: int | None
+    run_id: str
+
+
+def season_of(day: date) -> int:
+    """The year in which the date's season starts."""
+    return day.year - (day.month < SEASON_BEGINS)
+
+
+def season_range(season: int) -> DateRange:
+    """All dates that ``season_of`` gives this season."""
+    last = date(season + 1, SEASON_BEGINS, 1).toordinal() - 1
+    return DateRange(date(season, SEASON_BEGINS, 1), date.fromordinal(last))
+
+
+def read_seasons(connection: psycopg.Connection[Any], dag_ids: Collection[str]) -> list[int]:
+    """The seasons from the first to the last date that the ledger has of these DAGs, newest
+    first. Reads two index entries of each DAG."""
+    rows = connection.execute(
+        "SELECT (SELECT min(day) FROM ops.outcomes WHERE dag_id = given),"
+        " (SELECT max(day) FROM ops.outcomes WHERE dag_id = given) FROM unnest(%s::text[]) given",
+        ([*dag_ids],),
+    )
+    days = [day for row in rows for day in row if day]
+    seasons = sorted(map(season_of, days)) or [0, -1]
+    return [*range(seasons[-1], seasons[0] - 1, -1)]
+
+
+def read_season(
+    connection: psycopg.Connection[Any], dag_ids: Collection[str], season: int
+) -> dict[str, list[Cell]]:
+    """DAG -> its dates of the season that the ledger has, in order."""
+    window = season_range(season)
+    with connection.cursor(row_factory=class_row(_Standing)) as cursor:
+        cursor.execute(
+            "SELECT DISTINCT ON (dag_id, day, endpoint) dag_id, day, outcome, games_found,"
+            " games_expected, run_id FROM ops.outcomes WHERE dag_id = ANY(%s) AND day BETWEEN %s"
+            " AND %s ORDER BY dag_id, day, endpoint, recorded_at DESC, outcome_id DESC",
+            ([*dag_ids], window.first, window.last),
+        )
+        standing = cursor.fetchall()
+    return {
+        dag_id: _cells(each for each in standing if each.dag_id == dag_id) for dag_id in dag_ids
+    }
+
+
+def _cells(standing: Iterable[_Standing]) -> list[Cell]:
+    days: dict[date, list[_Standing]] = {}
+    for each in standing:
+        days.setdefault(each.day, []).append(each)
+    return [_cell(day, endpoints) for day, endpoints in days.items()]
+
+
+def _cell(day: date, endpoints: Sequence[_Standing]) -> Cell:
+    worst = min(endpoints, key=lambda each: Outcome(each.outcome).severity)
+    return Cell(
+        day=day,
+        outcome=Outcome(worst.outcome),
+        games_found=worst.games_found,
+        games_expected=worst.games_expected,
+        run_id=worst.run_id,
+        accepted=any(each.outcome == Outcome.ACCEPTED for each in endpoints),
+    )
