@@ -31,7 +31,10 @@ from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.dag_processing.dagbag import DagBag
 from airflow.listeners.listener import get_listener_manager
 from airflow.plugins_manager import (
-    get_import_errors, get_priority_weight_strategy_plugins, get_timetables_plugins
+    get_fastapi_plugins,
+    get_import_errors,
+    get_priority_weight_strategy_plugins,
+    get_timetables_plugins,
 )
 
 def commands(group):
@@ -48,6 +51,7 @@ found = {
     "plugin errors": get_import_errors(),
     "listeners": [name for name, _ in get_listener_manager().pm.list_name_plugin()],
     "timetables": sorted(get_timetables_plugins()),
+    "pages": [app["url_prefix"] for app in get_fastapi_plugins()[0]],
     "priorities": sorted(each for each in get_priority_weight_strategy_plugins() if "nba" in each),
     "of the team": theirs(),
 }
@@ -134,7 +138,7 @@ def test_wheel_holds_all_that_is_deployed_and_nothing_else(wheel: Path) -> None:
         *("METADATA", "WHEEL", "RECORD", "entry_points.txt")
     }
     endings = {Path(name).suffix for name in expected}
-    assert endings == {".py", ".sql", ".j2", ".css"}
+    assert endings == {".py", ".sql", ".j2", ".css", ".js"}
 
 
 def test_the_page_names_the_bundle_and_the_names_that_are_taken() -> None:
@@ -154,7 +158,11 @@ def found_by(package: Path) -> dict[str, Any]:
         "backfill": True,
         "plugin errors": {},
         "listeners": ["nba_airflow.listener"],
-        "timetables": ["nba_airflow.timetable.GameDateTimetable"],
+        "timetables": [
+            f"nba_airflow.timetable.{name}"
+            for name in ("GameDateTimetable", "ProcessedDateTimetable")
+        ],
+        "pages": ["/nba"],
         "priorities": ["nba_airflow.priority.LiveFirst"],
         "of the team": "of the team",
         "folder": str(package / "nba_airflow" / "dags"),
@@ -203,7 +211,13 @@ def test_include_that_hides_ours_is_named_and_breaks_nothing_else(
     assert len(errors) == len(found_by(package)["dags"])
     assert found == {
         **{"nba": [], "backfill": False, "plugin errors": {"nba_airflow.plugin": told}},
-        **{"listeners": [], "timetables": [], "priorities": [], "of the team": "of the team"},
+        **{
+            "listeners": [],
+            "timetables": [],
+            "pages": [],
+            "priorities": [],
+            "of the team": "of the team",
+        },
         **{"folder": str(package / "nba_airflow" / "dags"), "dags": [], "policy": True},
     }
     airflow = str(Path(sys.executable).with_name("airflow"))
