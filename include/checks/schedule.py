@@ -20,6 +20,12 @@ def scheduled_games(warehouse: Warehouse, day: date) -> tuple[Game, ...] | None:
     return None if rows is None else games_in(rows, day)
 
 
+def games_between(warehouse: Warehouse, first: date, last: date) -> dict[date, tuple[Game, ...]]:
+    """As above, of each date of a window that the schedule was loaded for."""
+    found = warehouse.rows_between(SCHEDULE, first, last)
+    return {day: games_in(rows, day) for day, rows in found.items()}
+
+
 def games_in(rows: Iterable[Row], day: date) -> tuple[Game, ...]:
     """The counting games among the schedule's rows of a date."""
     return tuple(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.errors import ErrorClass, Problem, Refused
 from include.files import write_atomically
+from include.partition import days_between
 from include.sources.spec import Row, Table
 from include.warehouse.rows import Loaded, Used, arrange, loaded, to_parquet
 from include.warehouse.status import DATE_STATUS, DateStatus
@@ -98,6 +99,13 @@ class LocalWarehouse:
         """The partition's rows, or None where it was never loaded. Raises Problem(STORAGE) for a
         damaged file."""
         return _read_part(self.part(table, day), columns)
+
+    def rows_between(
+        self, table: Table, first: date, last: date
+    ) -> dict[date, list[Mapping[str, Any]]]:
+        """The rows of each date of the window that was loaded."""
+        found = ((day, self.rows(table, day)) for day in days_between(first, last))
+        return {day: rows for day, rows in found if rows is not None}
 
     def ask(self, sql: str) -> pa.Table:
         """The rows of one query, which changes nothing. Raises Refused, with DuckDB's first line,

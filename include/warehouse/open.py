@@ -73,6 +73,13 @@ class Warehouse(Protocol):
         """The partition's rows in key order, or None where it was never loaded."""
         ...
 
+    def rows_between(
+        self, table: Table, first: date, last: date
+    ) -> dict[date, list[Mapping[str, Any]]]:
+        """As above, of each date of a window (both ends included) that was loaded; at once, for
+        who needs many."""
+        ...
+
     def ask(self, sql: str) -> pa.Table:
         """The rows of one query, which changes nothing. Raises Refused, in one line, for what is
         not a query, or more than one, and where it cannot be answered."""

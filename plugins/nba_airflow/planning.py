@@ -4,7 +4,7 @@ now. Asks nothing of any upstream."""
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cache, partial
@@ -12,7 +12,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
 from include.checks.completeness import due
-from include.checks.schedule import scheduled_games
+from include.checks.schedule import games_between
 from include.guards.needs import GAMES_PER_DATE, Missing
 from include.guards.plan import Known, Plan, make_plan
 from include.guards.quiet_hours import HasGames, assume_games
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from include.limits.allowance import Month
     from include.limits.state import LimiterState
     from include.ops.outcomes import OutcomeRow
-    from include.sources.spec import Host, Source
-    from include.steps.job import Stores
+    from include.sources.spec import Game, Host, Source
     from include.storage.store import Store
 
 T = TypeVar("T")
@@ -84,7 +83,8 @@ def read_plan(
         newest = read_newest(ledger, dag_id, days)
         paces, months = read_paces(ledger, dag_id), _read_months(ledger, source, now)
         limits = [_read_limits(ledger, host) for host in source.hosts]
-    look = partial(_look, source, stores, newest, refetched)
+    listed = games_between(stores.warehouse, min(days), max(days))
+    look = partial(_look, source, stores.raw, listed, newest, refetched)
     seen = [look(day) for day in watch(sorted(days), "dates planned", len(days))]
     known = Known(
         now=now,
@@ -113,25 +113,29 @@ def _as_limited(host: Host) -> Host:
 
 
 def _look(
-    source: Source, stores: Stores, newest: Newest, refetched: datetime | None, day: date
+    source: Source,
+    store: Store,
+    listed: Mapping[date, Sequence[Game]],
+    newest: Newest,
+    refetched: datetime | None,
+    day: date,
 ) -> Seen:
     """Raw is looked at where it can have anything of the date: one that was tried or is paid for,
     or whose body others may have fetched."""
-    listed = scheduled_games(stores.warehouse, day)
-    games = GAMES_PER_DATE if listed is None else len(due(listed))
+    games = len(due(listed[day])) if day in listed else GAMES_PER_DATE
     lacking: dict[str, tuple[int, int]] = {}
     for endpoint in source.endpoints:
         if (day, endpoint.name) in newest or endpoint.shared or endpoint.request.cost:
             at = Partition(dag_id=source.dag_id, endpoint=endpoint.name, day=day)
-            in_raw = RawDate(endpoint, at, stores.raw, ordered_at=refetched)
+            in_raw = RawDate(endpoint, at, store, ordered_at=refetched)
             lacking[endpoint.name] = in_raw.missing(games)
     return Seen(
         day=day,
         games=games,
-        listed=listed is not None,
+        listed=day in listed,
         missing={(name, day): counts for name, counts in lacking.items()},
         # A date whose games nobody knows is judged when its list has come.
-        too_dear=_refuse(source, day, games, lacking) if listed is not None else "",
+        too_dear=_refuse(source, day, games, lacking) if day in listed else "",
     )
 
 

@@ -132,6 +132,22 @@ def test_date_without_games_is_a_partition_without_rows_and_unlike_one_that_was_
     assert answers(warehouse, "SELECT count(*) AS n FROM raw.lines") == [{"n": 0}]
 
 
+def test_dates_of_a_window_are_read_at_once_as_each_alone(open_again: Opened) -> None:
+    days = [DAY + timedelta(days=n) for n in range(5)]
+    held = {
+        days[0]: [row("a")],
+        days[1]: [row("b", 2, game_date=days[1]), row("b", None, game_date=days[1])],
+        days[3]: [],
+        days[4]: [row("c", game_date=days[4])],
+    }
+    for day, rows in held.items():
+        open_again().replace(TABLE, day, rows)
+    found = open_again().rows_between(TABLE, days[1], days[3])
+    assert found == {day: open_again().rows(TABLE, day) for day in (days[1], days[3])}
+    assert [line["number"] for line in found[days[1]]] == [None, 2]
+    assert open_again().rows_between(TABLE, days[2], days[2]) == {}
+
+
 def test_replace_swaps_the_whole_partition_and_no_other(open_again: Opened) -> None:
     warehouse = open_again()
     assert warehouse.days(TABLE) == []

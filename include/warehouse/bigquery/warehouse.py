@@ -136,6 +136,23 @@ class BigQueryWarehouse:
             return found
         return [{name: row[name] for name in columns} for row in found]
 
+    def rows_between(
+        self, table: Table, first: date, last: date
+    ) -> dict[date, list[Mapping[str, Any]]]:
+        """The rows of each date of the window that was loaded: two queries, however long it is."""
+        window = {"first": first, "last": last}
+        between = "`game_date` BETWEEN @first AND @last"
+        rows = self._select(f"SELECT * FROM `{self._tables.name(table)}` WHERE {between}", window)
+        empty = self._select(
+            f"SELECT `game_date` FROM `{self._tables.name(EMPTY_DATES)}`"
+            f" WHERE `table_name` = @name AND {between}",
+            {**window, "name": str(table)},
+        )
+        found: dict[date, list[Mapping[str, Any]]] = {row["game_date"]: [] for row in empty or ()}
+        for row in in_key_order(table, rows or ()):
+            found.setdefault(row["game_date"], []).append(row)
+        return found
+
     def ask(self, sql: str) -> pa.Table:
         """The rows of one query, which changes nothing and is billed no more than the bound.
         Raises Refused with BigQuery's first line."""
