@@ -194,12 +194,12 @@ def read_sharing(connection: psycopg.Connection[Any], batch: Batch) -> list[str]
 
 def get(connection: psycopg.Connection[Any], batch_id: str) -> Batch | None:
     """The batch of that id."""
-    return next(iter(_batches(connection, "batch_id = %s", (batch_id,))), None)
+    return next(iter(read_batches(connection, "batch_id = %s", (batch_id,))), None)
 
 
 def due(connection: psycopg.Connection[Any]) -> list[Batch]:
     """Batches that are closed and not reported yet, oldest first."""
-    return _batches(
+    return read_batches(
         connection, "closed_at IS NOT NULL AND reported_at IS NULL ORDER BY closed_at, batch_id", ()
     )
 
@@ -245,7 +245,7 @@ def read_of_days(
 ) -> list[Batch]:
     """The closed batches of the DAG that have a run of any of these days, but for alerts of live
     runs; the oldest first."""
-    return _batches(
+    return read_batches(
         connection,
         "dag_id = %s AND kind <> 'live' AND closed_at IS NOT NULL AND batch_id = ANY(ARRAY(SELECT"
         " batch_id FROM ops.batch_runs WHERE day = ANY(%s))) ORDER BY opened_at, closed_at,"
@@ -256,7 +256,7 @@ def read_of_days(
 
 def unrecorded(connection: psycopg.Connection[Any], limit: int) -> list[Batch]:
     """Batches that are reported and in no record yet, the oldest first."""
-    return _batches(
+    return read_batches(
         connection,
         "recorded_at IS NULL AND kind <> 'live' AND reported_at IS NOT NULL ORDER BY closed_at,"
         " batch_id LIMIT %s",
@@ -285,9 +285,10 @@ def runs(connection: psycopg.Connection[Any], batch_id: str) -> list[BatchRun]:
         return cursor.fetchall()
 
 
-def _batches(
+def read_batches(
     connection: psycopg.Connection[Any], where: str, values: Collection[Any]
 ) -> list[Batch]:
+    """The batches of a condition in SQL."""
     with connection.cursor(row_factory=class_row(Batch)) as cursor:
         cursor.execute(f"SELECT {_BATCH} FROM ops.batches WHERE {where}", tuple(values))
         return cursor.fetchall()

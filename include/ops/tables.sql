@@ -98,7 +98,8 @@ CREATE TABLE ops.batches (
     reported_at timestamptz,
     said        jsonb NOT NULL DEFAULT '{}',
     recorded_at timestamptz,
-    record_error text NOT NULL DEFAULT ''
+    record_error text NOT NULL DEFAULT '',
+    announced_at timestamptz
 );
 COMMENT ON COLUMN ops.batches.said IS
     'what its mail said that could not be found out again: plan, credits left, code, comparison';
@@ -124,6 +125,8 @@ CREATE TABLE ops.batch_runs (
 COMMENT ON COLUMN ops.batch_runs.queued_at IS
     'a run that is cleared is queued anew; all times are Airflow''s';
 CREATE INDEX batch_runs_by_run ON ops.batch_runs (run_id);
+CREATE INDEX batches_unannounced ON ops.batches (closed_at)
+    WHERE announced_at IS NULL AND kind = 'backfill';
 CREATE INDEX batch_runs_by_day ON ops.batch_runs (day);
 CREATE INDEX batch_runs_failed ON ops.batch_runs (ended_at) WHERE state = 'failed';
 
@@ -242,6 +245,21 @@ CREATE TABLE ops.alerts (
     PRIMARY KEY (dag_id, fingerprint)
 );
 COMMENT ON COLUMN ops.alerts.withheld IS 'live failures alike since sent_at that sent no mail';
+
+-- What the team was told of each backfill by a notifier: 0 its begin, 10 its end.
+
+CREATE TABLE ops.announcements (
+    batch_id   text NOT NULL,
+    notifier   text NOT NULL,
+    part       int NOT NULL CHECK (part BETWEEN 0 AND 10),
+    state      text NOT NULL DEFAULT 'sending' CHECK (state IN ('sending', 'sent', 'failed')),
+    tries      int NOT NULL DEFAULT 1,
+    last_error text NOT NULL DEFAULT '',
+    begun_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (batch_id, notifier, part)
+);
+COMMENT ON COLUMN ops.announcements.state IS
+    'sending: it may have arrived, so it is not told again; failed: the notifier has said so';
 
 -- Live dates that were not done by the time that their source declares.
 

@@ -33,6 +33,7 @@ class SummaryOperator(BaseOperator):
 
     def execute(self, context: Context) -> None:
         from include.ops.db import connect
+        from nba_airflow.announce import announce_due
         from nba_airflow.records import write_due
 
         with connect(connections.ops_url()) as connection:
@@ -45,6 +46,7 @@ class SummaryOperator(BaseOperator):
                 self._send_due(connection)
             finally:
                 write_due(connection)
+                self._try(connection, "announcements", announce_due)
         if unreported:
             raise RuntimeError(
                 f"not reported, and tried again in five minutes: {', '.join(unreported)}; see above"

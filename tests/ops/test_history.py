@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from include.mail import batch_report
-from include.ops import batches, failures, outbox, outcomes, status
+from include.ops import announcements, batches, failures, outbox, outcomes, status
 from include.ops.db import connect
 
 FIRST = date(2014, 10, 1)
@@ -22,8 +22,10 @@ RUNS = [f"backfill__{FIRST + timedelta(days=n)}" for n in range(7)]
 _FILL = """
     TRUNCATE ops.outcomes, ops.batches, ops.batch_runs, ops.outbox;
     INSERT INTO ops.batches
-        (batch_id, dag_id, kind, opened_at, closed_at, cancelled, reported_at, recorded_at)
-    SELECT format('dag_%s:%s:0', g, w), 'dag_' || g, 'backfill', ended, ended, false, ended, ended
+        (batch_id, dag_id, kind, opened_at, closed_at, cancelled, reported_at, recorded_at,
+         announced_at)
+    SELECT format('dag_%s:%s:0', g, w), 'dag_' || g, 'backfill', ended, ended, false, ended, ended,
+        ended
     FROM generate_series(1, {seasons} * 52) w, generate_series(1, 5) g,
         LATERAL (SELECT now() - make_interval(weeks => {seasons} * 52 - w) AS ended) AS at;
     INSERT INTO ops.batch_runs (batch_id, run_id, day, state, queued_at, started_at, ended_at)
@@ -73,6 +75,7 @@ ASKED: dict[str, Callable[[Db], object]] = {
     ),
     "the sweep, to be reported": batches.due,
     "the sweep, to be recorded": lambda db: batches.unrecorded(db, 20),
+    "the sweep, to be announced": lambda db: announcements.read_ended(db, 20),
     "a record, its batches": lambda db: batches.read_of_days(
         db, "dag_1", [FIRST + timedelta(days=n) for n in range(7)]
     ),

@@ -45,6 +45,7 @@ def test_an_empty_database_gets_every_table(empty: str) -> None:
     assert {table for table, _, _ in structure(empty)} == {
         "address_health",
         "alerts",
+        "announcements",
         "backfills",
         "batch_runs",
         "batches",

@@ -46,7 +46,15 @@ def backfill_command(dates: DateRange, *, dag_id: str = DAG, **flags: bool | str
 
     off = (
         *("refetch", "dry_run", "attach", "detach", "unpause"),
-        *("rerun_failed_tasks", "reset_dagruns", "json", "run_backwards", "spread", "ramp"),
+        *(
+            "rerun_failed_tasks",
+            "reset_dagruns",
+            "json",
+            "run_backwards",
+            "spread",
+            "ramp",
+            "announce",
+        ),
     )
     given = {
         **dict.fromkeys(off, False),

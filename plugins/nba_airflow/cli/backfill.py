@@ -18,6 +18,7 @@ from include.partition import DateRange
 from include.reruns import word_backfill
 from include.storage.refetch import refetch_moment
 from nba_airflow import connections
+from nba_airflow.announce import check_announce
 from nba_airflow.cli.answer import (
     INTERRUPTED,
     Answer,
@@ -38,7 +39,7 @@ from nba_airflow.planning import read_plan
 
 NOTED = (
     *("max_active_runs", "run_backwards", "refetch", "rerun_failed_tasks", "reset_dagruns"),
-    *("spread", "ramp", "skip_canary"),
+    *("spread", "ramp", "skip_canary", "announce"),
 )
 """The options that change what is done."""
 
@@ -48,6 +49,7 @@ def backfill(args: Namespace) -> Answer:
     """Exit code 0: every date is done. 1: some are not. 2: refused. 130: Ctrl-C, it goes on."""
     began = datetime.now(UTC)
     window = parse_window(args.start_date, args.end_date, began)
+    check_announce(args.announce)
     conf = _conf(args, began)
     selection = _select(args, window, refetch=bool(conf and conf.get("refetch")))
     plan = _plan(selection, began, conf or {})

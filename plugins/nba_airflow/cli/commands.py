@@ -76,6 +76,11 @@ ARG_SPREAD = _arg(
     action="store_true",
     help="Start also what needs more credits than there are now: it waits for the others",
 )
+ARG_ANNOUNCE = _arg(
+    "--announce",
+    action="store_true",
+    help="Tell the team of begin, every tenth part and end, by the notifiers of NBA_ANNOUNCE",
+)
 ARG_JSON = _arg("--json", action="store_true", help="Short for -o json")
 ANSWERED = (ARG_OUTPUT, ARG_JSON)
 
@@ -108,6 +113,7 @@ BACKFILL = ActionCommand(
         ARG_RAMP,
         ARG_SKIP_CANARY,
         ARG_REASON,
+        ARG_ANNOUNCE,
         *ANSWERED,
     ),
 )

@@ -38,6 +38,7 @@ ARGUMENTS: dict[str, Any] = {
     "spread": False,
     "reason": "",
     "ramp": False,
+    "announce": False,
     "skip_canary": True,
 }
 
