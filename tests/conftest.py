@@ -141,8 +141,10 @@ def airflow_environment(airflow_home: Path) -> Iterator[None]:
         patch.setenv("AIRFLOW__CORE__PLUGINS_FOLDER", str(ROOT / "plugins"))
         patch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
         patch.delenv("NBA_LIVE_SINCE", raising=False)
-        # At whatever hour the tests run; those of quiet hours state their own.
+        # At whatever hour the tests run, and of whatever fails on purpose: those of quiet hours and
+        # of the breaker state their own.
         patch.setenv("NBA_QUIET_HOURS", '{"*": null}')
+        patch.setenv("NBA_BREAKER", '{"*": null}')
         yield
 
 

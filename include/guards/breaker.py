@@ -215,7 +215,9 @@ def find_flag(window: Window, most: Thresholds) -> Flag | None:
 def find_warnings(window: Window, most: Thresholds) -> list[str]:
     """What is to be looked at before a red flag holds, one line each, when ``min_dates`` have
     ended."""
-    planned = f"planned: a date in {window.planned:.1f} s"
+    planned = "not planned"
+    if window.planned < inf:
+        planned = f"planned: a date in {window.planned:.1f} s"
     minute = 60 / max(window.pace, 0.001)
     said = {
         f"{window.errors} failed": window.error_rate >= most.warn_error_rate,

@@ -35,8 +35,8 @@ class Report:
     ``ended_at`` of a halted batch is the moment its breaker opened. ``ran_before``: an
     earlier batch had some of its runs. ``recovered`` and ``in_reply_to`` (the Message-ID of the
     first mail) belong to reruns. ``corrections`` has each
-    (day, endpoint) once at most. ``compared``: with the other source's box scores. What is None is
-    left out; ``planned_*`` is what the plan said.
+    (day, endpoint) once at most. ``warnings``: of errors and pace. ``compared``: with the other
+    source's box scores. What is None is left out; ``planned_*`` is what the plan said.
     """
 
     batch_id: str
@@ -65,6 +65,7 @@ class Report:
     recovered: Sequence[date] = ()
     corrections: Sequence[Correction] = ()
     compared: Compared | None = None
+    warnings: Sequence[str] = ()
     in_reply_to: str | None = None
     code_version: str = ""
 

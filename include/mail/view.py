@@ -146,6 +146,7 @@ def _list_facts(report: Report) -> list[tuple[str, str]]:
         ("Ended", say.moment(report.ended_at)),
         ("Code", say.clean(report.code_version)),
         ("Box scores", word_compared(report)),
+        ("To be watched", say.clean("; ".join(report.warnings))),
     ]
     return [(label, value) for label, value in facts if value]
 

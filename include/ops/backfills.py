@@ -171,7 +171,8 @@ def keep_holds(
     whys = [*causes.values()]
     connection.execute(
         "INSERT INTO ops.holds (backfill_id, kind, why) SELECT %s, * FROM unnest(%s::text[],"
-        " %s::text[]) AS cause (kind, why) WHERE why <> '' AND %s ON CONFLICT DO NOTHING",
+        " %s::text[]) AS cause (kind, why) WHERE why <> '' AND %s ON CONFLICT (backfill_id,"
+        " kind) DO UPDATE SET why = excluded.why",
         (backfill_id, [*causes], whys, ours),
     )
     connection.execute(

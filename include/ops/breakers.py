@@ -14,6 +14,7 @@ from psycopg.rows import class_row, dict_row
 
 from include.guards.breaker import Ended
 from include.outcome import Outcome
+from include.wording import moment
 
 State = Literal["closed", "open", "half open"]
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -41,7 +42,12 @@ class Breaker:
     @property
     def holds(self) -> str:
         """Why it keeps its backfill paused, or all but a probe; empty where it is closed."""
-        return f"{self.flag}: {self.why}" * (self.state != "closed")
+        at = moment(self.probe_at)
+        words = {
+            "open": f"halted, one date is tried at {at}: {self.flag}, {self.why}",
+            "half open": f"halted, one date is being tried: {self.flag}, {self.why}",
+        }
+        return words.get(self.state, "")
 
 
 _COLUMNS = tuple(Breaker.__dataclass_fields__)
@@ -65,10 +71,9 @@ def read(connection: psycopg.Connection[Any], backfill_id: int, dag_id: str) -> 
     return next(iter(found), Breaker(backfill_id=backfill_id, dag_id=dag_id))
 
 
-def read_not_closed(connection: psycopg.Connection[Any], dag_id: str = "") -> list[Breaker]:
-    """Those that hold something back, of one DAG or of all; the oldest first."""
-    where = "state <> 'closed' AND %s IN ('', dag_id) ORDER BY opened_at"
-    return _read(connection, where, (dag_id,))
+def read_not_closed(connection: psycopg.Connection[Any]) -> list[Breaker]:
+    """Those that hold something back, the oldest first."""
+    return _read(connection, "state <> 'closed' ORDER BY opened_at", ())
 
 
 def read_untold(connection: psycopg.Connection[Any]) -> list[Breaker]:
@@ -129,13 +134,9 @@ def forget_refusals(
     )
 
 
-def read_planned(connection: psycopg.Connection[Any], backfill_id: int) -> float:
-    """Seconds that a date of the backfill was planned to take; endless where nobody has."""
-    row = connection.execute(
-        "SELECT (plan->>'seconds_per_date')::float FROM ops.backfills WHERE backfill_id = %s",
-        (backfill_id,),
-    ).fetchone()
-    return (row and row[0]) or inf
+def planned_seconds(plan: Mapping[str, Any]) -> float:
+    """Seconds that a date was planned to take, by a plan's facts; endless where nobody has."""
+    return float(plan.get("seconds_per_date") or inf)
 
 
 def read_ended(

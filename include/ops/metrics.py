@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import psycopg
 
 from include.ops import batches
+from include.ops.backfills import HoldKind
 from include.ops.status import count_runs, outcome_counts
 
 LAST_DAY = "ended_at > clock_timestamp() - interval '24 hours'"
@@ -34,6 +35,7 @@ def read_gauges(connection: psycopg.Connection[Any], open_runs: Collection[str])
         *_credits(connection),
         *_batches(connection),
         *_mails(connection),
+        *_holds(connection),
     ]
 
 
@@ -96,3 +98,14 @@ def _mails(connection: psycopg.Connection[Any]) -> Iterator[Gauge]:
     rows = connection.execute("SELECT count(*) FROM ops.outbox WHERE state <> 'sent'")
     ((unsent,),) = rows.fetchall()
     yield Gauge(name="nba.mails_unsent", value=unsent)
+
+
+def _holds(connection: psycopg.Connection[Any]) -> Iterator[Gauge]:
+    """Backfills that are kept paused, of every kind of hold, also where there are none."""
+    rows = connection.execute(
+        "SELECT kinds.kind, count(h.kind) FROM unnest(%s::text[]) AS kinds (kind) LEFT JOIN"
+        " ops.holds h USING (kind) GROUP BY 1 ORDER BY 1",
+        ([*get_args(HoldKind)],),
+    )
+    for kind, held in rows:
+        yield Gauge(name="nba.backfills_held", value=held, tags={"kind": kind})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +77,7 @@ class SummaryOperator(BaseOperator):
         from include.mail.message import make_message, make_message_id, to_bytes
         from include.ops import batches, outbox
         from nba_airflow.plan_vs_actual import add_plan_vs_actual
+        from nba_airflow.warned import read_warnings
 
         report = read_report(connection, batch, self._endpoints(batch.dag_id))
         if batch.kind == "live" and alerts.withhold(connection, report):
@@ -85,6 +87,8 @@ class SummaryOperator(BaseOperator):
             )
             return
         report = add_plan_vs_actual(connection, report)
+        warned = read_warnings(connection, batch.batch_id, batches.runs(connection, batch.batch_id))
+        report = replace(report, warnings=warned)
         message = make_message(report)
         row = outbox.Mail(
             mail_id=batch.batch_id,

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from include.limits.limiter import Limiter
-from include.ops import batches, outbox
+from include.ops import backfills, batches, outbox
 from include.ops.batches import BatchRun
 from include.ops.db import connect
 from include.ops.metrics import Gauge, read_gauges
@@ -31,8 +31,8 @@ DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
 def db(ops_db: str) -> Iterator[psycopg.Connection[Any]]:
     with connect(ops_db) as connection:
         connection.execute(
-            "TRUNCATE ops.outcomes, ops.batches, ops.outbox, ops.limiters, ops.credit_months"
-            " CASCADE"
+            "TRUNCATE ops.outcomes, ops.batches, ops.outbox, ops.limiters, ops.credit_months,"
+            " ops.holds CASCADE"
         )
         connection.commit()
         yield connection
@@ -76,6 +76,8 @@ def fill(db: psycopg.Connection[Any], ops_db: str) -> None:
         mail = outbox.Mail(mail_id=name, message_id=f"<{name}@nba>", subject="s", content=b"x")
         outbox.put(db, mail)
     outbox.sent(db, "sent", "accepted")
+    for backfill, kind in ((7, "breaker"), (7, "quiet hours"), (8, "breaker")):
+        backfills.hold(db, backfill, kind, "why")
     db.execute(
         "INSERT INTO ops.credit_months (account, month, billed, open_live, upstream_total,"
         " exhausted_under) VALUES"
@@ -117,6 +119,9 @@ def test_the_totals_are_those_of_the_ledger(db: psycopg.Connection[Any], ops_db:
         Gauge(name="nba.batch_dates_ended", value=3, tags=batch),
         Gauge(name="nba.batch_dates_failed", value=1, tags=batch),
         Gauge(name="nba.mails_unsent", value=1),
+        Gauge(name="nba.backfills_held", value=2, tags={"kind": "breaker"}),
+        Gauge(name="nba.backfills_held", value=0, tags={"kind": "preflight"}),
+        Gauge(name="nba.backfills_held", value=1, tags={"kind": "quiet hours"}),
     ]
 
 

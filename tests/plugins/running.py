@@ -55,6 +55,7 @@ def backfill_command(dates: DateRange, *, dag_id: str = DAG, **flags: bool | str
             "ramp",
             "announce",
         ),
+        "ignore_quiet_hours",
     )
     given = {
         **dict.fromkeys(off, False),

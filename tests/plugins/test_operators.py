@@ -63,6 +63,7 @@ def run(
     conf: dict[str, Any] | None = None,
     key: str | None = str(DAY),
     attempt: int = 1,
+    run_type: str = "backfill",
     **resumed: Any,
 ) -> None:
     """The date as its task runs it."""
@@ -70,7 +71,7 @@ def run(
 
     dag_run = SimpleNamespace(
         partition_key=key,
-        run_type="backfill",
+        run_type=run_type,
         conf=conf,
         run_id="r",
         start_date=datetime.now(UTC),
@@ -230,6 +231,33 @@ def test_date_that_is_put_off_says_so_and_counts_what_it_has_asked(
     assert {*worked} == {"wait", "fetch", "write", "load", "check"}
     assert all(worked[name] > seconds[name] for name in ("fetch", "write"))
     assert 50 < peak_mb < 5000
+
+
+@pytest.mark.parametrize("run_type", ["backfill", "scheduled", "manual"])
+def test_backfill_alone_asks_for_nothing_in_quiet_hours(
+    sources: dict[str, Source],
+    sandbox: Sandbox,
+    ops_db: str,
+    monkeypatch: pytest.MonkeyPatch,
+    run_type: str,
+) -> None:
+    all_day = '{"*": {"begin": "00:00", "end": "00:00"}}'
+    monkeypatch.setenv("NBA_QUIET_HOURS", all_day)
+    with connect(ops_db) as connection:
+        connection.execute(
+            "INSERT INTO ops.game_days SELECT current_date + n, 1 FROM generate_series(-2, 2) n"
+            " ON CONFLICT DO NOTHING"
+        )
+        connection.commit()
+    before = len(sandbox.log())
+    if run_type == "backfill":
+        put_off = defers(sources[DAG])
+        assert put_off.trigger.moment > datetime.now(UTC)
+        assert last_word(ops_db)[1] == "not_yet"
+        assert len(sandbox.log()) == before
+    else:
+        run(sources[DAG], run_type=run_type)
+        assert last_word(ops_db)[1] == "complete"
 
 
 def test_correction_reaches_the_warehouse_and_the_ledger(

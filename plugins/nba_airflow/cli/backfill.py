@@ -39,7 +39,7 @@ from nba_airflow.planning import read_plan
 
 NOTED = (
     *("max_active_runs", "run_backwards", "refetch", "rerun_failed_tasks", "reset_dagruns"),
-    *("spread", "ramp", "skip_canary", "announce"),
+    *("spread", "ramp", "skip_canary", "announce", "ignore_quiet_hours"),
 )
 """The options that change what is done."""
 
@@ -120,6 +120,7 @@ def _conf(args: Namespace, began: datetime) -> Mapping[str, Any] | None:
             "--attach starts nothing, so nothing would be fetched again: leave --refetch out"
         )
     conf = _parsed(args.conf)
+    conf |= {IGNORE: True} if args.ignore_quiet_hours else {}
     if args.refetch:
         conf["refetch"] = True
     if "refetch" in conf:

@@ -70,6 +70,11 @@ ARG_SKIP_CANARY = _arg(
     action="store_true",
     help="Start more than 7 dates at once with code and configuration that had no good run yet",
 )
+ARG_IGNORE_QUIET_HOURS = _arg(
+    "--ignore-quiet-hours",
+    action="store_true",
+    help="Go on while games are under way (18:00 to 23:00 US/Pacific on dates with games)",
+)
 ARG_REASON = _arg("--reason", default="", help="Why the backfill is made; kept in its record")
 ARG_SPREAD = _arg(
     "--spread",
@@ -112,6 +117,7 @@ BACKFILL = ActionCommand(
         ARG_SPREAD,
         ARG_RAMP,
         ARG_SKIP_CANARY,
+        ARG_IGNORE_QUIET_HOURS,
         ARG_REASON,
         ARG_ANNOUNCE,
         *ANSWERED,
@@ -267,10 +273,11 @@ NBA = GroupCommand(
         ),
         ActionCommand(
             name="resume",
-            help="Lift pauses and cooldowns, so that upstreams are asked again at once",
+            help="Lift pauses and cooldowns, and let halted backfills go on",
             description=(
                 "Lifts what holds requests of a connection back (or of all connections of a DAG)"
-                " and lets the dates go on that wait for it. The declared limits are kept."
+                " and lets the dates go on that wait for it, and the backfills that were halted."
+                " The declared limits are kept."
             ),
             func=lazy_load_command("nba_airflow.cli.resume.resume"),
             args=(ARG_NAME, *ANSWERED),

@@ -1,4 +1,5 @@
-"""`airflow nba resume`: lets a connection be asked again at once, whatever has held it back."""
+"""`airflow nba resume`: lets a connection be asked again at once, whatever has held it back, and
+the backfills go on that were halted."""
 
 from __future__ import annotations
 
@@ -10,11 +11,13 @@ from include.errors import Refused
 from include.limits.pauses import Pause, lift_pauses
 from include.wording import counted, moment
 from nba_airflow.cli.answer import Answer, Line, command, connect_ops
+from nba_airflow.metadata.hold import resume_halted
 from nba_airflow.metadata.waiting import wake
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from include.ops.breakers import Breaker
     from include.sources.spec import Source
 
 _LIFTED = {
@@ -26,8 +29,9 @@ _LIFTED = {
 
 @command("airflow nba resume")
 def resume(args: Namespace) -> Answer:
-    """Lifts pauses and cooldowns of a connection, or of all those of a DAG, and lets the dates go
-    on that wait for them. The limits stay as they are declared."""
+    """Lifts pauses and cooldowns of a connection, or of all those of a DAG, closes the breakers of
+    its backfills, and lets the dates go on that wait for them. The limits stay as they are
+    declared."""
     from airflow.utils.session import create_session
 
     from nba_airflow.specs import sources
@@ -37,7 +41,9 @@ def resume(args: Namespace) -> Answer:
         lifted = [pause for name in names for pause in lift_pauses(connection, name)]
         with create_session() as session:
             woken = wake(dag_ids, connection, session)
-    text = [_line(pause) for pause in lifted] or [f"nothing held {' or '.join(names)} back"]
+            halted = resume_halted(session, dag_ids)
+    text = [*map(_line, lifted), *map(_word_halted, halted)]
+    text = text or [f"nothing held {' or '.join(names)} back"]
     if woken:
         text.append(f"{counted(woken, 'date')} that waited for it can go on now")
     return Answer(
@@ -47,6 +53,7 @@ def resume(args: Namespace) -> Answer:
             "connections": names,
             "lifted": [asdict(pause) for pause in lifted],
             "woken": woken,
+            "halted": [{"dag_id": b.dag_id, "backfill_id": b.backfill_id} for b in halted],
         },
     )
 
@@ -65,6 +72,13 @@ def find_meant(name: str, known: Mapping[str, Source]) -> tuple[list[str], list[
             f" {', '.join([*connections, *hosts])}"
         )
     return [name], dag_ids
+
+
+def _word_halted(breaker: Breaker) -> str:
+    return (
+        f"backfill {breaker.backfill_id} of {breaker.dag_id} goes on: closed the breaker that"
+        f" {breaker.flag} had opened"
+    )
 
 
 def _line(pause: Pause) -> str:

@@ -27,6 +27,7 @@ from nba_airflow.cli import status_rows
 from nba_airflow.cli.answer import Answer, Grid, Line, command, connect_ops
 from nba_airflow.cli.status_rows import Held, UnderWay
 from nba_airflow.metadata.obstacles import read_obstacles
+from nba_airflow.warned import read_warnings
 
 if TYPE_CHECKING:
     import psycopg
@@ -53,6 +54,11 @@ def read_status() -> Answer:
         limits = {name: _read_connection(connection, host) for name, host in hosts().items()}
         under_way = _read_under_way(connection, found, limits)
         held = _read_held(connection, unfinished)
+        warned = [
+            (each.batch_id, why)
+            for each in found
+            for why in read_warnings(connection, each.batch_id, each.runs)
+        ]
         due = unmailed_batches(connection)
         mails = unsent_mails(connection)
         unrecorded = unrecorded_batches(connection)
@@ -64,6 +70,7 @@ def read_status() -> Answer:
         *status_rows.list_due(due),
         *status_rows.list_under_way(under_way),
         *status_rows.list_held(held),
+        *status_rows.list_warned(warned),
         *status_rows.list_mails(mails),
         *status_rows.list_unrecorded(unrecorded),
         *(row for each in limits.values() for row in status_rows.list_limits(each)),
@@ -94,6 +101,7 @@ def read_status() -> Answer:
         facts={
             "batches": [*map(asdict, due), *(each.facts() for each in under_way)],
             "held": [each.facts() for each in held],
+            "warnings": [{"batch_id": batch_id, "why": why} for batch_id, why in warned],
             "mails": [asdict(mail) for mail in mails],
             "unrecorded": unrecorded,
             "connections": limits,

@@ -120,6 +120,12 @@ def list_held(held: Sequence[Held]) -> Iterator[Row]:
         yield make_row("hold", each.dag_id, [why], style)
 
 
+def list_warned(warned: Sequence[tuple[str, str]]) -> Iterator[Row]:
+    """What is to be looked at in a batch (its id, why) before its breaker opens."""
+    for batch_id, why in warned:
+        yield make_row("warning", batch_id, [why], "yellow")
+
+
 def list_unrecorded(unrecorded: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
     """Batches whose record could not be written."""
     for each in unrecorded:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from include.guards.breaker import Window
-from include.guards.circuit import Facts, step
+from include.guards.circuit import Facts, close, step
 from include.guards.quiet_hours import next_open
 from include.ops import backfills, breakers
 from include.ops.backfills import HoldKind
@@ -77,6 +77,19 @@ def hold_backfills(session: Session, now: datetime | None = None) -> None:
     _look(session, found, now or datetime.now(UTC))
 
 
+def resume_halted(session: Session, dag_ids: Collection[str]) -> list[Breaker]:
+    """Closes the breakers of these DAGs, so that their backfills go on as they were; which.
+    Raises Away."""
+    now = datetime.now(UTC)
+    with LEDGER.opened() as connection:
+        halted = [b for b in breakers.read_not_closed(connection) if b.dag_id in dag_ids]
+        for breaker in halted:
+            breakers.write(connection, close(breaker, now))
+        connection.commit()
+    _look(session, _read_backfills(session), now)
+    return halted
+
+
 def _look(session: Session, found: Sequence[Backfill], now: datetime) -> None:
     for each in found:
         look = _Look(each, _read_runs(session, each))
@@ -130,6 +143,8 @@ class _Look:
     ) -> None:
         most, hosts = read_thresholds(self.dag_id), _hosts(self.dag_id)
         known = breakers.read(connection, self.backfill.id, self.dag_id)
+        ordered = backfills.read(connection, [self.backfill.id]).get(self.backfill.id)
+        plan = (ordered and ordered.plan) or {}
         ended = breakers.read_ended(connection, self.dag_id, self.runs.ended)
         # A date that was under way when it was closed says nothing new.
         counting = self.runs.since(known.counted_since or _EVER)
@@ -138,7 +153,7 @@ class _Look:
             window=Window(
                 dates=[each for each in ended if each.run_id in counting][-most.window :],
                 refusals=breakers.read_refusals(connection, hosts),
-                planned=breakers.read_planned(connection, self.backfill.id),
+                planned=breakers.planned_seconds(plan),
             ),
             paused=self.was_paused,
             waiting=self.runs.waiting,

@@ -39,6 +39,7 @@ ARGUMENTS: dict[str, Any] = {
     "reason": "",
     "ramp": False,
     "announce": False,
+    "ignore_quiet_hours": False,
     "skip_canary": True,
 }
 

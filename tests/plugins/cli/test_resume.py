@@ -96,7 +96,7 @@ def test_it_answers_in_json_and_finds_nothing_the_second_time(
     waiting: Scheduler, db: psycopg.Connection[Any], call: Call
 ) -> None:
     hold_back(db, "balldontlie")
-    asked = {"connections": ["balldontlie"], "exit_code": 0}
+    asked = {"connections": ["balldontlie"], "exit_code": 0, "halted": []}
     first, second = (call(resume, name=DAG, json=True).facts for _ in range(2))
     assert first == {**asked, "lifted": [PAUSED], "woken": 1}
     assert second == {**asked, "lifted": [], "woken": 0}

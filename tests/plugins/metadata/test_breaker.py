@@ -3,6 +3,7 @@ mail; a probe resumes it; what a person has paused or unpaused is theirs."""
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
@@ -73,6 +74,12 @@ def cool_down(airflow: Airflow) -> None:
     )
     airflow.ledger.commit()
     airflow.sweep()
+
+
+@pytest.fixture(autouse=True)
+def usual(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its thresholds are as they are by default."""
+    monkeypatch.delenv("NBA_BREAKER", raising=False)
 
 
 @pytest.fixture
@@ -313,6 +320,26 @@ def test_pause_that_was_lost_with_the_scheduler_is_made_again(
     else:
         airflow.end(D[4], state="failed")
     assert row(order)[0]
+
+
+@pytest.mark.parametrize("name", [DAG, "balldontlie"])
+def test_resume_closes_it_and_the_backfill_goes_on_as_it_was(
+    airflow: Airflow, order: int, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    from nba_airflow.cli.resume import resume
+
+    for day in D[0:5]:
+        fail(airflow, day)
+    cool_down(airflow)
+    fail(airflow, D[5])  # a bad probe, so that it has one place
+    assert row(order) == (True, 1)
+    with pytest.raises(SystemExit):
+        resume(Namespace(name=name, output="table", json=False))
+    said = f"backfill {order} of {DAG} goes on: closed the breaker that same failure had opened\n"
+    assert said in capsys.readouterr().out
+    assert (row(order), states(airflow)) == ((False, 16), [("closed", "same failure")])
+    airflow.sweep()
+    assert held(airflow) == []
 
 
 def test_cancelled_backfill_is_forgotten(airflow: Airflow, order: int) -> None:

@@ -30,7 +30,7 @@ def test_what_was_ordered_is_noted_before_a_run_can_end(airflow: Airflow) -> Non
     off = dict.fromkeys(
         (
             *("run_backwards", "refetch", "rerun_failed_tasks", "reset_dagruns"),
-            *("spread", "ramp", "announce"),
+            *("spread", "ramp", "announce", "ignore_quiet_hours"),
         ),
         False,
     )

@@ -21,7 +21,8 @@ ALL = DateRange(D[0], D[-1])
 
 @pytest.fixture(autouse=True)
 def usual(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are as they are by default."""
+    """They are as they are by default, and so is the breaker."""
+    monkeypatch.delenv("NBA_BREAKER", raising=False)
     monkeypatch.delenv("NBA_QUIET_HOURS", raising=False)
 
 
