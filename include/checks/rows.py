@@ -89,6 +89,13 @@ def loaded_per_game(table: Table, day: date, warehouse: Warehouse) -> dict[str, 
     return dict(Counter(map(game_of, rows)))
 
 
+def find_doubled(table: Table, day: date, warehouse: Warehouse) -> list[str]:
+    """The keys that more than one row of the partition has."""
+    rows = warehouse.rows(table, day, table.key) or []
+    keys = Counter(tuple(str(row[name]) for name in table.key) for row in rows)
+    return sorted(" ".join(key) for key, times in keys.items() if times > 1)
+
+
 def stray_files(table: Table, day: date, warehouse: Warehouse, manifest: raw.Manifest) -> set[str]:
     """Files that loaded rows are from and that the manifest does not name: its own were fetched,
     and never loaded."""

@@ -47,8 +47,17 @@ def attempt(
 
 
 def _make_complete(job: Job, entry: Entry, now: Callable[[], datetime]) -> None:
+    """A date that raw has whole by a schedule that has learnt of games since is asked for in the
+    same try."""
+    if not _try_once(job, entry, now):
+        _try_once(job, entry, now)
+
+
+def _try_once(job: Job, entry: Entry, now: Callable[[], datetime]) -> bool:
+    """Whether the date is done; False where raw had it whole, and its manifest now says what it
+    lacks. Raises Problem and Later."""
     with entry.phase("fetch"):
-        manifest = _fetch(job, entry)
+        manifest, asked = _fetch(job, entry)
         entry.note_manifest(manifest)
         if not manifest.done:
             raise _not_whole(job, entry, manifest, now())
@@ -57,10 +66,13 @@ def _make_complete(job: Job, entry: Entry, now: Callable[[], datetime]) -> None:
         entry.note_loaded(load(job.endpoint, job.partition, job.stores, corrected=corrected))
     with entry.phase("audit"):
         audited = audit(job.endpoint, job.partition, job.stores)
-        if not audited.manifest.done:
-            entry.note_manifest(audited.manifest)
+        if audited.manifest.done:
+            entry.close(audited)
+            return True
+        entry.note_manifest(audited.manifest)
+        if asked:
             raise incomplete(audited.manifest)
-        entry.close(audited)
+    return False
 
 
 def _check_past(day: date, today: date) -> None:
@@ -76,12 +88,12 @@ def _check_past(day: date, today: date) -> None:
         )
 
 
-def _fetch(job: Job, entry: Entry) -> Manifest:
-    """The date's manifest, after what was missing has been asked for; of a store that cannot take
-    it nothing is asked for."""
+def _fetch(job: Job, entry: Entry) -> tuple[Manifest, bool]:
+    """The date's manifest, after what was missing has been asked for, and whether anything was; of
+    a store that cannot take it nothing is asked for."""
     date = RawDate(job.endpoint, job.partition, job.stores.raw, ordered_at=job.refetch)
     if date.manifest and date.whole:
-        return date.manifest
+        return date.manifest, False
     job.stores.raw.check_writable()
     job.stores.warehouse.prepare(job.endpoint.table)
     with job.reach() as wire:
@@ -90,7 +102,7 @@ def _fetch(job: Job, entry: Entry) -> Manifest:
             client.requests - before[0], client.credits - before[1]
         )
         try:
-            return scrape(job.source, date, job.stores.warehouse, wire).manifest
+            return scrape(job.source, date, job.stores.warehouse, wire).manifest, True
         finally:
             entry.add_spent(client.requests - before[0], client.credits - before[1])
             entry.note_fetch(wait=client.waited, write=date.seconds_written)

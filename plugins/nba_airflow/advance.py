@@ -59,11 +59,13 @@ def _advance(ledger: psycopg.Connection[Any], batch_id: str) -> None:
     known, ordered = stages.read(ledger, batch_id), backfills.read_orders(ledger, [batch_id])
     done, order = stages.begun(known), orders.read_order(ordered[0])
     window = _window(done)
-    found = _read_runs(order.dag_id, window)
+    days = {day for each in done for day in each.days}
+    there = _read_runs(order.dag_id, window)
+    found = {day: run for day, run in there.items() if day in days}
     if any(not run.finished for run in found.values()):
         return
     bad = _read_bad(ledger, order.dag_id, done, found)
-    if bad:
+    if bad and done[-1].stage != "repair":
         said = f"{counted(len(bad), 'date')} of the {done[-1].stage} not done: {dates(bad)}"
         _stop(ledger, batch_id, said)
         return
@@ -74,6 +76,7 @@ def _advance(ledger: psycopg.Connection[Any], batch_id: str) -> None:
 
 
 def _window(done: Sequence[Stage]) -> DateRange:
+    """From the first to the last date of what has begun."""
     days = [day for each in done for day in each.days]
     return DateRange(min(days), max(days))
 

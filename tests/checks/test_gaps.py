@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 from pathlib import Path
 
-from include.checks.gaps import find_gaps
+from include.checks.gaps import Gap, find_gaps
+from include.checks.standing import Fault
 from include.outcome import Outcome
-from include.results import DateResult
 from tests.checks.kept import DAY, SOURCE, Kept
 
 
@@ -29,17 +29,19 @@ def test_each_date_gives_its_gap_or_nothing(tmp_path: Path) -> None:
     assert list(found) == [
         None,
         None,
-        DateResult(
+        Gap(
             endpoint="scores",
             day=after(2),
             outcome=Outcome.PARTIAL,
             message="1 of 2 games",
             missing=("MIA@BOS",),
+            fault=Fault.MISSING_GAME,
         ),
-        DateResult(
+        Gap(
             endpoint="scores",
             day=after(3),
             outcome=Outcome.NOT_RUN,
             message="never fetched, 1 games by the schedule",
+            fault=Fault.MISSING_DATE,
         ),
     ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -168,6 +170,38 @@ def test_gaps_are_found_and_their_command_fills_them(system: System):
     free(system, window)
     assert system.airflow(command.removeprefix("airflow ")).code == 0
     assert nba(system, f"gaps {DAG} {window}")[1]["gaps"] == []
+
+
+def test_repair_makes_rows_of_raw_and_runs_only_dates_that_it_does_not_have(system: System):
+    """Two ranges of new dates are two backfills of one order; those between them ask nothing."""
+    system.faults([])
+    window = "-s 2025-03-21 -e 2025-03-25"
+    free(system, window)
+    assert system.backfill(f"{DAG} -s 2025-03-22 -e 2025-03-24")[0] == 0
+    system.part(DAG, date(2025, 3, 22)).unlink()
+    shutil.rmtree(system.home.data / "raw" / DAG / "2025" / "03" / "2025-03-24")
+    free(system, window)
+    asked = len(system.requests())
+
+    planned = nba(system, f"repair {DAG} {window} --dry-run")
+    assert len(system.requests()) == asked
+    assert not system.part(DAG, date(2025, 3, 22)).exists()
+    healed = nba(system, f"repair {DAG} {window}")
+
+    plan = {
+        "from_raw": [{"date": "2025-03-22", "endpoint": "box_scores"}],
+        "new": ["2025-03-21", "2025-03-25"],
+        "cleared": ["2025-03-24"],
+        "under_way": [],
+    }
+    assert (planned[0], {name: planned[1][name] for name in plan}) == (0, plan)
+    assert (healed[0], healed[1]["healed"], healed[1]["gaps"]) == (0, 4, [])
+    queries = str([request["query"] for request in system.requests()[asked:]])
+    assert {*re.findall(r"2025-03-\d\d", queries)} == {"2025-03-21", "2025-03-24", "2025-03-25"}
+    newest = "SELECT id FROM backfill WHERE dag_id = %s ORDER BY id DESC LIMIT 2"
+    made = [number for (number,) in system.metadata(newest, DAG)]
+    orders = "SELECT stage, batch_id FROM ops.backfills WHERE backfill_id = ANY(%s)"
+    assert system.ops(orders, made) == [("repair", f"{DAG}:{made[1]}:0")] * 2
 
 
 def test_lost_ledger_comes_back_from_the_data(system: System):

@@ -269,11 +269,11 @@ def test_corrections_that_were_loaded_stay_told_when_the_audit_fails_after_them(
     ]
 
 
-def test_schedule_that_learns_of_a_game_after_the_fetch_makes_the_date_as_partial_as_it_is(
+def test_schedule_that_learns_of_a_game_after_the_fetch_has_the_date_asked_for_in_the_same_try(
     tries: Tries,
 ) -> None:
     tries.run()
-    games = tries.line.listed()
+    games, before = tries.line.listed(), tries.opened
     tries.line.schedule([*games, "AAA@BBB"])
 
     problem = tries.fails()
@@ -281,16 +281,28 @@ def test_schedule_that_learns_of_a_game_after_the_fetch_makes_the_date_as_partia
     count = f"{len(games)} of {len(games) + 1} games"
     assert (problem.error_class, problem.message) == (
         ErrorClass.INCOMPLETE,
-        f"the schedule changed since the fetch: {count}: missing AAA@BBB",
+        f"{count}: missing AAA@BBB",
     )
-    assert tries.fails().message == f"{count}: missing AAA@BBB"
+    assert tries.opened == before + 1
     assert [
         (row.phase, row.outcome, row.games_expected, row.games_found, row.missing)
         for row in tries.rows[1:]
-    ] == [
-        ("audit", Outcome.PARTIAL, len(games) + 1, len(games), ("AAA@BBB",)),
-        ("fetch", Outcome.PARTIAL, len(games) + 1, len(games), ("AAA@BBB",)),
-    ]
+    ] == [("fetch", Outcome.PARTIAL, len(games) + 1, len(games), ("AAA@BBB",))]
+
+
+def test_date_that_was_whole_without_a_game_is_whole_with_it_after_one_try(tries: Tries) -> None:
+    tries.line.fault("missing_game", endpoint="box_scores", times=2)
+    games = tries.line.listed()
+    tries.line.schedule(games)
+    tries.fails()
+    (late,) = tries.rows[-1].missing
+    tries.line.schedule([game for game in games if game != late])
+    assert tries.run().outcome is Outcome.COMPLETE
+
+    tries.line.schedule(games)
+
+    row = tries.run()
+    assert (row.outcome, row.games_found) == (Outcome.COMPLETE, len(games))
 
 
 def test_game_that_the_schedule_has_lost_after_the_fetch_makes_the_date_unverified(
@@ -302,7 +314,7 @@ def test_game_that_the_schedule_has_lost_after_the_fetch_makes_the_date_unverifi
     assert tries.fails().error_class is ErrorClass.INCOMPLETE
     row = tries.rows[-1]
     assert (row.phase, row.outcome, row.games_expected) == (
-        "audit",
+        "fetch",
         Outcome.UNVERIFIED,
         len(others),
     )

@@ -143,8 +143,11 @@ ARG_LEDGER = _arg(
 )
 ARG_MAILS = _arg("--mails", action="store_true", help="Make the mails that were given up due again")
 ARG_DAG_ID_OR_ALL = _arg(
-    "dag_id", nargs="?", help="With --ledger: the DAG (default: every source's)"
+    "dag_id", nargs="?", help="The DAG whose gaps are healed; with --ledger, all by default"
 )
+ARG_REPAIR_START = _arg("-s", "--start-date", help="First US/Eastern game date, YYYY-MM-DD")
+ARG_REPAIR_END = _arg("-e", "--end-date", help="Last US/Eastern game date, YYYY-MM-DD")
+REPAIRING = (ARG_DAG_ID_OR_ALL, ARG_REPAIR_START, ARG_REPAIR_END, ARG_DRY_RUN, ARG_REASON)
 
 ARG_NAME = _arg("name", metavar="CONNECTION|DAG", help="For example nba_stats or bdl_box_scores")
 
@@ -267,9 +270,13 @@ NBA = GroupCommand(
         ),
         ActionCommand(
             name="repair",
-            help="Bring our tables up to date, rebuild the ledger, have given-up mails sent again",
+            help="Heal the gaps of a DAG's dates; or bring our tables, ledger and mails up to date",
+            description=(
+                "DAG -s DATE -e DATE: rows are made again where raw has the date, and only the"
+                " other dates run. Exit code 0: no gap is left. 1: some are. 2: nothing was done."
+            ),
             func=lazy_load_command("nba_airflow.cli.repair.repair"),
-            args=(ARG_DAG_ID_OR_ALL, ARG_TABLES, ARG_LEDGER, ARG_MAILS, *ANSWERED),
+            args=(*REPAIRING, ARG_TABLES, ARG_LEDGER, ARG_MAILS, *ANSWERED),
         ),
         ActionCommand(
             name="resume",

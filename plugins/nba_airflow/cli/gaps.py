@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from include.checks.gaps import find_gaps
+from include.checks.gaps import Gap, find_gaps
 from include.fold import fold
 from include.reruns import word_resets
 from nba_airflow import connections
@@ -19,7 +19,6 @@ from nba_airflow.cli.window import parse_window
 
 if TYPE_CHECKING:
     from include.partition import DateRange
-    from include.results import DateResult
     from include.sources.spec import Source
 
 
@@ -60,6 +59,9 @@ def gaps(args: Namespace) -> Answer:
                 for g in found
                 if g.missing
             ],
+            "faults": [
+                {"endpoint": gap.endpoint, "day": gap.day, "fault": gap.fault} for gap in found
+            ],
             "commands": commands,
         },
         code=1 if found else 0,
@@ -79,7 +81,7 @@ def list_due(source: Source, window: DateRange, now: datetime) -> list[tuple[str
 def _lines(
     source: Source,
     window: DateRange,
-    found: Sequence[DateResult],
+    found: Sequence[Gap],
     days: Sequence[date],
     commands: Sequence[str],
 ) -> Iterator[Line]:
@@ -93,6 +95,8 @@ def _lines(
         style="bold red",
     )
     yield from (Line(text=text) for text in word_groups(found))
-    yield Line(text="Fill them:")
+    dag_id, first, last = source.dag_id, window.first, window.last
+    yield Line(text=f"Heal them: airflow nba repair {dag_id} -s {first} -e {last}")
+    yield Line(text="or, as backfills:")
     for each in commands:
         yield Line(text=f"  {each}")

@@ -1,5 +1,5 @@
-"""`airflow nba repair`: puts right what lies in the operations tables, and makes the tables that
-are not there; never touches data, never asks an upstream."""
+"""`airflow nba repair`: heals the gaps of a DAG's dates (cli/mend.py); or puts right what lies in
+the operations tables, and makes the tables that are not there."""
 
 from __future__ import annotations
 
@@ -11,17 +11,26 @@ from include.errors import Refused
 from include.ops.migrate import migrate
 from nba_airflow import connections
 from nba_airflow.cli.answer import Answer, Line, Row, command, connect_ops, find_source
+from nba_airflow.cli.mend import mend
 from nba_airflow.cli.progress import track
 
 
 @command("airflow nba repair")
 def repair(args: Namespace) -> Answer:
-    """``--tables`` creates or updates the operations tables and the warehouse's; ``--ledger``
-    rebuilds lost outcomes, of one DAG or of all; ``--mails`` makes given-up mails due again."""
-    if not (args.tables or args.ledger or args.mails):
-        raise Refused("say what to repair: --tables, --ledger [DAG] or --mails")
+    """A DAG with ``-s`` and ``-e``: its gaps. ``--tables`` creates or updates the operations tables
+    and the warehouse's; ``--ledger`` rebuilds lost outcomes, of one DAG or of all; ``--mails``
+    makes given-up mails due again."""
+    tables = args.tables or args.ledger or args.mails
+    if args.start_date or args.end_date or args.dry_run:
+        if tables or not (args.dag_id and args.start_date and args.end_date):
+            raise Refused("gaps are healed by DAG -s DATE -e DATE [--dry-run], and nothing beside")
+        return mend(args)
+    if not tables:
+        raise Refused(
+            "say what to repair: DAG -s DATE -e DATE, --tables, --ledger [DAG] or --mails"
+        )
     if args.dag_id and not args.ledger:
-        raise Refused(f"{args.dag_id} goes with --ledger only")
+        raise Refused(f"{args.dag_id} goes with -s DATE -e DATE, or with --ledger")
     text: list[str] = []
     rows: list[Row] = []
     facts: dict[str, Any] = {}

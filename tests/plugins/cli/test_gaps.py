@@ -63,7 +63,8 @@ def test_gaps_are_found_beside_the_data_whatever_the_ledger_says(
             "  not_run box_scores: 2025-01-17: never fetched, and the schedule does not have"
             " the date either"
         ),
-        "Fill them:",
+        f"Heal them: airflow nba repair {DAG} -s 2025-01-15 -e 2025-01-17",
+        "or, as backfills:",
         f"  airflow dags backfill {DAG} -s 2025-01-16 -e 2025-01-17 --reset-dagruns -y",
     ]
 
@@ -103,6 +104,7 @@ def test_gaps_as_json_name_the_missing_games(
             }
         ],
         "missing": [{"endpoint": "box_scores", "day": "2025-01-15", "games": ["MIA@BOS"]}],
+        "faults": [{"endpoint": "box_scores", "day": "2025-01-15", "fault": "missing game"}],
         "commands": [f"airflow dags backfill {DAG} -s 2025-01-15 -e 2025-01-15 --reset-dagruns -y"],
         "exit_code": 1,
     }

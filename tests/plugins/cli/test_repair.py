@@ -17,6 +17,9 @@ from nba_airflow.cli.repair import repair
 from nba_airflow.cli.status import status
 from tests.plugins.cli.asking import DAG, DAY, NEXT, Call, Said, outcome
 
+NOTHING = "say what to repair: DAG -s DATE -e DATE, --tables, --ledger [DAG] or --mails"
+ALONE = "gaps are healed by DAG -s DATE -e DATE [--dry-run], and nothing beside"
+
 pytestmark = pytest.mark.usefixtures("stores", "our_dags")
 
 
@@ -67,9 +70,12 @@ def test_mails_that_were_given_up_are_made_due(call: Call, db: psycopg.Connectio
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({}, "say what to repair: --tables, --ledger [DAG] or --mails"),
-        ({"dag_id": DAG}, "say what to repair: --tables, --ledger [DAG] or --mails"),
-        ({"dag_id": DAG, "mails": True}, f"{DAG} goes with --ledger only"),
+        ({}, NOTHING),
+        ({"dag_id": DAG}, NOTHING),
+        ({"dag_id": DAG, "mails": True}, f"{DAG} goes with -s DATE -e DATE, or with --ledger"),
+        ({"dag_id": DAG, "start_date": str(DAY)}, ALONE),
+        ({"start_date": str(DAY), "end_date": str(DAY)}, ALONE),
+        ({"dag_id": DAG, "dry_run": True, "ledger": True}, ALONE),
         ({"dag_id": "nope", "ledger": True}, "'nope' is not the DAG of a source: those are "),
     ],
 )
