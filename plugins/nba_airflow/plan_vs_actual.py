@@ -38,6 +38,7 @@ def add_plan_vs_actual(connection: psycopg.Connection[Any], report: Report) -> R
             return report
         source = connections.as_bought(source)
         report = _add_plan(connection, source, _add_credits(connection, source, report))
+        report = _add_cost(source, report)
         return add_compared(source, report)
     except Exception:  # also whatever another file in dags/ raises
         log.exception("the summary of %s is without plan or credits", report.batch_id)
@@ -73,7 +74,23 @@ def _add_plan(connection: psycopg.Connection[Any], source: Source, report: Repor
         planned_minutes=planned["minutes"],
         planned_requests=planned["requests"],
         planned_credits=planned["credits"] if is_paid else None,
+        planned_cost=planned.get("dollars") or None,
     )
+
+
+def _add_cost(source: Source, report: Report) -> Report:
+    """The dollars that it took by the price table, where there are any or were to be."""
+    from include.ops.progress import Spent
+
+    spent = Spent(
+        requests=report.requests,
+        credits=report.credits_used,
+        bytes_billed=report.bytes_billed,
+        tries=len(report.dates),
+    )
+    monthly = sum(host.credits.monthly for host in source.hosts if host.credits)
+    cost = spent.price(monthly, in_bucket="gs" in connections.store_schemes()).once
+    return replace(report, cost=cost) if cost or report.planned_cost else report
 
 
 def _plan_now(

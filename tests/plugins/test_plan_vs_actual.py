@@ -105,6 +105,24 @@ def test_batch_that_was_planned_before_it_began_is_compared_with_that_plan(
     assert (planned(found), found.planned_minutes) == ((40, None, None), 12.5)
 
 
+def test_what_it_cost_stands_beside_what_was_planned(
+    db: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bought = {"conn_type": "http", "extra": {"credits": {"monthly": 20_000, "live_reserve": 0}}}
+    monkeypatch.setenv("AIRFLOW_CONN_THE_ODDS_API", json.dumps(bought))
+    free = add_plan_vs_actual(db, report())
+    assert (free.cost, free.planned_cost) == (None, None)
+    plan = {"requests": 40, "credits": 800, "minutes": 12.5, "dollars": 1.2}
+    noted = Backfill(
+        backfill_id=1, dag_id="odds_api_props", batch_id="1", started_by="ann", plan=plan
+    )
+    note(db, noted)
+    db.commit()
+    found = add_plan_vs_actual(db, report("odds_api_props", credits_used=600))
+    # 20,000 credits are $30 a month.
+    assert (found.cost, found.planned_cost) == (pytest.approx(0.9), 1.2)
+
+
 def test_dates_that_the_schedule_knows_take_one_request_less(
     db: psycopg.Connection[Any], tmp_path: Path
 ) -> None:
