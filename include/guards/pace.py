@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from include.guards.needs import Needs
 from include.sources.spec import Endpoint, Host, Source
 
-START = 5.0
-"""Seconds from the command to the first task, and from the last one to the end."""
+START = (3.0, 15.0)
+"""Seconds from the order to the first task, and from the last one to the end: those of an idle
+system, and of a busy one."""
 TASK = (0.17, 0.33)
 """Seconds a task that Airflow takes with all of its processes, on two cores: 358 dates a minute
 were the most, 0.33 s the least (measured on 3.3.2)."""
@@ -68,7 +69,7 @@ def find_minutes(
                 for endpoint in source.endpoints
             )
             seconds.append(worked / slots.get(host.connection, 1))
-        found.append((max(seconds) + START * bool(tasks)) / 60)
+        found.append((max(seconds) + START[which] * bool(tasks)) / 60)
     low, high = found
     return low, high
 

@@ -148,16 +148,6 @@ def read_holds(connection: psycopg.Connection[Any], ids: Collection[int]) -> lis
         return cursor.fetchall()
 
 
-def read_plan(connection: psycopg.Connection[Any], batch_id: str) -> Mapping[str, Any] | None:
-    """The facts of the plan with which a batch was ordered; None: nobody has planned it."""
-    row = connection.execute(
-        "SELECT plan FROM ops.backfills WHERE batch_id = %s AND plan IS NOT NULL"
-        " ORDER BY backfill_id LIMIT 1",
-        (batch_id,),
-    ).fetchone()
-    return row[0] if row else None
-
-
 def keep_holds(
     connection: psycopg.Connection[Any],
     backfill_id: int,

@@ -63,9 +63,10 @@ def _add_credits(connection: psycopg.Connection[Any], source: Source, report: Re
 def _add_plan(connection: psycopg.Connection[Any], source: Source, report: Report) -> Report:
     """What the batch should have taken: as it was planned before it began, else as far as that can
     be said now."""
-    from include.ops.backfills import read_plan
+    from include.ops.backfills import read_plans
 
-    planned = read_plan(connection, report.batch_id) or _plan_now(connection, source, report)
+    noted = read_plans(connection, [report.batch_id])
+    planned = noted.get(report.batch_id) or _plan_now(connection, source, report)
     if planned is None:
         return report
     is_paid = any(host.credits for host in source.hosts)

@@ -54,13 +54,13 @@ def test_the_narrowest_of_limits_slots_and_tasks_gives_the_minutes(
 ) -> None:
     host = replace(MINUTE, windows=tuple(Window(limit=n, seconds=s) for n, s in windows))
     found = minutes(source(host, per_game=True), tasks, slots=slots)
-    assert found == (pytest.approx((START + low) / 60), pytest.approx((START + high) / 60))
+    assert found == (pytest.approx((START[0] + low) / 60), pytest.approx((START[1] + high) / 60))
 
 
 def test_hosts_work_beside_each_other() -> None:
     slow = Host(connection="slow", base_url="", windows=(Window(limit=1, seconds=60),))
     of = source(MINUTE, slow, request=Get(path="/plays", connection="slow"))
-    assert minutes(of)[0] == pytest.approx((START + 3 * 60) / 60)
+    assert minutes(of)[0] == pytest.approx((START[0] + 3 * 60) / 60)
     assert minutes(source(MINUTE, slow))[0] < 1
 
 
@@ -71,8 +71,8 @@ def test_what_nobody_has_measured_is_planned_with_what_the_spec_declares_and_sai
     assert (found.assumed, found.rows, found.bytes) == (["box_scores"], 18 * 30, 18 * 2000)
     low, high = 18 * 0.8 + 2 * SLOT[0], 18 * 0.8 * UNMEASURED + 2 * SLOT[1]
     assert (found.minutes_low, found.minutes_high) == (
-        pytest.approx((START + low) / 60),
-        pytest.approx((START + high) / 60),
+        pytest.approx((START[0] + low) / 60),
+        pytest.approx((START[1] + high) / 60),
     )
     said = "(box_scores: nothing measured yet, by what the spec declares)"
     assert said in "".join(word_plan(found))
@@ -163,7 +163,7 @@ def test_quiet_hours_put_the_end_off_and_the_start_that_meets_none_is_found() ->
     quiet = known(now=begin, rules=QuietHours(), has_games=lambda day: True)
     found = make_plan(source(hour, per_game=True), quiet)
     end = datetime(2026, 3, 3, 7, tzinfo=UTC)  # 23:00 in California
-    assert found.ends_at == end + timedelta(minutes=30, seconds=START)
+    assert found.ends_at == end + timedelta(minutes=30, seconds=START[1])
     assert found.next_start == end
     assert list(word_plan(found))[-2:] == [
         "  1 h of work by what was measured; it ends by 2026-03-03 07:30 UTC, credits and quiet"
@@ -172,7 +172,7 @@ def test_quiet_hours_put_the_end_off_and_the_start_that_meets_none_is_found() ->
         " UTC",
     ]
     free = make_plan(source(hour, per_game=True), replace(quiet, has_games=lambda day: False))
-    assert (free.next_start, free.ends_at) == (begin, begin + timedelta(hours=1, seconds=START))
+    assert (free.next_start, free.ends_at) == (begin, begin + timedelta(hours=1, seconds=START[1]))
 
 
 def test_work_of_more_than_a_day_meets_quiet_hours_whenever_it_begins() -> None:

@@ -154,7 +154,7 @@ def test_each_address_of_a_host_without_a_key_has_its_own_limit(
     monkeypatch.setenv("AIRFLOW_CONN_NBA_CDN", json.dumps(cdn))
     found = read_plan("nbacom_box_scores", DAYS[:1], now=NOW)
     assert found
-    assert found.minutes_low == pytest.approx((START + seconds) / 60)
+    assert found.minutes_low == pytest.approx((START[0] + seconds) / 60)
 
 
 def test_quiet_hours_are_those_of_the_dates_to_come_that_the_season_has_games_on(

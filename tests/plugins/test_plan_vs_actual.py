@@ -89,7 +89,7 @@ def test_free_source_has_a_plan_without_credits(db: psycopg.Connection[Any]) -> 
     found = add_plan_vs_actual(db, report())
     assert planned(found) == (6, None, None)
     # Six requests of what the spec declares at the slowest, three tasks, and a start.
-    assert found.planned_minutes == pytest.approx((6 * 0.5 * 3 + 3 * 3.0 + 5) / 60)
+    assert found.planned_minutes == pytest.approx((6 * 0.5 * 3 + 3 * 3.0 + 15) / 60)
 
 
 def test_batch_that_was_planned_before_it_began_is_compared_with_that_plan(
