@@ -23,6 +23,7 @@ its body has not.
 
 from include.parsing import balldontlie
 from include.sources.spec import (
+    OFF_SEASON,
     Cursor,
     Endpoint,
     Get,
@@ -40,6 +41,7 @@ BALL_DONT_LIE = Host(
     base_url="https://api.balldontlie.io",
     auth=HeaderKey(name="Authorization"),
     windows=(Window(limit=60, seconds=60),),
+    probe=Get(path="/v1/box_scores", params={"date": OFF_SEASON}),
 )
 
 SOURCE = Source(

@@ -20,7 +20,16 @@ layout has 11 columns more (null in older files) and an id before each name. Nee
 from datetime import time
 
 from include.parsing import bigdataball
-from include.sources.spec import Cursor, Endpoint, Get, Host, ServiceAccount, Source, Window
+from include.sources.spec import (
+    OFF_SEASON,
+    Cursor,
+    Endpoint,
+    Get,
+    Host,
+    ServiceAccount,
+    Source,
+    Window,
+)
 from nba_airflow.factory import daily_dag
 
 DRIVE = Host(
@@ -28,6 +37,16 @@ DRIVE = Host(
     base_url="https://www.googleapis.com",
     auth=ServiceAccount(scopes=("https://www.googleapis.com/auth/drive.readonly",)),
     windows=(Window(limit=600, seconds=60),),
+    probe=Get(
+        path="/drive/v3/files",
+        params={
+            "supportsAllDrives": "true",
+            "includeItemsFromAllDrives": "true",
+            "q": f"name contains '[{OFF_SEASON}]'",
+            "pageSize": "1",
+            "fields": "files(id)",
+        },
+    ),
 )
 
 SHARED = {"supportsAllDrives": "true"}

@@ -41,7 +41,17 @@ from datetime import time
 
 from include.parsing import odds_api
 from include.sources.odds_api import MAIN, PLAYER_MARKETS, Choice, read_choice
-from include.sources.spec import Credits, Endpoint, Get, Host, QueryKey, Source, Truth, Window
+from include.sources.spec import (
+    OFF_SEASON,
+    Credits,
+    Endpoint,
+    Get,
+    Host,
+    QueryKey,
+    Source,
+    Truth,
+    Window,
+)
 from nba_airflow.factory import daily_dag
 
 MINUTES_BEFORE_TIP_OFF = 5
@@ -57,6 +67,12 @@ THE_ODDS_API = Host(
     auth=QueryKey(name="apiKey"),
     windows=(Window(limit=30, seconds=1),),
     credits=Credits(monthly=500, live_reserve=100),
+    # Historical, as only paid plans have it; an empty list is free.
+    probe=Get(
+        path=f"{SPORT}/events",
+        params={"date": f"{OFF_SEASON}T12:00:00Z"},
+        cost=lambda params: 1,
+    ),
 )
 
 # Noon UTC is before every tip-off of the US/Eastern date, and its games are listed by then.

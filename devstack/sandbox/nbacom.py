@@ -46,7 +46,10 @@ _LOG_REQUIRED = (
     "Sorter",
 )
 _PLAY_BY_PLAY = re.compile(r"/static/json/liveData/playbyplay/playbyplay_(\d{10})\.json")
-_CDN_SCHEDULE = "/static/json/staticData/scheduleLeagueV2.json"
+_CDN_FILES = {
+    "/static/json/staticData/scheduleLeagueV2.json": "schedule",
+    "/static/json/liveData/scoreboard/todaysScoreboard_00.json": "scoreboard",
+}
 
 
 def _refusal(kind: str) -> Answer:
@@ -144,9 +147,9 @@ class NbaCdn(Upstream):
     source: str = "nba_cdn"
 
     def endpoint(self, call: Call) -> str:
-        """``play_by_play`` or ``schedule``."""
-        if call.path == _CDN_SCHEDULE:
-            return "schedule"
+        """``play_by_play``, ``scoreboard`` or ``schedule``."""
+        if call.path in _CDN_FILES:
+            return _CDN_FILES[call.path]
         return "play_by_play" if _PLAY_BY_PLAY.fullmatch(call.path) else ""
 
     def day(self, call: Call, league: League) -> date | None:
@@ -169,9 +172,12 @@ class NbaCdn(Upstream):
         return _like_a_browser(call)
 
     def answer(self, call: Call, league: League) -> Answer:
-        """A final game's play by play, and the current season's schedule."""
+        """A final game's play by play, the current season's schedule, an empty scoreboard."""
         if self.endpoint(call) == "schedule":
             return Answer(payload=schedule_body(season_of(eastern_day(call.now)), league, call.now))
+        if self.endpoint(call) == "scoreboard":
+            today = {"gameDate": str(eastern_day(call.now)), "leagueId": "00", "games": []}
+            return Answer(payload={"scoreboard": today})
         game = self._game(call, league)
         if game is None or not is_final(game, call.now):
             return _denied()
@@ -185,6 +191,8 @@ class NbaCdn(Upstream):
         if self.endpoint(call) == "schedule":
             bend_schedule(kind, payload, day)
             return replace(answer, payload=payload, text=None)
+        if self.endpoint(call) == "scoreboard":
+            return answer
         actions = payload["game"]["actions"]
         match kind:
             case "empty":

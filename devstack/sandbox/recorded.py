@@ -115,6 +115,8 @@ class Recordings:
                 return self._nba_stats(endpoint, call, day)
             case "the_odds_api":
                 return self._odds(endpoint, call)
+            case "nba_cdn" if endpoint == "scoreboard":
+                return Answer(payload={"scoreboard": {"games": []}})
             case "bigdataball" if endpoint == "list":
                 return Answer(payload={"files": []})
         return Answer(status=404, payload={"error": f"nothing recorded for {call.path}"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.headerregistry import Address
@@ -72,13 +72,8 @@ class SendGrid:
 
 def send(message: EmailMessage, target: SendGrid, now: datetime) -> str:
     """SendGrid's own id of the mail that it has accepted. Raises Problem."""
-    # Imported here: 90 ms that a local outbox does not pay.
-    from python_http_client.exceptions import HTTPError  # type: ignore[import-untyped]  # no stubs
-
     try:
-        answer = _endpoint(target).post(request_body=_payload(message))
-    except HTTPError as error:
-        raise _refused(error.status_code, error.body, error.headers, message, target, now) from None
+        answer = ask(target, "mail", "send", body=_payload(message))
     except (OSError, HTTPException) as error:
         raise _unreached(error, target, now) from None
     if answer.status_code != 202:
@@ -86,8 +81,21 @@ def send(message: EmailMessage, target: SendGrid, now: datetime) -> str:
     return str(answer.headers.get("X-Message-Id", ""))
 
 
-def _endpoint(target: SendGrid) -> Any:
-    """SendGrid's client at v3/mail/send, which goes nowhere else: urllib, below it, follows a
+def ask(target: SendGrid, *path: str, body: Any = None) -> Any:
+    """SendGrid's answer at that path of v3, to a GET or, with a ``body``, a POST: its
+    ``status_code``, ``body`` and ``headers``. Raises OSError and HTTPException where none came."""
+    # Imported here: 90 ms that a local outbox does not pay.
+    from python_http_client.exceptions import HTTPError  # type: ignore[import-untyped]  # no stubs
+
+    there = _endpoint(target, path)
+    try:
+        return there.get() if body is None else there.post(request_body=body)
+    except HTTPError as refusal:
+        return refusal
+
+
+def _endpoint(target: SendGrid, path: Sequence[str]) -> Any:
+    """SendGrid's client at that path of v3, which goes nowhere else: urllib, below it, follows a
     redirect with all headers, the key among them, to any host (Python 3.11)."""
     from urllib.request import HTTPRedirectHandler, build_opener
 
@@ -110,7 +118,7 @@ def _endpoint(target: SendGrid) -> Any:
         host=target.host,
         request_headers=headers,
         version=3,
-        url_path=["mail", "send"],
+        url_path=[*path],
         timeout=target.timeout_seconds,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +68,15 @@ def _version(connection: psycopg.Connection[Any]) -> int:
 
 def _cannot(why: str) -> Problem:
     return Problem(error_class=ErrorClass.STORAGE, message=f"the operations tables (ops_db) {why}")
+
+
+def find_missing(connection: psycopg.Connection[Any]) -> list[str]:
+    """The operations tables that are not there, in the order in which they are made."""
+    made = "".join((Path(__file__).parent / name).read_text() for step in _STEPS for name in step)
+    names = re.findall(rf"^CREATE TABLE ({SCHEMA}\.\w+)", made, re.MULTILINE)
+    rows = connection.execute(
+        "SELECT name FROM unnest(%s::text[]) WITH ORDINALITY AS wanted (name, number)"
+        " WHERE to_regclass(name) IS NULL ORDER BY number",
+        (names,),
+    )
+    return [name for (name,) in rows]

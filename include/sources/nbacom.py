@@ -1,6 +1,6 @@
 """NBA.com's two hosts, shared by its DAGs, and with them the limit of each."""
 
-from include.sources.spec import Host, Window
+from include.sources.spec import OFF_SEASON, Get, Host, Window
 
 # Sent by every browser; without them stats.nba.com hangs and cdn.nba.com answers 403 (reported by
 # several clients).
@@ -24,5 +24,25 @@ STATS = Host(
     headers=_BROWSER,
     windows=_SAFE,
     seconds_per_request=1.0,
+    probe=Get(
+        path="/stats/leaguegamelog",
+        params={
+            "Counter": "1000",
+            "DateFrom": OFF_SEASON,
+            "DateTo": OFF_SEASON,
+            "Direction": "DESC",
+            "LeagueID": "00",
+            "PlayerOrTeam": "P",
+            "Season": "2023-24",
+            "SeasonType": "Regular Season",
+            "Sorter": "DATE",
+        },
+    ),
 )
-CDN = Host(connection="nba_cdn", base_url="https://cdn.nba.com", headers=_BROWSER, windows=_SAFE)
+CDN = Host(
+    connection="nba_cdn",
+    base_url="https://cdn.nba.com",
+    headers=_BROWSER,
+    windows=_SAFE,
+    probe=Get(path="/static/json/liveData/scoreboard/todaysScoreboard_00.json"),
+)

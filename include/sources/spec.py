@@ -290,14 +290,20 @@ class Endpoint:
         return eastern_moment(day, self.late_after, days_later=1)
 
 
+OFF_SEASON = "2024-07-04"
+"""A date of which every upstream has nothing: asked for it, one answers in a line and bills
+nothing."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Host:
     """One upstream host: the one declaration from which its Airflow pool and its limiter both come.
 
     ``connection`` names the Airflow connection and the pool, ``windows`` bound the requests,
     ``headers`` go with every request, ``seconds_per_request`` is the measured median latency, which
-    with the windows sizes the pool. Two sources on one host share this value, and with it the
-    limit.
+    with the windows sizes the pool. ``probe`` is what a preflight asks: it is answered only to whom
+    the plan that was bought lets in, is short and costs nothing. Two sources on one host share this
+    value, and with it the limit.
     """
 
     connection: str
@@ -307,6 +313,7 @@ class Host:
     headers: Mapping[str, str] = field(default_factory=dict)
     credits: Credits | None = None
     seconds_per_request: float = 0.5
+    probe: Get | None = None
 
 
 class BadChoice(ValueError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from include.steps.job import Wire
 from include.steps.price import Allotment
@@ -60,8 +60,11 @@ def purpose_of(
 
 
 @contextmanager
-def wire(session: Session, source: Source, purpose: Literal["live", "backfill"]) -> Iterator[Wire]:
-    """Client and upstreams of a source; ``purpose`` says which part of paid credits it may use."""
+def wire(
+    session: Session, source: Source, purpose: Literal["live", "backfill"], **client: Any
+) -> Iterator[Wire]:
+    """Client and upstreams of a source; ``purpose`` says which part of paid credits it may use,
+    ``client`` what is otherwise about the client (its policy, its bounds)."""
     from include.http.client import Client
     from include.limits.credits import Meter
     from include.limits.health import SharedHealth
@@ -87,5 +90,5 @@ def wire(session: Session, source: Source, purpose: Literal["live", "backfill"])
             name: Allotment(connection=name, credits=credits, purpose=purpose)
             for name, credits in allowances.items()
         }
-    with Client(gate, meter=meter, health=health) as client:
-        yield Wire(client=client, upstreams=upstreams, allotments=allotments)
+    with Client(gate, meter=meter, health=health, **client) as made:
+        yield Wire(client=made, upstreams=upstreams, allotments=allotments)

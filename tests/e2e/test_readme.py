@@ -109,6 +109,7 @@ def test_ask_how_things_stand(system: System, operator: Operator):
     season = "-s 2024-10-22 -e 2025-04-13"
     gaps = operator.type_in(f"nba gaps {DAG} {season}", code=1).out
     assert "171 of 174 dates have gaps" in gaps
+    assert "0 failures" in operator.type_in(f"nba preflight {DAG} {season}").out
 
 
 def test_accept_what_will_stay_wrong(system: System, operator: Operator):

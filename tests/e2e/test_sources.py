@@ -136,7 +136,9 @@ def test_raising_a_pools_slots_breaks_no_limit(system: System):
 def test_no_key_is_told_in_logs_tables_files_or_mails(system: System):
     """After all that the tests above did: dates of every source, waits, and a task that failed by
     its key."""
-    system.faults([{"source": "the_odds_api", "kind": "bad_key", "times": None}])
+    system.faults(
+        [{"source": "the_odds_api", "endpoint": "event_odds", "kind": "bad_key", "times": None}]
+    )
     assert system.backfill("odds_api_props -s 2024-02-12 -e 2024-02-12")[0] == 1
     system.until(lambda: "bad_key" in str(system.mails("odds_api_props")[-1]))
     found = json.loads((system.home.airflow / "connections.json").read_text())

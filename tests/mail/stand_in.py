@@ -68,6 +68,8 @@ class StandIn:
     requests: list[tuple[str, str]] = field(default_factory=list)
     next_answers: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
     hangs: bool = False
+    told: dict[str, Any] = field(default_factory=dict)
+    """What is answered to whoever has the key and asks for a path; a number is a refusal."""
     released: threading.Event = field(default_factory=threading.Event)
 
 
@@ -79,7 +81,10 @@ def listening() -> Iterator[StandIn]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             stand_in.requests.append(("GET", self.path))
-            self.answer(202, {}, b"")
+            let_in = self.headers["Authorization"] == f"Bearer {KEY}"
+            told = stand_in.told.get(self.path, 202) if let_in or not stand_in.told else 401
+            status = told if isinstance(told, int) else 200
+            self.answer(status, {}, b"" if isinstance(told, int) else json.dumps(told).encode())
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))

@@ -90,7 +90,7 @@ def airflow(
         "warehouse": {"conn_type": "generic", "extra": {"url": f"duckdb://{tmp_path}/warehouse"}},
     }
     for name in ("balldontlie", "nba_stats", "nba_cdn"):
-        found[name] = {"conn_type": "http", "host": "http://127.0.0.1", "password": "a-key"}
+        found[name] = {"conn_type": "http", "host": "http://127.0.0.1:9", "password": "a-key"}
     for name, connection in found.items():
         monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(connection))
     turns = "AIRFLOW__SCHEDULER__MAX_DAGRUNS_PER_LOOP_TO_SCHEDULE"

@@ -220,6 +220,18 @@ def write_dags(bag: DagBag, session: Session) -> None:
     sync_bag_to_db(bag, "dags-folder", None, session=session)
     pools(session)
     session.commit()
+    write_processes(session)
+
+
+def write_processes(session: Session) -> None:
+    """The processes that every installation has run, and do for the length of a test."""
+    from airflow.jobs.job import Job
+
+    for name in ("SchedulerJob", "TriggererJob", "DagProcessorJob"):
+        job = Job(job_type=name, state="running")
+        job.latest_heartbeat = datetime.now(UTC) + timedelta(hours=1)
+        session.add(job)
+    session.commit()
 
 
 def backfill(dag_id: str, first: date, last: date) -> None:

@@ -12,12 +12,12 @@ from typing import Any
 from include.errors import Refused
 from include.guards.plan import Plan
 from include.guards.plan_words import refuse, word_plan
+from include.guards.preflight import Finding, Start, failures
 from include.ops.judgment import judge
 from include.ops.stages import Stage
 from include.partition import DateRange
 from include.reruns import word_backfill
 from include.storage.refetch import refetch_moment
-from nba_airflow import connections
 from nba_airflow.announce import check_announce
 from nba_airflow.cli.answer import (
     INTERRUPTED,
@@ -26,6 +26,7 @@ from nba_airflow.cli.answer import (
     command,
     connect_ops,
 )
+from nba_airflow.cli.preflight import check, refuse_unfit, word
 from nba_airflow.cli.progress import track
 from nba_airflow.cli.selection import Selection
 from nba_airflow.cli.stages import choose_stages, follow_stages, word_stages
@@ -33,7 +34,6 @@ from nba_airflow.cli.window import parse_window
 from nba_airflow.fingerprints import read_fingerprint
 from nba_airflow.guards import IGNORE
 from nba_airflow.metadata import runs as metadata
-from nba_airflow.metadata.obstacles import read_obstacles
 from nba_airflow.orders import Order, start
 from nba_airflow.planning import read_plan
 
@@ -56,9 +56,11 @@ def backfill(args: Namespace) -> Answer:
     refusal = refuse(plan, spread=args.spread) if plan else ""
     order = _order(args, selection, plan, conf)
     planned = choose_stages(args, selection, order.fingerprint)
+    found = _look(args, window, selection, plan)
     if args.dry_run:
-        return _dry_run(selection, planned, plan, refusal)
-    _say(*_describe(selection, planned, plan), *read_obstacles())
+        return _dry_run(selection, planned, plan, refusal, found)
+    _say(*_describe(selection, planned, plan), *word(found))
+    refuse_unfit(found)
     if refusal:
         raise Refused(refusal)
     if selection.cleared and not args.yes:
@@ -93,11 +95,26 @@ def _describe(selection: Selection, planned: Sequence[Stage], plan: Plan | None)
     return [*selection.lines(), *word_stages(planned), *(word_plan(plan) if plan else ())]
 
 
+def _look(
+    args: Namespace, window: DateRange, selection: Selection, plan: Plan | None
+) -> list[Finding]:
+    """What the preflight finds, where anything would be started."""
+    if not selection.started:
+        return []
+    again, unpause = not selection.new, args.unpause
+    begun = Start(dag_id=args.dag_id, window=window, again=again, unpause=unpause, plan=plan)
+    return check(begun)
+
+
 def _dry_run(
-    selection: Selection, planned: Sequence[Stage], plan: Plan | None, refusal: str
+    selection: Selection,
+    planned: Sequence[Stage],
+    plan: Plan | None,
+    refusal: str,
+    found: Sequence[Finding],
 ) -> Answer:
-    """The plan; exit code 2 where it would be refused."""
-    text = _describe(selection, planned, plan)
+    """The plan and the preflight; exit code 2 where it would be refused."""
+    text = [*_describe(selection, planned, plan), *word(found)]
     if refusal:
         text.append(f"It would be refused: {refusal}")
     return Answer(
@@ -108,8 +125,9 @@ def _dry_run(
             "plan": plan.facts() if plan else None,
             "stages": [{"stage": each.stage, "days": [*each.days]} for each in planned],
             "refusal": refusal,
+            "preflight": [each.facts() for each in found],
         },
-        code=2 if refusal else 0,
+        code=2 if refusal or failures(found) else 0,
     )
 
 
@@ -212,7 +230,6 @@ def _start(args: Namespace, selection: Selection, order: Order, planned: Sequenc
 
     batch_id = ""
     if selection.new or selection.cleared:
-        _check_connections(args.dag_id)
         batch_id = start(order, planned)
     if args.unpause:
         with create_session() as session:
@@ -234,16 +251,6 @@ def _order(
         plan=plan.facts() if plan else None,
         fingerprint=read_fingerprint(args.dag_id) if selection.new else "",
     )
-
-
-def _check_connections(dag_id: str) -> None:
-    """Raises Problem where a date could not ask its upstreams as their connections are."""
-    from nba_airflow.specs import sources
-
-    if source := sources().get(dag_id):
-        connections.chosen(source)
-        for host in source.hosts:
-            connections.reached(host)
 
 
 def _follow(args: Namespace, window: DateRange, selection: Selection, batch_id: str) -> Answer:

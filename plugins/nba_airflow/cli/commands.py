@@ -228,6 +228,17 @@ NBA = GroupCommand(
             args=(ARG_DAG_ID, ARG_START, ARG_END, *ANSWERED),
         ),
         ActionCommand(
+            name="preflight",
+            help="Look for all that would keep a backfill from going well; start nothing",
+            description=(
+                "Asks each upstream once, for nothing that costs. Exit code 0: nothing failed,"
+                " there may be warnings. 1: something failed, and no backfill would be started. 2:"
+                " nothing was looked at, and why."
+            ),
+            func=lazy_load_command("nba_airflow.cli.preflight.preflight"),
+            args=(ARG_DAG_ID, ARG_START, ARG_END, *ANSWERED),
+        ),
+        ActionCommand(
             name="accept",
             help="Accept what is wrong with a date and will stay so",
             description=(

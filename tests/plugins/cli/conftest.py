@@ -26,6 +26,9 @@ from include.storage.local import LocalStore
 from include.warehouse.local import LocalWarehouse
 from tests.plugins.cli.asking import DAG, DAY, Call, Said
 
+NOWHERE = "http://127.0.0.1:9"
+"""Where an upstream is that does not answer; nobody listens at that port."""
+OUTBOX = {"conn_type": "generic", "extra": {"sender": "a@b.example", "recipients": ["c@d.example"]}}
 FIXTURE = Path(__file__).parents[2] / "fixtures" / DAG / f"box_scores.{DAY}.json"
 
 
@@ -93,8 +96,11 @@ def stores(
     for name in {host.connection for source in sources.values() for host in source.hosts}:
         monkeypatch.setenv(
             f"AIRFLOW_CONN_{name.upper()}",
-            json.dumps({"conn_type": "http", "password": "very-secret"}),
+            json.dumps({"conn_type": "http", "host": NOWHERE, "password": "very-secret"}),
         )
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_MAIL", json.dumps(OUTBOX | {"host": f"file://{tmp_path}/mail"})
+    )
     return Stores(
         raw=LocalStore(tmp_path / "raw"), warehouse=LocalWarehouse(tmp_path / "warehouse")
     )

@@ -223,6 +223,7 @@ def test_commands_are_registered_once_beside_airflows_own(monkeypatch: pytest.Mo
         "status",
         "errors",
         "gaps",
+        "preflight",
         "accept",
         "reconcile",
         "record",

@@ -45,12 +45,9 @@ ARGUMENTS: dict[str, Any] = {
 
 
 @pytest.fixture
-def books_of_a_paused_dag(
-    books: str, stores: Stores, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Scheduler]:
+def books_of_a_paused_dag(books: str, stores: Stores) -> Iterator[Scheduler]:
     """The DAG is paused; a backfill of its first date has ended well, which Airflow has not noted
     yet."""
-    monkeypatch.setenv("AIRFLOW_CONN_BALLDONTLIE", json.dumps({"conn_type": "http"}))
     from airflow.models.backfill import Backfill
     from sqlalchemy import update
 
@@ -195,7 +192,7 @@ def test_dates_that_could_not_ask_their_upstream_are_not_started(
     said = call(backfill, **ARGUMENTS | {"unpause": True})
     assert (said.code, said.out) == (2, "")
     assert said.err.splitlines()[-1].startswith(
-        "airflow dags backfill: internal: connection balldontlie has proxies in its extra that"
-        " cannot be used (entry 1 has no host and port)"
+        "fail limits: connection balldontlie has proxies in its extra that cannot be used (entry 1"
+        " has no host and port)"
     )
     assert read_books(books) == before

@@ -23,6 +23,7 @@ WORDS = {
     "nba status": ["", "-o json"],
     "nba errors": ["", "48"],
     "nba gaps": [WINDOW, f"{WINDOW} -o yaml"],
+    "nba preflight": [WINDOW],
     "nba accept": [f"{DAG} 2025-01-15 --list", f"{DAG} 2025-01-15 --undo"],
     "nba reconcile": ["-s 2024-10-22 -e 2024-10-23"],
     "nba record": [WINDOW],
