@@ -3,12 +3,17 @@ else; its task makes no request."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from threading import Barrier
 from types import SimpleNamespace
+from typing import Any
 
+import psycopg
 import pytest
 
+from include.ops.db import connect
 from include.ops.outcomes import OutcomeRow, record
 from include.outcome import Outcome
 from include.partition import DateRange
@@ -28,6 +33,12 @@ def _no_touched(airflow: Airflow) -> None:
 
 def done(airflow: Airflow, source: tuple[str, str], day: date = DAY, content: str = "one") -> None:
     """A date of a source is done, and its rows have this content."""
+    write(airflow.ledger, source, day, content)
+
+
+def write(
+    ledger: psycopg.Connection[Any], source: tuple[str, str], day: date, content: str
+) -> None:
     dag_id, endpoint = source
     row = OutcomeRow(
         dag_id=dag_id,
@@ -41,7 +52,7 @@ def done(airflow: Airflow, source: tuple[str, str], day: date = DAY, content: st
         ended_at=datetime.now(UTC),
         content=content,
     )
-    record(airflow.ledger, row)
+    record(ledger, row)
 
 
 def look() -> int:
@@ -177,3 +188,45 @@ def test_there_is_no_live_schedule_and_a_backfill_has_the_dates(airflow: Airflow
     results = replace(airflow, dag_id=RESULTS)
     results.backfill(DAYS)
     assert results.states() == {"2025-01-15": "queued", "2025-01-16": "queued"}
+
+
+def test_two_sources_that_are_done_in_the_same_second_make_one_run(
+    airflow: Airflow, ops_db: str
+) -> None:
+    """Two schedulers, each told of one of them, at the same moment; no look comes after them."""
+    together = Barrier(2)
+
+    def end(source: tuple[str, str], day: date) -> None:
+        with connect(ops_db) as ledger:
+            together.wait()
+            write(ledger, source, day, "one")
+            note_done(source, day)
+
+    days = [DAY + timedelta(days=n) for n in range(20)]
+    with ThreadPoolExecutor(2) as schedulers:
+        for day in days:
+            list(schedulers.map(lambda source, day=day: end(source, day), (PROPS, SCORES)))
+    assert [len(runs(airflow, day)) for day in days] == [1] * 20
+
+
+def test_seasons_of_one_source_alone_make_no_run_and_are_looked_at_by_few_queries(
+    airflow: Airflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    execute = psycopg.Cursor.execute
+
+    def count(cursor: Any, query: Any, *args: Any, **more: Any) -> Any:
+        asked.append(str(query))
+        return execute(cursor, query, *args, **more)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", count)
+    done(airflow, SCORES)
+    asked.clear()
+    assert look() == 0
+    of_one_date = len(asked)
+    for n in range(3 * 174):
+        done(airflow, SCORES, DAY + timedelta(days=n), content="again")
+    asked.clear()
+    assert (look(), len(asked)) == (0, of_one_date)
+    assert replace(airflow, dag_id=RESULTS).states() == {}
+    assert of_one_date < 20
