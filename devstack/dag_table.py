@@ -9,7 +9,7 @@ from pathlib import Path
 
 from include.sources.spec import Source
 from nba_airflow import DAGS
-from nba_airflow.specs import sources
+from nba_airflow.specs import processors, sources
 
 README = DAGS.parent / "README.md"
 _BLOCK = re.compile(r"(<!-- dags:begin -->\n).*?(<!-- dags:end -->)", re.DOTALL)
@@ -18,14 +18,14 @@ _BLOCK = re.compile(r"(<!-- dags:begin -->\n).*?(<!-- dags:end -->)", re.DOTALL)
 def make_table() -> str:
     """Markdown rows: DAG, what its docstring's heading says, its tables, its limits."""
     lines = ["| DAG | What | Tables | Limits |", "| --- | --- | --- | --- |"]
-    known = sources()
+    known, made = sources(), processors()
     for path in sorted(DAGS.glob("*.py")):
         doc = ast.get_docstring(ast.parse(path.read_text())) or ""
         what = doc.splitlines()[0].removeprefix("### ")
         source = known.get(path.stem)
-        tables = (
-            "<br>".join(f"`{endpoint.table}`" for endpoint in source.endpoints) if source else ""
-        )
+        filled = [endpoint.table for endpoint in source.endpoints] if source else []
+        filled += made[path.stem].tables if path.stem in made else ()
+        tables = "<br>".join(f"`{table}`" for table in filled)
         limits = "<br>".join(_limits(source)) if source else ""
         lines.append(f"| [`{path.stem}`](dags/{path.name}) | {what} | {tables} | {limits} |")
     return "\n".join(lines) + "\n"

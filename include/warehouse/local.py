@@ -15,6 +15,7 @@ from include.partition import days_between
 from include.sources.spec import Row, Table
 from include.warehouse.rows import Loaded, Used, arrange, loaded, to_parquet
 from include.warehouse.status import DATE_STATUS, DateStatus
+from include.warehouse.views import DATASET, find_views
 
 if TYPE_CHECKING:
     import duckdb
@@ -141,7 +142,8 @@ class LocalWarehouse:
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """An in-memory DuckDB with one schema per dataset and one view per table that has
-        partitions; times are shown in UTC.
+        partitions, and with those of ``include/analytics/views`` that these allow; times are
+        shown in UTC.
 
         A query that a replace crosses fails with duckdb.Error; run it again. DuckDB opens every
         file twice, to plan and to read (checked on 1.5), so no swap of a file is atomic to it;
@@ -151,6 +153,7 @@ class LocalWarehouse:
 
         connection = duckdb.connect()
         connection.execute("SET TimeZone = 'UTC'")
+        tables = set()
         for folder in sorted(self.root.glob("*/*")):
             if any(folder.glob("game_date=*/*.parquet")):
                 dataset, table = (
@@ -162,6 +165,11 @@ class LocalWarehouse:
                     f"CREATE VIEW {dataset}.{table} AS SELECT * FROM"
                     f" read_parquet('{files}', union_by_name=true, hive_partitioning=false)"
                 )
+                tables.add(f"{dataset}.{table}")
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {DATASET}")
+        for view in find_views(tables):
+            query = view.query(lambda name: name)
+            connection.execute(f"CREATE VIEW {DATASET}.{view.name} AS {query}")
         return connection
 
 

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TypeVar
 
 from include.analytics.spec import Processor
-from include.sources.spec import Host, Source
+from include.sources.spec import Host, Source, Table
 from nba_airflow import DAGS
 
 T = TypeVar("T", Source, Processor)
@@ -25,6 +25,13 @@ def sources() -> dict[str, Source]:
 def processors() -> dict[str, Processor]:
     """The same of every ``PROCESSOR``."""
     return _find("PROCESSOR", Processor)
+
+
+def tables() -> list[Table]:
+    """All tables that sources and processors fill."""
+    endpoints = [endpoint for source in sources().values() for endpoint in source.endpoints]
+    made = [table for processor in processors().values() for table in processor.tables]
+    return [*(endpoint.table for endpoint in endpoints), *made]
 
 
 def _find(name: str, kind: type[T]) -> dict[str, T]:

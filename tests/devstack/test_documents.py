@@ -45,10 +45,11 @@ DAY = date(2025, 1, 15)
 @pytest.fixture
 def warehouse(sources: dict[str, Source], tmp_path: Path) -> LocalWarehouse:
     """Every table, without rows."""
+    from nba_airflow.specs import tables
+
     found = LocalWarehouse(tmp_path)
-    for source in sources.values():
-        for endpoint in source.endpoints:
-            found.replace(endpoint.table, DAY, [])
+    for table in tables():
+        found.replace(table, DAY, [])
     status = DateStatus(
         table="raw.bdl_box_scores",
         day=DAY,
@@ -100,6 +101,16 @@ def test_every_query_of_the_readme_is_answered(warehouse: LocalWarehouse) -> Non
     joins = re.findall(r"^\.\.\. (join .+)$", CODE, re.MULTILINE)
     queries += [f"select * from raw.bdl_box_scores b {join}" for join in joins]
     assert [warehouse.ask(query).num_rows for query in queries] == [0, 0, 0]
+
+
+def test_the_five_questions_are_answered_by_every_view_and_table(warehouse: LocalWarehouse) -> None:
+    page = DOCUMENTS["docs/analytics.md"]
+    queries = re.findall(r"```sql\n(.+?)```", page, re.DOTALL)
+    titles = re.findall(r"```sql\n.+?```\n\n\| (.+?) \|\n", page, re.DOTALL)
+    assert [" | ".join(warehouse.ask(query).column_names) for query in queries] == titles
+    assert len(queries) == 5
+    named = set(re.findall(r"^\| `analytics\.(\w+)` \|", page, re.MULTILINE))
+    assert named == {path.stem for path in (ROOT / "include/analytics/views").glob("*.sql")}
 
 
 def test_every_flag_is_one_of_our_commands(airflow_environment: None) -> None:

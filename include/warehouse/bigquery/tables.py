@@ -16,6 +16,7 @@ from include.warehouse.bigquery.errors import explained
 from include.warehouse.bigquery.jobs import CALL_SECONDS, Jobs
 from include.warehouse.rows import SOURCE_FILE
 from include.warehouse.status import DATE_STATUS
+from include.warehouse.views import DATASET, find_views
 
 STAGING = "staging"
 """The dataset of what is on its way; its tables go by themselves."""
@@ -75,6 +76,15 @@ class Tables:
         for table in every:
             self.ensure(table)
         self.ensure_view()
+        there = {str(table) for table in (*tables, DATE_STATUS)}
+        if DATASET in {table.dataset for table in tables}:
+            for view in find_views(there):
+                name = f"{self.client.project}.{self.prefix}{DATASET}.{view.name}"
+                self._show(name, view.query(self._quote), view.doc)
+
+    def _quote(self, table: str) -> str:
+        """``raw.date_status`` as a query writes it."""
+        return f"`{self.client.project}.{self.prefix}{table}`"
 
     def ensure(self, table: Table) -> None:
         """Makes the table, or what it lacks, once a process. Raises Problem for what cannot be
@@ -95,13 +105,19 @@ class Tables:
         if str(DATE_STATUS) in self._ready:
             return
         columns = ", ".join(f"`{field.name}`" for field in schema(DATE_STATUS))
-        wanted = bigquery.Table(self.name(DATE_STATUS))
-        wanted.view_query = (
+        query = (
             f"SELECT {columns} FROM `{self.name(HISTORY)}` WHERE TRUE QUALIFY ROW_NUMBER() OVER"
             " (PARTITION BY `game_date`, `table_name` ORDER BY `written_at` DESC) = 1"
         )
-        made_of = sha256(str(wanted.view_query).encode()).hexdigest()[:12]
-        wanted.description, wanted.labels = DATE_STATUS.doc, {**LABELS, "made_of": made_of}
+        self._show(self.name(DATE_STATUS), query, DATE_STATUS.doc)
+        self._ready.add(str(DATE_STATUS))
+
+    def _show(self, name: str, query: str, doc: str) -> None:
+        """Makes the view, or makes it anew where it was made of another query."""
+        wanted = bigquery.Table(name)
+        wanted.view_query = query
+        made_of = sha256(query.encode()).hexdigest()[:12]
+        wanted.description, wanted.labels = doc, {**LABELS, "made_of": made_of}
         with explained(self.jobs.place):
             there = self._get(wanted)
             if there is None:
@@ -112,7 +128,6 @@ class Tables:
                 self.client.update_table(
                     wanted, ["view_query", "labels"], retry=self.jobs.retry, timeout=CALL_SECONDS
                 )
-        self._ready.add(str(DATE_STATUS))
 
     def _create_dataset(self, name: str, *, days: int | None = None) -> None:
         """Asks first: who may not make datasets may have been given those that are there."""

@@ -53,10 +53,9 @@ def repair(args: Namespace) -> Answer:
 
 
 def _create_tables() -> None:
-    from nba_airflow.specs import sources
+    from nba_airflow.specs import tables
 
-    endpoints = [endpoint for source in sources().values() for endpoint in source.endpoints]
-    connections.warehouse().create([endpoint.table for endpoint in endpoints])
+    connections.warehouse().create(tables())
 
 
 def _rebuild(dag_id: str | None) -> dict[str, dict[str, int]]:

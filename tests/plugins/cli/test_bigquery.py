@@ -72,6 +72,7 @@ def test_commands_read_bigquery(
     assert call(sql, sql=query, json=True).facts["rows"] == [{"n": rows}]
     listed = call(sql, sql=None, json=True).facts["rows"]
     names = {f"dev_{e.table}" for source in sources.values() for e in source.endpoints}
+    names |= {"dev_analytics.player_prop_results", "dev_analytics.unmatched_players"}
     assert names <= {each["table"] for each in listed}
 
 
