@@ -22,7 +22,7 @@ def read_warnings(
     ended = {run.run_id: run for run in runs if run.started_at and run.ended_at}
     by_end = sorted(ended.values(), key=lambda run: str(run.ended_at))
     states = {run.run_id: run.state for run in by_end[-most.window :]}
-    plan = backfills.read_plan(connection, batch_id) or {}
+    plan = backfills.read_plans(connection, [batch_id]).get(batch_id, {})
     window = Window(
         dates=breakers.read_ended(connection, dag_of(batch_id), states),
         planned=breakers.planned_seconds(plan),
