@@ -56,6 +56,16 @@ def shared_fetch(
         _tell(session, lambda connection: connection.execute(_FORGET, values))
 
 
+def failed_lately(session: Session, partition: Partition, group: str, seconds: float) -> bool:
+    """Whether the last fetch of the group has failed, within so many seconds by the database's
+    clock."""
+    values = {"dag_id": partition.dag_id, "endpoint": partition.endpoint, "group": group}
+    lately = f"SELECT 1 FROM ops.shared_failures WHERE {_KEY} AND failed_at > clock_timestamp()"
+    asked = f"{lately} - make_interval(secs => %(seconds)s)"
+    values_then = {**values, "seconds": seconds}
+    return bool(session.run(lambda connection: connection.execute(asked, values_then).fetchone()))
+
+
 def _failure(
     connection: Connection, partition: Partition, values: dict[str, Any], since: datetime
 ) -> Problem | None:

@@ -102,7 +102,8 @@ def _fetch(job: Job, entry: Entry) -> tuple[Manifest, bool]:
             client.requests - before[0], client.credits - before[1]
         )
         try:
-            return scrape(job.source, date, job.stores.warehouse, wire).manifest, True
+            warehouse = job.stores.warehouse
+            return scrape(job.source, date, warehouse, wire, job.ask_schedule).manifest, True
         finally:
             entry.add_spent(client.requests - before[0], client.credits - before[1])
             entry.note_fetch(wait=client.waited, write=date.seconds_written)

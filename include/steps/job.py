@@ -39,7 +39,8 @@ class Job:
     """One endpoint's date and all that a try of it needs.
 
     ``reach`` opens the way to the upstreams; it is opened only when something has to be asked for.
-    ``refetch``: the moment at which fresh bodies were ordered, if they were.
+    ``refetch``: the moment at which fresh bodies were ordered, if they were. ``ask_schedule`` puts
+    the date into the schedule where that lacks it, if it can.
     """
 
     source: Source
@@ -48,3 +49,4 @@ class Job:
     stores: Stores
     reach: Callable[[], AbstractContextManager[Wire]]
     refetch: datetime | None = None
+    ask_schedule: Callable[[], None] = lambda: None

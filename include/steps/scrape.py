@@ -3,7 +3,7 @@ truth."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import filterfalse
@@ -35,8 +35,17 @@ class Scraped:
     credits: int
 
 
-def scrape(source: Source, date: RawDate, warehouse: Warehouse, wire: Wire) -> Scraped:
+def scrape(
+    source: Source,
+    date: RawDate,
+    warehouse: Warehouse,
+    wire: Wire,
+    ask_schedule: Callable[[], None] = lambda: None,
+) -> Scraped:
     """Asks for what is due of the date, one body at a time, and counts it.
+
+    ``ask_schedule`` is called where the schedule lacks the date and nobody else says what was to be
+    played, or the source's own list is empty: it puts the date into the schedule, if it can.
 
     A date that is whole in raw costs no request. A body whose game is final is not asked for again
     after a crash. Raises Problem, which names DAG, endpoint and date; bodies that had arrived by
@@ -50,11 +59,17 @@ def scrape(source: Source, date: RawDate, warehouse: Warehouse, wire: Wire) -> S
             if manifest.done:
                 return Scraped(manifest=manifest, requests=0, credits=0)
             date.objects.clear()
-        manifest = _scrape(source, date, warehouse, wire)
+        manifest = _scrape(source, date, warehouse, wire, ask_schedule)
     return Scraped(manifest=manifest, requests=date.requests, credits=date.credits)
 
 
-def _scrape(source: Source, date: RawDate, warehouse: Warehouse, wire: Wire) -> raw.Manifest:
+def _scrape(
+    source: Source,
+    date: RawDate,
+    warehouse: Warehouse,
+    wire: Wire,
+    ask_schedule: Callable[[], None],
+) -> raw.Manifest:
     endpoint, day = date.endpoint, date.partition.day
     tally = Tally(endpoint, scheduled(endpoint, day, warehouse))
     walk = Walk(source=source, endpoint=endpoint, day=day, wire=wire)
@@ -73,6 +88,13 @@ def _scrape(source: Source, date: RawDate, warehouse: Warehouse, wire: Wire) -> 
         for body in listed:
             tally.add_listed(endpoint.truth.games(body, day))
         _check_price(source, date, tally, wire)
+
+    # No date is believed empty on its source's own word while the schedule can be had.
+    if tally.is_unsure:
+        ask_schedule()
+        if (learnt := scheduled(endpoint, day, warehouse)) is not None:
+            tally.learn(learnt)
+            _check_price(source, date, tally, wire)
 
     absent = Absent(endpoint=endpoint)
     try:

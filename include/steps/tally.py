@@ -63,6 +63,18 @@ class Tally:
         which has the source's own ids."""
         return [*(self.schedule or ()), *(self._listed or ())]
 
+    @property
+    def is_unsure(self) -> bool:
+        """Whether the schedule lacks the date, and the source's own list has no game of it, or
+        there is none."""
+        lacks = self.lacks_schedule and not self._endpoint.is_schedule
+        return lacks and not due(self.expected or ())
+
+    def learn(self, schedule: Iterable[Game]) -> None:
+        """The schedule has the date now; its games count."""
+        self.schedule, self.lacks_schedule = list(schedule), False
+        self.expected_from = _expected_from(self._endpoint, lacks_schedule=False)
+
     def add_listed(self, games: Iterable[Game]) -> None:
         """Games of the source's own list; they count only where the schedule lacks the date."""
         self._listed = [*(self._listed or ()), *games]

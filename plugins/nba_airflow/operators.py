@@ -97,16 +97,19 @@ class ScrapeOperator(BaseOperator):
         queued_since: datetime | None,
     ) -> Job:
         from include.steps.job import Job
+        from nba_airflow.schedule_first import ask_schedule
         from nba_airflow.wire import reach
 
         run_type = context["dag_run"].run_type
         source = connections.chosen(self.source)
         endpoint = source.endpoint(self.endpoint.name)
+        stores = connections.stores()
+        # The schedule's own try is noted as one of this run's.
         return Job(
             source=source,
             endpoint=endpoint,
             partition=partition,
-            stores=connections.stores(),
+            stores=stores,
             # Compared, not printed: the enum of the task SDK prints as DagRunType.BACKFILL (3.3.2).
             reach=lambda: reach(
                 session,
@@ -117,6 +120,12 @@ class ScrapeOperator(BaseOperator):
                 queued_since=queued_since,
             ),
             refetch=_ordered_at(context),
+            ask_schedule=lambda: ask_schedule(
+                *(session, stores, partition.day),
+                run_id=context["dag_run"].run_id,
+                attempt=context["ti"].try_number,
+                backfill=run_type == "backfill",
+            ),
         )
 
 
