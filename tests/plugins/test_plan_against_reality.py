@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from devstack.sandbox.server import Sandbox, running
+from include.errors import Problem
 from include.guards.needs import GAMES_PER_DATE
 from include.guards.pace import START
 from include.guards.plan import Plan
@@ -128,6 +129,21 @@ def test_fresh_bodies_take_what_their_plan_says_and_are_planned_as_the_first_one
     assert (planned.requests, planned.credits) == (first.requests, first.credits)
     make(specs[name], ops_db, refetch=order)
     assert spent(sandbox, specs[name], before) == (planned.requests, planned.credits)
+
+
+def test_of_dates_that_are_there_in_part_only_the_rest_is_planned_and_bought(
+    sandbox: Sandbox, specs: Mapping[str, Source], ops_db: str
+) -> None:
+    source = specs["odds_api_props"]
+    make(specs["nbacom_schedule"], ops_db)
+    sandbox.faults([{"kind": "missing_game", "endpoint": "event_odds", "after": 2, "times": 3}])
+    with pytest.raises(Problem, match="4 of 7 games"):
+        make(source, ops_db)
+    planned, before = plan(source.dag_id), len(sandbox.log())
+    assert planned.complete == []
+    make(source, ops_db)
+    assert spent(sandbox, source, before) == (planned.requests, planned.credits)
+    assert plan(source.dag_id).requests == 0
 
 
 def test_date_whose_season_another_one_has_fetched_asks_for_nothing(
