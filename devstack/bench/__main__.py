@@ -13,6 +13,7 @@ from devstack.bench.lines import Line, table
 BENCHES = {
     "season_at_limit": "season",
     "dates_per_minute": "rate",
+    "celery": "celery",
     "memory": "memory",
     "start": "start",
     "task": "task",

@@ -53,6 +53,8 @@ class Installation:
     def __init__(self, home: Home, state: Mapping[str, Any]) -> None:
         self.home, self._ports, self._pids = home, state["ports"], state["pids"]
         self._supervisor = int(state["pid"])
+        self.beside: list[int] = []
+        """Processes that were started beside it and count as its own."""
 
     def processes(self) -> list[int]:
         """Every process of it but the sandbox, which stands for others' machines.
@@ -60,7 +62,7 @@ class Installation:
         Raises RuntimeError when one of Airflow's has been started anew: nothing is measured then.
         """
         postmaster = int((self.home.postgres / "postmaster.pid").read_text().split("\n", 1)[0])
-        found = tree([self._supervisor, postmaster])
+        found = tree([self._supervisor, postmaster, *self.beside])
         if gone := sorted(name for name, pid in self._pids.items() if pid not in found):
             raise RuntimeError(f"{', '.join(gone)} ended; see {self.home.logs}")
         return [pid for pid in found if pid != self._pids["sandbox"]]
