@@ -13,6 +13,10 @@ from include.outcome import Outcome
 OWN_WORD = ", by the source's own word"
 """Ends the message of a date without games that only the source's own empty list vouches for."""
 
+MADE_BUT = "made, but "
+"""Begins the message of a processor's date that is done and of which people should know
+something."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DateResult:
@@ -40,9 +44,15 @@ class DateResult:
 
     @property
     def noted(self) -> bool:
-        """Whether people are to know of it though it is done: it was accepted, or the source's own
-        list alone says that there were no games."""
-        return self.outcome is Outcome.ACCEPTED or self.message.endswith(OWN_WORD)
+        """Whether people are to know of it though it is done: it was accepted, the source's own
+        list alone says that there were no games, or it lacks what its inputs did not tell."""
+        told = self.message.endswith(OWN_WORD) or self.has_gaps
+        return self.outcome is Outcome.ACCEPTED or told
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether a processor made it, and of inputs that lack something."""
+        return self.outcome.done and self.message.startswith(MADE_BUT)
 
     def __post_init__(self) -> None:
         for moment in (self.first_at, self.last_at):

@@ -11,14 +11,14 @@ from operator import itemgetter
 from typing import Any
 
 from include.analytics.actual import BoxScores, Players, Teams, read_players, teams_of
-from include.analytics.settle import Settled, settle
+from include.analytics.settle import UNTOLD, Settled, settle
 from include.analytics.spec import Built, Input, Tables
 from include.checks.schedule import games_in
 from include.parsing.names import find_player
 from include.parsing.nbacom import SCHEDULE
 from include.parsing.odds_api import PLAYER_PROPS
 from include.sources.spec import Column, Game, GameState, Row, Table
-from include.wording import counted
+from include.wording import counted, number
 
 _GAME = (
     Column("game_date", "DATE", "US/Eastern date of tip-off"),
@@ -123,10 +123,14 @@ def builder(source: BoxScores) -> Callable[[date, Tables], Built]:
 
 
 def _say(found: Results) -> str:
-    """What people should know: how many bets are not settled, and who was not found."""
-    open_ = sum(row["result"] is None for row in found.results)
+    """How many bets are not settled, and who was not found; nothing where those are only bets that
+    no box score settles."""
+    open_ = [str(row["why"]) for row in found.results if row["result"] is None]
+    if all(why.startswith(UNTOLD) for why in open_) and not found.unmatched:
+        return ""
     unmatched = counted(len(found.unmatched), "player")
-    return f"{open_} of {len(found.results)} bets not settled, {unmatched} not in the box scores"
+    bets = counted(len(found.results), "bet")
+    return f"{number(len(open_))} of {bets} not settled, {unmatched} not in the box scores"
 
 
 def build_results(

@@ -38,6 +38,8 @@ STATISTICS: Mapping[str, tuple[str, ...]] = {
 MULTIPLES: Mapping[str, int] = {"player_double_double": 2, "player_triple_double": 3}
 """Market -> in how many of the five statistics ten must be reached."""
 TEN_OF = ("points", "rebounds", "assists", "steals", "blocks")
+UNTOLD = "box scores do not tell"
+"""Begins why a bet cannot be settled that no box score settles."""
 _ALTERNATE = "_alternate"
 
 
@@ -57,7 +59,7 @@ def settle(market: str, line: float | None, player: Row | None) -> Settled:
         reached = tens >= MULTIPLES[base]
         return Settled(float(reached), ("no", "yes")[reached])
     if base not in STATISTICS:
-        return Settled(why=f"box scores do not tell {market}")
+        return Settled(why=f"{UNTOLD} {market}")
     actual = float(sum(player[name] for name in STATISTICS[base]))
     if line is None:
         return Settled(actual, why="the bookmaker gave no line")

@@ -27,7 +27,7 @@ class Input:
 @dataclass(frozen=True, kw_only=True)
 class Built:
     """What came of a date: the rows by table, the number of its games, and in ``said`` what people
-    should know of it, in a line; empty where all is well."""
+    should know of it, in words that follow "made, but"; empty where all is well."""
 
     rows: Tables
     games: int = 0

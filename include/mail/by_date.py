@@ -50,12 +50,13 @@ def word_incomplete(report: Report, limits: Limits) -> Section[Incomplete]:
 
 
 def word_noted(report: Report, limits: Limits) -> Section[Corrected]:
-    """What was accepted, with who and why, and what is empty by the source's own word."""
+    """What was accepted, with who and why, what lacks something though it is done, and what is
+    empty by the source's own word."""
     found = list_noted(report)
     shown = found[: limits.incomplete]
     dates = say.counted(_count_days(found), "date")
     return Section(
-        title=f"Accepted, or empty by the source's own word: {dates}",
+        title=f"Accepted, made with gaps, or empty by the source's own word: {dates}",
         shown=[
             Corrected(
                 day=f"{each.day}",

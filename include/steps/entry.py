@@ -20,6 +20,7 @@ from include.failpoints import reach_failpoint
 from include.ops.outcomes import OutcomeRow, Phase
 from include.outcome import Later, Outcome
 from include.partition import Partition
+from include.results import MADE_BUT
 from include.steps.audit import Audited
 from include.storage.raw import Manifest
 from include.warehouse.rows import Loaded, Used
@@ -226,9 +227,9 @@ class Entry:
         self._write(audited.manifest.outcome, audited.manifest.message)
 
     def close_built(self, outcome: Outcome, *, rows: int, games: int, said: str) -> None:
-        """The date's rows were made of other tables' and counted."""
+        """The date's rows were made of other tables' and counted; ``said``: what they lack."""
         self._note(rows=rows, games_expected=games, games_found=games)
-        self._write(outcome, said)
+        self._write(outcome, f"{MADE_BUT}{said}" if said else "")
 
     def _fail(self, problem: Problem) -> None:
         """An incomplete date keeps its k of n; corrections whose load failed are not told."""

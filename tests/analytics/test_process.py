@@ -37,7 +37,7 @@ def add_up(day: date, rows: Tables) -> Built:
     """The sum of all numbers."""
     total = sum(row["n"] for given in rows.values() for row in given)
     made = [{"game_date": day, "n": total, "source_file": "one"}]
-    return Built(rows={str(SUMS): made}, games=1, said="added up")
+    return Built(rows={str(SUMS): made}, games=1, said="a number is odd")
 
 
 PROCESSOR = Processor(
@@ -96,7 +96,7 @@ def test_the_date_is_made_of_its_inputs_and_counted(warehouse: LocalWarehouse) -
     row = run(warehouse)
     assert sums(warehouse) == [13]
     assert (row.outcome, row.rows, row.games_expected, row.games_found, row.message) == (
-        *("complete", 1, 1, 1, "added up"),
+        *("complete", 1, 1, 1, "made, but a number is odd"),
     )
     assert row.requests == 0
     (status,) = warehouse.status(SUMS, DAY) or []

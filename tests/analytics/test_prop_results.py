@@ -13,7 +13,10 @@ from include.analytics.prop_results import (
     UNMATCHED_PLAYERS,
     Results,
     build_results,
+    builder,
 )
+from include.parsing.nbacom import SCHEDULE
+from include.parsing.odds_api import PLAYER_PROPS
 from include.sources.spec import Game, GameState, Row
 from include.warehouse.rows import check_rows
 
@@ -235,3 +238,24 @@ def test_nbacom_settles_too() -> None:
         (20.0, "under", "GSW", "raw.nbacom_player_box_scores"),
         (4.0, "over", "GSW", "raw.nbacom_player_box_scores"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("props", "said"),
+    [
+        ([prop(), prop(market="player_first_basket", line=None, side="Yes")], ""),
+        (
+            [
+                prop(),
+                prop(market="player_first_basket", line=None, side="Yes"),
+                prop(player_name="Stephen Curri", player_key="stephen curri"),
+            ],
+            "2 of 3 bets not settled, 1 player not in the box scores",
+        ),
+        ([prop(line=None)], "1 of 1 bet not settled, 0 players not in the box scores"),
+    ],
+)
+def test_what_people_should_know_is_said(props: list[Row], said: str) -> None:
+    rows = {str(PLAYER_PROPS): props, str(BDL.table): [CURRY], str(SCHEDULE): []}
+    found = builder(BDL)(DAY, rows)
+    assert (found.said, found.games) == (said, 1)

@@ -144,6 +144,17 @@ def test_mail_names_what_was_accepted_in_both_parts(make_report: MakeReport) -> 
         assert "GSW@POR (140 points, the team 139): for ever (ann)" in " ".join(part.split())
 
 
+def test_mail_says_what_a_date_lacks_that_is_done(make_report: MakeReport) -> None:
+    said = "made, but 3 of 500 bets not settled, 2 players not in the box scores"
+    dates = [(date(2025, 1, 15), said), (date(2025, 1, 16), "")]
+    report = make_report(
+        [DateResult(day=day, outcome=Outcome.COMPLETE, message=told) for day, told in dates]
+    )
+    text = " ".join(render(report).text.split())
+    assert "own word: 1 date" in text.lower()
+    assert f"2025-01-15, {said}" in text
+
+
 def test_mail_marks_a_date_that_is_empty_by_the_sources_own_word(make_report: MakeReport) -> None:
     said = "no games on this date, by the source's own word"
     report = make_report(

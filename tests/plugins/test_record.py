@@ -60,6 +60,9 @@ QUESTIONS = {
     "What will stay missing, by whose word?": [
         "* 2025-01-18 box_scores: 3 of 4 games; accepted: GSW@UTA missing: never played (bob)",
     ],
+    "Which were made of what lacks something?": [
+        "* 2025-01-15 box_scores: made, but 3 of 500 bets not settled",
+    ],
     "On which dates were there no games, and who says so?": [
         "Without games: 2025-01-19 (by the source's own word alone: 2025-01-19).",
     ],
@@ -108,7 +111,16 @@ def tell(db: psycopg.Connection[Any], after: int, said: str, **more: Any) -> Non
 
 def run_backfill(db: psycopg.Connection[Any]) -> None:
     """Six dates: complete, failed, complete at the second try, accepted, without games, failed."""
-    tell(db, 0, "complete", games_expected=4, credits=30, bytes_billed=1_000_000, warehouse_jobs=2)
+    tell(
+        db,
+        0,
+        "complete",
+        message="made, but 3 of 500 bets not settled",
+        games_expected=4,
+        credits=30,
+        bytes_billed=1_000_000,
+        warehouse_jobs=2,
+    )
     log = {"log_url": "https://airflow.example.com/log/16"}
     tell(db, 1, "failed", error_class="blocked", message="the address is blocked", **log)
     tell(db, 2, "failed", error_class="hang", message="no answer", requests=0)

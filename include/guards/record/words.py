@@ -63,6 +63,7 @@ class Words:
     open: Sequence[str]
     rerun: str
     noted: Sequence[str]
+    gaps: Sequence[str]
     no_games: str
     own_word: str
     window: str
@@ -85,7 +86,8 @@ def word_record(record: Record, rerun: str) -> Words:
         totals=_list_totals(record.now),
         open=[f"{each.title}: {say.dates(each.days)}" for each in fold(worst.values())],
         rerun=rerun,
-        noted=_list_noted(record.now),
+        noted=_list_said([r for r in record.now if r.outcome is Outcome.ACCEPTED]),
+        gaps=_list_said([r for r in record.now if r.has_gaps]),
         no_games=say.dates(result.day for result in empty),
         own_word=say.dates(r.day for r in empty if r.message.endswith(OWN_WORD)),
         window=f"-s {report.first_day} -e {report.last_day}",
@@ -192,9 +194,9 @@ def _list_totals(results: Sequence[DateResult]) -> list[tuple[str, str]]:
     return [(LABELS[outcome], say.number(counts[outcome])) for outcome in in_order]
 
 
-def _list_noted(results: Sequence[DateResult]) -> list[str]:
-    """What was accepted, with who and why."""
-    found = sorted((r for r in results if r.outcome is Outcome.ACCEPTED), key=lambda r: r.day)
+def _list_said(results: Sequence[DateResult]) -> list[str]:
+    """What is said of each."""
     return [
-        f"{each.day} {each.endpoint}: {say.clipped(each.message, ALL.message)}" for each in found
+        f"{each.day} {each.endpoint}: {say.clipped(each.message, ALL.message)}"
+        for each in sorted(results, key=lambda result: result.day)
     ]
