@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -16,6 +18,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
     from airflow.dag_processing.dagbag import DagBag
     from google.cloud.storage import Client
 
@@ -162,3 +166,18 @@ def sources(airflow_environment: None) -> dict[str, Source]:
     from nba_airflow.specs import sources
 
     return sources()
+
+
+@pytest.fixture(scope="module")
+def parser(airflow_environment: None) -> Iterator[ArgumentParser]:
+    """Airflow's own parser with our commands, made anew: the module takes them when it is
+    imported."""
+    from airflow.cli import cli_config
+
+    from nba_airflow.cli.commands import extend
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli_config, "core_commands", list(cli_config.core_commands))
+        patch.delitem(sys.modules, "airflow.cli.cli_parser", raising=False)
+        extend()
+        yield import_module("airflow.cli.cli_parser").get_parser()

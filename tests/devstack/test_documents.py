@@ -6,6 +6,8 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shlex
+from argparse import ArgumentParser
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -198,3 +200,51 @@ def test_fields_of_a_choice_are_on_the_page(sources: dict[str, Source]) -> None:
     assert f"`{' '.join(REGIONS)}`" in page
     assert f"`all` ({len(PLAYER_MARKETS)})" in page
     assert f"`main` ({', '.join(each.removeprefix('player_') for each in MAIN)})" in page
+
+
+# --- the operators' guide
+
+GUIDE = DOCUMENTS["docs/guide.md"]
+TESTS = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", GUIDE)
+
+
+def test_every_test_that_the_guide_names_exists() -> None:
+    known = {
+        (path, node.name)
+        for path in {path for path, _ in TESTS}
+        for node in ast.parse((ROOT / path).read_text()).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert [each for each in TESTS if each not in known] == []
+
+
+def test_every_line_of_the_guide_has_its_test() -> None:
+    rows = {
+        title: [line for line in text.splitlines() if line.startswith("| ")][2:]
+        for title, _, text in (part.partition("\n") for part in GUIDE.split("\n## ")[1:])
+    }
+    assert [row for found in rows.values() for row in found if "`tests/" not in row] == []
+    assert {title: len(found) for title, found in rows.items()} == {
+        "Before you start": 10,
+        "Checklist before": 9,
+        "Checklist during": 5,
+        "Checklist after": 4,
+        "The three ways to run one": 6,
+        "Monitoring and validation": 4,
+        "Common issues": 6,
+        "Best practices": 5,
+        "Golden rules": 7,
+        "Red flags": 5,
+        "What the guide has wrong": 10,
+    }
+
+
+def test_every_command_of_the_guide_is_one_that_the_parser_takes(
+    parser: ArgumentParser,
+) -> None:
+    commands = re.findall(r"`airflow ([^`]+)`", GUIDE)
+    for command in commands:
+        assert parser.parse_args(shlex.split(command)).func
+    assert {words.split()[1] for words in commands} == {
+        *("plan", "status", "errors", "backfill", "reprocess", "sql", "gaps", "resume", "record"),
+    }

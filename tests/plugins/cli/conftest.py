@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from datetime import date
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -58,21 +56,6 @@ def call(capfd: pytest.CaptureFixture[str]) -> Call:
         return Said(code=int(ended.value.code or 0), out=out, err=err)
 
     return run
-
-
-@pytest.fixture(scope="module")
-def parser(airflow_environment: None) -> Iterator[ArgumentParser]:
-    """Airflow's own parser with our commands, made anew: the module takes them when it is
-    imported."""
-    from airflow.cli import cli_config
-
-    from nba_airflow.cli.commands import extend
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cli_config, "core_commands", list(cli_config.core_commands))
-        patch.delitem(sys.modules, "airflow.cli.cli_parser", raising=False)
-        extend()
-        yield import_module("airflow.cli.cli_parser").get_parser()
 
 
 @pytest.fixture

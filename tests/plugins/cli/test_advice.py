@@ -16,7 +16,7 @@ from devstack.environment import ROOT
 from include.partition import DateRange
 from include.reruns import word_backfill, word_rerun, word_resets
 
-_COMMAND = re.compile(r"\bairflow [a-z]+(?: [a-z-]+)?(?: [^`\n#;|]*)?")
+_COMMAND = re.compile(r"(?<![\w/-])airflow [a-z]+(?: [a-z-]+)?(?: [^`\n#;|]*)?")
 _TARGET = re.compile(r"`make ([a-z][a-z-]*)")
 # Words that stand for what a person fills in.
 _FILLED = {
