@@ -12,6 +12,9 @@ from nba_airflow.metadata.summary_run import SUMMARY
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+MAX_WAIT = 3.0
+"""Seconds for an answer of Celery's broker."""
+
 
 def read_obstacles() -> list[str]:
     """As below, for a command."""
@@ -23,7 +26,12 @@ def read_obstacles() -> list[str]:
 
 def find_obstacles(session: Session) -> list[str]:
     """A line for each; empty where all is well."""
-    return [*_paused_summary(session), *_short_turns(), *_crowded_pools(session)]
+    return [
+        *_paused_summary(session),
+        *_short_turns(),
+        *_crowded_pools(session),
+        *_silent_broker(),
+    ]
 
 
 def _paused_summary(session: Session) -> Iterator[str]:
@@ -62,3 +70,23 @@ def _crowded_pools(session: Session) -> Iterator[str]:
             f"the pools of the sources have {slots} slots together and there are {workers} workers:"
             " leave two of them to the mail (`airflow pools set NAME SLOTS DESCRIPTION`)"
         )
+
+
+def _silent_broker() -> Iterator[str]:
+    """Celery's scheduler and workers ask for it again and again, and no task starts meanwhile."""
+    from airflow.configuration import conf
+
+    if "CeleryExecutor" not in conf.get("core", "executor"):
+        return
+    from kombu.connection import Connection
+    from kombu.exceptions import OperationalError
+
+    times = {"socket_connect_timeout": MAX_WAIT, "socket_timeout": MAX_WAIT}
+    with Connection(conf.get("celery", "broker_url"), transport_options=times) as broker:
+        try:
+            broker.ensure_connection(max_retries=1, interval_start=0)
+        except OperationalError as error:
+            yield (
+                f"Celery's broker at {broker.hostname}:{broker.port} cannot be used, so that no"
+                f" task starts: start Redis, or correct AIRFLOW__CELERY__BROKER_URL ({error})"
+            )
