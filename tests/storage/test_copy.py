@@ -13,7 +13,7 @@ from include.errors import Problem
 from include.storage.copy import Copied, Fate, copy
 from include.storage.gcs import GcsStore
 from include.storage.local import LocalStore
-from include.storage.raw import write_manifest
+from include.storage.raw import RawObject, get_body, read_manifest, write_manifest
 from include.storage.store import Store
 from tests.storage import test_raw
 from tests.storage.test_gcs import refusal
@@ -31,6 +31,12 @@ def source(tmp_path: Path) -> LocalStore:
     write_manifest(found, test_raw.PARTITION, test_raw.manifest(*bodies))
     found.replace("bdl/_shared/box_scores/2024-25.json", b"[]")
     return found
+
+
+def write_again(store: Store, body: RawObject) -> None:
+    """A manifest in the place of the one that is there, which names this body alone."""
+    there = read_manifest(store, test_raw.PARTITION)
+    write_manifest(store, test_raw.PARTITION, test_raw.manifest(body), over=there)
 
 
 def copied(source: Store, target: Store) -> list[Copied]:
@@ -71,6 +77,37 @@ def test_what_the_target_has_otherwise_stays_and_is_named(source: LocalStore, st
     found = copied(source, store)
     assert fates(found)[Fate.DIFFERS] == [MANIFEST]
     assert store.read(MANIFEST) == kept != source.read(MANIFEST)
+
+
+def test_what_has_changed_since_is_replaced_on_demand(source: LocalStore, store: Store) -> None:
+    copied(source, store)
+    write_again(source, test_raw.put(source, "new"))
+    found = list(copy(source, store, list(source.walk("")), update=True))
+    assert fates(found)[Fate.REPLACED] == [MANIFEST]
+    assert contents(store) == contents(source)
+
+
+class Written(LocalStore):
+    """A store to which a date is written just before its manifest is read: one more body, then a
+    manifest that names it."""
+
+    def read(self, path: str) -> bytes | None:
+        if path == MANIFEST:
+            mine = LocalStore(self.root)
+            write_again(mine, test_raw.put(mine, "later", b"later"))
+        return super().read(path)
+
+
+def test_copy_beside_a_running_writer_has_every_body_that_its_manifests_name(
+    source: LocalStore, store: Store
+) -> None:
+    listed = list(source.walk(""))
+    found = list(copy(Written(source.root), store, listed))
+    manifest = read_manifest(store, test_raw.PARTITION)
+    assert manifest
+    assert [get_body(store, each) for each in manifest.objects] == [b"later"]
+    written = sum(len(data or b"") for data in contents(store).values())
+    assert sum(each.bytes for each in found) == written
 
 
 def test_object_that_is_gone_since_it_was_listed_is_told(source: LocalStore, store: Store) -> None:

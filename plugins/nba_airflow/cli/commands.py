@@ -170,6 +170,11 @@ ARG_TO = _arg(
     "--to", required=True, metavar="URL", help="gs://bucket/prefix or file:///absolute/folder"
 )
 
+ARG_UPDATE = _arg(
+    "--update",
+    action="store_true",
+    help="Replace what has changed since it was copied: manifests, pointers, acceptances",
+)
 ARG_DATE = _arg("date", help="US/Eastern game date, YYYY-MM-DD")
 ARG_ENDPOINT = _arg("--endpoint", help="Only this endpoint of the DAG (default: all)")
 ARG_GAME = _arg(
@@ -302,14 +307,14 @@ NBA = GroupCommand(
         ),
         ActionCommand(
             name="copy-raw",
-            help="Copy the raw store into another, for example into a bucket; overwrite nothing",
+            help="Copy the raw store into another, for example into a bucket",
             description=(
-                "May be stopped and begun again: what is there already is not written again. Exit"
-                " code 0: all is there. 1: the other store has other bytes by the name of some"
-                " object, which it keeps."
+                "May be stopped and begun again, and run beside backfills: what is there already is"
+                " not written again. Exit code 0: all is there. 1: the other store has other bytes"
+                " by the name of some object, which it keeps."
             ),
             func=lazy_load_command("nba_airflow.cli.copy_raw.copy_raw"),
-            args=(ARG_TO, *ANSWERED),
+            args=(ARG_TO, ARG_UPDATE, *ANSWERED),
         ),
         ActionCommand(
             name="sql",

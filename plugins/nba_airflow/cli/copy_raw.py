@@ -24,15 +24,15 @@ MAX_SHOWN = 20
 
 @command("airflow nba copy-raw")
 def copy_raw(args: Namespace) -> Answer:
-    """Reads the one store and writes the other; asks no upstream, overwrites nothing. Exit code 1
-    where the target has other bytes by an object's name."""
+    """Reads the one store and writes the other; asks no upstream, overwrites nothing but what has
+    changed, with --update. Exit code 1 where the target has other bytes by an object's name."""
     if not re.fullmatch(r"(file|gs)://.+", args.to):
         raise Refused(f"--to {args.to}: write file:///absolute/folder or gs://bucket/prefix")
     source = connections.raw_store()
     target = connections.raw_store_at(args.to)
     _check_apart(source, target)
     paths = list(source.walk(""))
-    found = list(track(copy(source, target, paths), "objects", len(paths)))
+    found = list(track(copy(source, target, paths, update=args.update), "objects", len(paths)))
     counts = {str(fate): 0 for fate in Fate} | Counter(str(each.fate) for each in found)
     differ = [each.path for each in found if each.fate is Fate.DIFFERS]
     return Answer(
@@ -63,15 +63,18 @@ def _say(
     counts: Mapping[str, int],
     differ: Sequence[str],
 ) -> Iterator[str]:
+    # The sum, then what needs a person, then what comes next.
     size = sum(each.bytes for each in found)
     copied = counted(counts[Fate.COPIED], "object")
     there = f"{counts[Fate.THERE]:,} were there already"
+    if counts[Fate.REPLACED]:
+        there = f"{counts[Fate.REPLACED]:,} replaced, {there}"
     yield f"{source.url} -> {target.url}: {copied} copied ({size:,} bytes), {there}"
     yield from (f"  differs, left as it is: {path}" for path in differ[:MAX_SHOWN])
     if len(differ) > MAX_SHOWN:
         yield f"  and {len(differ) - MAX_SHOWN} more, which -o json names"
     if differ:
-        yield f"They have changed since they were copied: delete them in {target.url}, copy again."
+        yield "They have changed since they were copied: copy again with --update"
     else:
         yield (
             "What dates have written meanwhile is not in it: pause the DAGs, copy again, then set"

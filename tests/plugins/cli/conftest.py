@@ -42,6 +42,7 @@ def call(capfd: pytest.CaptureFixture[str]) -> Call:
             "ledger": False,
             "mails": False,
             "tables": False,
+            "update": False,
             "start_date": None,
             "end_date": None,
             "dry_run": False,

@@ -41,7 +41,7 @@ def test_raw_store_is_copied_into_a_bucket_and_again_only_what_is_new(
             "from": stores.raw.url,
             "to": target,
             "bytes": size,
-            **{"copied": 2, "there": 0, "differs": 0, "gone": 0},
+            **{"copied": 2, "there": 0, "replaced": 0, "differs": 0, "gone": 0},
             "differing": [],
             "exit_code": 0,
         },
@@ -50,6 +50,7 @@ def test_raw_store_is_copied_into_a_bucket_and_again_only_what_is_new(
     assert call(copy_raw, to=target, output="plain").rows == [
         ["copied", "2"],
         ["there", "2"],
+        ["replaced", "0"],
         ["differs", "0"],
         ["gone", "0"],
     ]
@@ -73,10 +74,18 @@ def test_what_differs_is_named_and_kept(
             f"{stores.raw.url} -> {other.url}: 1 object copied ({size:,} bytes), 0 were there"
             " already",
             f"  differs, left as it is: {manifest}",
-            f"They have changed since they were copied: delete them in {other.url}, copy again.",
+            "They have changed since they were copied: copy again with --update",
         ],
     )
     assert other.read(manifest) == b"theirs"
+    said = call(copy_raw, to=other.url, update=True)
+    size = len(stores.raw.read(manifest) or b"")
+    assert (said.code, said.out.splitlines()[0]) == (
+        0,
+        f"{stores.raw.url} -> {other.url}: 0 objects copied ({size:,} bytes), 1 replaced, 1 were"
+        " there already",
+    )
+    assert contents(other) == contents(stores.raw)
 
 
 def test_what_cannot_be_copied_is_refused_on_one_line(
