@@ -98,13 +98,13 @@ def write_secrets(folder: Path, *, sandbox: bool) -> list[str]:
 
 def main(folder: Path, *, sandbox: bool) -> None:
     """Writes what is missing and says what. Ends with one line where connections that are there
-    lead elsewhere than to the sandbox that is asked for."""
+    lead elsewhere than they are asked to: to the sandbox, or to the real upstreams."""
     there = folder / CONNECTIONS
-    if sandbox and there.is_file() and SANDBOX not in there.read_text():
+    if there.is_file() and sandbox is not (SANDBOX in there.read_text()):
+        led = "the real upstreams" if sandbox else "the sandbox"
         sys.exit(
-            f"{CONNECTIONS} leads to the real upstreams and stays: move it away, run `docker"
-            " compose down --volumes` if it was started (which deletes all its data), then this"
-            " again"
+            f"{CONNECTIONS} leads to {led} and stays: move it away, run `docker compose down"
+            " --volumes` if it was started (which deletes all its data), then this again"
         )
     print("made:", ", ".join(write_secrets(folder, sandbox=sandbox)) or "nothing")
 

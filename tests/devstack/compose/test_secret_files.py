@@ -93,6 +93,20 @@ def test_the_sandbox_is_not_led_to_beside_the_real_upstreams(tmp_path: Path) -> 
     assert run(tmp_path, "-s", "sandbox") == (0, "made: nothing\n", "")
 
 
+def test_the_real_upstreams_are_not_led_to_beside_the_sandbox(tmp_path: Path) -> None:
+    run(tmp_path, "-s", "sandbox")
+    before = {path: path.read_text() for path in tmp_path.iterdir()}
+    repair = (
+        "connections.json leads to the sandbox and stays: move it away, run `docker compose down"
+        " --volumes` if it was started (which deletes all its data), then this again\n"
+    )
+    assert run(tmp_path, "-S") == (1, "", repair)
+    assert {path: path.read_text() for path in tmp_path.iterdir()} == before
+    (tmp_path / "connections.json").unlink()
+    assert run(tmp_path, "-S") == (0, "made: connections.json\n", "")
+    assert run(tmp_path, "-S") == (0, "made: nothing\n", "")
+
+
 def run(folder: Path, option: str, *words: str) -> tuple[int, str, str]:
     """Exit code and outputs of the command; without packages by Python's option -S."""
     done = subprocess.run(
