@@ -192,7 +192,7 @@ def test_dates_that_could_not_ask_their_upstream_are_not_started(
     said = call(backfill, **ARGUMENTS | {"unpause": True})
     assert (said.code, said.out) == (2, "")
     assert said.err.splitlines()[-1].startswith(
-        "fail limits: connection balldontlie has proxies in its extra that cannot be used (entry 1"
-        " has no host and port)"
+        "airflow dags backfill: internal: connection balldontlie has proxies in its extra that"
+        " cannot be used (entry 1 has no host and port)"
     )
     assert read_books(books) == before
