@@ -20,6 +20,7 @@ BENCHES = {
     "history": "history",
     "limiter": "limiter",
     "frozen": "frozen",
+    "plan": "plan",
 }
 """Name -> the module that has its ``bench``."""
 
