@@ -246,5 +246,16 @@ def test_every_command_of_the_guide_is_one_that_the_parser_takes(
     for command in commands:
         assert parser.parse_args(shlex.split(command)).func
     assert {words.split()[1] for words in commands} == {
-        *("plan", "status", "errors", "backfill", "reprocess", "sql", "gaps", "resume", "record"),
+        *(
+            "plan",
+            "preflight",
+            "status",
+            "errors",
+            "backfill",
+            "reprocess",
+            "sql",
+            "gaps",
+            "resume",
+            "record",
+        ),
     }

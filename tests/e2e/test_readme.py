@@ -102,14 +102,20 @@ def test_rerun_what_failed(system: System, operator: Operator):
 
 
 def test_ask_how_things_stand(system: System, operator: Operator):
-    status = operator.type_in("nba status").out
-    assert re.search(rf"dates[ |]+{DAG} box_scores[ |]+3 complete; 1 partial", status), status
+    status = operator.type_in("nba status", code=1).out
+    stands_so = rf"dates[ |]+{DAG}[ |]+box_scores to {CHRISTMAS}: 3 complete; 1 partial"
+    assert re.search(stands_so, status), status
+    assert status.splitlines()[-1] == "Needs a person: 1 endpoint's date not done"
+    assert operator.type_in("nba status --watch", code=1).out == status
     errors = operator.type_in("nba errors 24").out
     assert f"bad_key: {DAG} box_scores, 2 dates" in errors
     season = "-s 2024-10-22 -e 2025-04-13"
     gaps = operator.type_in(f"nba gaps {DAG} {season}", code=1).out
     assert "171 of 174 dates have gaps" in gaps
     assert "0 failures" in operator.type_in(f"nba preflight {DAG} {season}").out
+    records = operator.type_in(f"nba record {DAG} {season}").out.splitlines()
+    window = f"{DAG}-{CHRISTMAS}-{CHRISTMAS}.md"
+    assert [Path(each).name[11:] for each in records].count(window) == 1
 
 
 def test_accept_what_will_stay_wrong(system: System, operator: Operator):
