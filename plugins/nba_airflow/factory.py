@@ -28,6 +28,7 @@ from airflow.sdk import DAG
 from include.partition import EASTERN
 from include.settings import MAX_ACTIVE_RUNS, MAX_WAITING_RUNS
 from include.sources.spec import Source
+from nba_airflow.lineage import make_asset
 from nba_airflow.operators import ScrapeOperator
 from nba_airflow.priority import LIVE_FIRST
 from nba_airflow.timetable import GameDateTimetable
@@ -86,5 +87,6 @@ def daily_dag(source: Source, doc: str | None) -> DAG:
                 source=source,
                 endpoint=endpoint,
                 pool=endpoint.request.connection or source.connection,
+                outlets=[make_asset(endpoint.table)],
             )
     return dag

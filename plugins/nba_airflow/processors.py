@@ -14,6 +14,7 @@ from include.errors import Problem
 from include.outcome import Later
 from nba_airflow import connections
 from nba_airflow.factory import DEFAULT_ARGS
+from nba_airflow.lineage import make_asset
 from nba_airflow.operators import defer_task, in_time, make_entry, read_partition
 from nba_airflow.timetable import ProcessedDateTimetable
 
@@ -91,5 +92,9 @@ def processed_dag(processor: Processor, doc: str | None) -> DAG:
         tags=list(processor.tags),
         default_args={"owner": processor.owner, **DEFAULT_ARGS},
     ) as dag:
-        ProcessOperator(task_id=processor.name, processor=processor)
+        ProcessOperator(
+            task_id=processor.name,
+            processor=processor,
+            outlets=[make_asset(table) for table in processor.tables],
+        )
     return dag

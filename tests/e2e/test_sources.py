@@ -73,6 +73,50 @@ def test_a_week_of_every_source_has_the_same_games_in_every_table(system: System
     assert not [r for r in system.requests()[asked:] if r["limited"]]
 
 
+def test_results_follow_by_themselves_and_again_where_a_date_changes(system: System):
+    """One mail a backfill, and none for what followed; lineage has what was made."""
+    first, last = "2024-02-22", "2024-02-23"
+    window = f"-s {first} -e {last}"
+    system.api("PATCH", "dags/prop_results", {"is_paused": False})
+    mails = len(system.mails())
+    backfilled = ("nbacom_schedule", "odds_api_props", "bdl_box_scores")
+    for dag in backfilled:
+        assert system.backfill(f"{dag} {window}")[0] == 0, dag
+
+    def runs() -> list[tuple[str, str, int]]:
+        return system.metadata(
+            "SELECT partition_key, state, count(*) FROM dag_run WHERE dag_id = 'prop_results'"
+            " AND partition_key IN (%s, %s) GROUP BY 1, 2 ORDER BY 1, 2",
+            *(first, last),
+        )
+
+    system.until(lambda: runs() == [(first, "success", 1), (last, "success", 1)])
+    settled = "SELECT DISTINCT game_date::text FROM analytics.player_prop_results WHERE result"
+    assert system.rows(f"{settled} IN ('over', 'under') AND game_date >= '{first}' ORDER BY 1")[
+        :2
+    ] == [(first,), (last,)]
+
+    system.faults([{"source": "balldontlie", "kind": "corrected", "day": first, "times": None}])
+    assert system.backfill(f"bdl_box_scores -s {first} -e {first} --refetch")[0] == 0
+    system.until(lambda: runs() == [(first, "success", 2), (last, "success", 1)])
+    system.faults([])
+
+    told = [mail["subject"].split("] ")[1].split()[0] for mail in system.mails()[mails:]]
+    assert told == [*backfilled, "bdl_box_scores"]
+    made = system.metadata(
+        "SELECT a.uri, count(*) FROM asset_event e JOIN asset a ON a.id = e.asset_id"
+        " JOIN dag_run r ON r.dag_id = e.source_dag_id AND r.run_id = e.source_run_id"
+        " WHERE e.source_dag_id IN ('prop_results', 'bdl_box_scores') AND r.partition_key = %s"
+        " GROUP BY 1 ORDER BY 1",
+        first,
+    )
+    assert made == [
+        ("x-nba://analytics/player_prop_results", 2),
+        ("x-nba://analytics/unmatched_players", 2),
+        ("x-nba://raw/bdl_box_scores", 2),
+    ]
+
+
 def test_a_backfill_that_the_credits_do_not_cover_waits_without_a_worker_and_says_until_when(
     system: System,
 ):

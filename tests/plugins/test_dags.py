@@ -58,6 +58,25 @@ def test_dag_has_one_task_per_endpoint_in_the_pool_of_the_host_that_it_asks(
         assert found == wanted, dag.dag_id
 
 
+def test_tables_are_what_their_tasks_give_others(bag: DagBag, sources: dict[str, Source]) -> None:
+    """By name, and by an address that no connection has a part in."""
+    from nba_airflow.specs import processors
+
+    wanted = {
+        (source.dag_id, endpoint.name): [f"x-nba://raw/{endpoint.table.name}"]
+        for source in sources.values()
+        for endpoint in source.endpoints
+    }
+    for made in processors().values():
+        wanted[made.dag_id, made.name] = [f"x-nba://analytics/{t.name}" for t in made.tables]
+    tasks = [task for dag in bag.dags.values() for task in dag.tasks if task.outlets]
+    assert {(t.dag_id, t.task_id): [each.uri for each in t.outlets] for t in tasks} == wanted
+    for task in tasks:
+        assert [each.name.replace(".", "/") for each in task.outlets] == [
+            each.uri.removeprefix("x-nba://") for each in task.outlets
+        ]
+
+
 def test_provisioned_pools_are_those_that_tasks_wait_for(bag: DagBag) -> None:
     from nba_airflow.connections import WAREHOUSE
     from nba_airflow.specs import hosts
