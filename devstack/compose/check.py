@@ -34,7 +34,7 @@ EXAMPLES = "^(YOUR_KEY|password)$"
 
 # What the images have beside Airflow and Python, and each command that is known to run in them.
 _PROGRAMS = {"postgres", "pg_isready", "redis-server", "redis-cli", "celery", "test", "find"}
-_PROGRAMS |= {"sleep", "while", "do", "done", "true", "/bin/sh", "bash"}
+_PROGRAMS |= {"printf", "sleep", "while", "do", "done", "true", "/bin/sh", "bash"}
 _SECRET = re.compile(r"\$\{(" + "|".join(MAKERS) + r")(?!:\?)[^}]*\}")
 _PINNED = re.compile(r"[\w./-]+:[\w-]*\d+\.\d+(\.\d+)?(-[\w-]+)?")
 
@@ -184,7 +184,7 @@ def _simple_commands(command: Sequence[str]) -> Iterator[list[str]]:
         if command:
             yield list(command)
         return
-    for line in re.split(r"&&|;", command[2]):
+    for line in re.split(r"&&|[;|]", command[2]):
         words = shlex.split(line)
         while words and (words[0] in ("exec", "do", "while") or "=" in words[0]):
             words = words[1:]
