@@ -128,6 +128,7 @@ def test_a_collector_receives_the_totals_through_airflows_own_emitter(
             "airflow.nba.dates": (1, {**box_scores, "outcome": "complete"}),
             "airflow.nba.requests_last_day": (2, box_scores),
             "airflow.nba.mails_unsent": (0, {}),
+            "airflow.nba.backfills_held": (0, {"kind": "quiet hours"}),  # the last of its kinds
         }
 
 
