@@ -116,6 +116,55 @@ def hold(connection: psycopg.Connection[Any], backfill_id: int, kind: HoldKind, 
     return cursor.rowcount == 1
 
 
+def say_why(
+    connection: psycopg.Connection[Any], backfill_id: int, kind: HoldKind, why: str
+) -> None:
+    """Notes another reason of a hold, if it is still there. Does not commit."""
+    connection.execute(
+        "UPDATE ops.holds SET why = %s WHERE backfill_id = %s AND kind = %s",
+        (why, backfill_id, kind),
+    )
+
+
+def take_stuck(
+    connection: psycopg.Connection[Any], kind: HoldKind, why: str, since: datetime
+) -> list[int]:
+    """The backfills that are held for this reason since before then; from now on anew. Does not
+    commit."""
+    rows = connection.execute(
+        "UPDATE ops.holds SET since = clock_timestamp() WHERE kind = %s AND why = %s AND since < %s"
+        " RETURNING backfill_id",
+        (kind, why, since),
+    )
+    return [backfill_id for (backfill_id,) in rows]
+
+
+def add_options(
+    connection: psycopg.Connection[Any], backfill_id: int, options: Mapping[str, Any]
+) -> None:
+    """Notes what was chosen later. Does not commit."""
+    connection.execute(
+        "UPDATE ops.backfills SET options = options || %s WHERE backfill_id = %s",
+        (Jsonb(dict(options)), backfill_id),
+    )
+
+
+_ORDERS = 0x6E626F7264
+
+
+def lock_orders(connection: psycopg.Connection[Any], dag_id: str) -> None:
+    """Until the transaction's end a backfill of the DAG is being made and noted by us."""
+    connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_ORDERS % 2**31, dag_id))
+
+
+def is_ordered_now(connection: psycopg.Connection[Any], dag_id: str) -> bool:
+    """Whether one is: what is not noted yet is about to be."""
+    free = connection.execute(
+        "SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))", (_ORDERS % 2**31, dag_id)
+    ).fetchone()
+    return free != (True,)
+
+
 def lift(connection: psycopg.Connection[Any], backfill_id: int, kind: HoldKind) -> bool:
     """Takes a hold back; True where nothing else holds the backfill now, so that it may go on.
     Does not commit."""

@@ -111,6 +111,7 @@ def _begin(
     """Begins the stage, in the backfill that a killed scheduler has made of it, or in a new one."""
     window = DateRange(min(stage.days), max(stage.days))
     made = runs.find_made(order.dag_id, window, after)
+    backfills.lock_orders(ledger, order.dag_id)
     try:
         backfill_id = orders.make(order, stage, made=made)
     except Refused as refused:

@@ -77,6 +77,7 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
     from include.ops.stages import read_waiting
     from nba_airflow.advance import advance_aside
     from nba_airflow.metadata import derived
+    from nba_airflow.metadata.begun import check_due, meet
     from nba_airflow.metadata.freshness import note_late
     from nba_airflow.metadata.hold import hold_backfills
     from nba_airflow.metadata.ledger import LEDGER, Away
@@ -84,6 +85,9 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
     from nba_airflow.metadata.summary_run import SUMMARY
     from nba_airflow.metrics import emit_totals
 
+    if dag_run.backfill_id is not None:
+        with suppress(Away):
+            meet(dag_run)
     if dag_run.dag_id == SUMMARY:
         lose_event(dag_run.run_id)
         with suppress(Away):
@@ -92,6 +96,7 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
             note_late(_session_of(dag_run))
             derived.look(_session_of(dag_run))
             hold_backfills(_session_of(dag_run))
+            check_due()
             open_runs = read_open_runs(_session_of(dag_run))
             with LEDGER.opened() as connection:
                 emit_totals(connection, open_runs)

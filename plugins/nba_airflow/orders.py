@@ -42,6 +42,7 @@ def start(order: Order, planned: Sequence[Stage]) -> str:
     cleared alone. Raises Refused, and psycopg's errors before anything is made where the ledger
     cannot be had."""
     with connect(connections.ops_url(), application_name="airflow nba") as ledger:
+        backfills.lock_orders(ledger, order.dag_id)
         backfill_id = make(order, planned[0])
         if backfill_id is None:
             return ""

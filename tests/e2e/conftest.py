@@ -160,10 +160,12 @@ class System:
         return ["bash", "-c", f". {shlex.quote(str(self.home.env_file))} && exec {words}"]
 
     def airflow(self, words: str, *, stdin: str = "") -> Finished:
-        """Runs `airflow WORDS` to its end."""
+        """Runs `airflow WORDS` to its end; orders to crash are for the installation's processes,
+        not for a command, which asks upstreams as well."""
         done = subprocess.run(
             self.shell(f"airflow {words}"),
             cwd=ROOT,
+            env={name: value for name, value in os.environ.items() if name != failpoints.ORDERS},
             input=stdin,
             capture_output=True,
             text=True,

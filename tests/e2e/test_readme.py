@@ -116,6 +116,7 @@ def test_ask_how_things_stand(system: System, operator: Operator):
     records = operator.type_in(f"nba record {DAG} {season}").out.splitlines()
     window = f"{DAG}-{CHRISTMAS}-{CHRISTMAS}.md"
     assert [Path(each).name[11:] for each in records].count(window) == 1
+    operator.type_in("nba release 7", ("7", "987"), code=2)
 
 
 def test_accept_what_will_stay_wrong(system: System, operator: Operator):

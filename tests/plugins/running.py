@@ -84,13 +84,16 @@ class Airflow:
 
     # --- what people do
 
-    def backfill(self, dates: DateRange, *, at_once: int = 16) -> int:
-        """Airflow's own backfill, as `airflow backfill create` makes it; its id."""
+    def backfill(self, dates: DateRange, *, at_once: int = 16, met: bool = True) -> int:
+        """Airflow's own backfill, as `airflow backfill create` makes it; its id. ``met``: it was
+        checked, and goes on."""
         from airflow.models.backfill import _create_backfill
+
+        from nba_airflow.metadata.begun import KNOWN
 
         self._end_backfills()
         bounds = [datetime.combine(day, time(), UTC) for day in (dates.first, dates.last)]
-        return _create_backfill(
+        made = _create_backfill(
             dag_id=self.dag_id,
             from_date=bounds[0],
             to_date=bounds[1],
@@ -99,6 +102,8 @@ class Airflow:
             dag_run_conf=None,
             triggering_user_name="somebody",
         ).id
+        KNOWN.update([made] if met else [])
+        return made
 
     def cancel(self, backfill: int) -> None:
         """The cancel of the UI, which tells no listener."""

@@ -224,6 +224,7 @@ def test_commands_are_registered_once_beside_airflows_own(monkeypatch: pytest.Mo
         "errors",
         "gaps",
         "preflight",
+        "release",
         "accept",
         "reconcile",
         "record",

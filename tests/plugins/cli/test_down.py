@@ -24,6 +24,7 @@ WORDS = {
     "nba errors": ["", "48"],
     "nba gaps": [WINDOW, f"{WINDOW} -o yaml"],
     "nba preflight": [WINDOW],
+    "nba release": ["7"],
     "nba accept": [f"{DAG} 2025-01-15 --list", f"{DAG} 2025-01-15 --undo"],
     "nba reconcile": ["-s 2024-10-22 -e 2024-10-23"],
     "nba record": [WINDOW],
