@@ -16,6 +16,7 @@ from include.errors import ErrorClass, Problem
 from include.ops.db import connect
 from include.ops.outcomes import OutcomeRow, of_runs, record
 from include.ops.rebuild import KNOWN, NOT_OURS, RUN_ID, UNFINISHED, rebuild
+from include.outcome import Outcome
 from tests.checks.kept import DAY, SOURCE, Kept, partition
 
 NEXT = DAY + timedelta(days=1)
@@ -27,7 +28,7 @@ COMPLETE = OutcomeRow(
     run_id=RUN_ID,
     phase="audit",
     attempt=1,
-    outcome="complete",
+    outcome=Outcome.COMPLETE,
     started_at=AT,
     ended_at=AT,
     message="2 of 2 games",
@@ -120,7 +121,7 @@ def test_date_that_the_ledger_knows_is_left_alone(
 ) -> None:
     kept.done({"GSW@UTA": 2})
     written = replace(
-        COMPLETE, run_id="backfill__2025-01-15", outcome="failed", error_class="blocked"
+        COMPLETE, run_id="backfill__2025-01-15", outcome=Outcome.FAILED, error_class="blocked"
     )
     record(db, written)
     assert again(db, kept) == [(DAY, "scores", KNOWN)]

@@ -42,6 +42,8 @@ BOX_SCORES = Endpoint(
     request=Get(path="/v1/box_scores", params={"date": "{day}"}),
     rows=balldontlie.rows,
     games=balldontlie.games,
+    rows_per_game=28,
+    bytes_per_request=47_500,
     moved=Moved(
         days=balldontlie.true_days,
         search=Get(
