@@ -149,7 +149,7 @@ ARG_REPAIR_START = _arg("-s", "--start-date", help="First US/Eastern game date, 
 ARG_REPAIR_END = _arg("-e", "--end-date", help="Last US/Eastern game date, YYYY-MM-DD")
 REPAIRING = (ARG_DAG_ID_OR_ALL, ARG_REPAIR_START, ARG_REPAIR_END, ARG_DRY_RUN, ARG_REASON)
 
-ARG_BACKFILL_ID = _arg("backfill_id", type=int, metavar="ID", help="Of Airflow's backfill")
+ARG_BACKFILL_ID = _arg("backfill_id", metavar="ID", help="The number of Airflow's backfill")
 ARG_NAME = _arg("name", metavar="CONNECTION|DAG", help="For example nba_stats or bdl_box_scores")
 
 ARG_SQL = _arg(

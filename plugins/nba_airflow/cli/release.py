@@ -15,7 +15,9 @@ def release(args: Namespace) -> Answer:
     """Exit code 0: it goes on, or what else holds it is told. 2: there was nothing to release."""
     from airflow.utils.platform import getuser
 
-    made, who = read_backfill(args.backfill_id), getuser()
+    if not str(args.backfill_id).isdecimal():
+        raise Refused(f"{args.backfill_id!r} is not the number of a backfill, like 7")
+    made, who = read_backfill(int(args.backfill_id)), getuser()
     with connect_ops() as ledger:
         held = backfills.read_holds(ledger, [made.id])
         if "preflight" not in [hold.kind for hold in held]:
