@@ -234,6 +234,7 @@ def test_only_a_scheduler_that_forks_tasks_preloads(
     from airflow._shared.listeners.listener import ListenerManager
     from airflow._shared.listeners.spec import lifecycle
     from airflow.jobs import job
+    from airflow.models import backfill  # noqa: F401  else it would keep the session of this test
     from airflow.utils import session
 
     from nba_airflow import connections, listener, preload, provision
