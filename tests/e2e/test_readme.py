@@ -23,6 +23,7 @@ LIVE_DAYS = 0
 DAG = "bdl_box_scores"
 FAILED, PARTIAL, GOOD = "2024-10-22", "2024-10-23", "2024-10-24"
 CHRISTMAS = "2024-12-25"
+SEASON = "-s 2024-10-22 -e 2025-04-13"
 BOTH = "2024-01-15"
 """A date of the month that is reconciled."""
 OUTCOMES = "SELECT outcome FROM ops.outcomes WHERE dag_id = %s AND day = %s ORDER BY outcome_id"
@@ -109,11 +110,12 @@ def test_ask_how_things_stand(system: System, operator: Operator):
     assert operator.type_in("nba status --watch", code=1).out == status
     errors = operator.type_in("nba errors 24").out
     assert f"bad_key: {DAG} box_scores, 2 dates" in errors
-    season = "-s 2024-10-22 -e 2025-04-13"
-    gaps = operator.type_in(f"nba gaps {DAG} {season}", code=1).out
+    gaps = operator.type_in(f"nba gaps {DAG} {SEASON}", code=1).out
     assert "171 of 174 dates have gaps" in gaps
-    assert "0 failures" in operator.type_in(f"nba preflight {DAG} {season}").out
-    records = operator.type_in(f"nba record {DAG} {season}").out.splitlines()
+    assert "0 failures" in operator.type_in(f"nba preflight {DAG} {SEASON}").out
+    planned = operator.type_in(f"nba plan odds_api_props {SEASON}").out
+    assert "174 dates (US/Eastern, both ends included)" in planned
+    records = operator.type_in(f"nba record {DAG} {SEASON}").out.splitlines()
     window = f"{DAG}-{CHRISTMAS}-{CHRISTMAS}.md"
     assert [Path(each).name[11:] for each in records].count(window) == 1
     operator.type_in("nba release 7", ("7", "987"), code=2)
@@ -162,6 +164,13 @@ def test_repair(system: System, operator: Operator):
     ledger = operator.type_in("nba repair --ledger").out
     assert f"{DAG}: 1 rebuilt (1 complete)" in ledger
     assert stands(system, GOOD) == "complete"
+
+    rows = system.part(DAG, date.fromisoformat(GOOD))
+    rows.unlink()
+    window = f"-s {GOOD} -e {GOOD}"
+    healed = operator.type_in(f"nba repair {DAG} {SEASON}", (SEASON, window)).out
+    assert healed.startswith(f"{DAG}: {GOOD}: 1 gap")
+    assert rows.exists()
 
     tables = operator.type_in("nba repair --tables").out
     assert tables == "operations tables and warehouse: up to date\n"
