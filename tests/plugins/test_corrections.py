@@ -90,6 +90,7 @@ def test_refetch_is_refused_where_nothing_is_started(capsys: pytest.CaptureFixtu
         conf=None,
         refetch=True,
         attach=True,
+        announce=False,
     )
     with pytest.raises(SystemExit) as ended:
         backfill(args)
