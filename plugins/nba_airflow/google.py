@@ -29,6 +29,8 @@ UNREAD = {
     "client_id": "name that identity in credential_config_file",
 }
 """Fields by which Airflow's own hooks find credentials and this does not -> what to do instead."""
+_OLD_PREFIX = "extra__google_cloud_platform__"
+"""How older connections name these fields; Airflow reads both."""
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 
 
@@ -47,7 +49,8 @@ def credentials() -> Credentials:
 
     # At DEBUG it logs the headers of each request, and with them the token (2.62).
     logging.getLogger("google.auth.transport.requests").addFilter(_is_harmless)
-    extra = connection(GOOGLE).extra_dejson
+    given = connection(GOOGLE).extra_dejson
+    extra = {name.removeprefix(_OLD_PREFIX): value for name, value in given.items()}
     _check_fields(extra)
     if extra.get("is_anonymous"):
         return AnonymousCredentials()

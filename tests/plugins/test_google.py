@@ -38,7 +38,7 @@ def define(monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any]) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT", json.dumps(fields))
 
 
-@pytest.mark.parametrize("form", ["dict", "text", "file", "machine"])
+@pytest.mark.parametrize("form", ["dict", "text", "file", "file, by its older name", "machine"])
 def test_key_is_found_wherever_airflow_lets_people_put_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, form: str
 ) -> None:
@@ -48,6 +48,7 @@ def test_key_is_found_wherever_airflow_lets_people_put_it(
         "dict": {"keyfile_dict": KEY_FILE},
         "text": {"keyfile_dict": json.dumps(KEY_FILE)},
         "file": {"key_path": str(path)},
+        "file, by its older name": {"extra__google_cloud_platform__key_path": str(path)},
         "machine": {},
     }
     if form == "machine":
