@@ -14,12 +14,13 @@ MAIL = 1000
 LIVE = 100
 BACKFILL = 1
 
-_BACKFILL = "backfill"
-"""Airflow's type of such a run, with which its id begins too."""
+_LAST = {"backfill", "inputs"}
+"""What the ids begin with of runs that nobody waits for: a backfill's, also Airflow's type of them,
+and those that follow from changed inputs (metadata/derived.py)."""
 
 
 class LiveFirst(PriorityWeightStrategy):
-    """A backfill's tasks go after all others.
+    """The tasks of backfills, and of what is made of other tables, go after all others.
 
     Partitioned runs have no logical date, by which Airflow orders tasks of one weight: ties go by
     DAG id, so that a DAG early in the alphabet takes every worker (3.3.2).
@@ -29,8 +30,8 @@ class LiveFirst(PriorityWeightStrategy):
         """The weight of a task; 3.3.2 asks for it when the task is made, which knows only the id
         of its run then, and when it is cleared."""
         run = getattr(ti, "dag_run", None)
-        kind = str(run.run_type) if run else ti.run_id.partition("__")[0]
-        return BACKFILL if kind == _BACKFILL else LIVE
+        kinds = {ti.run_id.partition("__")[0], str(run.run_type) if run else ""}
+        return BACKFILL if kinds & _LAST else LIVE
 
 
 LIVE_FIRST = f"{LiveFirst.__module__}.{LiveFirst.__qualname__}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -49,3 +51,17 @@ def test_a_live_date_that_is_cleared_still_goes_before_a_backfill_that_is_cleare
 ) -> None:
     due.clear("nbacom_schedule")
     assert due.weights("nbacom_schedule") == {"scheduled": {100}, "backfill": {1}}
+
+
+@pytest.mark.parametrize("dag_run", [None, SimpleNamespace(run_type="manual")])
+@pytest.mark.parametrize(
+    ("run_id", "weight"),
+    [("inputs__2025-01-15__ab", 1), ("backfill__2025-01-15", 1), ("manual__2025", 100)],
+)
+def test_what_follows_from_changed_inputs_waits_for_live_dates(
+    airflow_environment: None, run_id: str, weight: int, dag_run: Any
+) -> None:
+    from nba_airflow.priority import LiveFirst
+
+    made = SimpleNamespace(run_id=run_id, dag_run=dag_run)
+    assert LiveFirst().get_weight(made) == weight
