@@ -76,8 +76,21 @@ def read_players(source: BoxScores, rows: Iterable[Row]) -> Mapping[Teams, Playe
     for row in rows:
         statistics = {ours: row[theirs] or 0 for ours, theirs in source.columns.items()}
         found = {**statistics, "played": source.played(row), "team_tricode": row[source.team]}
-        games.setdefault(teams_of(row), {})[row["player_key"]] = found
-    return games
+        players = games.setdefault(teams_of(row), {})
+        players[row["player_key"]] = _of_two(players.get(row["player_key"]), found)
+    return {teams: _known(players) for teams, players in games.items()}
+
+
+def _of_two(first: Row | None, second: Row) -> Row:
+    """Of two rows of one key (a father and a son: suffixes are not part of it) the one who played;
+    nobody where both did, since nothing says whom a bet means."""
+    if first is None or first.get("played") is False:
+        return second
+    return {} if second["played"] else first
+
+
+def _known(players: Players) -> Players:
+    return {key: found for key, found in players.items() if found}
 
 
 def teams_of(row: Row) -> Teams:

@@ -259,3 +259,13 @@ def test_what_people_should_know_is_said(props: list[Row], said: str) -> None:
     rows = {str(PLAYER_PROPS): props, str(BDL.table): [CURRY], str(SCHEDULE): []}
     found = builder(BDL)(DAY, rows)
     assert (found.said, found.games) == (said, 1)
+
+
+def test_of_two_players_of_one_key_the_one_who_played_is_meant() -> None:
+    away = box("stephen curry", did_not_play=True)
+    for rows in ([CURRY, away], [away, CURRY]):
+        (row,) = build([prop()], rows).results
+        assert outcome(row) == (27, "over", None)
+    found = build([prop()], [CURRY, CURRY])
+    assert outcome(found.results[0])[2] == "the player is not in the game's box score"
+    assert len(found.unmatched) == 1
