@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
+
+from airflow.configuration import conf
 
 PREFIX = "/nba"
 
@@ -24,17 +27,19 @@ class LazyApp:
 
 
 APPS = [{"app": LazyApp(), "url_prefix": PREFIX, "name": "NBA backfills"}]
+# Airflow may lie below a path (an ingress); its UI takes an address as it is.
+_ROOT = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
 VIEWS = [
     {
         "name": "Game dates",
-        "href": f"{PREFIX}/",
+        "href": f"{_ROOT}{PREFIX}/",
         "destination": "nav",
         "category": "browse",
         "url_route": "nba-game-dates",
     },
     {
         "name": "Game dates",
-        "href": f"{PREFIX}/?dag_id={{DAG_ID}}",
+        "href": f"{_ROOT}{PREFIX}/?dag_id={{DAG_ID}}",
         "destination": "dag",
         "url_route": "nba-game-dates-of-dag",
     },

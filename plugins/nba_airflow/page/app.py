@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
+import psycopg
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
@@ -17,10 +18,11 @@ from fastapi.staticfiles import StaticFiles
 
 from include.errors import Problem
 from include.ops.calendar import Cell, read_season, read_seasons
-from include.ops.db import connect
+from include.ops.db import connect, unreachable
 from include.ops.outcomes import of_runs, read_newest
 from include.outcome import Outcome
 from nba_airflow import connections
+from nba_airflow.page import PREFIX
 from nba_airflow.page.calendar import draw_calendar
 from nba_airflow.page.render import render
 from nba_airflow.specs import processors, sources
@@ -47,10 +49,11 @@ DagIds = Annotated[list[str], Depends(readable_dags)]
 
 def make_app() -> FastAPI:
     """The application, below ``/nba`` of Airflow's api-server."""
-    app = FastAPI(title="NBA backfills", version="1", docs_url=None, redoc_url=None)
+    app = FastAPI(title="NBA backfills", docs_url=None, redoc_url=None, openapi_url=None)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.middleware("http")(_guard)
     app.exception_handler(Problem)(_say_problem)
+    app.exception_handler(psycopg.Error)(_say_database)
     app.get("/", dependencies=Readable, response_class=HTMLResponse)(show_calendar)
     app.get("/api/v1/calendar", dependencies=Readable)(get_calendar)
     dates = "/dates/{dag_id}/{day}"
@@ -72,14 +75,22 @@ def _say_problem(request: Request, problem: Exception) -> JSONResponse:
     return JSONResponse({"detail": str(problem)}, status_code=503)
 
 
+def _say_database(request: Request, error: Exception) -> JSONResponse:
+    """They are away, or not there."""
+    assert isinstance(error, psycopg.Error)
+    return _say_problem(request, unreachable(error))
+
+
+Season = Annotated[int | None, Query(ge=1946, le=2200)]
+"""The year in which it starts; the league's first was 1946."""
+
+
 def get_calendar(
-    dag_ids: DagIds,
-    season: Annotated[int | None, Query(description="year in which it starts")] = None,
-    dag_id: Annotated[str | None, Query(description="this DAG alone")] = None,
+    dag_ids: DagIds, season: Season = None, dag_id: str | None = None
 ) -> dict[str, Any]:
     """How every date of a season stands, by DAG: ``{"season", "seasons", "dags": {dag_id: [{"day",
     "outcome", "games_found", "games_expected", "run_id", "accepted"}]}}``. Without ``season`` the
-    newest that the ledger has."""
+    newest that the ledger has; with ``dag_id`` that DAG alone."""
     with connect(connections.ops_url(), application_name="nba page") as connection:
         seasons = read_seasons(connection, dag_ids)
         chosen = season if season is not None else next(iter(seasons), None)
@@ -95,7 +106,7 @@ def get_calendar(
 def show_calendar(
     request: Request,
     dag_ids: DagIds,
-    season: int | None = None,
+    season: Season = None,
     dag_id: str | None = None,
     outcome: Outcome | None = None,
 ) -> HTMLResponse:
@@ -107,6 +118,7 @@ def show_calendar(
         render(
             "calendar.html.j2",
             root=request.scope["root_path"],
+            ui=request.scope["root_path"].removesuffix(PREFIX),
             found=found,
             calendars=drawn,
             dag_id=dag_id,
@@ -136,4 +148,11 @@ def get_date(dag_id: str, day: date, dag_ids: DagIds) -> dict[str, Any]:
 def show_date(request: Request, dag_id: str, day: date, dag_ids: DagIds) -> HTMLResponse:
     """The same as a page."""
     found = get_date(dag_id, day, dag_ids)
-    return HTMLResponse(render("date.html.j2", root=request.scope["root_path"], **found))
+    return HTMLResponse(
+        render(
+            "date.html.j2",
+            root=request.scope["root_path"],
+            ui=request.scope["root_path"].removesuffix(PREFIX),
+            **found,
+        )
+    )

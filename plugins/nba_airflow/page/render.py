@@ -13,7 +13,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render(template: str, **shown: Any) -> str:
-    """The page. ``root``: the prefix that the page's own addresses begin with."""
+    """The page. ``root`` is the prefix of the page's own addresses,
+    ``ui`` that of Airflow's."""
     return _environment().get_template(template).render(**shown)
 
 

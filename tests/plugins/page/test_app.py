@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -95,6 +96,13 @@ class Manager:
         return {*DAGS, "another_teams"} - {"odds_api_props"}
 
 
+def replaced(client: TestClient, *, root_path: str) -> TestClient:
+    """The same, below a path."""
+    from fastapi.testclient import TestClient
+
+    return TestClient(client.app, base_url="http://127.0.0.1", root_path=root_path)
+
+
 class Squares(HTMLParser):
     """The calendar's dates in a page: title -> class."""
 
@@ -141,6 +149,13 @@ def test_the_page_has_a_link_for_each_date_and_stays_small(client: TestClient) -
     assert "another_teams" not in answer.text
 
 
+def test_links_lead_below_the_path_that_airflow_lies_at(client: TestClient) -> None:
+    client = replaced(client, root_path="/team")
+    page = client.get(f"/team/nba/dates/bdl_box_scores/{DAY}").text
+    assert 'href="/team/dags/bdl_box_scores/runs/backfill__2025-01-15"' in page
+    assert 'href="/team/nba/?dag_id=bdl_box_scores"' in page
+
+
 def test_a_filter_leaves_the_other_dates_faint(client: TestClient) -> None:
     page = client.get("/nba/?dag_id=bdl_box_scores&outcome=failed").text
     squares = Squares(page).found
@@ -169,7 +184,10 @@ def test_a_date_has_its_tries_and_what_upstreams_said_is_escaped(client: TestCli
         ("/nba/dates/bdl_box_scores/yesterday", 422),
         ("/nba/?season=soon", 422),
         ("/nba/?outcome=great", 422),
+        ("/nba/?season=0", 422),
+        ("/nba/api/v1/calendar?season=9999", 422),
         ("/nba/docs", 404),
+        ("/nba/openapi.json", 404),
     ],
 )
 def test_what_may_not_be_read_or_is_not_there(client: TestClient, path: str, status: int) -> None:
@@ -206,6 +224,23 @@ def test_nothing_is_loaded_from_elsewhere(client: TestClient) -> None:
     assert "https://" not in answer.text
     for name in ("page.css", "page.js"):
         assert client.get(f"/nba/static/{name}").status_code == 200
+
+
+def test_a_ledger_without_its_tables_is_one_line(
+    client: TestClient, postgres_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from devstack import postgres
+
+    bare = postgres_fields(postgres.ensure_database(postgres_dir, "page_without_tables"))
+    monkeypatch.setenv("AIRFLOW_CONN_OPS_DB", json.dumps(bare))
+    assert client.get("/nba/").status_code == 503
+
+
+def test_an_address_that_is_a_script_is_not_a_link(client: TestClient, ledger: str) -> None:
+    day = date(2025, 1, 20)
+    with connect(ledger) as connection:
+        write(connection, "nbacom_schedule", day, log_url="javascript:alert(1)")
+    assert "javascript:" not in client.get(f"/nba/dates/nbacom_schedule/{day}").text
 
 
 def test_a_ledger_that_is_away_is_one_line(

@@ -24,7 +24,7 @@ document.addEventListener("keydown", (event) => {
 // The frame may not lead its parent elsewhere; a link of the parent's own may.
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[target=_top]");
-  if (!link || window.parent === window) return;
+  if (!link || window.parent === window || !/^https?:$/.test(link.protocol)) return;
   event.preventDefault();
   const there = window.parent.document.createElement("a");
   there.href = link.href;
