@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from include.steps.entry import Entry
 
 MAX_ACTIVE_RUNS = 16
-"""BigQuery takes that many changes of a table at a time, and here each run is one."""
+MAX_ACTIVE_TASKS = 8
+"""Half of the workers, whatever a backfill may have under way: a season's dates can become due at
+once, and live dates must find a place. BigQuery takes 16 changes of a table at a time."""
 
 
 class ProcessOperator(BaseOperator):
@@ -88,6 +90,7 @@ def processed_dag(processor: Processor, doc: str | None) -> DAG:
         start_date=datetime(2000, 1, 1, tzinfo=UTC),
         catchup=False,
         max_active_runs=MAX_ACTIVE_RUNS,
+        max_active_tasks=MAX_ACTIVE_TASKS,
         doc_md=doc,
         tags=list(processor.tags),
         default_args={"owner": processor.owner, **DEFAULT_ARGS},

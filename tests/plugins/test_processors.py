@@ -230,3 +230,13 @@ def test_seasons_of_one_source_alone_make_no_run_and_are_looked_at_by_few_querie
     assert (look(), len(asked)) == (0, of_one_date)
     assert replace(airflow, dag_id=RESULTS).states() == {}
     assert of_one_date < 20
+
+
+def test_its_tasks_leave_half_of_the_workers_to_others(airflow_environment: None) -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    from include.settings import SETTINGS
+    from tests.plugins.scheduling import DAGS
+
+    workers = {each.name: each.value for each in SETTINGS}["AIRFLOW__CORE__PARALLELISM"]
+    assert DagBag(DAGS).dags[RESULTS].max_active_tasks <= int(workers) // 2
