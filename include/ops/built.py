@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import date
+from datetime import date, datetime
 from hashlib import sha256
 from typing import Any, Protocol
 
@@ -56,12 +56,13 @@ def _mix(contents: Iterable[str]) -> str:
 
 def read_built(
     connection: psycopg.Connection[Any], dag_id: str, days: Collection[date]
-) -> dict[date, str]:
-    """Date -> content of the inputs that the DAG's rows were made of."""
+) -> dict[date, tuple[str, datetime]]:
+    """Date -> content of the inputs that the DAG's rows were made of, and when (aware)."""
     rows = connection.execute(
-        "SELECT day, inputs FROM ops.built WHERE dag_id = %s AND day = ANY(%s)", (dag_id, [*days])
+        "SELECT day, inputs, built_at FROM ops.built WHERE dag_id = %s AND day = ANY(%s)",
+        (dag_id, [*days]),
     )
-    return dict(rows.fetchall())
+    return {day: (inputs, built_at) for day, inputs, built_at in rows}
 
 
 def note_built(connection: psycopg.Connection[Any], dag_id: str, day: date, inputs: str) -> None:

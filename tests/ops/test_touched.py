@@ -83,4 +83,6 @@ def test_what_a_date_was_built_from_is_the_last_that_was_noted(ops_db: str) -> N
         built.note_built(connection, "results", DAY, "one")
         built.note_built(connection, "results", OTHER, "other")
         built.note_built(connection, "results", DAY, "two")
-        assert built.read_built(connection, "results", [DAY]) == {DAY: "two"}
+        ((day, (content, at)),) = built.read_built(connection, "results", [DAY]).items()
+        (now,) = connection.execute("SELECT clock_timestamp()").fetchone() or [at]
+        assert (day, content, at < now) == (DAY, "two", True)

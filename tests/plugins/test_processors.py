@@ -13,10 +13,12 @@ from typing import Any
 import psycopg
 import pytest
 
+from include.ops import built
 from include.ops.db import connect
 from include.ops.outcomes import OutcomeRow, record
 from include.outcome import Outcome
 from include.partition import DateRange
+from nba_airflow.specs import processors
 from tests.plugins.running import Airflow, Killed, transaction
 
 DAYS = DateRange(date(2025, 1, 15), date(2025, 1, 16))
@@ -53,6 +55,13 @@ def write(
         content=content,
     )
     record(ledger, row)
+
+
+def process(airflow: Airflow, day: date = DAY) -> None:
+    """The date's results are made of its inputs as they are, as their task notes it."""
+    contents = built.read_contents(airflow.ledger, processors()[RESULTS].inputs, [day])
+    built.note_built(airflow.ledger, RESULTS, day, contents[day])
+    airflow.ledger.commit()
 
 
 def look() -> int:
@@ -122,10 +131,8 @@ def test_only_the_date_that_changed_runs_again(airflow: Airflow) -> None:
         for source in (PROPS, SCORES):
             done(airflow, source, day)
     look()
-    airflow.ledger.execute(
-        "INSERT INTO ops.built SELECT 'prop_results', day, '' FROM ops.touched"
-        " ON CONFLICT DO NOTHING"
-    )
+    for day in DAYS.days:
+        process(airflow, day)
     done(airflow, SCORES, DAY, content="healed")
     note_done(SCORES)
     look()
@@ -133,17 +140,20 @@ def test_only_the_date_that_changed_runs_again(airflow: Airflow) -> None:
 
 
 def test_a_date_that_is_done_again_with_the_same_rows_is_left_alone(airflow: Airflow) -> None:
-    from include.ops import built
-    from nba_airflow.specs import processors
-
     for source in (PROPS, SCORES):
         done(airflow, source)
-    inputs = processors()[RESULTS].inputs
-    contents = built.read_contents(airflow.ledger, inputs, [DAY])
-    built.note_built(airflow.ledger, RESULTS, DAY, contents[DAY])
-    airflow.ledger.commit()
+    process(airflow)
     note_done(SCORES)
     assert (look(), runs(airflow)) == (0, [])
+
+
+def test_inputs_that_return_to_what_they_were_are_processed_once_more(airflow: Airflow) -> None:
+    done(airflow, PROPS)
+    for n, content in enumerate(("first", "second", "first")):
+        done(airflow, SCORES, content=content)
+        note_done(SCORES)
+        assert (look(), len(runs(airflow))) == (0, n + 1)
+        process(airflow)
 
 
 def test_no_run_is_made_of_a_dag_that_is_paused(airflow: Airflow) -> None:

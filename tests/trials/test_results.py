@@ -191,7 +191,7 @@ def read_stale(season: Season, days: Sequence[date]) -> list[date]:
     """The dates that the scheduler would make a run of."""
     now = built.read_contents(season.ledger, inputs(choose(None)), days)
     then = built.read_built(season.ledger, "prop_results", days)
-    return [day for day in days if day in now and now[day] != then.get(day)]
+    return [day for day in days if day in now and now[day] != then.get(day, ("", None))[0]]
 
 
 def settle(season: Season, day: date) -> OutcomeRow:

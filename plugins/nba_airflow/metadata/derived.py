@@ -4,7 +4,7 @@ that it was made of before. None of a DAG that is paused."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from include.analytics.spec import Processor
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 Stale = tuple[Processor, date, str]
-"""A date that is to be processed, and the content of its inputs."""
+"""A date that is to be processed, and its run's id."""
+
+_NEVER = ("", datetime.min.replace(tzinfo=UTC))
 
 
 def note_done(dag_run: DagRun, session: Session) -> None:
@@ -45,7 +47,7 @@ def look(session: Session) -> int:
     # One whose run is only made now may have none after all, if this scheduler dies: it is looked
     # at once more.
     there = _read_run_ids(session, stale)
-    missing = [each for each in stale if _name(each) not in there]
+    missing = [each for each in stale if each[-1] not in there]
     for each in missing:
         _start(each, session)
     waiting = {(source, day) for processor, day, _ in missing for source in _sources(processor)}
@@ -61,12 +63,15 @@ def _find_stale(
     for processor in of:
         now = built.read_contents(connection, processor.inputs, days)
         then = built.read_built(connection, processor.dag_id, now.keys())
-        yield from ((processor, day, now[day]) for day in sorted(now) if then.get(day) != now[day])
+        for day in sorted(now):
+            made_of, made_at = then.get(day, _NEVER)
+            if made_of != now[day]:
+                yield processor, day, _name(day, now[day], made_at)
 
 
 def _start(stale: Stale, session: Session) -> None:
-    processor, day, _ = stale
-    create_run(processor.dag_id, _name(stale), session, partition_key=str(day))
+    processor, day, run_id = stale
+    create_run(processor.dag_id, run_id, session, partition_key=str(day))
 
 
 def _read_awake(session: Session) -> list[Processor]:
@@ -89,16 +94,16 @@ def _read_run_ids(session: Session, stale: Collection[Stale]) -> set[str]:
 
     named = (
         DagRun.dag_id.in_({p.dag_id for p, _, _ in stale}),
-        DagRun.run_id.in_(map(_name, stale)),
+        DagRun.run_id.in_({run_id for _, _, run_id in stale}),
     )
     with session.no_autoflush:
         return set(session.scalars(select(DagRun.run_id).where(*named)))
 
 
-def _name(stale: Stale) -> str:
-    """The id of its run: one for each content of its inputs."""
-    _, day, content = stale
-    return f"inputs__{day}__{content}"
+def _name(day: date, content: str, since: datetime) -> str:
+    """The id of its run: one for each content of its inputs since then, when rows of another were
+    made."""
+    return f"inputs__{day}__{content}_{since.astimezone(UTC):%Y%m%dT%H%M%S%f}"
 
 
 def _sources(processor: Processor) -> set[str]:
