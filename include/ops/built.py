@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import date, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from typing import Any, Protocol
 
@@ -31,27 +32,41 @@ class Given(Protocol):
         ...
 
 
-def read_contents(
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """The inputs of a date that are done: ``content``, one for all of them, is the same for the
+    same rows; ``done_at`` (aware) is when the last of them was done."""
+
+    content: str
+    done_at: datetime = field(compare=False)
+
+
+def read_ready(
     connection: psycopg.Connection[Any], inputs: Collection[Given], days: Collection[date]
-) -> dict[date, str]:
-    """Of the dates on which all required inputs are done: one content for all of them, the same for
-    the same rows."""
+) -> dict[date, Ready]:
+    """The dates on which all required inputs are done."""
     newest = {
-        (dag_id, endpoint, day): row.content
+        (dag_id, endpoint, day): row
         for dag_id in {given.dag_id for given in inputs}
         for (day, endpoint), row in outcomes.read_newest(connection, dag_id, days).items()
         if row.outcome.done
     }
-    ready = [
-        day
+    return {
+        day: _mix(newest.get((g.dag_id, g.endpoint, day)) for g in inputs)
         for day in days
         if all((g.dag_id, g.endpoint, day) in newest for g in inputs if g.required)
-    ]
-    return {day: _mix(newest.get((g.dag_id, g.endpoint, day), "") for g in inputs) for day in ready}
+    }
 
 
-def _mix(contents: Iterable[str]) -> str:
-    return sha256(" ".join(contents).encode()).hexdigest()[:16]
+def _mix(rows: Iterable[outcomes.OutcomeRow | None]) -> Ready:
+    """Of rows in the order of the inputs; None where nothing is done."""
+    given = [*rows]
+    contents = " ".join(row.content if row else "" for row in given)
+    times = (row.recorded_at for row in given if row)
+    return Ready(
+        content=sha256(contents.encode()).hexdigest()[:16],
+        done_at=max(times, default=datetime.min.replace(tzinfo=UTC)),
+    )
 
 
 def read_built(

@@ -75,10 +75,10 @@ def _process(processor: Processor, day: date, session: Session, entry: Entry) ->
     from include.analytics.process import process
     from include.ops import built
 
-    contents = session.run(lambda c: built.read_contents(c, processor.inputs, [day]))
+    ready = session.run(lambda c: built.read_ready(c, processor.inputs, [day]))
     process(processor, day, connections.warehouse(), entry)
-    if made_of := contents.get(day):
-        session.run(lambda c: built.note_built(c, processor.dag_id, day, made_of))
+    if made_of := ready.get(day):
+        session.run(lambda c: built.note_built(c, processor.dag_id, day, made_of.content))
 
 
 def processed_dag(processor: Processor, doc: str | None) -> DAG:

@@ -59,23 +59,23 @@ def test_the_contents_of_a_date_are_known_when_all_its_inputs_are_done(ops_db: s
     scores = replace(ROW, dag_id="scores", endpoint="box_scores", content="bbb")
     with connect(ops_db) as connection:
         record(connection, ROW)
-        assert built.read_contents(connection, INPUTS, [DAY, OTHER]) == {}
+        assert built.read_ready(connection, INPUTS, [DAY, OTHER]) == {}
         record(connection, scores)
         record(connection, replace(ROW, day=OTHER))
-        first = built.read_contents(connection, INPUTS, [DAY, OTHER])
+        first = built.read_ready(connection, INPUTS, [DAY, OTHER])
         assert first.keys() == {DAY}
         record(connection, replace(scores, run_id="again"))
-        assert built.read_contents(connection, INPUTS, [DAY, OTHER]) == first
+        assert built.read_ready(connection, INPUTS, [DAY, OTHER]) == first
         record(connection, replace(ROW, dag_id="calendar", endpoint="schedule"))
-        scheduled = built.read_contents(connection, INPUTS, [DAY])
+        scheduled = built.read_ready(connection, INPUTS, [DAY])
         assert scheduled.keys() == {DAY}
         assert scheduled != first
         record(connection, replace(scores, run_id="corrected", content="ccc"))
-        second = built.read_contents(connection, INPUTS, [DAY])
+        second = built.read_ready(connection, INPUTS, [DAY])
         assert second.keys() == {DAY}
         assert second != scheduled
         record(connection, replace(scores, run_id="failed", outcome=Outcome.FAILED, content=""))
-        assert built.read_contents(connection, INPUTS, [DAY]) == {}
+        assert built.read_ready(connection, INPUTS, [DAY]) == {}
 
 
 def test_what_a_date_was_built_from_is_the_last_that_was_noted(ops_db: str) -> None:

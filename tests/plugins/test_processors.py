@@ -59,8 +59,8 @@ def write(
 
 def process(airflow: Airflow, day: date = DAY) -> None:
     """The date's results are made of its inputs as they are, as their task notes it."""
-    contents = built.read_contents(airflow.ledger, processors()[RESULTS].inputs, [day])
-    built.note_built(airflow.ledger, RESULTS, day, contents[day])
+    ready = built.read_ready(airflow.ledger, processors()[RESULTS].inputs, [day])
+    built.note_built(airflow.ledger, RESULTS, day, ready[day].content)
     airflow.ledger.commit()
 
 
@@ -154,6 +154,22 @@ def test_inputs_that_return_to_what_they_were_are_processed_once_more(airflow: A
         note_done(SCORES)
         assert (look(), len(runs(airflow))) == (0, n + 1)
         process(airflow)
+
+
+def test_a_run_that_failed_is_followed_once_its_inputs_are_done_again_as_they_were(
+    airflow: Airflow,
+) -> None:
+    for source in (PROPS, SCORES):
+        done(airflow, source)
+    note_done(SCORES)
+    (failed,) = runs(airflow)
+    replace(airflow, dag_id=RESULTS).move_run(failed, "failed")
+    look()
+    assert runs(airflow) == [failed]
+    done(airflow, SCORES)
+    note_done(SCORES)
+    look()
+    assert len(runs(airflow)) == 2
 
 
 def test_no_run_is_made_of_a_dag_that_is_paused(airflow: Airflow) -> None:

@@ -189,9 +189,9 @@ def read_assists(season: Season, day: date) -> dict[str, int]:
 
 def read_stale(season: Season, days: Sequence[date]) -> list[date]:
     """The dates that the scheduler would make a run of."""
-    now = built.read_contents(season.ledger, inputs(choose(None)), days)
+    now = built.read_ready(season.ledger, inputs(choose(None)), days)
     then = built.read_built(season.ledger, "prop_results", days)
-    return [day for day in days if day in now and now[day] != then.get(day, ("", None))[0]]
+    return [day for day in days if day in now and now[day].content != then.get(day, ("",))[0]]
 
 
 def settle(season: Season, day: date) -> OutcomeRow:
@@ -202,11 +202,11 @@ def settle(season: Season, day: date) -> OutcomeRow:
     partition = Partition(dag_id=processor.dag_id, endpoint=processor.name, day=day)
     told: list[OutcomeRow] = []
     entry = Entry(partition, told.append, run_id="results")
-    contents = built.read_contents(season.ledger, processor.inputs, [day])
+    ready = built.read_ready(season.ledger, processor.inputs, [day])
     try:
         with entry.recorded():
             process(processor, day, season.stores.warehouse, entry)
-        built.note_built(season.ledger, processor.dag_id, day, contents[day])
+        built.note_built(season.ledger, processor.dag_id, day, ready[day].content)
     except Problem:
         pass  # it is in the record
     record(season.ledger, told[-1])

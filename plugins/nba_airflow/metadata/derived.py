@@ -61,11 +61,11 @@ def _find_stale(
     connection: psycopg.Connection[Any], of: Iterable[Processor], days: Collection[date]
 ) -> Iterator[Stale]:
     for processor in of:
-        now = built.read_contents(connection, processor.inputs, days)
+        now = built.read_ready(connection, processor.inputs, days)
         then = built.read_built(connection, processor.dag_id, now.keys())
         for day in sorted(now):
             made_of, made_at = then.get(day, _NEVER)
-            if made_of != now[day]:
+            if made_of != now[day].content:
                 yield processor, day, _name(day, now[day], made_at)
 
 
@@ -100,10 +100,11 @@ def _read_run_ids(session: Session, stale: Collection[Stale]) -> set[str]:
         return set(session.scalars(select(DagRun.run_id).where(*named)))
 
 
-def _name(day: date, content: str, since: datetime) -> str:
-    """The id of its run: one for each content of its inputs since then, when rows of another were
-    made."""
-    return f"inputs__{day}__{content}_{since.astimezone(UTC):%Y%m%dT%H%M%S%f}"
+def _name(day: date, ready: built.Ready, made_at: datetime) -> str:
+    """The id of its run: one for each content of its inputs since they were done, and rows of
+    another were made. So what failed, or was undone, does not stand in the way."""
+    since = max(ready.done_at, made_at).astimezone(UTC)
+    return f"inputs__{day}__{ready.content}_{since:%Y%m%dT%H%M%S%f}"
 
 
 def _sources(processor: Processor) -> set[str]:
