@@ -14,7 +14,6 @@ from psycopg.types.json import Jsonb
 from include.ops import touched
 from include.ops.session import Session
 from include.outcome import Outcome
-from include.partition import Partition
 
 Phase = Literal["fetch", "load", "audit"]
 
@@ -101,20 +100,28 @@ def _write(connection: psycopg.Connection[Any], row: OutcomeRow) -> None:
     connection.commit()
 
 
-def note_content(connection: psycopg.Connection[Any], partition: Partition, content: str) -> None:
-    """Notes what the date's rows are by now, where others than its task have made them again, so
-    that who makes tables of theirs looks at it. Nothing where they are the same, or where the
-    ledger does not know the date. Commits."""
-    at = (partition.dag_id, partition.endpoint, partition.day)
+def note_remade(connection: psycopg.Connection[Any], row: OutcomeRow) -> None:
+    """Notes what the date is by now, where others than its task have made its rows again, so that
+    who makes tables of theirs looks at it: the row itself, where it is done and the newest is not;
+    else only its content. Nothing where that is the same, or where the ledger does not know the
+    date. Commits."""
+    newest = read_newest(connection, row.dag_id, [row.day]).get((row.day, row.endpoint))
+    if newest and row.outcome.done and not newest.outcome.done:
+        record(connection, row)
+    else:
+        _note_content(connection, row)
+
+
+def _note_content(connection: psycopg.Connection[Any], row: OutcomeRow) -> None:
     with connection.transaction():
         changed = connection.execute(
             "UPDATE ops.outcomes SET content = %s WHERE content <> %s AND outcome_id = ("
             " SELECT outcome_id FROM ops.outcomes WHERE dag_id = %s AND endpoint = %s AND day = %s"
             " ORDER BY recorded_at DESC, outcome_id DESC LIMIT 1)",
-            (content, content, *at),
+            (row.content, row.content, row.dag_id, row.endpoint, row.day),
         )
         if changed.rowcount:
-            touched.note(connection, partition.dag_id, partition.day)
+            touched.note(connection, row.dag_id, row.day)
     connection.commit()
 
 

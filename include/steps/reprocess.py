@@ -35,13 +35,15 @@ NO_DRIFT = Drift(changes=(), total=0)
 @dataclass(frozen=True, kw_only=True)
 class Reprocessed:
     """A date after it: ``rows`` in its partition, and how they differ from those before;
-    ``content`` is that of what was loaded, empty where nothing was."""
+    ``content`` is that of what was loaded, empty where nothing was; ``manifest`` is raw's, None
+    where that has nothing."""
 
     became: Became
     rows: int = 0
     content: str = ""
     drift: Drift = NO_DRIFT
     message: str = ""
+    manifest: Manifest | None = None
 
 
 def reprocess(endpoint: Endpoint, partition: Partition, stores: Stores) -> Reprocessed:
@@ -64,6 +66,7 @@ def reprocess(endpoint: Endpoint, partition: Partition, stores: Stores) -> Repro
         content=loaded.content if loaded else "",
         drift=all_changes(table, before or [], after) if before else NO_DRIFT,
         message="" if manifest.done else manifest.message,
+        manifest=manifest,
     )
 
 

@@ -6,23 +6,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from include.errors import Problem
 from include.http.transport import SENT
 from include.ops.leases import lease
-from include.ops.outcomes import note_content
+from include.ops.outcomes import OutcomeRow, note_remade
 from include.ops.session import Session
 from include.outcome import Later
 from include.partition import DateRange, Partition
 from include.sources.spec import Source
 from include.steps.job import Stores
-from include.steps.reprocess import reprocess
+from include.steps.reprocess import Reprocessed, reprocess
+from include.storage.raw import Manifest
 from include.warehouse.rows import Used
 from include.wording import counted
 
 FAILED = "failed"
+RUN_ID = "reprocessed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,8 +97,9 @@ def _reprocess(source: Source, name: str, day: date, stores: Stores, session: Se
     try:
         with lease(session, partition):
             made = reprocess(source.endpoint(name), partition, stores)
-            if made.content:
-                session.run(lambda ledger: note_content(ledger, partition, made.content))
+            if made.content and made.manifest:
+                row = _describe(partition, made, made.manifest)
+                session.run(lambda ledger: note_remade(ledger, row))
     except (Later, Problem) as error:
         said = error.message if isinstance(error, Problem) else str(error)
         return Result(day=day, endpoint=name, became=FAILED, message=said)
@@ -108,6 +111,30 @@ def _reprocess(source: Source, name: str, day: date, stores: Stores, session: Se
         changes=made.drift.changes,
         changes_total=made.drift.total,
         message=made.message,
+    )
+
+
+def _describe(partition: Partition, made: Reprocessed, manifest: Manifest) -> OutcomeRow:
+    """The row that its task would leave by now, without what the fetch took."""
+    now = datetime.now(UTC)
+    return OutcomeRow(
+        dag_id=partition.dag_id,
+        endpoint=partition.endpoint,
+        day=partition.day,
+        run_id=RUN_ID,
+        attempt=1,
+        phase="audit",
+        outcome=manifest.outcome,
+        started_at=now,
+        ended_at=now,
+        message=manifest.message,
+        rows=made.rows,
+        games_expected=manifest.games_expected,
+        games_found=manifest.games_found,
+        missing=manifest.missing,
+        changes=tuple(made.drift.changes),
+        changes_total=made.drift.total,
+        content=made.content,
     )
 
 

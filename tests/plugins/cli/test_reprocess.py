@@ -72,6 +72,22 @@ def test_ledger_learns_that_a_done_date_has_other_rows(call: Call, rows: Any, db
     assert (seen(), read_newest(db, DAG, [DAY])[DAY, "box_scores"].content) == ([], content)
 
 
+def test_date_that_failed_and_is_whole_again_is_done_in_the_ledger_too(
+    call: Call, rows: Any, db: Any
+) -> None:
+    """By it what is made of the date is seen to be due."""
+    outcome(db, DAY, "failed", message="the warehouse was away")
+    db.execute("TRUNCATE ops.touched")
+    db.commit()
+    call(reprocess, **{**WINDOW, "end_date": str(DAY)})
+    row = read_newest(db, DAG, [DAY])[DAY, "box_scores"]
+    assert (row.run_id, row.outcome, row.rows, row.message, row.requests) == (
+        *("reprocessed", "complete", len(rows(DAY)), "1 of 1 games", 0),
+    )
+    assert (row.games_expected, row.games_found, len(row.content)) == (1, 1, 16)
+    assert db.execute("SELECT day FROM ops.touched").fetchall() == [(DAY,)]
+
+
 KILLED = """
 import sys
 from datetime import date
