@@ -20,6 +20,10 @@ from include.wording import counted
 VARIABLE = "NBA_BREAKER"
 EVERY_DAG = "*"
 """In the variable: the DAGs that are not named."""
+MAX_NUMBER = 10**9
+"""That a threshold can be: of minutes, what a date can still be added to."""
+_COUNTS = frozenset({"window", "min_dates"})
+"""Thresholds that are integers."""
 PHASES = ("wait", "fetch", "write", "load", "check")
 _REFUSED = frozenset({"rate_limited", "blocked", "not_entitled"})
 """Classes of dates that ended with 429 or 403."""
@@ -249,8 +253,11 @@ def _parse(stated: object) -> Thresholds:
     known = {each.name for each in fields(Thresholds)}
     if not isinstance(stated, dict) or not stated.keys() <= known:
         raise ValueError(f"{stated!r} is not an object of {', '.join(sorted(known))}")
-    if not {type(value) for value in stated.values()} <= {int, float}:
-        raise ValueError(f"{stated!r} is not of numbers")
+    for name, value in stated.items():
+        kinds, least = ((int,), 1) if name in _COUNTS else ((int, float), 0)
+        if type(value) not in kinds or not least <= value <= MAX_NUMBER:
+            what = "an integer" if name in _COUNTS else "a number"
+            raise ValueError(f"{name} {value!r} is not {what} from {least} to {MAX_NUMBER}")
     return Thresholds(**stated)
 
 

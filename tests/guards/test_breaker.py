@@ -168,8 +168,28 @@ def test_each_dag_may_have_its_own_or_none() -> None:
         '{"a": 5}',
         '{"a": {"dates": 5}}',
         '{"a": {"window": "5"}}',
+        '{"a": {"window": 50.0}}',
+        '{"a": {"min_dates": 0}}',
+        '{"a": {"window": true}}',
+        '{"a": {"max_slower": -1}}',
+        '{"a": {"max_slower": NaN}}',
+        '{"a": {"cooldown": Infinity}}',
     ],
 )
-def test_what_cannot_be_read_is_refused(text: str) -> None:
-    with pytest.raises(ValueError):
+def test_what_cannot_be_read_is_refused_in_one_line(text: str) -> None:
+    with pytest.raises(ValueError) as refused:
         parse_thresholds(text)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        ('"window": 50.0', "window 50.0 is not an integer from 1 to 1000000000"),
+        ('"max_slower": NaN', "max_slower nan is not a number from 0 to 1000000000"),
+    ],
+)
+def test_number_that_cannot_be_is_named(number: str, said: str) -> None:
+    with pytest.raises(ValueError) as refused:
+        parse_thresholds(f'{{"a": {{"max_error_rate": 0, {number}}}}}')
+    assert str(refused.value) == said
