@@ -20,20 +20,24 @@ LINE_EVERY = 10  # dates between two printed lines
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far the window is. ``eta`` is in seconds, None before the first date has ended."""
+    """How far the window is. ``gone``: dates of which the run was deleted, which have ended too.
+    ``eta`` is in seconds, None before the first date has ended."""
 
     total: int
     ended: int
     failed: int
+    gone: int = 0
     eta: float | None
 
     def line(self) -> str:
         """``30 of 214 dates | 29 ended well | 1 failed | 12 min left``."""
         parts = [
             f"{self.ended} of {self.total} dates",
-            f"{self.ended - self.failed} ended well",
+            f"{self.ended - self.failed - self.gone} ended well",
             f"{self.failed} failed",
         ]
+        if self.gone:
+            parts.append(f"{self.gone} not run, deleted in Airflow")
         if self.eta is not None and self.ended < self.total:
             parts.append(f"{duration(self.eta)} left")
         return " | ".join(parts)
@@ -42,14 +46,17 @@ class Progress:
 def measure(
     runs: Mapping[date, Run], tracked: Sequence[date], *, ended_before: int, elapsed: float
 ) -> Progress:
-    """Counts the tracked dates; the pace is that of the dates that ended since following began."""
-    ended = [runs[day] for day in tracked if day in runs and runs[day].finished]
-    fresh = len(ended) - ended_before
-    left = len(tracked) - len(ended)
+    """Counts the tracked dates, all of which had a run; the pace is that of the dates that ended
+    since following began."""
+    there = [runs[day] for day in tracked if day in runs]
+    left = sum(not run.finished for run in there)
+    ended = len(tracked) - left
+    fresh = ended - ended_before
     return Progress(
         total=len(tracked),
-        ended=len(ended),
-        failed=sum(run.state == "failed" for run in ended),
+        ended=ended,
+        failed=sum(run.state == "failed" for run in there),
+        gone=len(tracked) - len(there),
         eta=elapsed / fresh * left if fresh > 0 else None,
     )
 
@@ -62,7 +69,8 @@ def follow(
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
 ) -> Mapping[date, Run]:
-    """Reads the runs once a second until every tracked date's run has ended; returns them."""
+    """Reads the runs once a second until every tracked date's run has ended or is gone; returns
+    them."""
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar

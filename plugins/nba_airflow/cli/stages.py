@@ -99,7 +99,7 @@ def follow_stages(dag_id: str, window: DateRange, new: Sequence[date], batch_id:
         left = [each for each in _read(ledger, batch_id) if each.state == "left out"]
     left_out = sorted(day for each in left for day in each.days)
     if lacking := {*new} - {*ended} - {*left_out}:
-        _say([f"Airflow made no run for {dates(lacking)}; the other dates have ended"])
+        _say([f"Airflow has no run of {dates(lacking)}; the other dates have ended"])
     return Followed(runs=ended, left_out=left_out, why="".join(each.why for each in left[:1]))
 
 
