@@ -45,7 +45,7 @@ def choose_stages(args: Namespace, selection: Selection, fingerprint: str) -> li
     if not days:
         return whole
     with connect_ops() as ledger:
-        if _find_waiting(ledger, dag_id):
+        if _list_waiting(ledger, dag_id):
             attach = word_backfill(dag_id, selection.window, "--attach")
             raise Refused(f"{dag_id} has stages to come: wait for them; to follow: {attach}")
         many = len(days) > MAX_WITHOUT_CANARY and fingerprint and not args.skip_canary
@@ -85,7 +85,7 @@ def follow_stages(dag_id: str, window: DateRange, new: Sequence[date], batch_id:
     """Waits until every run of the window has ended, a stage after the other, until none is to
     come."""
     with connect_ops() as ledger:
-        batch_id = batch_id or _find_waiting(ledger, dag_id)
+        batch_id = batch_id or _find_waiting(ledger, dag_id, window)
         while True:
             known = _read(ledger, batch_id)
             found = _read_runs(dag_id, window)
@@ -120,10 +120,18 @@ def _read(ledger: psycopg.Connection[Any], batch_id: str) -> list[Stage]:
     return found
 
 
-def _find_waiting(ledger: psycopg.Connection[Any], dag_id: str) -> str:
-    """The DAG's batch that has stages to come; empty where it has none."""
-    waiting = sorted(stages.read_waiting(ledger))
-    return next((each for each in waiting if dag_of(each) == dag_id), "")
+def _list_waiting(ledger: psycopg.Connection[Any], dag_id: str) -> list[str]:
+    """The DAG's batches that have stages to come."""
+    return [each for each in sorted(stages.read_waiting(ledger)) if dag_of(each) == dag_id]
+
+
+def _find_waiting(ledger: psycopg.Connection[Any], dag_id: str, window: DateRange) -> str:
+    """That of the DAG which has stages to come and a date of the window; empty where it has
+    none."""
+    for batch_id in _list_waiting(ledger, dag_id):
+        if {*window.days} & {day for each in _read(ledger, batch_id) for day in each.days}:
+            return batch_id
+    return ""
 
 
 def _read_runs(dag_id: str, window: DateRange) -> Mapping[date, metadata.Run]:

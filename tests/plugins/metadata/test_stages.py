@@ -140,6 +140,22 @@ def test_order_with_stages_to_come_lets_no_other_begin(
     )
 
 
+def test_window_that_has_ended_is_not_followed_into_the_stages_of_another(
+    airflow: Airflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = DateRange(date(2024, 11, 4), date(2024, 11, 5))
+    airflow.backfill(ended)
+    airflow.run("complete", *ended.days)
+    settle(airflow)
+    begin(airflow)
+
+    def stop(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nba_airflow.cli.stages.time.sleep", stop)
+    assert backfill_command(ended, attach=True, detach=False) == 0
+
+
 def test_dates_that_run_again_do_so_with_the_last_stage(airflow: Airflow) -> None:
     airflow.backfill(DateRange(D[13], D[13]))
     airflow.run("failed", D[13])
