@@ -70,6 +70,10 @@ def _advance(ledger: psycopg.Connection[Any], batch_id: str) -> None:
         _stop(ledger, batch_id, said)
         return
     measured = measure(ledger, order.dag_id, [run.run_id for run in found.values()])
+    if done[-1].stage != "repair" and not measured.games and _may_have_games(known):
+        said = f"no date of the {done[-1].stage} had a game, so that nothing was tried"
+        _stop(ledger, batch_id, said)
+        return
     order = replace(order, plan={**(order.plan or {}), "measured": measured.facts()})
     last = ordered[-1].backfill_id
     _begin(ledger, order, known[len(done)], batch_id, after=last)
@@ -98,6 +102,14 @@ def _read_bad(
     mine = [run for run in runs.list_runs(_window(done), found) if run.day in days]
     judged = judge(ledger, dag_id, mine, endpoint_names(dag_id))
     return sorted({result.day for result in judged.results if not result.outcome.done})
+
+
+def _may_have_games(known: Sequence[Stage]) -> bool:
+    """Whether any date of the order does."""
+    from nba_airflow.planning import read_has_games
+
+    days = [day for each in known for day in each.days]
+    return any(map(read_has_games(days), days))
 
 
 def _begin(

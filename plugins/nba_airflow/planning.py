@@ -104,6 +104,17 @@ def read_plan(
     return replace(make_plan(source, known, reruns=reruns), too_dear=too_dear)
 
 
+def read_has_games(days: Collection[date]) -> HasGames:
+    """Whether these dates have games: as the schedule says; those that it lacks, as the season
+    does. Raises Problem for a warehouse that cannot be read."""
+    listed = games_between(connections.warehouse(), min(days), max(days))
+
+    def has_games(day: date) -> bool:
+        return bool(due(listed[day])) if day in listed else assume_games(day)
+
+    return has_games
+
+
 def _as_limited(host: Host) -> Host:
     """With the limits that its connection names, once for each address that has its own."""
     bought, upstream = connections.reached(host)

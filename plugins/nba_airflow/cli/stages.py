@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from include.checks.completeness import due
-from include.checks.schedule import scheduled_games
 from include.errors import Refused
 from include.guards.canary import (
     MAX_WITHOUT_CANARY,
@@ -26,11 +24,11 @@ from include.ops.stages import Stage
 from include.partition import DateRange
 from include.reruns import word_backfill
 from include.wording import dates
-from nba_airflow import connections
 from nba_airflow.cli.answer import connect_ops
 from nba_airflow.cli.follow import follow
 from nba_airflow.cli.selection import Selection
 from nba_airflow.metadata import runs as metadata
+from nba_airflow.planning import read_has_games
 
 if TYPE_CHECKING:
     import psycopg
@@ -52,7 +50,7 @@ def choose_stages(args: Namespace, selection: Selection, fingerprint: str) -> li
         bad = many and count_good_dates(ledger, dag_id, fingerprint) < MIN_GOOD_DATES
     if not (args.ramp or bad):
         return whole
-    canary = choose_canary(days, _may_have_games)
+    canary = choose_canary(days, read_has_games(days))
     return plan_stages(days, canary, ramp=args.ramp, cleared=cleared)
 
 
@@ -139,12 +137,6 @@ def _read_runs(dag_id: str, window: DateRange) -> Mapping[date, metadata.Run]:
 
     with create_session() as session:
         return metadata.read_runs(dag_id, window, session)
-
-
-def _may_have_games(day: date) -> bool:
-    """By the schedule; a date that it lacks may have some."""
-    listed = scheduled_games(connections.warehouse(), day)
-    return listed is None or bool(due(listed))
 
 
 def _say(lines: Iterator[str] | Sequence[str]) -> None:

@@ -35,6 +35,14 @@ def begin(airflow: Airflow, **flags: bool) -> str:
     return batch_id
 
 
+def play(airflow: Airflow, *days: date) -> None:
+    """Each date runs and has all seven of its games."""
+    for day in days:
+        airflow.start(day)
+        airflow.write(day, "complete", games_expected=7, games_found=7)
+        airflow.end(day, state="success")
+
+
 def runs(airflow: Airflow) -> list[str]:
     return sorted(airflow.states())
 
@@ -46,20 +54,20 @@ def keys(days: Sequence[date]) -> list[str]:
 def test_canary_is_followed_by_the_rest_in_one_mail(airflow: Airflow) -> None:
     batch_id = begin(airflow)
     assert runs(airflow) == keys(D[0:3])
-    airflow.run("complete", D[0], D[1])
+    play(airflow, D[0], D[1])
     settle(airflow)
     assert runs(airflow) == keys(D[0:3])
-    airflow.run("complete", D[2])
+    play(airflow, D[2])
     settle(airflow)
     assert runs(airflow) == keys(D)
-    airflow.run("complete", *D[3:])
+    play(airflow, *D[3:])
     settle(airflow)
     airflow.sweep()
     assert airflow.subjects() == [f"[OK] {DAG} {ALL}: 14 dates complete"]
     noted = backfills.read_orders(airflow.ledger, [batch_id])
     assert [each.stage for each in noted] == ["canary", "whole"]
     (canary, whole) = [each.plan or {} for each in noted]
-    measured = {"dates": 3, "games": 0, "requests": 0, "credits": 0, "rows": 0, "bytes": 0}
+    measured = {"dates": 3, "games": 21, "requests": 0, "credits": 0, "rows": 0, "bytes": 0}
     assert {**whole, "measured": 0} == {**canary, "measured": 0}
     assert measured.items() <= whole["measured"].items()
     assert len({(each.started_by, each.fingerprint, each.batch_id) for each in noted}) == 1
@@ -67,7 +75,7 @@ def test_canary_is_followed_by_the_rest_in_one_mail(airflow: Airflow) -> None:
 
 def test_canary_that_is_not_clean_is_the_end_of_its_order(airflow: Airflow) -> None:
     batch_id = begin(airflow)
-    airflow.run("complete", D[0], D[1])
+    play(airflow, D[0], D[1])
     airflow.run("failed", D[2])
     settle(airflow)
     settle(airflow)
@@ -80,11 +88,39 @@ def test_canary_that_is_not_clean_is_the_end_of_its_order(airflow: Airflow) -> N
     ]
 
 
+SUMMER = DateRange(date(2024, 9, 25), date(2024, 10, 8))
+
+
+def test_dates_that_the_schedule_lacks_are_thought_to_have_games_in_the_season(
+    airflow: Airflow,
+) -> None:
+    assert backfill_command(SUMMER, skip_canary=False) == 0
+    assert runs(airflow) == ["2024-10-01", "2024-10-02", "2024-10-03"]
+
+
+def test_canary_without_a_game_is_the_end_of_an_order_that_may_have_some(airflow: Airflow) -> None:
+    batch_id = begin(airflow)
+    airflow.run("no_games", *D[0:3])
+    settle(airflow)
+    assert runs(airflow) == keys(D[0:3])
+    (_, left) = stages.read(airflow.ledger, batch_id)
+    why = "no date of the canary had a game, so that nothing was tried"
+    assert (left.state, left.why) == ("left out", why)
+
+
+def test_canary_without_a_game_is_followed_where_no_date_has_any(airflow: Airflow) -> None:
+    off = DateRange(date(2024, 7, 1), date(2024, 7, 10))
+    assert backfill_command(off, skip_canary=False) == 0
+    airflow.run("no_games", *off.days[:3])
+    settle(airflow)
+    assert runs(airflow) == keys(off.days)
+
+
 def test_ramp_is_three_dates_then_a_week_then_the_rest(airflow: Airflow) -> None:
     begin(airflow, ramp=True)
     for upto, days in ((3, D[0:3]), (10, D[3:10]), (14, D[10:14])):
         assert runs(airflow) == keys(D[0:upto])
-        airflow.run("complete", *days)
+        play(airflow, *days)
         settle(airflow)
     airflow.sweep()
     assert airflow.subjects() == [f"[OK] {DAG} {ALL}: 14 dates complete"]
@@ -93,7 +129,7 @@ def test_ramp_is_three_dates_then_a_week_then_the_rest(airflow: Airflow) -> None
 def test_stage_whose_end_nobody_heard_is_followed_after_the_sweep(airflow: Airflow) -> None:
     begin(airflow)
     airflow.lost = True
-    airflow.run("complete", *D[0:3])
+    play(airflow, *D[0:3])
     settle(airflow)
     assert runs(airflow) == keys(D[0:3])
     airflow.sweep()
@@ -107,7 +143,7 @@ def test_scheduler_that_dies_while_it_begins_a_stage_makes_no_second_backfill(
 ) -> None:
     begin(airflow)
     airflow.lost = True
-    airflow.run("complete", *D[0:3])
+    play(airflow, *D[0:3])
 
     def die(*_: object, **__: object) -> None:
         raise Killed
@@ -120,7 +156,7 @@ def test_scheduler_that_dies_while_it_begins_a_stage_makes_no_second_backfill(
     advance.advance()
     advance.advance()
     airflow.lost = False
-    airflow.run("complete", *D[3:])
+    play(airflow, *D[3:])
     settle(airflow)
     airflow.sweep()
     assert airflow.subjects() == [f"[OK] {DAG} {ALL}: 14 dates complete"]
@@ -131,7 +167,7 @@ def test_order_with_stages_to_come_lets_no_other_begin(
 ) -> None:
     begin(airflow)
     airflow.lost = True
-    airflow.run("complete", *D[0:3])
+    play(airflow, *D[0:3])
     capsys.readouterr()
     assert backfill_command(ALL) == 2
     attach = f"airflow dags backfill {DAG} -s {D[0]} -e {D[13]} --attach"
@@ -145,7 +181,7 @@ def test_window_that_has_ended_is_not_followed_into_the_stages_of_another(
 ) -> None:
     ended = DateRange(date(2024, 11, 4), date(2024, 11, 5))
     airflow.backfill(ended)
-    airflow.run("complete", *ended.days)
+    play(airflow, *ended.days)
     settle(airflow)
     begin(airflow)
 
@@ -162,10 +198,10 @@ def test_dates_that_run_again_do_so_with_the_last_stage(airflow: Airflow) -> Non
     airflow.summarise()
     begin(airflow, rerun_failed_tasks=True)
     assert airflow.states(D[13]) == {str(D[13]): "failed"}
-    airflow.run("complete", *D[0:3])
+    play(airflow, *D[0:3])
     settle(airflow)
     assert airflow.states(D[13]) == {str(D[13]): "queued"}
-    airflow.run("complete", *D[3:])
+    play(airflow, *D[3:])
     settle(airflow)
     airflow.sweep()
     assert airflow.subjects()[1:] == [f"[OK] {DAG} {ALL}: 14 dates complete, 1 recovered"]
@@ -175,14 +211,11 @@ def test_code_and_configuration_that_ran_well_need_no_canary(
     airflow: Airflow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert backfill_command(DateRange(D[0], D[1])) == 0
-    for day in D[0:2]:
-        airflow.start(day)
-        airflow.write(day, "complete", games_expected=7, games_found=7)
-        airflow.end(day, state="success")
+    play(airflow, D[0], D[1])
     airflow.sweep()
     assert backfill_command(DateRange(D[0], D[9]), skip_canary=False) == 0
     assert runs(airflow) == keys(D[0:10])
-    airflow.run("complete", *D[2:10])
+    play(airflow, *D[2:10])
     url = "AIRFLOW_CONN_BALLDONTLIE"
     monkeypatch.setenv(url, '{"conn_type": "http", "host": "http://127.0.0.2", "password": "a"}')
     assert backfill_command(DateRange(D[0], D[9] + timedelta(days=8)), skip_canary=False) == 0
