@@ -90,15 +90,18 @@ def test_status_shows_a_backfill_while_it_runs_and_its_dates_afterwards(system: 
 
 
 def test_bad_mail_key_is_seen_in_status_and_the_mail_goes_out_once_it_is_repaired(system: System):
-    system.faults([])
+    # The date is under way when the key goes wrong: no backfill starts with one.
+    slow = {"source": "balldontlie", "day": "2025-03-11", "kind": "hang", "seconds": 10, "times": 1}
+    system.faults([slow])
     window = "-s 2025-03-11 -e 2025-03-11"
     free(system, window)
     mails = len(system.mails(DAG))
+    assert system.airflow(f"dags backfill {DAG} {window} --detach").code == 0
     key = {"connection_id": "mail", "conn_type": "generic", "host": system.sendgrid.host}
     extra = system.api("GET", "connections/mail")["extra"]
     system.api("PATCH", "connections/mail", {**key, "password": "SG.wrong", "extra": extra})
     try:
-        code, answer = system.backfill(f"{DAG} {window}")
+        code, answer = system.backfill(f"{DAG} {window} --attach")
         assert (code, answer["mail"].split(":")[0]) == (0, "not sent yet")
         (mail,) = nba(system, "status")[1]["mails"]
     finally:
@@ -259,7 +262,7 @@ def test_tables_are_made_again_by_the_dag_date_by_date_without_any_request(syste
             "airflow nba gaps: 2099-01-01 is not over yet in US/Eastern",
         ),
         ("errors never", "airflow nba errors: 'never' is not a number of hours"),
-        ("repair", "airflow nba repair: say what to repair: --tables, --ledger [DAG] or --mails"),
+        ("repair", "airflow nba repair: say what to repair: DAG -s DATE -e DATE, --tables"),
     ],
 )
 def test_bad_input_gets_one_line_and_exit_code_2(system: System, words: str, said: str):
