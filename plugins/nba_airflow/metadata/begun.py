@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from include.ops import backfills
+from nba_airflow.metadata.hold import read_backfill
 from nba_airflow.metadata.ledger import LEDGER
 
 if TYPE_CHECKING:
@@ -31,16 +32,18 @@ KNOWN: set[int] = set()
 
 
 def meet(dag_run: DagRun) -> None:
-    """A date of a backfill is being started: it waits again where the backfill is new to us. Raises
-    Away."""
+    """A date of a backfill is being started: it waits again where the backfill is new to us. One
+    of a DAG that is not of game dates is its team's alone. Raises Away."""
     from airflow.utils.state import DagRunState
+    from sqlalchemy.orm import object_session
 
-    backfill = dag_run.backfill
-    if dag_run.backfill_id in KNOWN or backfill is None or backfill.completed_at is not None:
+    session = object_session(dag_run)
+    if dag_run.backfill_id is None or dag_run.backfill_id in KNOWN or session is None:
         return
-    if _hold_if_new(backfill):
-        dag_run.set_state(DagRunState.QUEUED)
-        backfill.is_paused = True
+    for backfill in read_backfill(session, dag_run.backfill_id):
+        if _hold_if_new(backfill):
+            dag_run.set_state(DagRunState.QUEUED)
+            backfill.is_paused = True
 
 
 def check_due(now: datetime | None = None) -> None:

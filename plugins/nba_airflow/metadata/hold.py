@@ -60,12 +60,12 @@ _EVER = datetime.min.replace(tzinfo=UTC)
 
 def hold_new(backfill_id: int, session: Session) -> None:
     """A backfill has been made: in quiet hours none of its dates is started. Raises Away."""
-    _look(session, _read_backfill(session, backfill_id), datetime.now(UTC))
+    _look(session, read_backfill(session, backfill_id), datetime.now(UTC))
 
 
 def note_end(dag_run: DagRun, session: Session) -> None:
     """A date has ended, perhaps of a backfill. Raises Away."""
-    _look(session, _read_backfill(session, dag_run.backfill_id or 0), datetime.now(UTC))
+    _look(session, read_backfill(session, dag_run.backfill_id or 0), datetime.now(UTC))
 
 
 def hold_backfills(session: Session, now: datetime | None = None) -> None:
@@ -198,8 +198,8 @@ def _hosts(dag_id: str) -> list[str]:
 # --- Airflow's rows
 
 
-def _read_backfill(session: Session, backfill_id: int) -> Sequence[Backfill]:
-    """The backfill, if it is not over."""
+def read_backfill(session: Session, backfill_id: int) -> Sequence[Backfill]:
+    """The backfill, if it is one of game dates and not over."""
     from airflow.models.backfill import Backfill
 
     return _read_backfills(session, Backfill.id == backfill_id)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from getpass import getuser
 from pathlib import Path
@@ -186,6 +187,39 @@ def test_one_that_is_being_noted_is_let_on(airflow: Airflow, checks: list[int]) 
         backfills.lock_orders(airflow.ledger, DAG)
         begin(airflow)
     assert (airflow.states(DAY), checks) == ({str(DAY): "running"}, [])
+
+
+OTHERS = """
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG
+from pendulum import datetime
+
+with DAG("others", schedule="@daily", start_date=datetime(2025, 1, 1), catchup=False):
+    EmptyOperator(task_id="something")
+"""
+
+
+def test_backfill_of_another_team_is_left_alone(
+    airflow: Airflow, checks: list[int], tmp_path: Path
+) -> None:
+    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.state import DagRunState
+    from sqlalchemy import select
+
+    from nba_airflow import listener
+
+    (tmp_path / "others.py").write_text(OTHERS)
+    with transaction() as session:
+        sync_bag_to_db(DagBag(tmp_path / "others.py"), "dags-folder", None, session=session)
+    backfill_id = replace(airflow, dag_id="others").backfill(ALL, met=False)
+    with transaction() as session:
+        run = session.scalars(select(DagRun).where(DagRun.backfill_id == backfill_id)).first()
+        assert run
+        run.set_state(DagRunState.RUNNING)
+        listener.on_dag_run_running(dag_run=run, msg="")
+        assert run.state == "running"
+    assert (checks, paused(backfill_id), holds(airflow, backfill_id)) == ([], False, [])
 
 
 def test_check_that_died_is_begun_again(airflow: Airflow, checks: list[int]) -> None:
