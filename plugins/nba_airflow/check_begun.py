@@ -4,11 +4,13 @@ command; lets it go on, or keeps it paused and has it told in one mail."""
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from include.errors import Problem
 from include.guards.plan_words import refuse
-from include.guards.preflight import Finding, Start, failures
+from include.guards.preflight import Finding, Start, failed, failures
 from include.ops import backfills, outbox
 from include.ops.backfills import Backfill
 from include.ops.batches import name_backfill
@@ -21,23 +23,24 @@ if TYPE_CHECKING:
 
 
 def check_begun(backfill_id: int) -> list[Finding]:
-    """What failed; nothing where the backfill goes on. Writes the verdict."""
+    """What failed, also that it cannot be planned; nothing where the backfill goes on. Writes the
+    verdict."""
     from include.mail.held import make_held_mail
     from nba_airflow.cli.preflight import check
-    from nba_airflow.planning import read_plan
 
     made = read_backfill(backfill_id)
     window = DateRange(made.from_date.date(), made.to_date.date())
-    plan = read_plan(made.dag_id, window.days, now=datetime.now(UTC))
+    plan, unplanned = _plan(made.dag_id, window)
     refusal = refuse(plan, spread=False) if plan else ""
     start = Start(
         dag_id=made.dag_id, window=window, backfill_id=backfill_id, plan=plan, refusal=refusal
     )
-    found = failures(check(start))
+    found = [*unplanned, *failures(check(start))]
     with connect(connections.ops_url(), application_name="nba check") as ledger:
         backfills.note(ledger, as_noted(made, plan))
         if found:
-            backfills.say_why(ledger, backfill_id, "preflight", "; ".join(map(str, found)))
+            why = "; ".join(map(str, found))
+            backfills.say_why(ledger, backfill_id, "preflight", why)
             outbox.put(ledger, make_held_mail(made.dag_id, window, backfill_id, found))
         else:
             let_go(ledger, backfill_id)
@@ -45,6 +48,16 @@ def check_begun(backfill_id: int) -> list[Finding]:
     if found:
         _start_summary(backfill_id)
     return found
+
+
+def _plan(dag_id: str, window: DateRange) -> tuple[Plan | None, list[Finding]]:
+    """The plan where there is one, or why it cannot be made."""
+    from nba_airflow.planning import read_plan
+
+    try:
+        return read_plan(dag_id, window.days, now=datetime.now(UTC)), []
+    except Problem as problem:
+        return None, [replace(failed(problem.message), check="scope")]
 
 
 def read_backfill(backfill_id: int) -> Any:

@@ -166,6 +166,26 @@ def test_one_that_fails_stays_paused_with_one_mail_until_it_is_released(
     )
 
 
+def test_one_that_cannot_be_planned_stays_paused_with_one_mail(
+    airflow: Airflow, checks: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backfill_id = begin(airflow)
+    nonsense = {"conn_type": "generic", "extra": {"url": "nonsense"}}
+    with monkeypatch.context() as patch:
+        patch.setenv("AIRFLOW_CONN_RAW_STORE", json.dumps(nonsense))
+        patch.setenv("PYTHONPATH", f"{DAGS.parent}:{DAGS.parent}/plugins")
+        assert _check(backfill_id).wait(180) == 0
+        found = [*map(str, check_begun(backfill_id))]  # by a scheduler that did not know
+    assert found[0].startswith("fail scope: connection raw_store names no store")
+    airflow.summarise()
+    airflow.sweep()
+    assert holds(airflow, backfill_id) == [f"preflight: {'; '.join(found)}"]
+    assert (paused(backfill_id), airflow.subjects()) == (
+        True,
+        [f"[HELD] {DAG} {ALL}: its preflight failed"],
+    )
+
+
 def test_unknown_backfill_is_not_released(
     checks: list[int], capfd: pytest.CaptureFixture[str]
 ) -> None:
