@@ -118,12 +118,13 @@ def hold(connection: psycopg.Connection[Any], backfill_id: int, kind: HoldKind, 
 
 def say_why(
     connection: psycopg.Connection[Any], backfill_id: int, kind: HoldKind, why: str
-) -> None:
-    """Notes another reason of a hold, if it is still there. Does not commit."""
-    connection.execute(
+) -> bool:
+    """Notes another reason of a hold; False where it is not there any more. Does not commit."""
+    cursor = connection.execute(
         "UPDATE ops.holds SET why = %s WHERE backfill_id = %s AND kind = %s",
         (why, backfill_id, kind),
     )
+    return cursor.rowcount == 1
 
 
 def take_stuck(

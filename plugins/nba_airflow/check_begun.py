@@ -40,8 +40,9 @@ def check_begun(backfill_id: int) -> list[Finding]:
         backfills.note(ledger, as_noted(made, plan))
         if found:
             why = "; ".join(map(str, found))
-            backfills.say_why(ledger, backfill_id, "preflight", why)
-            outbox.put(ledger, make_held_mail(made.dag_id, window, backfill_id, found))
+            # Who has released it meanwhile knows what they do.
+            if backfills.say_why(ledger, backfill_id, "preflight", why):
+                outbox.put(ledger, make_held_mail(made.dag_id, window, backfill_id, found))
         else:
             let_go(ledger, backfill_id)
         ledger.commit()

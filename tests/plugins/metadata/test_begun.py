@@ -186,6 +186,18 @@ def test_one_that_cannot_be_planned_stays_paused_with_one_mail(
     )
 
 
+def test_one_that_was_released_while_it_was_checked_is_not_told_as_held(
+    airflow: Airflow, checks: list[int], sandbox: Sandbox, capfd: pytest.CaptureFixture[str]
+) -> None:
+    backfill_id = begin(airflow)
+    sandbox.faults([{"kind": "bad_key"}])
+    assert let_go(capfd, backfill_id)[0] == 0
+    check_begun(backfill_id)
+    airflow.summarise()
+    airflow.sweep()
+    assert (paused(backfill_id), airflow.subjects()) == (False, [])
+
+
 def test_unknown_backfill_is_not_released(
     checks: list[int], capfd: pytest.CaptureFixture[str]
 ) -> None:
