@@ -16,9 +16,9 @@ then the pause was lost with the scheduler that ordered it."""
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """Of a backfill now. ``paused`` is Airflow's word; ``waiting``: runs that are not started;
-    ``probe``: the first date that has ended of those that were started since it probes;
-    ``held``: something else keeps the backfill paused."""
+    """Of a backfill now. ``paused``: by Airflow's word, or it would be had the pause not been lost;
+    ``waiting``: runs that are not started; ``probe``: the first date that has ended of those that
+    were started since it probes; ``held``: something else keeps the backfill paused."""
 
     window: Window
     paused: bool

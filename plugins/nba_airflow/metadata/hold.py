@@ -155,7 +155,8 @@ class _Look:
                 refusals=breakers.read_refusals(connection, hosts),
                 planned=breakers.planned_seconds(plan),
             ),
-            paused=self.was_paused,
+            # A row that was written last before it opened has lost its pause with a scheduler.
+            paused=self.was_paused or self.backfill.updated_at < known.opened_at,
             waiting=self.runs.waiting,
             max_active_runs=self.backfill.max_active_runs,
             probe=next((each for each in ended if each.run_id in probes), None),

@@ -14,6 +14,7 @@ import pytest
 from include.ops import backfills
 from include.ops.backfills import Backfill
 from include.partition import DateRange
+from nba_airflow.metadata.hold import hold_backfills
 from tests.plugins.running import DAG, Airflow, Killed, transaction
 
 FIRST = date(2024, 12, 2)
@@ -320,6 +321,20 @@ def test_pause_that_was_lost_with_the_scheduler_is_made_again(
     else:
         airflow.end(D[4], state="failed")
     assert row(order)[0]
+
+
+def test_scheduler_that_comes_back_late_is_not_a_person_who_unpauses(
+    airflow: Airflow, order: int
+) -> None:
+    for day in D[0:4]:
+        fail(airflow, day)
+    airflow.start(D[4])
+    airflow.write(D[4], "failed", **DOWN)
+    with pytest.raises(Killed):
+        airflow.move_and_die(D[4], "failed")
+    with transaction() as session:
+        hold_backfills(session, datetime.now(UTC) + timedelta(minutes=3))
+    assert (row(order), states(airflow)) == ((True, 16), [("open", "same failure")])
 
 
 @pytest.mark.parametrize("name", [DAG, "balldontlie"])
