@@ -133,7 +133,9 @@ class _Look:
 
     def _word_quiet(self, connection: psycopg.Connection[Any], now: datetime) -> str:
         """Why the backfill is to leave its upstreams alone; empty where it has none."""
-        asks = _hosts(self.dag_id) and not (self.backfill.dag_run_conf or {}).get(IGNORE, False)
+        asks = _hosts(self.dag_id) != [] and not (self.backfill.dag_run_conf or {}).get(
+            IGNORE, False
+        )
         rules = read_quiet_hours(self.dag_id) if asks else None
         until = next_open(now, rules, knows_games(connection))
         return f"games are under way, until {moment(until)}" * (until > now)
@@ -141,7 +143,7 @@ class _Look:
     def _judge_breaker(
         self, connection: psycopg.Connection[Any], now: datetime, *, held: bool
     ) -> None:
-        most, hosts = read_thresholds(self.dag_id), _hosts(self.dag_id)
+        most, hosts = read_thresholds(self.dag_id), _hosts(self.dag_id) or []
         known = breakers.read(connection, self.backfill.id, self.dag_id)
         ordered = backfills.read(connection, [self.backfill.id]).get(self.backfill.id)
         plan = (ordered and ordered.plan) or {}
@@ -188,11 +190,16 @@ class _Look:
         return before if self.breaker.state == "closed" else max(1, len(others) + 1)
 
 
-def _hosts(dag_id: str) -> list[str]:
-    """The connections that the DAG's source asks."""
+def _hosts(dag_id: str) -> list[str] | None:
+    """The connections that the DAG's source asks; None where a file in dags/ is broken, so that
+    they are not known."""
     from nba_airflow.specs import sources
 
-    source = sources().get(dag_id)
+    try:
+        source = sources().get(dag_id)
+    except Exception:  # whatever somebody's file raises
+        log.exception("which connections %s asks is not known", dag_id)
+        return None
     return [host.connection for host in source.hosts] if source else []
 
 

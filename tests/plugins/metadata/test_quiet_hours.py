@@ -3,13 +3,16 @@ sense, its dates under way wait without worker or slot, live runs go on, it resu
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from include.ops import backfills
 from include.partition import DateRange
+from nba_airflow import specs
 from tests.plugins.metadata.test_breaker import fail, held, row, unpause
 from tests.plugins.running import DAG, Airflow, transaction
 
@@ -67,6 +70,20 @@ def test_it_is_paused_from_18_to_23_pacific_on_both_sides_of_each_change_of_the_
     quiet = (True, ["quiet hours"])
     # What holds it is forgotten once Airflow's own row has shown that it goes on.
     assert found == [(False, []), quiet, quiet, (False, ["quiet hours"]), (False, [])]
+
+
+def test_it_is_paused_beside_a_broken_file_of_somebody_elses(
+    airflow: Airflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken.py").write_text("import not_there\n")
+    monkeypatch.setattr(specs, "DAGS", tmp_path)
+    backfill = make(airflow)
+    found = []
+    for hour in (20, 23):
+        with suppress(ImportError):
+            look(datetime(2025, 1, 15, hour, tzinfo=PACIFIC))
+        found.append((row(backfill)[0], held(airflow)))
+    assert found == [(True, ["quiet hours"]), (False, ["quiet hours"])]
 
 
 @pytest.mark.parametrize(("games", "paused"), [(0, False), (3, True)])
