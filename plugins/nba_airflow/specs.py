@@ -17,8 +17,8 @@ T = TypeVar("T", Source, Processor)
 
 
 def sources() -> dict[str, Source]:
-    """dag_id -> spec, from every file in dags/ that has a ``SOURCE``. Raises what the file
-    raises."""
+    """dag_id -> spec, from every file in dags/ that has a ``SOURCE``; no other is run. Raises what
+    such a file raises."""
     return _find("SOURCE", Source)
 
 
@@ -35,12 +35,12 @@ def tables() -> list[Table]:
 
 
 def _find(name: str, kind: type[T]) -> dict[str, T]:
-    found = (getattr(module, name, None) for module in _modules())
+    found = (getattr(module, name, None) for module in _modules(name))
     return {each.dag_id: each for each in found if isinstance(each, kind)}
 
 
-def _modules() -> Iterator[ModuleType]:
-    for path in sorted(DAGS.glob("*.py")):
+def _modules(declared: str) -> Iterator[ModuleType]:
+    for path in _files(declared):
         name = f"nba_dags_{path.stem}"
         if name not in sys.modules:
             spec = importlib.util.spec_from_file_location(name, path)
@@ -58,7 +58,7 @@ def _modules() -> Iterator[ModuleType]:
 
 def find_spec(dag_id: str) -> Path:
     """The file that declares the DAG's source. Raises LookupError where none does."""
-    for module in _modules():
+    for module in _modules("SOURCE"):
         declared = getattr(module, "SOURCE", None)
         if isinstance(declared, Source) and declared.dag_id == dag_id:
             return Path(str(module.__file__))
@@ -68,19 +68,28 @@ def find_spec(dag_id: str) -> Path:
 def source_ids() -> list[str]:
     """The DAG ids of the files in dags/ that declare a source, of which none is run: another DAG's
     file may ask, and would be taken for that of all DAGs that it makes."""
+    return [path.stem for path in _files("SOURCE")]
+
+
+def dag_ids() -> list[str]:
+    """The same of sources and processors."""
+    return sorted(path.stem for name in ("SOURCE", "PROCESSOR") for path in _files(name))
+
+
+def _files(declared: str) -> list[Path]:
     return [
-        path.stem
+        path
         for path in sorted(DAGS.glob("*.py"))
-        if "\nSOURCE = " in path.read_text(encoding="utf-8")
+        if f"\n{declared} = " in path.read_text(encoding="utf-8")
     ]
 
 
 def endpoint_names(dag_id: str) -> list[str]:
     """The endpoints of the DAG's spec, or the one task of a processor; none of any other DAG."""
-    if processor := processors().get(dag_id):
-        return [processor.name]
-    source = sources().get(dag_id)
-    return [endpoint.name for endpoint in source.endpoints] if source else []
+    if source := sources().get(dag_id):
+        return [endpoint.name for endpoint in source.endpoints]
+    processor = processors().get(dag_id)
+    return [processor.name] if processor else []
 
 
 def hosts() -> dict[str, Host]:

@@ -3,7 +3,10 @@ else; its task makes no request."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from threading import Barrier
@@ -18,7 +21,7 @@ from include.ops.db import connect
 from include.ops.outcomes import OutcomeRow, record
 from include.outcome import Outcome
 from include.partition import DateRange
-from nba_airflow.specs import processors
+from nba_airflow.specs import dag_ids, endpoint_names, processors, sources
 from tests.plugins.running import Airflow, Killed, transaction
 
 DAYS = DateRange(date(2025, 1, 15), date(2025, 1, 16))
@@ -185,6 +188,33 @@ def test_no_run_is_made_of_a_dag_that_is_paused(airflow: Airflow) -> None:
     finally:
         with transaction() as session:
             session.get_one(DagModel, RESULTS).is_paused = False
+
+
+def test_a_processor_whose_file_cannot_be_read_leaves_sources_and_the_sweep_as_they_are(
+    airflow: Airflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was touched meanwhile is processed once the file is right."""
+    known = [*sources()]
+    for source in (PROPS, SCORES):
+        done(airflow, source)
+    with monkeypatch.context() as typo:
+        typo.setenv("NBA_ACTUAL_SOURCE", "nba.com")
+        typo.delitem(sys.modules, "nba_dags_prop_results", raising=False)
+        assert find_error(sources) == ""
+        assert ([*sources()], endpoint_names(SCORES[0])) == (known, [SCORES[1]])
+        assert dag_ids() == sorted([*known, RESULTS])
+        assert find_error(processors).startswith("NBA_ACTUAL_SOURCE is 'nba.com': it can be ")
+        with suppress(ValueError):
+            look()
+    assert (look(), len(runs(airflow))) == (1, 1)
+
+
+def find_error(read: Callable[[], object]) -> str:
+    try:
+        read()
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def test_its_runs_send_a_mail_only_where_they_fail(airflow: Airflow) -> None:
