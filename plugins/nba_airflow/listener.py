@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -74,16 +75,9 @@ def _preload() -> None:
 def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
     """A run has started; one of the summary's reports what is over or late by now, and the
     metrics."""
-    from include.ops.stages import read_waiting
-    from nba_airflow.advance import advance_aside
-    from nba_airflow.metadata import derived
-    from nba_airflow.metadata.begun import check_due, meet
-    from nba_airflow.metadata.freshness import note_late
-    from nba_airflow.metadata.hold import hold_backfills
-    from nba_airflow.metadata.ledger import LEDGER, Away
-    from nba_airflow.metadata.register import close_over, read_open_runs
+    from nba_airflow.metadata.begun import meet
+    from nba_airflow.metadata.ledger import Away
     from nba_airflow.metadata.summary_run import SUMMARY
-    from nba_airflow.metrics import emit_totals
 
     if dag_run.backfill_id is not None:
         with suppress(Away):
@@ -91,17 +85,62 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
     if dag_run.dag_id == SUMMARY:
         lose_event(dag_run.run_id)
         with suppress(Away):
-            if closed := close_over(_session_of(dag_run)):
-                log.info("batches that are over: %s", ", ".join(closed))
-            note_late(_session_of(dag_run))
-            derived.look(_session_of(dag_run))
-            hold_backfills(_session_of(dag_run))
-            check_due()
-            open_runs = read_open_runs(_session_of(dag_run))
-            with LEDGER.opened() as connection:
-                emit_totals(connection, open_runs)
-                if read_waiting(connection):
-                    advance_aside()
+            _sweep(_session_of(dag_run))
+
+
+def _sweep(session: Session) -> None:
+    """What nobody was told of, or what is due: whatever is wrong with one act, such as a file in
+    dags/ that cannot be read, the others follow. Raises Away, which ends it."""
+    from nba_airflow.metadata import derived
+    from nba_airflow.metadata.begun import check_due
+    from nba_airflow.metadata.freshness import note_late
+    from nba_airflow.metadata.hold import hold_backfills
+    from nba_airflow.metadata.ledger import Away
+
+    acts: dict[str, Callable[[], object]] = {
+        "close batches": lambda: _close_over(session),
+        "note late dates": lambda: note_late(session),
+        "start processors": lambda: derived.look(session),
+        "hold backfills": lambda: hold_backfills(session),
+        "check backfills": check_due,
+        "emit metrics": lambda: _emit_totals(session),
+        "advance stages": _advance,
+    }
+    for name, act in acts.items():
+        try:
+            act()
+        except Away:
+            raise
+        except Exception:  # whatever a file in dags/, or a fault of ours, raises
+            log.exception("the sweep could not %s: its next turn tries again", name)
+
+
+def _close_over(session: Session) -> None:
+    from nba_airflow.metadata.register import close_over
+
+    if closed := close_over(session):
+        log.info("batches that are over: %s", ", ".join(closed))
+
+
+def _emit_totals(session: Session) -> None:
+    from nba_airflow.metadata.ledger import LEDGER
+    from nba_airflow.metadata.register import read_open_runs
+    from nba_airflow.metrics import emit_totals
+
+    open_runs = read_open_runs(session)
+    with LEDGER.opened() as connection:
+        emit_totals(connection, open_runs)
+
+
+def _advance() -> None:
+    from include.ops.stages import read_waiting
+    from nba_airflow.advance import advance_aside
+    from nba_airflow.metadata.ledger import LEDGER
+
+    with LEDGER.opened() as connection:
+        waiting = read_waiting(connection)
+    if waiting:
+        advance_aside()
 
 
 @hookimpl

@@ -3,12 +3,14 @@ else; its task makes no request."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from threading import Barrier
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +23,7 @@ from include.ops.db import connect
 from include.ops.outcomes import OutcomeRow, record
 from include.outcome import Outcome
 from include.partition import DateRange
+from nba_airflow import specs
 from nba_airflow.specs import dag_ids, endpoint_names, processors, sources
 from tests.plugins.running import Airflow, Killed, transaction
 
@@ -207,6 +210,25 @@ def test_a_processor_whose_file_cannot_be_read_leaves_sources_and_the_sweep_as_t
         with suppress(ValueError):
             look()
     assert (look(), len(runs(airflow))) == (1, 1)
+
+
+def test_a_source_whose_file_cannot_be_read_stops_nothing_else_of_the_sweep(
+    airflow: Airflow,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What is late cannot be told; what comes after that is."""
+    folder = shutil.copytree(specs.DAGS, tmp_path / "dags")
+    (folder / "torn.py").write_text("\nSOURCE = 1 / 0\n")
+    monkeypatch.setattr(specs, "DAGS", folder)
+    for source in (PROPS, SCORES):
+        done(airflow, source)
+    with suppress(ZeroDivisionError):  # as Airflow does
+        airflow.sweep()
+    assert len(runs(airflow)) == 1
+    said = [record.getMessage() for record in caplog.records if record.exc_info]
+    assert said == ["the sweep could not note late dates: its next turn tries again"]
 
 
 def find_error(read: Callable[[], object]) -> str:
