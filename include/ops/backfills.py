@@ -97,10 +97,11 @@ def read_of_batch(connection: psycopg.Connection[Any], batch_id: str) -> list[Ba
 def read_plans(
     connection: psycopg.Connection[Any], batch_ids: Collection[str]
 ) -> dict[str, Mapping[str, Any]]:
-    """Batch -> the facts of the plan of its order, where there is one."""
+    """Batch -> the facts of the plan of its order, where there is one: as its newest stage has
+    it."""
     rows = connection.execute(
         "SELECT DISTINCT ON (batch_id) batch_id, plan FROM ops.backfills WHERE batch_id = ANY(%s)"
-        " AND plan IS NOT NULL ORDER BY batch_id, backfill_id",
+        " AND plan IS NOT NULL ORDER BY batch_id, backfill_id DESC",
         ([*batch_ids],),
     )
     return dict(rows.fetchall())

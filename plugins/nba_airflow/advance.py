@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from include.errors import Refused
@@ -20,8 +21,10 @@ from include.ops.judgment import judge
 from include.ops.measured import measure
 from include.ops.stages import Stage
 from include.partition import DateRange
+from include.storage.refetch import refetch_moment
 from include.wording import counted, dates
 from nba_airflow import connections, orders
+from nba_airflow.guards import IGNORE
 from nba_airflow.metadata import runs
 
 if TYPE_CHECKING:
@@ -74,7 +77,8 @@ def _advance(ledger: psycopg.Connection[Any], batch_id: str) -> None:
         said = f"no date of the {done[-1].stage} had a game, so that nothing was tried"
         _stop(ledger, batch_id, said)
         return
-    order = replace(order, plan={**(order.plan or {}), "measured": measured.facts()})
+    rest = _plan_rest(order, known[len(done) :])
+    order = replace(order, plan={**(order.plan or {}), "measured": measured.facts(), **rest})
     last = ordered[-1].backfill_id
     _begin(ledger, order, known[len(done)], batch_id, after=last)
 
@@ -102,6 +106,23 @@ def _read_bad(
     mine = [run for run in runs.list_runs(_window(done), found) if run.day in days]
     judged = judge(ledger, dag_id, mine, endpoint_names(dag_id))
     return sorted({result.day for result in judged.results if not result.outcome.done})
+
+
+def _plan_rest(order: orders.Order, to_come: Sequence[Stage]) -> dict[str, Any]:
+    """What the dates to come take, now that the first were measured: the whole plan as ``rest``,
+    and its ``seconds_per_date``. Empty where nobody can tell: the plan that was made counts on."""
+    from nba_airflow.planning import read_plan
+
+    days, conf = [day for each in to_come for day in each.days], order.options["conf"] or {}
+    now = datetime.now(UTC)
+    try:
+        fresh = refetch_moment(conf.get("refetch"), run_began=now)
+        quiet = not conf.get(IGNORE)
+        plan = read_plan(order.dag_id, days, now=now, refetched=fresh, reruns=True, quiet=quiet)
+    except Exception:  # whatever it is, a plan is not what dates wait for
+        log.exception("%s is not planned anew, its first plan counts", order.dag_id)
+        return {}
+    return {"seconds_per_date": plan.seconds_per_date, "rest": plan.facts()} if plan else {}
 
 
 def _may_have_games(known: Sequence[Stage]) -> bool:

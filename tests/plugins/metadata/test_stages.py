@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -35,11 +36,11 @@ def begin(airflow: Airflow, **flags: bool) -> str:
     return batch_id
 
 
-def play(airflow: Airflow, *days: date) -> None:
+def play(airflow: Airflow, *days: date, **more: object) -> None:
     """Each date runs and has all seven of its games."""
     for day in days:
         airflow.start(day)
-        airflow.write(day, "complete", games_expected=7, games_found=7)
+        airflow.write(day, "complete", games_expected=7, games_found=7, **more)
         airflow.end(day, state="success")
 
 
@@ -68,9 +69,41 @@ def test_canary_is_followed_by_the_rest_in_one_mail(airflow: Airflow) -> None:
     assert [each.stage for each in noted] == ["canary", "whole"]
     (canary, whole) = [each.plan or {} for each in noted]
     measured = {"dates": 3, "games": 21, "requests": 0, "credits": 0, "rows": 0, "bytes": 0}
-    assert {**whole, "measured": 0} == {**canary, "measured": 0}
+    anew = {"measured": 0, "rest": 0, "seconds_per_date": 0}
+    assert {**whole, **anew} == {**canary, **anew}
     assert measured.items() <= whole["measured"].items()
     assert len({(each.started_by, each.fingerprint, each.batch_id) for each in noted}) == 1
+
+
+def read_both_plans(airflow: Airflow, batch_id: str) -> list[dict[str, Any]]:
+    """The canary's, and that of the rest."""
+    ordered = backfills.read_orders(airflow.ledger, [batch_id])
+    return [dict(each.plan or {}) for each in ordered]
+
+
+def test_rest_is_planned_anew_by_what_the_canary_has_measured(airflow: Airflow) -> None:
+    batch_id = begin(airflow)
+    play(airflow, *D[0:3], requests=2, seconds={"fetch": 2000.0})
+    settle(airflow)
+    (canary, whole) = read_both_plans(airflow, batch_id)
+    assert whole["seconds_per_date"] > 100 > canary["seconds_per_date"]
+    assert whole["rest"]["dates"] == 11
+    assert (canary["assumed"], whole["rest"]["assumed"]) == (["box_scores"], [])
+    assert whole["seconds_per_date"] == whole["rest"]["seconds_per_date"]
+    assert backfills.read_plans(airflow.ledger, [batch_id]) == {batch_id: whole}
+
+
+def test_rest_that_cannot_be_planned_anew_begins_with_the_first_plan(
+    airflow: Airflow, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    batch_id = begin(airflow)
+    monkeypatch.setenv("AIRFLOW_CONN_RAW_STORE", "{")
+    play(airflow, *D[0:3])
+    settle(airflow)
+    (canary, whole) = read_both_plans(airflow, batch_id)
+    assert whole.pop("measured")["games"] == 21
+    assert whole == canary
+    assert f"{DAG} is not planned anew, its first plan counts" in caplog.text
 
 
 def test_canary_that_is_not_clean_is_the_end_of_its_order(airflow: Airflow) -> None:
