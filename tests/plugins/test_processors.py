@@ -114,6 +114,21 @@ def test_what_the_listener_missed_is_found_by_the_look_which_then_forgets_it(
     assert airflow.ledger.execute("SELECT count(*) FROM ops.touched").fetchall() == [(0,)]
 
 
+def test_a_look_makes_so_many_runs_and_the_next_one_the_rest(
+    airflow: Airflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nba_airflow.metadata.derived.MAX_MADE", 1, raising=False)
+    for day in DAYS.days:
+        for source in (PROPS, SCORES):
+            done(airflow, source, day)
+    made = []
+    for _ in range(3):
+        found = look()
+        made.append((found, [len(runs(airflow, day)) for day in DAYS.days]))
+    assert made == [(1, [1, 0]), (1, [1, 1]), (0, [1, 1])]
+    assert airflow.ledger.execute("SELECT count(*) FROM ops.touched").fetchall() == [(0,)]
+
+
 def test_a_run_that_its_scheduler_did_not_commit_is_made_by_the_next_look(
     airflow: Airflow,
 ) -> None:

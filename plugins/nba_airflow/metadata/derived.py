@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 Stale = tuple[Processor, date, str]
 """A date that is to be processed, and its run's id."""
 
+MAX_MADE = 100
+"""Runs that one look makes, in the scheduler's turn: 6 ms each (measured). The rest is the next
+one's."""
+
 _NEVER = ("", datetime.min.replace(tzinfo=UTC))
 
 
@@ -39,7 +43,7 @@ def note_done(dag_run: DagRun, session: Session) -> None:
 
 def look(session: Session) -> int:
     """Makes the runs of all dates that were done since the last look, and forgets those that need
-    none, or have theirs; returns how many it found. Raises Away."""
+    none, or have theirs; returns how many it made, MAX_MADE at most. Raises Away."""
     awake = _read_awake(session)
     with LEDGER.opened() as connection:
         seen = touched.read(connection)
@@ -48,13 +52,14 @@ def look(session: Session) -> int:
     # at once more.
     there = _read_run_ids(session, stale)
     missing = [each for each in stale if each[-1] not in there]
-    for each in missing:
+    made = missing[:MAX_MADE]
+    for each in made:
         _start(each, session)
     waiting = {(source, day) for processor, day, _ in missing for source in _sources(processor)}
     with LEDGER.opened(again=True) as connection:
         touched.forget(connection, [t for t in seen if (t.dag_id, t.day) not in waiting])
         connection.commit()
-    return len(missing)
+    return len(made)
 
 
 def _find_stale(
