@@ -26,6 +26,7 @@ from nba_airflow.cli.answer import (
     command,
     connect_ops,
 )
+from nba_airflow.cli.interrupt import held_interrupts
 from nba_airflow.cli.preflight import check, refuse_unfit, word
 from nba_airflow.cli.progress import track
 from nba_airflow.cli.selection import Selection
@@ -65,10 +66,13 @@ def backfill(args: Namespace) -> Answer:
         raise Refused(refusal)
     if selection.cleared and not args.yes:
         _agree(len(selection.cleared))
-    batch_id = _start(args, selection, order, planned)
+    with held_interrupts() as interrupted:
+        batch_id = _start(args, selection, order, planned)
     if args.detach:
         return _detached(args, window, selection, "Started. Follow it:")
     try:
+        if interrupted:
+            raise KeyboardInterrupt
         return _follow(args, window, selection, batch_id)
     except KeyboardInterrupt:
         said = "Not following any more; the backfill goes on. Follow it again:"

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from datetime import date, timedelta
+from typing import Any
 
 import psycopg
+import pytest
 
 from include.ops import backfills
 from include.ops.backfills import Backfill
 from include.ops.batches import name_backfill
 from include.partition import DateRange
 from nba_airflow.fingerprints import read_fingerprint
+from nba_airflow.metadata import runs
 from tests.plugins.running import DAG, Airflow, backfill_command
 
 FIRST = date(2024, 12, 2)
@@ -51,6 +56,23 @@ def test_what_was_ordered_is_noted_before_a_run_can_end(airflow: Airflow) -> Non
             fingerprint=read_fingerprint(DAG),
         )
     }
+
+
+def test_ctrl_c_between_the_backfill_and_its_note_waits_for_the_note(
+    airflow: Airflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    def create_and_press(*given: Any, **options: Any) -> int:
+        made.append(create(*given, **options))
+        os.kill(os.getpid(), signal.SIGINT)
+        return made[0]
+
+    create = runs.create
+    monkeypatch.setattr(runs, "create", create_and_press)
+    assert backfill_command(DateRange(D[2], D[3])) == 0
+    assert backfills.read(airflow.ledger, made).keys() == {*made}
+    assert set(airflow.states(D[2], D[3]).values()) == {"queued"}
 
 
 def order(ledger: psycopg.Connection, backfill_id: int, first: int) -> None:
