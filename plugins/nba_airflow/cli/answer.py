@@ -173,16 +173,20 @@ def as_json_knows(facts: Mapping[str, object]) -> Any:
 
 @contextmanager
 def _databases_named() -> Iterator[None]:
-    """Makes an error of a database one line that says which of them it is. Raises Problem."""
+    """Makes an error of a database one line that says which of them it is. Raises Problem, and
+    Refused where it is left alone just now."""
     import psycopg
 
     from include.ops.db import unreachable
+    from nba_airflow.metadata.ledger import Away
 
     try:
         with database_named():
             yield
     except psycopg.Error as error:
         raise unreachable(error) from None
+    except Away as away:
+        raise Refused(str(away)) from None
 
 
 @contextmanager

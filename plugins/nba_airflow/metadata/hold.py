@@ -86,14 +86,16 @@ def resume_halted(session: Session, dag_ids: Collection[str]) -> list[Breaker]:
         for breaker in halted:
             breakers.write(connection, close(breaker, now))
         connection.commit()
-    _look(session, _read_backfills(session), now)
+    _look(session, _read_backfills(session), now, again=True)
     return halted
 
 
-def _look(session: Session, found: Sequence[Backfill], now: datetime) -> None:
+def _look(
+    session: Session, found: Sequence[Backfill], now: datetime, *, again: bool = False
+) -> None:
     for each in found:
         look = _Look(each, _read_runs(session, each))
-        with LEDGER.opened() as connection:
+        with LEDGER.opened(again=again) as connection:
             look.judge(connection, now)
             connection.commit()
         look.apply(session)

@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
+from itertools import count
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from include.ops import backfills
 from include.ops.backfills import Backfill
 from include.partition import DateRange
 from nba_airflow.metadata.hold import hold_backfills
+from nba_airflow.metadata.ledger import LEDGER, SLOW
 from tests.plugins.running import DAG, Airflow, Killed, transaction
 
 FIRST = date(2024, 12, 2)
@@ -337,9 +339,14 @@ def test_scheduler_that_comes_back_late_is_not_a_person_who_unpauses(
     assert (row(order), states(airflow)) == ((True, 16), [("open", "same failure")])
 
 
-@pytest.mark.parametrize("name", [DAG, "balldontlie"])
+@pytest.mark.parametrize(("name", "tick"), [(DAG, 0.0), ("balldontlie", 0.0), (DAG, SLOW + 0.1)])
 def test_resume_closes_it_and_the_backfill_goes_on_as_it_was(
-    airflow: Airflow, order: int, capsys: pytest.CaptureFixture[str], name: str
+    airflow: Airflow,
+    order: int,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    tick: float,
 ) -> None:
     from nba_airflow.cli.resume import resume
 
@@ -348,10 +355,13 @@ def test_resume_closes_it_and_the_backfill_goes_on_as_it_was(
     cool_down(airflow)
     fail(airflow, D[5])  # a bad probe, so that it has one place
     assert row(order) == (True, 1)
-    with pytest.raises(SystemExit):
-        resume(Namespace(name=name, output="table", json=False))
+    with monkeypatch.context() as patch:
+        patch.setattr(LEDGER, "_again_at", 0.0)
+        patch.setattr(LEDGER, "_monotonic", count(1000.0, tick).__next__)
+        with pytest.raises(SystemExit) as ended:
+            resume(Namespace(name=name, output="table", json=False))
     said = f"backfill {order} of {DAG} goes on: closed the breaker that same failure had opened\n"
-    assert said in capsys.readouterr().out
+    assert (ended.value.code, said in capsys.readouterr().out) == (0, True)
     assert (row(order), states(airflow)) == ((False, 16), [("closed", "same failure")])
     airflow.sweep()
     assert held(airflow) == []
