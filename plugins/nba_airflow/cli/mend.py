@@ -14,10 +14,11 @@ from include.checks.standing import Fault
 from include.errors import Refused
 from include.ops.stages import Stage
 from include.partition import DateRange, Partition, day_ranges
+from include.reruns import word_backfill
 from include.sources.spec import Source
 from include.wording import counted, dates
 from nba_airflow import connections
-from nba_airflow.cli.answer import Answer, Line, find_source
+from nba_airflow.cli.answer import INTERRUPTED, Answer, Line, find_source
 from nba_airflow.cli.gaps import list_due
 from nba_airflow.cli.progress import track
 from nba_airflow.cli.results import list_rows, word_groups
@@ -84,8 +85,10 @@ class Mending:
 
 
 def mend(args: Namespace) -> Answer:
-    """Exit code 0: no gap is left. 1: some are. 2: refused."""
+    """Exit code 0: no gap is left. 1: some are. 2: refused. 130: Ctrl-C, what runs goes on."""
     from airflow.utils.session import create_session
+
+    from nba_airflow.cli.stages import follow_stages
 
     now = datetime.now(UTC)
     window = parse_window(args.start_date, args.end_date, now)
@@ -99,7 +102,11 @@ def mend(args: Namespace) -> Answer:
         return _answer(head, planned, gaps, code=0)
     _reprocess(source, planned.from_raw)
     if planned.started:
-        _run(args, source, window, planned)
+        batch_id = _run(args, source, window, planned)
+        try:
+            follow_stages(args.dag_id, window, planned.new, batch_id)
+        except KeyboardInterrupt:
+            return _interrupted(args.dag_id, window, planned)
     left = _find(source, due)
     return _answer(head, planned, left, code=int(bool(left)), healed=len(gaps) - len(left))
 
@@ -121,11 +128,9 @@ def _reprocess(source: Source, gaps: Sequence[Gap]) -> None:
             reprocess_date(source, day, stores, session)
 
 
-def _run(args: Namespace, source: Source, window: DateRange, planned: Mending) -> None:
-    """Starts what is needed as one order, and follows it."""
+def _run(args: Namespace, source: Source, window: DateRange, planned: Mending) -> str:
+    """Starts what is needed as one order; its batch."""
     from airflow.utils.session import create_session
-
-    from nba_airflow.cli.stages import follow_stages
 
     with create_session() as session:
         metadata.check_dag(args.dag_id, window, session, unpause=False)
@@ -135,8 +140,7 @@ def _run(args: Namespace, source: Source, window: DateRange, planned: Mending) -
         if gap.fault is Fault.DAMAGED_RAW:
             at = Partition(dag_id=source.dag_id, endpoint=gap.endpoint, day=gap.day)
             give_up_lost(connections.stores().raw, at)
-    batch_id = _start(args, planned)
-    follow_stages(args.dag_id, window, planned.new, batch_id)
+    return _start(args, planned)
 
 
 def _start(args: Namespace, planned: Mending) -> str:
@@ -159,6 +163,17 @@ def _start(args: Namespace, planned: Mending) -> str:
         fingerprint=read_fingerprint(args.dag_id),
     )
     return start(order, planned.stages())
+
+
+def _interrupted(dag_id: str, window: DateRange, planned: Mending) -> Answer:
+    attach = word_backfill(dag_id, window, "--attach")
+    said = f"Not following any more; {dates(planned.started)} go on. Follow them again:"
+    return Answer(
+        text=[Line(text=said), Line(text=attach)],
+        rows=list_rows(planned.gaps),
+        facts={**planned.facts(), "detached": True, "attach": attach},
+        code=INTERRUPTED,
+    )
 
 
 def _answer(

@@ -4,6 +4,7 @@ only if the one before was clean; all are one batch with one mail."""
 from __future__ import annotations
 
 import threading
+from argparse import Namespace
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -223,6 +224,26 @@ def test_window_that_has_ended_is_not_followed_into_the_stages_of_another(
 
     monkeypatch.setattr("nba_airflow.cli.stages.time.sleep", stop)
     assert backfill_command(ended, attach=True, detach=False) == 0
+
+
+def test_repair_that_is_interrupted_says_that_its_dates_go_on(
+    airflow: Airflow, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from nba_airflow.cli.repair import repair
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nba_airflow.cli.stages.follow", stop)
+    flags = dict.fromkeys(("json", "dry_run", "tables", "ledger", "mails"), False)
+    words = {"dag_id": DAG, "start_date": str(D[0]), "end_date": str(D[1]), "reason": ""}
+    with pytest.raises(SystemExit) as ended:
+        repair(Namespace(**flags, **words, output="table"))
+    attach = f"airflow dags backfill {DAG} -s {D[0]} -e {D[1]} --attach"
+    said = f"Not following any more; {D[0]}..{D[1]} go on. Follow them again:\n{attach}\n"
+    out = capfd.readouterr().out
+    assert (ended.value.code, out[-len(said) :]) == (130, said)
+    assert runs(airflow) == keys(D[0:2])
 
 
 def test_dates_that_run_again_do_so_with_the_last_stage(airflow: Airflow) -> None:
