@@ -72,12 +72,12 @@ class Spent:
         return money(amounts, monthly_credits=monthly_credits)
 
 
-def measure_pace(runs: Sequence[BatchRun], now: datetime) -> Pace:
-    """Of the runs of a batch that is under way."""
+def measure_pace(runs: Sequence[BatchRun], now: datetime, *, to_come: int = 0) -> Pace:
+    """Of the runs of a batch that is under way, and so many dates that get a run later."""
     ends = [run.ended_at for run in runs if run.ended_at and run.ended_at > now - RECENT]
     begun = min((run.started_at for run in runs if run.started_at), default=now)
     pace = len(ends) / (max(SHORTEST, min(RECENT, now - begun)) / timedelta(minutes=1))
-    left = sum(not run.over for run in runs)
+    left = to_come + sum(not run.over for run in runs)
     return Pace(per_minute=pace, seconds_left=left / pace * 60 if pace and left else None)
 
 

@@ -68,10 +68,22 @@ def read_left_out(
     connection: psycopg.Connection[Any], batch_ids: Collection[str]
 ) -> dict[str, list[date]]:
     """The dates of each batch that get no run, since a stage before theirs was not clean."""
+    return _read_days(connection, batch_ids, "left out")
+
+
+def read_to_come(
+    connection: psycopg.Connection[Any], batch_ids: Collection[str]
+) -> dict[str, list[date]]:
+    """The dates of each batch that get a run when the stages before theirs were clean."""
+    return _read_days(connection, batch_ids, "to come")
+
+
+def _read_days(
+    connection: psycopg.Connection[Any], batch_ids: Collection[str], state: State
+) -> dict[str, list[date]]:
     rows = connection.execute(
-        "SELECT batch_id, unnest(days) FROM ops.stages WHERE state = 'left out' AND batch_id ="
-        " ANY(%s)",
-        ([*batch_ids],),
+        "SELECT batch_id, unnest(days) FROM ops.stages WHERE state = %s AND batch_id = ANY(%s)",
+        (state, [*batch_ids]),
     )
     found: dict[str, list[date]] = defaultdict(list)
     for batch_id, day in rows:

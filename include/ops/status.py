@@ -22,8 +22,8 @@ What that costs must not grow with the ledger; what older dates lack is what `ga
 
 @dataclass(frozen=True, kw_only=True)
 class OpenBatch:
-    """A batch that is not reported yet. ``closed_at`` is None while runs are open; times are
-    aware."""
+    """A batch that is not reported yet. ``closed_at`` is None while runs are open; ``runs`` and
+    the days are also of the stages to come; times are aware."""
 
     batch_id: str
     dag_id: str
@@ -62,10 +62,15 @@ class OutcomeCount:
 
 
 def count_runs(
-    batch_id: str, runs: Sequence[BatchRun], closed_at: datetime | None = None
+    batch_id: str,
+    runs: Sequence[BatchRun],
+    closed_at: datetime | None = None,
+    *,
+    to_come: Collection[date] = (),
 ) -> OpenBatch:
-    """How far a batch of these runs (one at least) is."""
-    days = [run.day for run in runs]
+    """How far a batch of these runs (one at least) is, and of the dates whose stages are to
+    come."""
+    days = [*(run.day for run in runs), *to_come]
     return OpenBatch(
         batch_id=batch_id,
         dag_id=batches.dag_of(batch_id),
@@ -74,7 +79,7 @@ def count_runs(
         closed_at=closed_at,
         first_day=min(days),
         last_day=max(days),
-        runs=len(runs),
+        runs=len(days),
         ended=sum(run.over for run in runs),
         failed=sum(run.state == "failed" for run in runs),
     )

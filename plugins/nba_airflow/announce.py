@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from include.errors import Refused
-from include.ops import announcements, backfills, batches
+from include.ops import announcements, backfills, batches, stages
 from include.ops.announcements import PARTS, count_part
 from include.ops.batches import BatchRun
 from include.ops.status import count_runs
@@ -109,7 +109,8 @@ def _word(
     if not runs:
         subject = announcements.read_subject(connection, batch_id)
         return Announcement(batch_id=batch_id, part=PARTS, text=f"Backfill ended: {subject}")
-    batch = count_runs(batch_id, runs)
+    to_come = stages.read_to_come(connection, [batch_id])
+    batch = count_runs(batch_id, runs, to_come=to_come[batch_id])
     part = count_part(batch.ended, batch.runs)
     ended = f"{batch.ended} of {counted(batch.runs, 'date')} ended, {batch.failed} failed"
     name = f"{batch.dag_id} {DateRange(batch.first_day, batch.last_day)}"

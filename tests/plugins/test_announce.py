@@ -8,6 +8,7 @@ import os
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
+from datetime import date, timedelta
 from email import message_from_string
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ import pytest
 
 from devstack.connections import postgres_fields
 from include.errors import Refused
-from include.ops import backfills, batches
+from include.ops import backfills, batches, stages
 from include.ops.backfills import Backfill
 from include.ops.db import connect
+from include.ops.stages import Stage
 from nba_airflow.announce import _bounded, announce_due, check_announce
 from tests.ops.written import batch_run
 from tests.plugins.cli.asking import DAG
@@ -33,6 +35,7 @@ def db(ops_db: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[psycopg.Connect
     monkeypatch.setenv("AIRFLOW_CONN_OPS_DB", json.dumps(postgres_fields(ops_db)))
     with connect(ops_db) as connection:
         tables = "ops.batches, ops.outbox, ops.outcomes, ops.backfills, ops.announcements"
+        tables += ", ops.stages"
         connection.execute(f"TRUNCATE {tables} CASCADE")
         connection.commit()
         yield connection
@@ -111,6 +114,24 @@ def test_begin_tenths_and_end_are_told_once_each(
         tenth(9, 40),
         tenth(20, 90),
         ENDED,
+    ]
+
+
+def test_stages_to_come_are_dates_of_the_backfill(
+    db: psycopg.Connection[Any], tmp_path: Path, configure: Configure
+) -> None:
+    told = tmp_path / "told"
+    configure(to_file(told))
+    order(db)
+    days = [date(2025, 2, 4) + timedelta(days=n) for n in range(20)]
+    stages.write(db, BATCH, [Stage(stage="whole", days=days)])
+    for ended in (0, 20):
+        look(db, ended)
+        announce_due(db)
+    both = f"{DAG} 2025-01-15..2025-02-23"
+    assert told.read_text().splitlines() == [
+        f"Backfill {both} has begun: 40 dates, by ann: new season",
+        f"Backfill {both}: 20 of 40 dates ended, 1 failed (50 %)",
     ]
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from include.errors import Problem
-from include.ops import backfills
+from include.ops import backfills, stages
 from include.ops.progress import Spent, measure_pace, read_spent
 from include.ops.status import (
     OutcomeCount,
@@ -145,16 +145,19 @@ def _read_under_way(
     """Each with its pace, what it has taken, and what was planned for it."""
     in_bucket, now = "gs" in connections.store_schemes(), datetime.now(UTC)
     spent = read_spent(connection, {each.batch_id: each.runs for each in found})
-    plans = backfills.read_plans(connection, [each.batch_id for each in found])
+    batch_ids = [each.batch_id for each in found]
+    plans = backfills.read_plans(connection, batch_ids)
+    days = stages.read_to_come(connection, batch_ids)
     under_way = []
     for each in found:
         taken = spent.get(each.batch_id, Spent())
-        batch = count_runs(each.batch_id, each.runs)
+        to_come = days[each.batch_id]
+        batch = count_runs(each.batch_id, each.runs, to_come=to_come)
         monthly = _credits_bought(batch.dag_id, limits)
         under_way.append(
             UnderWay(
                 batch=batch,
-                pace=measure_pace(each.runs, now),
+                pace=measure_pace(each.runs, now, to_come=len(to_come)),
                 spent=taken,
                 operations=taken.operations * in_bucket,
                 dollars=taken.price(monthly, in_bucket=in_bucket).once,

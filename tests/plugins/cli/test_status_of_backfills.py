@@ -11,8 +11,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from include.ops import backfills, batches
+from include.ops import backfills, batches, stages
 from include.ops.backfills import Backfill
+from include.ops.stages import Stage
 from include.partition import DateRange
 from include.wording import moment
 from nba_airflow.cli.answer import Answer, Grid, Line
@@ -27,7 +28,7 @@ LATER = DAY + timedelta(days=2)
 
 @pytest.fixture
 def ledger(db: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
-    db.execute("TRUNCATE ops.backfills, ops.holds")
+    db.execute("TRUNCATE ops.backfills, ops.holds, ops.stages")
     db.commit()
     return db
 
@@ -90,6 +91,25 @@ def test_backfill_shows_what_it_has_taken_of_what_was_planned(
     }
     assert facts["needs_a_person"] == []
     assert facts["newest_done"] == {DAG: {"box_scores": "2025-01-15"}}
+
+
+def test_stages_to_come_are_dates_of_the_backfill(
+    call: Call, ledger: psycopg.Connection[Any], airflow: Airflow
+) -> None:
+    number = airflow.backfill(DateRange(DAY, NEXT))
+    order(ledger, number)
+    days = [LATER, LATER + timedelta(days=1)]
+    stages.write(ledger, batches.name_backfill(DAG, number), [Stage(stage="whole", days=days)])
+    ledger.commit()
+    airflow.run("complete", DAY)
+    said = call(status, output="plain")
+    assert rows_of(said, "batch") == [
+        [
+            "batch",
+            DAG,
+            "backfill 2025-01-15..2025-01-18: 1 of 4 ended; 1.0 dates a minute; 3 min left",
+        ]
+    ]
 
 
 @pytest.mark.parametrize(
