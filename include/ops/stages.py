@@ -40,7 +40,9 @@ def lock(connection: psycopg.Connection[Any]) -> bool:
 
 
 def write(connection: psycopg.Connection[Any], batch_id: str, stages: Sequence[Stage]) -> None:
-    """Writes an order's stages, in their order. Does not commit."""
+    """Writes an order's stages, in their order; those there are of its batch are of another order,
+    from before Airflow's database was made anew. Does not commit."""
+    connection.execute("DELETE FROM ops.stages WHERE batch_id = %s", (batch_id,))
     for number, each in enumerate(stages):
         connection.execute(
             f"INSERT INTO ops.stages (batch_id, number, {_STAGE}) VALUES (%s, %s, %s, %s, %s, %s,"

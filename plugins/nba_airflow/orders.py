@@ -48,8 +48,8 @@ def start(order: Order, planned: Sequence[Stage]) -> str:
             return ""
         batch_id = name_backfill(order.dag_id, backfill_id)
         note(ledger, order, planned[0], backfill_id, batch_id)
-        if planned[1:]:
-            stages.write(ledger, batch_id, [replace(planned[0], state="begun"), *planned[1:]])
+        several = [replace(planned[0], state="begun"), *planned[1:]] if planned[1:] else []
+        stages.write(ledger, batch_id, several)
         ledger.commit()
     return batch_id
 

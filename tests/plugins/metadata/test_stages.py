@@ -10,12 +10,14 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from include.ops import backfills, stages
+from include.ops.batches import name_backfill
 from include.ops.stages import Stage
 from include.partition import DateRange
 from nba_airflow import advance, orders
-from tests.plugins.running import DAG, Airflow, Killed, backfill_command
+from tests.plugins.running import DAG, Airflow, Killed, backfill_command, transaction
 
 FIRST = date(2024, 12, 2)
 D = [FIRST + timedelta(days=n) for n in range(14)]
@@ -244,6 +246,19 @@ def test_repair_that_is_interrupted_says_that_its_dates_go_on(
     out = capfd.readouterr().out
     assert (ended.value.code, out[-len(said) :]) == (130, said)
     assert runs(airflow) == keys(D[0:2])
+
+
+@pytest.mark.parametrize(("alone", "known"), [(True, []), (False, ["canary", "whole"])])
+def test_stages_of_an_order_before_airflows_database_was_made_anew_are_not_its_own(
+    airflow: Airflow, alone: bool, known: list[str]
+) -> None:
+    with transaction() as session:
+        last = session.execute(text("SELECT nextval('backfill_id_seq')")).scalar_one()
+    batch_id = name_backfill(DAG, last + 1)
+    stages.write(airflow.ledger, batch_id, [Stage(stage="ramp", days=D, state="left out")])
+    airflow.ledger.commit()
+    assert backfill_command(ALL, skip_canary=alone) == 0
+    assert [each.stage for each in stages.read(airflow.ledger, batch_id)] == known
 
 
 def test_dates_that_run_again_do_so_with_the_last_stage(airflow: Airflow) -> None:
