@@ -9,17 +9,19 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import psycopg
+
 from include.ops import backfills, stages
 from include.ops.backfills import Backfill
 from include.ops.batches import name_backfill
-from include.ops.db import connect
+from include.ops.db import connect, unreachable
 from include.partition import DateRange
+from include.wording import counted
 from nba_airflow import connections
 from nba_airflow.metadata import runs
 
 if TYPE_CHECKING:
-    import psycopg
-
+    from include.errors import Problem
     from include.ops.stages import Stage
 
 
@@ -39,19 +41,36 @@ class Order:
 
 def start(order: Order, planned: Sequence[Stage]) -> str:
     """Starts the first stage and notes the others; the id of their batch, empty where runs are
-    cleared alone. Raises Refused, and psycopg's errors before anything is made where the ledger
-    cannot be had."""
+    cleared alone. Raises Refused, psycopg's errors before anything is made where the ledger cannot
+    be had, and Problem where it is lost afterwards."""
     with connect(connections.ops_url(), application_name="airflow nba") as ledger:
         backfills.lock_orders(ledger, order.dag_id)
         backfill_id = make(order, planned[0])
         if backfill_id is None:
             return ""
         batch_id = name_backfill(order.dag_id, backfill_id)
-        note(ledger, order, planned[0], backfill_id, batch_id)
-        several = [replace(planned[0], state="begun"), *planned[1:]] if planned[1:] else []
-        stages.write(ledger, batch_id, several)
-        ledger.commit()
+        try:
+            note(ledger, order, planned[0], backfill_id, batch_id)
+            several = [replace(planned[0], state="begun"), *planned[1:]] if planned[1:] else []
+            stages.write(ledger, batch_id, several)
+            ledger.commit()
+        except psycopg.Error as error:
+            raise _word_unnoted(order, planned, backfill_id, unreachable(error)) from error
     return batch_id
+
+
+def _word_unnoted(
+    order: Order, planned: Sequence[Stage], backfill_id: int, lost: Problem
+) -> Problem:
+    """What was started all the same, and how it goes on."""
+    left = sum(len(each.days) for each in planned[1:])
+    missing = f"; {counted(left, 'date')} of later stages must be ordered again" if left else ""
+    begun = counted(len(planned[0].days), "date")
+    message = (
+        f"backfill {backfill_id} of {order.dag_id} was started with {begun}"
+        f" but not noted, and is checked like one of the UI{missing}: {lost.message}"
+    )
+    return replace(lost, message=message)
 
 
 def make(order: Order, stage: Stage, *, made: int | None = None) -> int | None:

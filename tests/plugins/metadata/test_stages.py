@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -259,6 +260,25 @@ def test_stages_of_an_order_before_airflows_database_was_made_anew_are_not_its_o
     airflow.ledger.commit()
     assert backfill_command(ALL, skip_canary=alone) == 0
     assert [each.stage for each in stages.read(airflow.ledger, batch_id)] == known
+
+
+def test_order_whose_ledger_is_lost_says_what_was_started(
+    airflow: Airflow, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lose(*_: object) -> None:
+        raise psycopg.OperationalError("server closed the connection")
+
+    monkeypatch.setattr(orders, "note", lose)
+    assert backfill_command(ALL, skip_canary=False) == 2
+    assert runs(airflow) == keys(D[0:3])
+    with transaction() as session:
+        number = session.execute(text("SELECT max(id) FROM backfill")).scalar_one()
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith(
+        f"airflow dags backfill: storage: backfill {number} of {DAG} was started with 3 dates"
+        " but not noted, and is checked like one of the UI; 11 dates of later stages must be"
+        " ordered again: the operations database (ops_db) failed: server closed the connection: "
+    )
 
 
 def test_dates_that_run_again_do_so_with_the_last_stage(airflow: Airflow) -> None:
