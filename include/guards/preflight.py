@@ -36,12 +36,14 @@ MIN_CONNECTIONS = 5
 @dataclass(frozen=True, kw_only=True)
 class Start:
     """The start of a backfill that is asked for. ``backfill_id``: Airflow's, where it is there
-    already; ``unpause``: its DAG is about to be; ``again``: only dates that have a run run again;
-    ``plan``: what it takes, of a source's DAG, and ``refusal`` why that is not started."""
+    already; ``ours``: `airflow dags backfill` asks; ``unpause``: its DAG is about to be; ``again``:
+    only dates that have a run run again; ``plan``: what it takes, of a source's DAG, and
+    ``refusal`` why that is not started."""
 
     dag_id: str
     window: DateRange
     backfill_id: int | None = None
+    ours: bool = False
     unpause: bool = False
     again: bool = False
     plan: Plan | None = None

@@ -76,16 +76,21 @@ def check_scope(start: Start) -> Iterator[Finding]:
 
 
 def check_canary(start: Start) -> Iterator[Finding]:
-    """A few dates have gone well with the code and configuration that it begins with."""
+    """A few dates have gone well with the code and configuration that it begins with; of DAGs
+    whose code is known."""
     from include.ops.db import connect
     from nba_airflow.fingerprints import read_fingerprint
 
+    code = read_fingerprint(start.dag_id)
+    if not code:
+        return
     many = len(start.window.days) > MAX_WITHOUT_CANARY
     with connect(connections.ops_url(), application_name="nba preflight") as ledger:
-        good = count_good_dates(ledger, start.dag_id, read_fingerprint(start.dag_id))
+        good = count_good_dates(ledger, start.dag_id, code)
     told = f"{counted(good, 'date')} went well with this code and configuration"
     if many and good < MIN_GOOD_DATES:
-        yield warned(told, "our own command runs a canary of a few dates first")
+        repair = "" if start.ours else "`airflow dags backfill` runs a canary of a few dates first"
+        yield warned(told, repair)
     else:
         yield passed(f"{told}, {'enough' if many else 'and few are asked for'}")
 

@@ -6,6 +6,7 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -106,8 +107,8 @@ def _look(
     if not selection.started:
         return []
     again, unpause = not selection.new, args.unpause
-    begun = Start(dag_id=args.dag_id, window=window, again=again, unpause=unpause, plan=plan)
-    return check(begun)
+    asked = Start(dag_id=args.dag_id, window=window, again=again, unpause=unpause, plan=plan)
+    return check(replace(asked, ours=True))
 
 
 def _dry_run(

@@ -13,11 +13,13 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
+from include.guards.preflight import Start
 from include.ops import backfills, stages
 from include.ops.batches import name_backfill
 from include.ops.stages import Stage
 from include.partition import DateRange
 from nba_airflow import advance, orders
+from nba_airflow.probes import check_canary
 from tests.plugins.running import DAG, Airflow, Killed, backfill_command, transaction
 
 FIRST = date(2024, 12, 2)
@@ -108,6 +110,17 @@ def test_rest_that_cannot_be_planned_anew_begins_with_the_first_plan(
     assert whole.pop("measured")["games"] == 21
     assert whole == canary
     assert f"{DAG} is not planned anew, its first plan counts" in caplog.text
+
+
+def test_canary_is_advised_where_none_is_run_already(
+    airflow: Airflow, capfd: pytest.CaptureFixture[str]
+) -> None:
+    advice = "`airflow dags backfill` runs a canary of a few dates first"
+    found = [[*check_canary(Start(dag_id=d, window=ALL))] for d in (DAG, "prop_results")]
+    assert [[each.repair for each in of_dag] for of_dag in found] == [[advice], []]
+    assert backfill_command(ALL, skip_canary=False) == 0
+    said = "preflight: warn canary: 0 dates went well with this code and configuration\n"
+    assert said in capfd.readouterr().err
 
 
 def test_canary_that_is_not_clean_is_the_end_of_its_order(airflow: Airflow) -> None:
