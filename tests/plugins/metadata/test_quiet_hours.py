@@ -75,7 +75,7 @@ def test_it_is_paused_from_18_to_23_pacific_on_both_sides_of_each_change_of_the_
 def test_it_is_paused_beside_a_broken_file_of_somebody_elses(
     airflow: Airflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "broken.py").write_text("import not_there\n")
+    (tmp_path / "broken.py").write_text("import not_there\nSOURCE = not_there.SOURCE\n")
     monkeypatch.setattr(specs, "DAGS", tmp_path)
     backfill = make(airflow)
     found = []
