@@ -20,4 +20,4 @@ class NbaPlugin(AirflowPlugin):
     timetables = [GameDateTimetable, ProcessedDateTimetable]  # noqa: RUF012  as above
     priority_weight_strategies = [LiveFirst]  # noqa: RUF012  as above
     fastapi_apps = page.APPS
-    external_views = page.VIEWS
+    external_views = page.make_views()

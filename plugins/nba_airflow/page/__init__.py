@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow.configuration import conf
-
 PREFIX = "/nba"
 
 
@@ -27,20 +25,26 @@ class LazyApp:
 
 
 APPS = [{"app": LazyApp(), "url_prefix": PREFIX, "name": "NBA backfills"}]
-# Airflow may lie below a path (an ingress); its UI takes an address as it is.
-_ROOT = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
-VIEWS = [
-    {
-        "name": "Game dates",
-        "href": f"{_ROOT}{PREFIX}/",
-        "destination": "nav",
-        "category": "browse",
-        "url_route": "nba-game-dates",
-    },
-    {
-        "name": "Game dates",
-        "href": f"{_ROOT}{PREFIX}/?dag_id={{DAG_ID}}",
-        "destination": "dag",
-        "url_route": "nba-game-dates-of-dag",
-    },
-]
+
+
+def make_views() -> list[dict[str, str]]:
+    """Where the page is in Airflow's UI. That may lie below a path (an ingress), and takes an
+    address as it is."""
+    from airflow.configuration import conf
+
+    root = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
+    return [
+        {
+            "name": "Game dates",
+            "href": f"{root}{PREFIX}/",
+            "destination": "nav",
+            "category": "browse",
+            "url_route": "nba-game-dates",
+        },
+        {
+            "name": "Game dates",
+            "href": f"{root}{PREFIX}/?dag_id={{DAG_ID}}",
+            "destination": "dag",
+            "url_route": "nba-game-dates-of-dag",
+        },
+    ]
