@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from google.api_core.exceptions import GoogleAPIError, NotFound, PreconditionFailed
-from google.api_core.retry import Retry
+from google.api_core.retry import Retry, if_exception_type
 from google.auth.exceptions import GoogleAuthError
 from google.cloud.storage import Blob, Bucket, Client
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
@@ -43,6 +43,9 @@ KINDS = {
     "svg": "image/svg+xml",
 }
 """What a browser takes an object for, by the ending of its name."""
+
+DAMAGED = Retry(predicate=if_exception_type(DataCorruption), initial=0.1, timeout=2.0)
+"""A body that was damaged on its way, or replaced while it was read, is read once more."""
 
 ERRORS = (
     *(GoogleAPIError, GoogleAuthError, RequestException, DataCorruption, InvalidResponse),
@@ -146,7 +149,7 @@ class GcsStore:
         """The object's bytes and generation; None and 0 where there is none."""
         blob = self._blob(path)
         try:
-            data = blob.download_as_bytes(raw_download=True, **self._options)
+            data = DAMAGED(blob.download_as_bytes)(raw_download=True, **self._options)
         except NotFound:
             self._find_bucket()
             return None, 0
