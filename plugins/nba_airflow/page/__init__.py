@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,24 +29,46 @@ class LazyApp:
 APPS = [{"app": LazyApp(), "url_prefix": PREFIX, "name": "NBA backfills"}]
 
 
-def make_views() -> list[dict[str, str]]:
-    """Where the page is in Airflow's UI. That may lie below a path (an ingress), and takes an
-    address as it is."""
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """One of the pages that Airflow's navigation names: where it is below ``/nba``, and the end of
+    its address in Airflow's UI."""
+
+    name: str
+    path: str
+    route: str
+
+
+DATES = Page(name="Game dates", path="/", route="nba-game-dates")
+PAGES: Sequence[Page] = (DATES,)
+"""As they are listed."""
+
+
+def find_root() -> str:
+    """The path at which Airflow's UI lies (below an ingress); empty for a host of its own."""
     from airflow.configuration import conf
 
-    root = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
-    return [
+    return urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
+
+
+def make_views() -> list[dict[str, str]]:
+    """Where the pages are in Airflow's UI, which takes an address as it is: each in its navigation,
+    the dates on every DAG too."""
+    at = f"{find_root()}{PREFIX}"
+    named = [
         {
-            "name": "Game dates",
-            "href": f"{root}{PREFIX}/",
+            "name": page.name,
+            "href": f"{at}{page.path}",
             "destination": "nav",
             "category": "browse",
-            "url_route": "nba-game-dates",
-        },
-        {
-            "name": "Game dates",
-            "href": f"{root}{PREFIX}/?dag_id={{DAG_ID}}",
-            "destination": "dag",
-            "url_route": "nba-game-dates-of-dag",
-        },
+            "url_route": page.route,
+        }
+        for page in PAGES
     ]
+    of_dag = {
+        "name": DATES.name,
+        "href": f"{at}{DATES.path}?dag_id={{DAG_ID}}",
+        "destination": "dag",
+        "url_route": f"{DATES.route}-of-dag",
+    }
+    return [*named, of_dag]

@@ -1,0 +1,88 @@
+"""The game dates of a season and a single one: JSON of how they stand, and the same as HTML."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi.responses import HTMLResponse
+
+from include.ops.calendar import Cell, read_season, read_seasons
+from include.ops.outcomes import of_runs, read_newest
+from include.outcome import Outcome
+from nba_airflow.page.access import DagIds, Readable, open_ledger, show
+from nba_airflow.page.calendar import draw_calendar
+
+router = APIRouter(dependencies=Readable)
+
+Season = Annotated[int | None, Query(ge=1946, le=2200)]
+"""The year in which it starts; the league's first was 1946."""
+
+
+@router.get("/api/v1/calendar")
+def get_calendar(
+    dag_ids: DagIds, season: Season = None, dag_id: str | None = None
+) -> dict[str, Any]:
+    """How every date of a season stands, by DAG: ``{"season", "seasons", "dags": {dag_id: [{"day",
+    "outcome", "games_found", "games_expected", "run_id", "accepted"}]}}``. Without ``season`` the
+    newest that the ledger has; with ``dag_id`` that DAG alone."""
+    with open_ledger() as connection:
+        seasons = read_seasons(connection, dag_ids)
+        chosen = season if season is not None else next(iter(seasons), None)
+        wanted = [each for each in dag_ids if dag_id in (None, each)]
+        cells = {} if chosen is None else read_season(connection, wanted, chosen)
+    return {
+        "season": chosen,
+        "seasons": seasons,
+        "dags": {name: list(map(asdict, of_dag)) for name, of_dag in cells.items()},
+    }
+
+
+@router.get("/", response_class=HTMLResponse)
+def show_calendar(
+    request: Request,
+    dag_ids: DagIds,
+    season: Season = None,
+    dag_id: str | None = None,
+    outcome: Outcome | None = None,
+) -> HTMLResponse:
+    """The calendar as a page; ``outcome``: the dates that stand so, the others faint."""
+    found = get_calendar(dag_ids, season, dag_id)
+    years = {name: [Cell(**cell) for cell in cells] for name, cells in found["dags"].items()}
+    drawn = {name: draw_calendar(cells, outcome) for name, cells in years.items()}
+    return show(
+        request,
+        "calendar.html.j2",
+        found=found,
+        calendars=drawn,
+        dag_id=dag_id,
+        outcome=outcome,
+        outcomes=list(Outcome),
+    )
+
+
+@router.get("/api/v1/dates/{dag_id}/{day}")
+def get_date(dag_id: str, day: date, dag_ids: DagIds) -> dict[str, Any]:
+    """A date of a DAG: each endpoint's newest try and every try of these runs, oldest first."""
+    if dag_id not in dag_ids:
+        raise HTTPException(404, f"{dag_id} is not a DAG of game dates")
+    with open_ledger() as connection:
+        newest = read_newest(connection, dag_id, [day])
+        tries = of_runs(connection, dag_id, {row.run_id for row in newest.values()})
+    if not newest:
+        raise HTTPException(404, f"the ledger has no try of {dag_id} on {day}")
+    return {
+        "dag_id": dag_id,
+        "day": day,
+        "endpoints": [asdict(row) for row in newest.values()],
+        "tries": [asdict(row) for row in tries],
+    }
+
+
+@router.get("/dates/{dag_id}/{day}", response_class=HTMLResponse)
+def show_date(request: Request, dag_id: str, day: date, dag_ids: DagIds) -> HTMLResponse:
+    """The same as a page."""
+    found = get_date(dag_id, day, dag_ids)
+    return show(request, "date.html.j2", **found)
