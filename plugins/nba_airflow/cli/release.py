@@ -5,9 +5,8 @@ from __future__ import annotations
 from argparse import Namespace
 
 from include.errors import Refused
-from include.ops import backfills
-from nba_airflow.check_begun import as_noted, let_go, read_backfill
 from nba_airflow.cli.answer import Answer, Line, command, connect_ops
+from nba_airflow.going_on import release as release_held
 
 
 @command("airflow nba release")
@@ -17,17 +16,15 @@ def release(args: Namespace) -> Answer:
 
     if not str(args.backfill_id).isdecimal():
         raise Refused(f"{args.backfill_id!r} is not the number of a backfill, like 7")
-    made, who = read_backfill(int(args.backfill_id)), getuser()
+    who = getuser()
     with connect_ops() as ledger:
-        held = backfills.read_holds(ledger, [made.id])
-        if "preflight" not in [hold.kind for hold in held]:
-            raise Refused(f"the preflight does not hold backfill {made.id}")
-        backfills.note(ledger, as_noted(made, None))
-        backfills.add_options(ledger, made.id, {"released_by": who})
-        goes_on = let_go(ledger, made.id)
-        ledger.commit()
-    others = [hold.why for hold in held if hold.kind != "preflight"]
-    told = "it goes on" if goes_on else f"it stays paused: {'; '.join(others)}"
-    facts = {"backfill_id": made.id, "dag_id": made.dag_id, "released_by": who, "goes_on": goes_on}
-    line = f"backfill {made.id} of {made.dag_id} was released by {who}: {told}"
+        found = release_held(ledger, int(args.backfill_id), who)
+    told = "it goes on" if found.goes_on else f"it stays paused: {'; '.join(found.others)}"
+    facts = {
+        "backfill_id": found.backfill_id,
+        "dag_id": found.dag_id,
+        "released_by": who,
+        "goes_on": found.goes_on,
+    }
+    line = f"backfill {found.backfill_id} of {found.dag_id} was released by {who}: {told}"
     return Answer(text=[Line(text=line)], rows=[facts], facts=facts)

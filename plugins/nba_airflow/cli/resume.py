@@ -8,15 +8,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from include.errors import Refused
-from include.limits.pauses import Pause, lift_pauses
 from include.wording import counted, moment
 from nba_airflow.cli.answer import Answer, Line, command, connect_ops
-from nba_airflow.metadata.hold import resume_halted
-from nba_airflow.metadata.waiting import wake
+from nba_airflow.going_on import resume as go_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from include.limits.pauses import Pause
     from include.ops.breakers import Breaker
     from include.sources.spec import Source
 
@@ -32,28 +31,23 @@ def resume(args: Namespace) -> Answer:
     """Lifts pauses and cooldowns of a connection, or of all those of a DAG, closes the breakers of
     its backfills, and lets the dates go on that wait for them. The limits stay as they are
     declared."""
-    from airflow.utils.session import create_session
-
     from nba_airflow.specs import sources
 
     names, dag_ids = find_meant(args.name, sources())
     with connect_ops() as connection:
-        lifted = [pause for name in names for pause in lift_pauses(connection, name)]
-        with create_session() as session:
-            woken = wake(dag_ids, connection, session)
-            halted = resume_halted(session, dag_ids)
-    text = [*map(_line, lifted), *map(_word_halted, halted)]
+        found = go_on(connection, names, dag_ids)
+    text = [*map(_line, found.lifted), *map(_word_halted, found.halted)]
     text = text or [f"nothing held {' or '.join(names)} back"]
-    if woken:
-        text.append(f"{counted(woken, 'date')} that waited for it can go on now")
+    if found.woken:
+        text.append(f"{counted(found.woken, 'date')} that waited for it can go on now")
     return Answer(
         text=[Line(text=each) for each in text],
-        rows=[asdict(pause) for pause in lifted],
+        rows=[asdict(pause) for pause in found.lifted],
         facts={
             "connections": names,
-            "lifted": [asdict(pause) for pause in lifted],
-            "woken": woken,
-            "halted": [{"dag_id": b.dag_id, "backfill_id": b.backfill_id} for b in halted],
+            "lifted": [asdict(pause) for pause in found.lifted],
+            "woken": found.woken,
+            "halted": [{"dag_id": b.dag_id, "backfill_id": b.backfill_id} for b in found.halted],
         },
     )
 

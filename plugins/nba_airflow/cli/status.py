@@ -10,12 +10,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from include.errors import Problem
-from include.ops import backfills, stages
-from include.ops.progress import Spent, measure_pace, read_spent
 from include.ops.status import (
     OutcomeCount,
     accepted_dates,
-    count_runs,
     newest_done,
     outcome_counts,
     unmailed_batches,
@@ -25,15 +22,14 @@ from include.ops.status import (
 from nba_airflow import connections
 from nba_airflow.cli import status_rows
 from nba_airflow.cli.answer import Answer, Grid, Line, command, connect_ops
-from nba_airflow.cli.status_rows import Held, UnderWay
 from nba_airflow.metadata.obstacles import read_obstacles
+from nba_airflow.under_way import read_airflow, read_held, read_under_way
 from nba_airflow.warned import read_warnings
 
 if TYPE_CHECKING:
     import psycopg
 
     from include.sources.spec import Host
-    from nba_airflow.metadata.register import FoundBatch
 
 
 @command("airflow nba status")
@@ -50,10 +46,10 @@ def read_status() -> Answer:
     from nba_airflow.specs import hosts
 
     with connect_ops() as connection:
-        found, open_runs, unfinished = _read_airflow(connection)
+        found, open_runs, unfinished = read_airflow(connection)
         limits = {name: _read_connection(connection, host) for name, host in hosts().items()}
-        under_way = _read_under_way(connection, found, limits)
-        held = _read_held(connection, unfinished)
+        under_way = read_under_way(connection, found)
+        held = read_held(connection, unfinished)
         warned = [
             (each.batch_id, why)
             for each in found
@@ -114,86 +110,6 @@ def read_status() -> Answer:
         },
         code=1 if needs else 0,
     )
-
-
-def _read_airflow(
-    connection: psycopg.Connection[Any],
-) -> tuple[list[FoundBatch], list[str], Mapping[int, tuple[str, bool]]]:
-    """The batches that Airflow's rows show under way, the oldest first; the ids of the runs that
-    are open; and its backfills that have not ended: id -> DAG, and whether it is paused."""
-    from airflow.utils.session import create_session
-
-    from nba_airflow.metadata.register import find_batches, read_open_runs
-    from nba_airflow.metadata.unfinished import read_unfinished
-
-    with create_session() as session:
-        found = find_batches(session, connection)
-        open_runs = read_open_runs(session)
-        unfinished = read_unfinished(session)
-    return (
-        sorted(found, key=lambda each: min(r.queued_at for r in each.runs)),
-        open_runs,
-        unfinished,
-    )
-
-
-def _read_under_way(
-    connection: psycopg.Connection[Any],
-    found: Sequence[FoundBatch],
-    limits: Mapping[str, Mapping[str, Any]],
-) -> list[UnderWay]:
-    """Each with its pace, what it has taken, and what was planned for it."""
-    in_bucket, now = "gs" in connections.store_schemes(), datetime.now(UTC)
-    spent = read_spent(connection, {each.batch_id: each.runs for each in found})
-    batch_ids = [each.batch_id for each in found]
-    plans = backfills.read_plans(connection, batch_ids)
-    days = stages.read_to_come(connection, batch_ids)
-    under_way = []
-    for each in found:
-        taken = spent.get(each.batch_id, Spent())
-        to_come = days[each.batch_id]
-        batch = count_runs(each.batch_id, each.runs, to_come=to_come)
-        monthly = _credits_bought(batch.dag_id, limits)
-        under_way.append(
-            UnderWay(
-                batch=batch,
-                pace=measure_pace(each.runs, now, to_come=len(to_come)),
-                spent=taken,
-                operations=taken.operations * in_bucket,
-                dollars=taken.price(monthly, in_bucket=in_bucket).once,
-                plan=plans.get(each.batch_id, {}),
-            )
-        )
-    return under_way
-
-
-def _credits_bought(dag_id: str, limits: Mapping[str, Mapping[str, Any]]) -> int:
-    """What the DAG's upstreams sell a month."""
-    from nba_airflow.specs import sources
-
-    source = sources().get(dag_id)
-    bought = [limits[host.connection]["credits"] for host in source.hosts] if source else []
-    return sum(each["total"] for each in bought if each)
-
-
-def _read_held(
-    connection: psycopg.Connection[Any], unfinished: Mapping[int, tuple[str, bool]]
-) -> list[Held]:
-    """The backfills that are held or paused, and why."""
-    holds = backfills.read_holds(connection, list(unfinished))
-    known = {hold.backfill_id for hold in holds}
-    paused = "paused in Airflow, and goes on when somebody unpauses it"
-    found: list[tuple[int, str, str, datetime | None]]
-    found = [(hold.backfill_id, hold.kind, hold.why, hold.since) for hold in holds]
-    found += [
-        (backfill_id, "person", paused, None)
-        for backfill_id, (_, is_paused) in unfinished.items()
-        if is_paused and backfill_id not in known
-    ]
-    return [
-        Held(dag_id=unfinished[number][0], backfill_id=number, kind=kind, why=why, since=since)
-        for number, kind, why, since in found
-    ]
 
 
 def _read_connection(connection: psycopg.Connection[Any], host: Host) -> dict[str, Any]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import date
 from itertools import groupby
 from typing import Any
 
-from include.ops.progress import Pace, Spent
 from include.ops.status import OpenBatch, OutcomeCount, UnsentMail
 from include.outcome import Outcome
 from include.partition import DateRange
 from include.wording import clean, clipped, counted, duration, moment, money, number, size
 from nba_airflow.cli.answer import Line, Row
+from nba_airflow.under_way import Held, UnderWay
 
 MAX_ADDRESSES = 3
 """Addresses of one connection that have a row each while nothing holds them up."""
@@ -21,45 +20,6 @@ MAX_ACCEPTED = 3
 MAX_WHY = 120
 OF_A_PERSON = ("breaker", "preflight")
 """The holds that somebody has to look at; quiet hours end by themselves."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class UnderWay:
-    """A batch that is under way. ``operations`` on a bucket and ``dollars``: so far; ``plan``: the
-    facts of what was planned, empty where nothing was."""
-
-    batch: OpenBatch
-    pace: Pace
-    spent: Spent
-    operations: int
-    dollars: float
-    plan: Mapping[str, Any]
-
-    def facts(self) -> dict[str, Any]:
-        """For -o json: the batch's own beside what it takes."""
-        paid = {"operations": self.operations, "dollars": self.dollars}
-        return {
-            **asdict(self.batch),
-            **asdict(self.pace),
-            "spent": asdict(self.spent) | paid,
-            "plan": dict(self.plan),
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Held:
-    """A backfill that starts no dates; ``kind`` as in ops.holds, or ``person``, who has paused it
-    in Airflow."""
-
-    dag_id: str
-    backfill_id: int
-    kind: str
-    why: str
-    since: datetime | None = None
-
-    def facts(self) -> dict[str, Any]:
-        """For -o json."""
-        return asdict(self)
 
 
 def list_due(batches: Sequence[OpenBatch]) -> Iterator[Row]:

@@ -1,0 +1,147 @@
+"""The batches that are under way, as the command and the page show them: how far each is, what it
+has taken of what was planned, and what holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from include.errors import Problem
+from include.ops import backfills, stages
+from include.ops.progress import Pace, Spent, measure_pace, read_spent
+from include.ops.status import OpenBatch, count_runs
+from nba_airflow import connections
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from nba_airflow.metadata.register import FoundBatch
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnderWay:
+    """A batch that is under way. ``operations`` on a bucket and ``dollars``: so far; ``plan``: the
+    facts of what was planned, empty where nothing was."""
+
+    batch: OpenBatch
+    pace: Pace
+    spent: Spent
+    operations: int
+    dollars: float
+    plan: Mapping[str, Any]
+
+    def facts(self) -> dict[str, Any]:
+        """For -o json: the batch's own beside what it takes."""
+        paid = {"operations": self.operations, "dollars": self.dollars}
+        return {
+            **asdict(self.batch),
+            **asdict(self.pace),
+            "spent": asdict(self.spent) | paid,
+            "plan": dict(self.plan),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A backfill that starts no dates; ``kind`` as in ops.holds, or ``person``, who has paused it
+    in Airflow."""
+
+    dag_id: str
+    backfill_id: int
+    kind: str
+    why: str
+    since: datetime | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """For -o json."""
+        return asdict(self)
+
+
+def read_airflow(
+    connection: psycopg.Connection[Any],
+) -> tuple[list[FoundBatch], list[str], Mapping[int, tuple[str, bool]]]:
+    """The batches that Airflow's rows show under way, the oldest first; the ids of the runs that
+    are open; and its backfills that have not ended: id -> DAG, and whether it is paused."""
+    from airflow.utils.session import create_session
+
+    from nba_airflow.metadata.register import find_batches, read_open_runs
+    from nba_airflow.metadata.unfinished import read_unfinished
+
+    with create_session() as session:
+        found = find_batches(session, connection)
+        open_runs = read_open_runs(session)
+        unfinished = read_unfinished(session)
+    return (
+        sorted(found, key=lambda each: min(r.queued_at for r in each.runs)),
+        open_runs,
+        unfinished,
+    )
+
+
+def read_under_way(
+    connection: psycopg.Connection[Any],
+    found: Sequence[FoundBatch],
+) -> list[UnderWay]:
+    """Each with its pace, what it has taken, and what was planned for it."""
+    in_bucket, now = "gs" in connections.store_schemes(), datetime.now(UTC)
+    spent = read_spent(connection, {each.batch_id: each.runs for each in found})
+    batch_ids = [each.batch_id for each in found]
+    plans = backfills.read_plans(connection, batch_ids)
+    days = stages.read_to_come(connection, batch_ids)
+    under_way = []
+    for each in found:
+        taken = spent.get(each.batch_id, Spent())
+        to_come = days[each.batch_id]
+        batch = count_runs(each.batch_id, each.runs, to_come=to_come)
+        monthly = _count_bought(connection, batch.dag_id)
+        under_way.append(
+            UnderWay(
+                batch=batch,
+                pace=measure_pace(each.runs, now, to_come=len(to_come)),
+                spent=taken,
+                operations=taken.operations * in_bucket,
+                dollars=taken.price(monthly, in_bucket=in_bucket).once,
+                plan=plans.get(each.batch_id, {}),
+            )
+        )
+    return under_way
+
+
+def _count_bought(connection: psycopg.Connection[Any], dag_id: str) -> int:
+    """The credits that the DAG's upstreams sell a month; of a connection that is at fault nothing
+    is known."""
+    from include.limits.allowance import total
+    from include.limits.credit_rows import balance
+    from nba_airflow.specs import sources
+
+    source, bought, today = sources().get(dag_id), 0, datetime.now(UTC).date()
+    for host in source.hosts if source else ():
+        with suppress(Problem):
+            reached, _ = connections.reached(host)
+            if reached.credits:
+                month = balance(connection, host.connection, today)
+                bought += total(month, reached.credits)
+    return bought
+
+
+def read_held(
+    connection: psycopg.Connection[Any], unfinished: Mapping[int, tuple[str, bool]]
+) -> list[Held]:
+    """The backfills that are held or paused, and why."""
+    holds = backfills.read_holds(connection, list(unfinished))
+    known = {hold.backfill_id for hold in holds}
+    paused = "paused in Airflow, and goes on when somebody unpauses it"
+    found: list[tuple[int, str, str, datetime | None]]
+    found = [(hold.backfill_id, hold.kind, hold.why, hold.since) for hold in holds]
+    found += [
+        (backfill_id, "person", paused, None)
+        for backfill_id, (_, is_paused) in unfinished.items()
+        if is_paused and backfill_id not in known
+    ]
+    return [
+        Held(dag_id=unfinished[number][0], backfill_id=number, kind=kind, why=why, since=since)
+        for number, kind, why, since in found
+    ]
