@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _DAY_FOLDER = re.compile(r"game_date=(\d{4}-\d{2}-\d{2})")
+KNOWN = "`airflow nba sql` lists the tables and their columns"
 TABLES = (
     "SELECT table_schema || '.' || table_name AS \"table\","
     " string_agg(column_name, ', ' ORDER BY ordinal_position) AS columns"
@@ -120,8 +121,10 @@ class LocalWarehouse:
                 if kinds != [duckdb.StatementType.SELECT]:
                     raise Refused("that is not one query: write one SELECT")
                 return connection.execute(sql).to_arrow_table()
+            except (duckdb.CatalogException, duckdb.BinderException) as error:
+                raise Refused(f"{_first_line(error)} {KNOWN}") from None
             except duckdb.Error as error:
-                raise Refused(str(error).strip().split("\n", 1)[0]) from None
+                raise Refused(_first_line(error)) from None
 
     def tables(self) -> pa.Table:
         """The tables that have partitions, each with its columns: ``table``, ``columns``."""
@@ -171,6 +174,10 @@ class LocalWarehouse:
             query = view.query(lambda name: name)
             connection.execute(f"CREATE VIEW {DATASET}.{view.name} AS {query}")
         return connection
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0]
 
 
 def _swap(path: Path, data: bytes) -> bool:

@@ -54,6 +54,7 @@ ROWS = [
         "source_file": "two",
     },
 ]
+KNOWN = "`airflow nba sql` lists the tables and their columns"
 OTHER = (
     'Permission Error: Cannot access file "/etc/hostname" - file system operations are disabled by'
     " configuration"
@@ -151,10 +152,17 @@ def test_without_a_query_it_names_the_tables_and_their_columns(call: Call) -> No
             "select 1 from read_text('/etc/hostname')",
             OTHER,
         ),
-        ("select 1 from kinds", "Catalog Error: Table with name kinds does not exist!"),
+        ("select 1 from kinds", f"Catalog Error: Table with name kinds does not exist! {KNOWN}"),
         ("drop view raw.games", "that is not one query: write one SELECT"),
         (" ", "that is not one query: write one SELECT"),
-        ("select * from raw.gamez", "Catalog Error: Table with name gamez does not exist!"),
+        (
+            "select * from raw.gamez",
+            f"Catalog Error: Table with name gamez does not exist! {KNOWN}",
+        ),
+        (
+            "select point from raw.games",
+            f'Binder Error: Referenced column "point" not found in FROM clause! {KNOWN}',
+        ),
         ("selec 1", 'Parser Error: syntax error at or near "selec"'),
     ],
 )
