@@ -7,6 +7,7 @@ import ast
 import json
 import re
 import shlex
+import tomllib
 from argparse import ArgumentParser
 from collections import Counter
 from dataclasses import replace
@@ -259,3 +260,9 @@ def test_every_command_of_the_guide_is_one_that_the_parser_takes(
             "record",
         ),
     }
+
+
+def test_changelog_begins_with_this_version() -> None:
+    said = re.findall(r"(?m)^## ([\d.]+)", (ROOT / "CHANGELOG.md").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert said[0] == project["version"]
