@@ -135,15 +135,11 @@ def test_accept_what_will_stay_wrong(system: System, operator: Operator):
 
 
 def test_resume_and_reconcile(system: System, operator: Operator):
-    system.faults(
-        [
-            fault(BOTH, "corrected"),
-            {"source": "nba_stats", "endpoint": "leaguegamelog", "kind": "429"}
-            | {"retry_after": 1800, "times": 1},
-        ]
-    )
     window = f"-s {BOTH} -e {BOTH}"
     operator.run(f"dags backfill nbacom_schedule {window}")
+    # The preflight's probe meets the refusal, and every request after it waits.
+    refused = {"source": "nba_stats", "endpoint": "leaguegamelog", "kind": "429", "times": 1}
+    system.faults([fault(BOTH, "corrected"), {**refused, "retry_after": 1800}])
     operator.run(f"dags backfill nbacom_box_scores {window} --detach")
     operator.run(f"dags backfill {DAG} {window}")
     waiting = "SELECT 1 FROM task_instance WHERE dag_id = 'nbacom_box_scores' AND state = %s"
