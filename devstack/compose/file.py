@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,8 @@ class Missing(ValueError):
 @dataclass(frozen=True, kw_only=True)
 class Container:
     """A service as it is started: ``command`` in the exec form, ``check`` what its health check
-    runs, ``volumes`` folder inside -> name of the volume or file outside."""
+    runs, ``volumes`` folder inside -> name of the volume or file outside, ``configs`` file inside
+    -> its text."""
 
     name: str
     image: str
@@ -33,6 +34,7 @@ class Container:
     environment: Mapping[str, str]
     check: Sequence[str]
     volumes: Mapping[str, str]
+    configs: Mapping[str, str]
 
 
 def put_in(text: str, variables: Mapping[str, str]) -> str:
@@ -72,6 +74,7 @@ def containers(tree: Mapping[str, Any], variables: Mapping[str, str]) -> dict[st
     services = put_in_all(tree["services"], variables)
     image = image_environment()
     found = {}
+    # Each with the files that compose puts into it: volumes, secrets, texts of its own.
     for name, service in services.items():
         ours = service["image"].startswith("nba-")
         volumes = dict(_split_volume(each) for each in service.get("volumes", ()))
@@ -87,6 +90,7 @@ def containers(tree: Mapping[str, Any], variables: Mapping[str, str]) -> dict[st
             },
             check=_check(service.get("healthcheck", {}).get("test", ())),
             volumes=volumes,
+            configs=dict(_texts(service, tree)),
         )
     return found
 
@@ -99,6 +103,12 @@ def image_environment(dockerfile: Path = DOCKERFILE) -> dict[str, str]:
 def _split_volume(text: str) -> tuple[str, str]:
     outside, inside = text.split(":")[:2]
     return inside, outside
+
+
+def _texts(service: Mapping[str, Any], tree: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Files of a container whose text the compose file has itself."""
+    for each in service.get("configs", ()):
+        yield each["target"], tree["configs"][each["source"]]["content"]
 
 
 def _check(test: Sequence[str]) -> Sequence[str]:

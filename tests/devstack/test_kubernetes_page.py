@@ -75,6 +75,7 @@ def test_every_variable_is_an_option_of_airflow(airflow_environment: None) -> No
         environment=ENV,
         check=[],
         volumes={},
+        configs={},
     )
     compose = Compose(path=FILE, tree={}, services={"pod": pod})
     assert list(sets_what_airflow_knows(compose)) == []

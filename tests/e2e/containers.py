@@ -70,8 +70,8 @@ class Machine:
         assert (program, set(options[::2])) == ("postgres", {"-c"})
         made = f"CREATE DATABASE {environment['POSTGRES_DB']}"
         scripts = [
-            (ROOT / outside).read_text()
-            for inside, outside in service.volumes.items()
+            text
+            for inside, text in service.configs.items()
             if inside.startswith("/docker-entrypoint-initdb.d/")
         ]
         with running_postgres(
