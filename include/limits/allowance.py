@@ -134,8 +134,13 @@ def room(month: Month, credits: Credits, purpose: Purpose) -> int:
         return 0
     free = total(month, credits) - month.committed
     if purpose == "backfill":
-        free -= max(0, credits.live_reserve - month.spent_live - month.open_live)
+        free -= reserve_left(month, credits)
     return max(0, free)
+
+
+def reserve_left(month: Month, credits: Credits) -> int:
+    """What of ``live_reserve`` live runs have not used: no backfill gets it."""
+    return max(0, credits.live_reserve - month.spent_live - month.open_live)
 
 
 def room_of_a_month(month: Month, credits: Credits, purpose: Purpose) -> int:
@@ -201,6 +206,26 @@ def last_share_at(month: Month, credits: Credits, cost: int, now: datetime) -> d
         if cost <= room_now(month, credits, today):
             return datetime.combine(today, time(), UTC)
     return more_at(month, credits, "backfill", cost, today)
+
+
+def project_use(month: Month, now: datetime) -> int:
+    """The credits that will have been used when the month ends, at its pace until ``now`` (UTC), of
+    a day at least."""
+    begun = datetime.combine(month.month, time(), UTC)
+    end = datetime.combine(next_month(month.month), time(), UTC)
+    gone = max(timedelta(days=1), now - begun)
+    return round(month.committed * max(1.0, (end - begun) / gone))
+
+
+def project_end(month: Month, credits: Credits, now: datetime) -> date | None:
+    """The day (UTC) on which nothing is left of the month at that pace; None where it ends
+    before."""
+    left = room(month, credits, "live")
+    if not left:
+        return now.date()
+    rest = datetime.combine(next_month(month.month), time(), UTC) - now
+    more = project_use(month, now) - month.committed
+    return (now + rest * left / more).date() if more > left else None
 
 
 def _shares(month: Month, today: date) -> tuple[int, int]:

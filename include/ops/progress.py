@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -23,10 +23,11 @@ SHORTEST = timedelta(minutes=1)
 
 WAITING = [str(outcome) for outcome in Outcome if outcome.waits]
 _NOBODY: tuple[list[str], ...] = (WAITING, [], [], [], [], [])
-_SPENT = """
-    SELECT w.batch_id, sum(o.requests)::int AS requests, sum(o.credits)::int AS credits,
+_SUMS = """sum(o.requests)::int AS requests, sum(o.credits)::int AS credits,
         sum(o.bytes)::bigint AS bytes, sum(o.warehouse_jobs)::int AS warehouse_jobs,
-        sum(o.bytes_billed)::bigint AS bytes_billed, count(*)::int AS tries,
+        sum(o.bytes_billed)::bigint AS bytes_billed, count(*)::int AS tries"""
+_SPENT = f"""
+    SELECT w.batch_id, {_SUMS},
         count(DISTINCT o.day) FILTER (WHERE NOT w.over AND o.outcome = ANY(%s))::int AS waiting
     FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::bool[])
         AS w (batch_id, dag_id, run_id, queued_at, over)
@@ -72,6 +73,13 @@ class Spent:
         return money(amounts, monthly_credits=monthly_credits)
 
 
+_BY_MONTH = f"""
+    SELECT date_trunc('month', o.ended_at AT TIME ZONE 'UTC')::date AS month, o.dag_id, {_SUMS}
+    FROM ops.outcomes o WHERE o.dag_id = ANY(%s) AND o.ended_at >= %s
+    GROUP BY month, o.dag_id ORDER BY month DESC, o.dag_id
+"""
+
+
 def measure_pace(runs: Sequence[BatchRun], now: datetime, *, to_come: int = 0) -> Pace:
     """Of the runs of a batch that is under way, and so many dates that get a run later."""
     ends = [run.ended_at for run in runs if run.ended_at and run.ended_at > now - RECENT]
@@ -95,3 +103,13 @@ def read_spent(
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(_SPENT, (WAITING, *columns) if asked else _NOBODY).fetchall()
     return {row.pop("batch_id"): Spent(**row) for row in rows}
+
+
+def read_spent_by_month(
+    connection: psycopg.Connection[Any], dag_ids: Collection[str], since: datetime
+) -> dict[tuple[date, str], Spent]:
+    """(first of the UTC month, DAG) -> what its tries that ended ``since`` then have taken, the
+    newest month first."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(_BY_MONTH, ([*dag_ids], since)).fetchall()
+    return {(row.pop("month"), row.pop("dag_id")): Spent(**row) for row in rows}

@@ -96,7 +96,7 @@ def read_under_way(
         taken = spent.get(each.batch_id, Spent())
         to_come = days[each.batch_id]
         batch = count_runs(each.batch_id, each.runs, to_come=to_come)
-        monthly = _count_bought(connection, batch.dag_id)
+        monthly = count_bought(connection, batch.dag_id)
         under_way.append(
             UnderWay(
                 batch=batch,
@@ -110,7 +110,7 @@ def read_under_way(
     return under_way
 
 
-def _count_bought(connection: psycopg.Connection[Any], dag_id: str) -> int:
+def count_bought(connection: psycopg.Connection[Any], dag_id: str) -> int:
     """The credits that the DAG's upstreams sell a month; of a connection that is at fault nothing
     is known."""
     from include.limits.allowance import total

@@ -14,6 +14,9 @@ from include.limits.allowance import (
     Month,
     more_at,
     next_month,
+    project_end,
+    project_use,
+    reserve_left,
     room,
     room_of_a_month,
     room_today,
@@ -199,3 +202,26 @@ def test_live_runs_wait_for_the_next_month() -> None:
 )
 def test_the_next_month_begins_on_its_first_day(day: date, expected: date) -> None:
     assert next_month(day) == expected
+
+
+@pytest.mark.parametrize(
+    ("used", "day", "projected", "end"),
+    [
+        ({}, 16, 0, None),
+        ({"billed": 100, "open_backfill": 50}, 16, 310, None),
+        ({"billed": 300}, 16, 620, date(2026, 1, 26)),
+        ({"billed": 40}, 1, 1240, date(2026, 1, 12)),
+        ({"billed": 500}, 16, 1033, date(2026, 1, 16)),
+    ],
+    ids=["nothing used", "it suffices", "it does not", "the first day counts whole", "used up"],
+)
+def test_the_months_end_is_projected_at_its_pace_so_far(
+    used: dict[str, int], day: int, projected: int, end: date | None
+) -> None:
+    month, now = replace(FRESH, **used), datetime(2026, 1, day, tzinfo=UTC)
+    assert (project_use(month, now), project_end(month, CREDITS, now)) == (projected, end)
+
+
+def test_what_is_kept_for_live_runs_is_what_they_have_not_used() -> None:
+    kept = [replace(FRESH, spent_live=n, open_live=20) for n in (0, 50, 90)]
+    assert [reserve_left(month, CREDITS) for month in kept] == [80, 30, 0]

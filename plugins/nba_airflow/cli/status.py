@@ -6,10 +6,8 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from include.errors import Problem
 from include.ops.status import (
     OutcomeCount,
     accepted_dates,
@@ -19,17 +17,15 @@ from include.ops.status import (
     unrecorded_batches,
     unsent_mails,
 )
-from nba_airflow import connections
 from nba_airflow.cli import status_rows
 from nba_airflow.cli.answer import Answer, Grid, Line, command, connect_ops
+from nba_airflow.limits import read_limits
 from nba_airflow.metadata.obstacles import read_obstacles
 from nba_airflow.under_way import read_airflow, read_held, read_under_way
 from nba_airflow.warned import read_warnings
 
 if TYPE_CHECKING:
-    import psycopg
-
-    from include.sources.spec import Host
+    pass
 
 
 @command("airflow nba status")
@@ -47,7 +43,7 @@ def read_status() -> Answer:
 
     with connect_ops() as connection:
         found, open_runs, unfinished = read_airflow(connection)
-        limits = {name: _read_connection(connection, host) for name, host in hosts().items()}
+        limits = {name: read_limits(connection, host) for name, host in hosts().items()}
         under_way = read_under_way(connection, found)
         held = read_held(connection, unfinished)
         warned = [
@@ -110,54 +106,6 @@ def read_status() -> Answer:
         },
         code=1 if needs else 0,
     )
-
-
-def _read_connection(connection: psycopg.Connection[Any], host: Host) -> dict[str, Any]:
-    """Its limiters and credits; or what is wrong with it, so that the others are shown all the
-    same."""
-    from include.limits.state import limiter_states
-
-    facts: dict[str, Any] = {
-        "connection": host.connection,
-        "problem": "",
-        "limiters": [],
-        "credits": None,
-    }
-    try:
-        host, _ = connections.reached(host)
-    except Problem as problem:
-        return {**facts, "problem": problem.message}
-    facts["limiters"] = [
-        asdict(state) for state in limiter_states(connection, host.connection, host.windows)
-    ]
-    if host.credits:
-        facts["credits"] = _credits(connection, host)
-    return facts
-
-
-def _credits(connection: psycopg.Connection[Any], host: Host) -> dict[str, Any]:
-    """In credits of this UTC month: ``left`` is for live runs, ``left_for_backfills`` what those
-    may use now."""
-    from include.limits.allowance import room, room_today, total
-    from include.limits.credit_rows import balance
-
-    assert host.credits
-    today = datetime.now(UTC).date()
-    month = balance(connection, host.connection, today)
-    backfills = (
-        room_today(month, host.credits, today)
-        if host.credits.spread
-        else room(month, host.credits, "backfill")
-    )
-    return {
-        "month": month.month,
-        "total": total(month, host.credits),
-        "used": month.billed,
-        "reserved": month.open_live + month.open_backfill,
-        "left": room(month, host.credits, "live"),
-        "left_for_backfills": backfills,
-        "live_reserve": host.credits.live_reserve,
-    }
 
 
 def _by_dag(counts: Sequence[OutcomeCount]) -> dict[str, dict[str, dict[str, int]]]:

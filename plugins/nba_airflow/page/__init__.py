@@ -40,7 +40,10 @@ class Page:
 
 
 DATES = Page(name="Game dates", path="/", route="nba-game-dates")
-PAGES: Sequence[Page] = (DATES,)
+PAGES: Sequence[Page] = (
+    DATES,
+    Page(name="Limits", path="/limits", route="nba-limits"),
+)
 """As they are listed."""
 
 

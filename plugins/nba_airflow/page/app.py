@@ -14,7 +14,7 @@ from fastapi.staticfiles import StaticFiles
 
 from include.errors import Problem
 from include.ops.db import unreachable
-from nba_airflow.page import dates
+from nba_airflow.page import dates, limits
 
 STATIC = Path(__file__).parent / "static"
 
@@ -25,7 +25,10 @@ CONTENT_POLICY = (
     " frame-ancestors 'self'"
 )
 
-ROUTERS: Sequence[APIRouter] = (dates.router,)
+ROUTERS: Sequence[APIRouter] = (
+    dates.router,
+    limits.router,
+)
 """One a topic."""
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+from include import wording
+
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -22,10 +24,19 @@ def render(template: str, **shown: Any) -> str:
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    return Environment(
+    made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    words = (wording.moment, wording.money, wording.number, wording.size, wording.period)
+    made.filters |= {word.__name__: word for word in words} | {"date_list": wording.dates}
+    made.tests["link"] = _is_link
+    return made
+
+
+def _is_link(address: str) -> bool:
+    """Whether it is an address that a link may have; others could be scripts."""
+    return address.startswith(("http://", "https://", "/"))

@@ -16,6 +16,7 @@ from devstack.connections import postgres_fields
 from include.ops.db import connect
 from include.ops.outcomes import OutcomeRow, record
 from include.outcome import Outcome
+from tests.plugins.page.conftest import DAGS
 
 if TYPE_CHECKING:
     from fastapi.testclient import TestClient
@@ -36,12 +37,6 @@ def ledger(ops_db: str) -> str:
     return ops_db
 
 
-DAGS = (
-    *("bdl_box_scores", "bigdataball_play_by_play", "nbacom_box_scores"),
-    *("nbacom_schedule", "odds_api_props"),
-)
-
-
 def write(connection: Any, dag_id: str, day: date, **said: Any) -> None:
     """A try of a date."""
     row = {
@@ -58,42 +53,6 @@ def write(connection: Any, dag_id: str, day: date, **said: Any) -> None:
         "games_expected": 5,
     }
     record(connection, OutcomeRow(**{**row, **said}))
-
-
-@pytest.fixture
-def client(
-    ledger: str, airflow_environment: None, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[TestClient]:
-    """The page as Airflow mounts it, with a user who may read all DAGs but one."""
-    from airflow.api_fastapi.core_api.security import get_user
-    from fastapi import FastAPI
-    from fastapi.testclient import TestClient
-
-    from nba_airflow.page import PREFIX, access
-    from nba_airflow.page.app import make_app
-
-    monkeypatch.setenv("AIRFLOW_CONN_OPS_DB", json.dumps(postgres_fields(ledger)))
-    monkeypatch.setattr(access, "get_auth_manager", Manager)
-    monkeypatch.setattr("airflow.api_fastapi.core_api.security.get_auth_manager", Manager)
-    monkeypatch.setattr(
-        "airflow.api_fastapi.core_api.security.DagModel.get_team_name", lambda dag_id: None
-    )
-    made = make_app()
-    made.dependency_overrides[get_user] = lambda: "ann"
-    airflow = FastAPI()
-    airflow.mount(PREFIX, made)
-    with TestClient(airflow, base_url="http://127.0.0.1") as found:
-        yield found
-
-
-class Manager:
-    """Airflow's way to ask what a user may do: all, but for one DAG."""
-
-    def is_authorized_dag(self, *, details: Any, **asked: Any) -> bool:
-        return details.id != "odds_api_props"
-
-    def get_authorized_dag_ids(self, **asked: Any) -> set[str]:
-        return {*DAGS, "another_teams"} - {"odds_api_props"}
 
 
 def replaced(client: TestClient, *, root_path: str) -> TestClient:
