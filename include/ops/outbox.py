@@ -3,6 +3,7 @@ again harmless."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -26,13 +27,13 @@ class Mail:
     attempts: int = 0
 
 
-def put(connection: psycopg.Connection[Any], mail: Mail) -> None:
-    """Adds the mail unless it is there; does not commit, so that it stands or falls with what the
-    caller writes."""
+def put(connection: psycopg.Connection[Any], mail: Mail, about: Collection[str]) -> None:
+    """Adds the mail, which tells of the DAGs ``about``, unless it is there; does not commit, so
+    that it stands or falls with what the caller writes."""
     connection.execute(
-        "INSERT INTO ops.outbox (mail_id, message_id, subject, content) VALUES (%s, %s, %s, %s)"
-        " ON CONFLICT (mail_id) DO NOTHING",
-        (mail.mail_id, mail.message_id, mail.subject, mail.content),
+        "INSERT INTO ops.outbox (mail_id, message_id, subject, content, about) VALUES (%s, %s, %s,"
+        " %s, %s) ON CONFLICT (mail_id) DO NOTHING",
+        (mail.mail_id, mail.message_id, mail.subject, mail.content, sorted(about)),
     )
 
 

@@ -233,8 +233,12 @@ CREATE TABLE ops.outbox (
     attempts    int NOT NULL DEFAULT 0,
     next_try_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     receipt     text NOT NULL DEFAULT '',
-    last_error  text NOT NULL DEFAULT ''
+    last_error  text NOT NULL DEFAULT '',
+    about       text[] NOT NULL DEFAULT '{}'
 );
+COMMENT ON COLUMN ops.outbox.about IS
+    'the DAGs that it tells of: who may read all of them may read it';
+CREATE INDEX outbox_by_time ON ops.outbox (created_at);
 CREATE INDEX outbox_unsent ON ops.outbox (created_at) WHERE state <> 'sent';
 
 CREATE TABLE ops.alerts (

@@ -42,7 +42,8 @@ def check_begun(backfill_id: int) -> list[Finding]:
             why = "; ".join(map(str, found))
             # Who has released it meanwhile knows what they do.
             if backfills.say_why(ledger, backfill_id, "preflight", why):
-                outbox.put(ledger, make_held_mail(made.dag_id, window, backfill_id, found))
+                mail = make_held_mail(made.dag_id, window, backfill_id, found)
+                outbox.put(ledger, mail, [made.dag_id])
         else:
             let_go(ledger, backfill_id)
         ledger.commit()

@@ -97,7 +97,7 @@ class SummaryOperator(BaseOperator):
             content=to_bytes(message),
         )
         reach_failpoint("before outbox")
-        outbox.put(connection, row)
+        outbox.put(connection, row, [batch.dag_id])
         if batch.kind == "live":
             alerts.note_sent(connection, report)
         batches.reported(connection, batch.batch_id, note_said(report))
@@ -112,7 +112,7 @@ class SummaryOperator(BaseOperator):
 
         if late := late_dates.untold(connection):
             mail = make_late_mail(late)
-            outbox.put(connection, mail)
+            outbox.put(connection, mail, {each.dag_id for each in late})
             late_dates.told(connection, late)
             self.log.info("%s", mail.subject)
         connection.commit()
@@ -145,7 +145,7 @@ class SummaryOperator(BaseOperator):
                 subject=str(message["Subject"]),
                 content=to_bytes(message),
             )
-            outbox.put(connection, row)
+            outbox.put(connection, row, [breaker.dag_id])
             breakers.note_told(connection, breaker.backfill_id)
             self.log.info("%s", row.subject)
         connection.commit()

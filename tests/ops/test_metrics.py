@@ -74,7 +74,7 @@ def fill(db: psycopg.Connection[Any], ops_db: str) -> None:
     batches.write(db, f"{DAG}:7:0", runs, over=False)
     for name in ("m", "sent"):
         mail = outbox.Mail(mail_id=name, message_id=f"<{name}@nba>", subject="s", content=b"x")
-        outbox.put(db, mail)
+        outbox.put(db, mail, [])
     outbox.sent(db, "sent", "accepted")
     for backfill, kind in ((7, "breaker"), (7, "quiet hours"), (8, "breaker")):
         backfills.hold(db, backfill, kind, "why")

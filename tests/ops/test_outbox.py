@@ -37,7 +37,7 @@ def db(ops_db: str) -> Iterator[psycopg.Connection[Any]]:
 
 def put(db: psycopg.Connection[Any], *mails: Mail) -> None:
     for mail in mails:
-        outbox.put(db, mail)
+        outbox.put(db, mail, [])
         db.commit()
 
 
@@ -62,12 +62,12 @@ def resting(db: psycopg.Connection[Any], mail_id: str, seconds: float) -> Iterat
 def test_a_mail_stands_or_falls_with_the_callers_transaction(
     ops_db: str, db: psycopg.Connection[Any]
 ) -> None:
-    outbox.put(db, MAIL)
+    outbox.put(db, MAIL, [])
     with connect(ops_db) as other:
         assert outbox.claim(other) is None
     db.rollback()
     assert receipt_of(db, MAIL.mail_id) is None
-    outbox.put(db, MAIL)
+    outbox.put(db, MAIL, [])
     db.commit()
     with connect(ops_db) as other:
         assert outbox.claim(other) == replace(MAIL, attempts=1)
@@ -190,7 +190,7 @@ def test_a_slow_sender_that_gives_up_does_not_shorten_its_successors_claim(
 def test_two_mails_of_one_message_id_are_refused(db: psycopg.Connection[Any]) -> None:
     put(db, MAIL)
     with pytest.raises(psycopg.errors.UniqueViolation):
-        outbox.put(db, replace(OTHER, message_id=MAIL.message_id))
+        outbox.put(db, replace(OTHER, message_id=MAIL.message_id), [])
 
 
 def test_mails_that_were_given_up_are_due_again_on_demand_and_no_others(

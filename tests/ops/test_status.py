@@ -74,6 +74,7 @@ def test_mail_is_told_with_its_last_error_until_it_is_sent(db: psycopg.Connectio
             outbox.Mail(
                 mail_id=name, message_id=f"<{name}@nba>", subject=f"[{name}]", content=b"x"
             ),
+            [DAG],
         )
         db.commit()
     refused, late = outbox.claim(db), outbox.claim(db)

@@ -55,7 +55,7 @@ def test_lost_ledger_is_rebuilt_and_counted(
 
 
 def test_mails_that_were_given_up_are_made_due(call: Call, db: psycopg.Connection[Any]) -> None:
-    outbox.put(db, outbox.Mail(mail_id="m", message_id="<m@nba>", subject="s", content=b"x"))
+    outbox.put(db, outbox.Mail(mail_id="m", message_id="<m@nba>", subject="s", content=b"x"), [])
     db.commit()
     mail = outbox.claim(db)
     assert mail

@@ -59,7 +59,9 @@ def test_status_shows_batches_mails_pauses_credits_and_dates(
     airflow.start(DAY)
     airflow.end(DAY)
     outbox.put(
-        db, outbox.Mail(mail_id="m", message_id="<m@nba>", subject="[1 failed] bdl", content=b"x")
+        db,
+        outbox.Mail(mail_id="m", message_id="<m@nba>", subject="[1 failed] bdl", content=b"x"),
+        [DAG],
     )
     db.commit()
     mail = outbox.claim(db)
