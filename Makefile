@@ -67,7 +67,7 @@ new-source: export AIRFLOW_HOME := $(CURDIR)/.airflow
 new-source: export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 new-source: $(STAMP)  ## Write the spec file and the fixture of a new source (NAME=my_source)
 	@$(BIN)/python -m devstack.new_source "$(NAME)"
-	@$(BIN)/python -m devstack.dag_table
+	@$(BIN)/python -m devstack.dag_table && $(BIN)/python -m devstack.dictionary
 
 sql: export Q := $(Q)
 sql: $(STAMP)  ## Read the warehouse of the local installation (Q="select ..."; without it: its tables)

@@ -41,6 +41,7 @@ DOCUMENTS = {
 }
 ELSEWHERE = ("apache-airflow", "deployment", "registry.example.com")
 """What begins so is not a path: a chart, an object of a cluster, an image."""
+OPERATE = DOCUMENTS["docs/operate.md"]
 GLOSSARY, BENCHMARKS = DOCUMENTS["docs/glossary.md"], DOCUMENTS["docs/benchmarks.md"]
 DAY = date(2025, 1, 15)
 
@@ -153,7 +154,7 @@ def test_bounds_are_those_of_the_code() -> None:
     assert f"asked again every {ASK_AGAIN // timedelta(minutes=1)} minutes;" in README
     assert f"({Source(dag_id='', hosts=(), endpoints=()).fresh_by:%H:%M} US/Eastern on" in README
     assert (GRACE, "half an hour later" in README) == (timedelta(minutes=30), True)
-    assert (REPEAT_INTERVAL, "one alert in four hours" in README) == (timedelta(hours=4), True)
+    assert (REPEAT_INTERVAL, "one alert in four hours" in OPERATE) == (timedelta(hours=4), True)
     assert (MAX_RETRY_AFTER, "an hour at most" in GLOSSARY) == (3600.0, True)
     told = [name for name, text in DOCUMENTS.items() if f"newest {MAX_TRIES:,} tries" in text]
     assert sorted(told) == ["docs/benchmarks.md", "docs/metrics.md"]
@@ -175,15 +176,15 @@ def test_price_of_a_season_is_that_of_the_plan(sources: dict[str, Source]) -> No
     assert list_needs(props, {DAY: games}, scheduled={DAY}).credits == credits + 1
 
 
-def test_price_of_each_choice_in_the_readme_is_that_of_the_plan(sources: dict[str, Source]) -> None:
+def test_price_of_each_choice_is_that_of_the_plan(sources: dict[str, Source]) -> None:
     source = sources["odds_api_props"]
     assert source.choose
-    head = re.search(r"Credits of a season: ([\d,]+) games on (\d+) dates", README)
+    head = re.search(r"Credits of a season: ([\d,]+) games on (\d+) dates", OPERATE)
     assert head
     games, dates = (int(number.replace(",", "")) for number in head.groups())
     season = {DAY + timedelta(days=n): 0 for n in range(dates)}
     season |= dict.fromkeys(season, 1) | {DAY: games - dates + 1}
-    told = re.findall(r"^\| `(\{.*\})` \| ([\d,]+) \|$", README, re.MULTILINE)
+    told = re.findall(r"^\| `(\{.*\})` \| ([\d,]+) \|$", OPERATE, re.MULTILINE)
     planned = {
         extra: list_needs(
             replace(source, endpoints=source.choose(json.loads(extra))), season, scheduled=season

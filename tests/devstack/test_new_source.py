@@ -15,7 +15,15 @@ from devstack.new_source import MAX_NAME, SAYS_NOTHING, BadName, check_name
 from tests.test_policy import ATTICS
 
 ROOT = Path(__file__).resolve().parents[2]
-KEPT = ("Makefile", "README.md", "pyproject.toml", "requirements.txt", ".gitignore", ".env.example")
+KEPT = (
+    "Makefile",
+    "README.md",
+    "CHANGELOG.md",
+    "pyproject.toml",
+    "requirements.txt",
+    ".gitignore",
+    ".env.example",
+)
 FOLDERS = ("dags", "devstack", "docs", "include", "plugins", "tests", ".ci")
 SUITES = (
     "tests/plugins/test_specs.py",
@@ -95,6 +103,7 @@ def test_new_sources_pass_conformance_policy_lint_and_load_as_dags(tmp_path: Pat
         linted = run(folder, ruff, *lint, "--no-cache", *(f"dags/{name}.py" for name in NAMES))
         assert linted.returncode == 0, linted.stdout
     assert "| [`my_source`](dags/my_source.py) | my_source: " in (folder / "README.md").read_text()
+    assert "## `raw.my_source`\n" in (folder / "docs" / "dictionary.md").read_text()
     limit = "from nba_airflow.specs import hosts; print(hosts()['my_source'].windows[0].limit)"
     path = f"PYTHONPATH={folder}:{folder / 'plugins'}"
     asked = run(
