@@ -87,8 +87,10 @@ def down(at: Home) -> int:
 
 def where(at: Home, ports: dict[str, int]) -> str:
     """How to reach the UI and the command line."""
+    ui = f"http://127.0.0.1:{ports['api']}"
     return (
-        f"Airflow's UI: http://127.0.0.1:{ports['api']} (user admin, password {ui_password(at)})\n"
+        f"Airflow's UI: {ui} (user admin, password {ui_password(at)})\n"
+        f"How every date stands: {ui}/plugin/nba-game-dates\n"
         f"Its commands in this shell: . {os.path.relpath(at.env_file)}\n"
         "Stop everything: make down"
     )

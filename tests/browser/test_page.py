@@ -1,0 +1,165 @@
+"""The page in Airflow's UI, in a real browser: it shows the ledger, to whom it may, without an
+error, a request to another host or what a screen reader stumbles over.
+
+Pictures of every page, of both widths and themes, are left in data/browser.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from devstack.environment import ROOT
+from nba_airflow.page import PAGES as NAMED
+from nba_airflow.page import PREFIX
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Desk, Desks
+    from tests.e2e.conftest import System
+
+pytestmark = pytest.mark.slow
+
+VARIABLES = {"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,vera:viewer"}
+LIVE_DAYS = 0
+
+DAG = "bdl_box_scores"
+FAILED, PARTIAL, COMPLETE = "2024-10-22", "2024-10-23", "2024-10-24"
+PICTURES = ROOT / "data" / "browser"
+
+# Every page of the navigation, and what those lead to.
+PAGES = {each.name: f"{PREFIX}{each.path}" for each in NAMED}
+PAGES |= {
+    "game dates of a DAG": f"{PREFIX}/?dag_id={DAG}&outcome=failed",
+    "a date": f"{PREFIX}/dates/{DAG}/{FAILED}",
+}
+# What only those may do who may change the DAG.
+ACTIONS = (("PATCH", f"/api/v2/dags/{DAG}", {"is_paused": True}),)
+WIDTHS = {"phone": 390, "desktop": 1280}
+THEMES = ("light", "dark")
+
+
+@pytest.fixture(scope="module")
+def backfilled(desks: Desks) -> System:
+    """Three dates: one failed, one partial, one complete."""
+    system = desks.system
+    for dag_id in (DAG, "nbacom_schedule"):
+        system.api("PATCH", f"dags/{dag_id}", {"is_paused": False})
+    system.faults([fault(FAILED, "bad_key"), fault(PARTIAL, "missing_game")])
+    code, _ = system.backfill(f"{DAG} -s {FAILED} -e {COMPLETE}")
+    assert code == 1
+    return system
+
+
+def fault(day: str, kind: str) -> dict[str, Any]:
+    """Of every request for the date's box scores."""
+    return {"source": "balldontlie", "endpoint": "box_scores", "day": day, "kind": kind}
+
+
+@pytest.fixture
+def admin(desks: Desks, backfilled: System) -> Iterator[Desk]:
+    with desks.of("admin") as desk:
+        yield desk
+
+
+@pytest.fixture
+def viewer(desks: Desks, backfilled: System) -> Iterator[Desk]:
+    with desks.of("vera") as desk:
+        yield desk
+
+
+def test_the_navigation_leads_to_a_calendar_that_is_the_ledger(admin: Desk, backfilled: System):
+    page = admin.page
+    page.get_by_role("button", name="Browse").click()
+    page.get_by_role("menuitem", name="Game dates").click()
+    calendar = page.frame_locator("iframe")
+    squares = calendar.get_by_role("region", name=DAG).locator(".days a")
+    squares.first.wait_for()
+
+    shown = {
+        square.get_attribute("href"): square.get_attribute("class").split()
+        for square in squares.all()
+    }
+    newest = backfilled.ops(
+        "SELECT DISTINCT ON (day) day, outcome FROM ops.outcomes WHERE dag_id = %s"
+        " ORDER BY day, outcome_id DESC",
+        DAG,
+    )
+    assert shown == {f"/nba/dates/{DAG}/{day}": [outcome] for day, outcome in newest}
+    assert [outcome for _, outcome in newest] == ["failed", "partial", "complete"]
+
+
+def test_a_square_tells_and_leads_to_its_date_and_run(admin: Desk, backfilled: System):
+    page = admin.page
+    page.goto(f"{admin.ui}/nba/?dag_id={DAG}")
+    squares = page.locator(".days a")
+    said = [square.get_attribute("aria-label") for square in squares.all()]
+    assert said[0] == f"{FAILED}: failed"
+    assert re.fullmatch(rf"{PARTIAL}: partial, (\d+) of \d+ games", said[1])
+    squares.nth(0).hover()
+    assert squares.nth(0).get_attribute("title") == said[0]
+
+    squares.nth(0).focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{admin.ui}/nba/dates/{DAG}/{PARTIAL}")
+
+    page.locator("a[target=_top]").first.click()
+    ((run,),) = backfilled.metadata(
+        "SELECT run_id FROM dag_run WHERE dag_id = %s AND partition_key = %s", DAG, PARTIAL
+    )
+    page.get_by_role("heading", name=run).wait_for()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_sound(name: str, admin: Desk):
+    from axe_playwright_python.sync_playwright import Axe
+
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page = admin.page
+    faults = []
+    for size, width in WIDTHS.items():
+        page.set_viewport_size({"width": width, "height": 900})
+        for theme in THEMES:
+            page.emulate_media(color_scheme=theme)
+            answer = page.goto(admin.ui + PAGES[name])
+            assert answer.status == 200
+            assert "default-src 'none'" in answer.headers["content-security-policy"]
+            page.screenshot(path=PICTURES / f"{name}, {size}, {theme}.png", full_page=True)
+            found = Axe().run(page).response["violations"]
+            faults += [(size, theme, *named(each)) for each in found if is_grave(each)]
+            if page.evaluate("document.documentElement.scrollWidth") > width:
+                faults.append((size, theme, "wider than the screen"))
+    assert faults == []
+    assert admin.heard.errors == []
+    assert admin.heard.hosts == {admin.ui.removeprefix("http://")}
+
+
+def is_grave(violation: dict[str, Any]) -> bool:
+    """Of axe's four degrees the upper two."""
+    return violation["impact"] in ("serious", "critical")
+
+
+def named(violation: dict[str, Any]) -> tuple[str, str]:
+    """What it is, and where."""
+    return violation["id"], violation["nodes"][0]["html"]
+
+
+def test_a_viewer_reads_and_may_not_act(viewer: Desk):
+    page = viewer.page
+    page.goto(f"{viewer.ui}/nba/")
+    assert page.get_by_role("region", name=DAG).locator(".days a").count() == 3
+    ours = page.request
+    for method, path, body in ACTIONS:
+        answer = ours.fetch(viewer.ui + path, method=method, data=body)
+        assert (path, answer.status) == (path, 403)
+
+
+def test_a_stranger_is_asked_to_sign_in(desks: Desks, backfilled: System):
+    context = desks.browser.new_context()
+    ui = f"http://127.0.0.1:{backfilled.ports['api']}"
+    answers = {path: context.request.get(ui + path).status for path in PAGES.values()}
+    context.close()
+    assert answers == dict.fromkeys(PAGES.values(), 401)
