@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 UV := uv==0.13.9# installs the 300 pinned packages in half a minute; pip needs four
 
-.PHONY: help demo up down status test fast lint fix bench lock env sql new-source secrets compose-check wheel
+.PHONY: help demo up down status test fast lint fix bench lock env sql new-source secrets compose-check wheel pictures
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -53,6 +53,9 @@ $(STAMP): requirements.txt devstack/engines.txt
 	@$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode -r requirements.txt
 	@$(BIN)/python -m devstack.engines
 	@touch $(STAMP)
+
+pictures: $(STAMP)  ## Make the README's pictures anew, in a real browser (three minutes)
+	@$(BIN)/python -m devstack.pictures
 
 wheel: $(STAMP)  ## Build the installable package into dist/
 	@$(BIN)/python -m hatchling build -t wheel

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -55,10 +56,8 @@ def demo(at: Home, sandbox_options: list[str], sources: str) -> int:
         )
         control.down(at)
         ready = control.up(at, sandbox_options)
-    sandbox = f"http://127.0.0.1:{ready['ports']['sandbox']}"
     first, last = RECORDED_WINDOW if recorded else LEAGUE_WINDOW
     broken = date(2026, 1, 9) if recorded else first + timedelta(days=4)
-    _request(f"{sandbox}/_sandbox/faults", "DELETE")
     fault = {
         "source": "balldontlie",
         "endpoint": "box_scores",
@@ -66,7 +65,7 @@ def demo(at: Home, sandbox_options: list[str], sources: str) -> int:
         "kind": "missing_game",
         "times": 1,
     }
-    _request(f"{sandbox}/_sandbox/faults", "POST", [fault])
+    set_faults(ready["ports"]["sandbox"], [fault])
 
     _title(f"Backfilling {first}..{last}; Ball Don't Lie will lack one game of {broken} at first")
     window = DateRange(first, last)
@@ -173,6 +172,13 @@ def _rows_per_table(at: Home, days: list[date]) -> None:
             ).fetchall()
         )
         _say(f"  {name:<28}" + "".join(str(counted.get(day, 0)).rjust(8) for day in days))
+
+
+def set_faults(port: int, faults: Sequence[Mapping[str, Any]]) -> None:
+    """Replaces those of the sandbox that listens on this port of loopback."""
+    url = f"http://127.0.0.1:{port}/_sandbox/faults"
+    _request(url, "DELETE")
+    _request(url, "POST", list(faults))
 
 
 def _request(url: str, method: str, body: Any = None) -> None:
