@@ -4,15 +4,18 @@ folder."""
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from psycopg import conninfo
 
-from devstack.environment import Home
+from devstack.environment import ROOT, Home
 from include.files import write_atomically
 
+CONNECTIONS = "connections.json"
 KEY = "sandbox-key"  # the sandbox's own, published in its documentation: not a secret
+_EXAMPLE = re.compile(r'connection="(\w+)",\s+base_url="https://api\.example\.com"')
 PEOPLE = {"sender": "NBA backfill <backfill@localhost>", "recipients": ["operators@localhost"]}
 
 # The sandbox bills like a paid plan: 500 credits a month would hold a week of one market back for
@@ -44,15 +47,17 @@ def write_connections(at: Home, sandbox: str, ops: str, *, raw_store: str = "") 
         "host": f"file://{at.outbox}",
         "extra": json.dumps(PEOPLE),
     }
-    return _private(at.airflow / "connections.json", json.dumps(found, indent=1))
+    return _private(at.airflow / CONNECTIONS, json.dumps(found, indent=1))
 
 
 def upstreams(sandbox: str, folder: Path) -> dict[str, dict[str, Any]]:
     """The fields of every upstream's connection, by id, where the sandbox (a URL) plays it. Its
     service account's key is made in ``folder``, once."""
+    names = ("balldontlie", "the_odds_api", "nba_stats", "nba_cdn")
+    played = {name: name for name in names} | dict.fromkeys(find_examples(), "example")
     found: dict[str, dict[str, Any]] = {
-        name: {"conn_type": "http", "host": f"{sandbox}/{name}", "password": KEY}
-        for name in ("balldontlie", "the_odds_api", "nba_stats", "nba_cdn")
+        name: {"conn_type": "http", "host": f"{sandbox}/{source}", "password": KEY}
+        for name, source in played.items()
     }
     found["the_odds_api"]["extra"] = json.dumps(PLAN)
     account = _service_account(folder, f"{sandbox}/bigdataball/token")
@@ -62,6 +67,18 @@ def upstreams(sandbox: str, folder: Path) -> dict[str, dict[str, Any]]:
         "extra": json.dumps({"keyfile_dict": account}),
     }
     return found
+
+
+def find_examples(dags: Path = ROOT / "dags") -> list[str]:
+    """The connections of new sources that still ask what their template does."""
+    text = "\n".join(path.read_text() for path in sorted(dags.glob("*.py")))
+    return _EXAMPLE.findall(text)
+
+
+def find_lacking(at: Home) -> list[str]:
+    """Of these, the ones that came after the installation was started."""
+    there = json.loads((at.airflow / CONNECTIONS).read_text())
+    return [name for name in find_examples() if name not in there]
 
 
 def postgres_fields(url: str) -> dict[str, Any]:

@@ -169,6 +169,20 @@ def sources(airflow_environment: None) -> dict[str, Source]:
 
 
 @pytest.fixture(scope="module")
+def documented(sources: dict[str, Source]) -> dict[str, Source]:
+    """Those that documents and example files speak of: all but new ones that still ask what their
+    template does."""
+    from devstack.connections import find_examples
+
+    new = set(find_examples())
+    return {
+        dag_id: source
+        for dag_id, source in sources.items()
+        if not new.intersection(host.connection for host in source.hosts)
+    }
+
+
+@pytest.fixture(scope="module")
 def parser(airflow_environment: None) -> Iterator[ArgumentParser]:
     """Airflow's own parser with our commands, made anew: the module takes them when it is
     imported."""

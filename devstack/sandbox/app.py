@@ -21,6 +21,7 @@ from devstack.sandbox.config import Config
 from devstack.sandbox.control import control_routes
 from devstack.sandbox.credits import PAID, Credits
 from devstack.sandbox.drive import Drive, token_answer
+from devstack.sandbox.example import Example
 from devstack.sandbox.exchange import Answer, Call, Upstream
 from devstack.sandbox.faults import CONTENT, Faults, Rule, wire_answer
 from devstack.sandbox.league import League
@@ -68,7 +69,10 @@ class Arrival:
 
 def build(config: Config) -> Starlette:
     """The application for one configuration; its state is at ``app.state.sandbox``."""
-    upstreams: tuple[Upstream, ...] = (BallDontLie(), OddsApi(), NbaStats(), NbaCdn(), Drive())
+    upstreams: tuple[Upstream, ...] = (
+        *(BallDontLie(), OddsApi(), NbaStats(), NbaCdn(), Drive()),
+        Example(),
+    )
     state = State(
         config=config,
         league=League(seed=config.seed, moved=tuple(config.moved.items())),

@@ -12,7 +12,7 @@ from typing import Any
 from devstack.sandbox.faults import Rule, rules_from
 from include.partition import parse_day
 
-SOURCES = ("balldontlie", "the_odds_api", "nba_stats", "nba_cdn", "bigdataball")
+SOURCES = ("balldontlie", "the_odds_api", "nba_stats", "nba_cdn", "bigdataball", "example")
 
 Windows = Sequence[tuple[int, float]]
 
@@ -24,6 +24,7 @@ DEFAULT_LIMITS: Mapping[str, Windows] = {
     "nba_stats": ((100, 60.0),),
     "nba_cdn": ((100, 60.0),),
     "bigdataball": (),
+    "example": (),  # every new source asks it, each with a limit of its own
 }
 
 

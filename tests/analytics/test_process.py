@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from include.analytics.process import process
 from include.analytics.spec import Built, Input, Processor, Tables
 from include.errors import Problem
 from include.ops.outcomes import OutcomeRow
-from include.outcome import Outcome
-from include.partition import Partition
 from include.sources.spec import Column, Table
-from include.steps.entry import Entry
 from include.warehouse.local import LocalWarehouse
-from include.warehouse.status import DateStatus
+from tests.analytics import one_date
+from tests.analytics.one_date import AS_OF, fill_rows
 
 DAY = date(2024, 1, 15)
-AS_OF = datetime(2024, 1, 16, 12, tzinfo=UTC)
 
 
 def table(dataset: str, name: str) -> Table:
@@ -60,30 +56,12 @@ def warehouse(tmp_path: Path) -> LocalWarehouse:
 def fill(warehouse: LocalWarehouse, table: Table, *numbers: int, outcome: str = "complete") -> None:
     """The table's date has these rows, and stands so."""
     rows = [{"game_date": DAY, "n": n, "source_file": "x"} for n in numbers]
-    warehouse.replace(table, DAY, rows)
-    status = DateStatus(
-        table=str(table),
-        day=DAY,
-        outcome=Outcome(outcome),
-        expected_from="schedule",
-        games_expected=1,
-        games_found=1,
-        missing=(),
-        accepted=(),
-        as_of=AS_OF,
-        source_file="m",
-    )
-    warehouse.replace_status(status)
+    fill_rows(warehouse, table, DAY, rows, outcome=outcome)
 
 
 def run(warehouse: LocalWarehouse, processor: Processor = PROCESSOR) -> OutcomeRow:
     """What a try of the date leaves in the ledger."""
-    told: list[OutcomeRow] = []
-    partition = Partition(dag_id=processor.dag_id, endpoint=processor.name, day=DAY)
-    entry = Entry(partition, told.append, run_id="r")
-    with entry.recorded():
-        process(processor, DAY, warehouse, entry)
-    return told[-1]
+    return one_date.run(warehouse, processor, DAY)
 
 
 def sums(warehouse: LocalWarehouse) -> list[Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from devstack.control import where
-from devstack.demo import DAG, OTHERS, demo
+from devstack.demo import DAG, OTHERS, demo, find_others
 from devstack.environment import ROOT, Home, ui_password
 
 
@@ -26,15 +26,30 @@ def test_source_that_does_not_exist_is_refused_before_anything_is_started(
     assert demo(Home(root=tmp_path), [], sources) == 2
     assert (
         capsys.readouterr().out
-        == f"SOURCES={sources}: no such DAG {unknown}; there are bdl_box_scores, nbacom_schedule,"
-        " nbacom_box_scores, odds_api_props, bigdataball_play_by_play; or all\n"
+        == f"SOURCES={sources}: no such DAG {unknown}; there are {', '.join((DAG, *OTHERS))};"
+        " or all\n"
     )
     assert list(tmp_path.iterdir()) == []
 
 
-def test_known_sources_are_the_dags_that_have_a_spec() -> None:
-    specs = {path.stem for path in (ROOT / "dags").glob("*.py") if "SOURCE = " in path.read_text()}
-    assert {DAG, *OTHERS} == specs
+def test_others_are_the_schedule_then_the_sources_then_what_is_made_of_them(tmp_path: Path) -> None:
+    for dag_id, declared in {
+        "z_source": "SOURCE",
+        "a_table": "PROCESSOR",
+        "c_source": "SOURCE",
+        "a_report": "REPORT",
+        "nbacom_schedule": "SOURCE",
+        DAG: "SOURCE",
+    }.items():
+        (tmp_path / f"{dag_id}.py").write_text(f'"""A DAG."""\n\n{declared} = 1\n')
+    assert find_others(tmp_path) == ("nbacom_schedule", "c_source", "z_source", "a_table")
+
+
+def test_others_of_the_project_are_its_dags_with_dates() -> None:
+    dated = ("SOURCE = ", "PROCESSOR = ")
+    dags = {path.stem: path.read_text() for path in (ROOT / "dags").glob("*.py")}
+    found = {dag_id for dag_id, text in dags.items() if any(each in text for each in dated)}
+    assert {DAG, *OTHERS} == found
 
 
 def test_last_lines_have_the_addresses_of_ui_and_page(tmp_path: Path) -> None:

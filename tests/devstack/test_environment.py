@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devstack.connections import write_connections
+from devstack.connections import find_examples, write_connections
 from devstack.environment import OVERRIDES, ROOT, Home, write_environment
 from include.settings import SETTINGS
 
@@ -83,8 +83,16 @@ def test_both_connections_to_airflows_database_name_the_driver_that_is_installed
     assert [example()[name].split(":")[0] for name in names] == ["postgresql+psycopg"] * 2
 
 
-def test_example_has_every_connection_as_json(sources: dict[str, Source]) -> None:
-    hosts = {host.connection for source in sources.values() for host in source.hosts}
+def test_new_source_asks_the_sandbox_until_it_asks_an_address_of_its_own(tmp_path: Path) -> None:
+    template = (ROOT / "devstack" / "templates" / "source.py.txt").read_text()
+    for name, changed in (("one", "https://api.one.com"), ("two", "https://api.example.com")):
+        text = template.replace("$name", name).replace("https://api.example.com", changed)
+        (tmp_path / f"{name}.py").write_text(text)
+    assert find_examples(tmp_path) == ["two"]
+
+
+def test_example_has_every_connection_as_json(documented: dict[str, Source]) -> None:
+    hosts = {host.connection for source in documented.values() for host in source.hosts}
     found = {
         name.removeprefix("AIRFLOW_CONN_").lower(): json.loads(value)["conn_type"]
         for name, value in example().items()

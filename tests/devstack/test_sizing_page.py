@@ -21,13 +21,13 @@ SERVERS = 4
 DAY = date(2024, 10, 22)
 
 
-def test_slots_are_those_that_the_scheduler_makes(sources: dict[str, Source]) -> None:
+def test_slots_are_those_that_the_scheduler_makes(documented: dict[str, Source]) -> None:
     from nba_airflow.provision import pool_sizes
-    from nba_airflow.specs import hosts
 
-    bought = {name: (host, 1) for name, host in hosts().items()}
-    alone = pool_sizes(sources, bought, workers=1000, most=1000)
-    together = pool_sizes(sources, bought, workers=WORKERS, most=WORKERS)
+    hosts = [host for source in documented.values() for host in source.hosts]
+    bought = {host.connection: (host, 1) for host in hosts}
+    alone = pool_sizes(documented, bought, workers=1000, most=1000)
+    together = pool_sizes(documented, bought, workers=WORKERS, most=WORKERS)
     limits = {
         name: f"{window.limit} / {window.seconds:g} s"
         for name, (host, _) in bought.items()
@@ -41,14 +41,18 @@ def test_slots_are_those_that_the_scheduler_makes(sources: dict[str, Source]) ->
     assert f"Slots of {WORKERS} workers" in PAGE
 
 
-def test_requests_of_a_season_are_those_of_the_plan(sources: dict[str, Source]) -> None:
+def test_requests_of_a_season_are_those_of_the_plan(
+    documented: dict[str, Source],
+) -> None:
     season = {DAY + timedelta(days=n): 0 for n in range(165)}
     season |= dict.fromkeys(season, 1) | {DAY: 1230 - 164}
-    needs = {name: list_needs(source, season, scheduled=season) for name, source in sources.items()}
+    needs = {
+        name: list_needs(source, season, scheduled=season) for name, source in documented.items()
+    }
     odds = needs.pop("odds_api_props")
     rows = re.findall(r"^\| `(\w+)` \| ([\d,]+) \| (\d+) \|$", PAGE, re.MULTILINE)
     assert {name: (requests, int(minutes)) for name, requests, minutes in rows} == {
-        name: (f"{asked.requests:,}", ceil(_minutes(sources[name], asked)))
+        name: (f"{asked.requests:,}", ceil(_minutes(documented[name], asked)))
         for name, asked in needs.items()
     }
     assert f"`odds_api_props` ({odds.requests:,} requests)" in PAGE
