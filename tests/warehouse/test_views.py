@@ -22,7 +22,8 @@ AS_OF = datetime(2025, 1, 16, 12, tzinfo=UTC)
 
 @pytest.fixture
 def warehouse(open_again: Callable[[], Warehouse]) -> Warehouse:
-    """Two dates of results: one player's points at two bookmakers, and what is in no rate."""
+    """Two dates of results: one player's points at two bookmakers, of which one spells
+    him in two ways, and what is in no rate."""
     made = open_again()
     made.create([PLAYER_PROP_RESULTS, UNMATCHED_PLAYERS])
     double = {"market": "player_double_double", "line": None}
@@ -31,6 +32,7 @@ def warehouse(open_again: Callable[[], Warehouse]) -> Warehouse:
     void = {"player_name": "Klay Thompson", "player_key": "klay thompson"}
     of_day = [
         bet(),
+        bet(player_name="Steph Curry"),
         bet(**other),
         bet(**double, actual=0.0, result="no"),
         bet(**alternate, result="over"),
