@@ -276,6 +276,28 @@ def test_window_that_no_backfill_has_is_refused(db: psycopg.Connection[Any], cal
     )
 
 
+def test_record_of_what_is_made_of_other_tables_is_written_anew(
+    db: psycopg.Connection[Any], tmp_path: Path, capfd: pytest.CaptureFixture[str], call: Call
+) -> None:
+    results = {"dag_id": "prop_results", "endpoint": "player_prop_results"}
+    tell(db, 0, "complete", **results)
+    write(db, "prop_results:9:0", batch_run(0))
+    summarise()
+    capfd.readouterr()
+    before = read(tmp_path)
+    name = "2026-10-01-prop_results-2025-01-15-2025-01-15.md"
+    (tmp_path / "records" / name).unlink()
+    said = call(record_command, **{**WINDOW, "dag_id": "prop_results"})
+    assert (said.code, said.out) == (0, f"file://{tmp_path}/records/{name}\n")
+    assert read(tmp_path) == before
+
+
+def test_record_of_a_dag_without_dates_is_refused(db: psycopg.Connection[Any], call: Call) -> None:
+    said = call(record_command, **{**WINDOW, "dag_id": "reprocess"})
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("airflow nba record: 'reprocess' is not a DAG that has dates: ")
+
+
 def test_record_that_cannot_be_written_holds_no_mail_up_and_is_tried_again(
     db: psycopg.Connection[Any], tmp_path: Path
 ) -> None:

@@ -162,6 +162,14 @@ def find_source(dag_id: str) -> Source:
     return known[dag_id]
 
 
+def check_dated(dag_id: str) -> None:
+    """Raises Refused where no source and no processor has this DAG, naming those there are."""
+    from nba_airflow.specs import dag_ids
+
+    if dag_id not in (known := dag_ids()):
+        raise Refused(f"{dag_id!r} is not a DAG that has dates: those are {', '.join(known)}")
+
+
 def as_json_knows(facts: Mapping[str, object]) -> Any:
     """The same object of lists, texts and numbers; dates and times become ISO text."""
 

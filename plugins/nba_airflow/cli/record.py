@@ -6,7 +6,7 @@ from argparse import Namespace
 from datetime import UTC, datetime
 
 from include.errors import Refused
-from nba_airflow.cli.answer import Answer, Line, command, connect_ops, find_source
+from nba_airflow.cli.answer import Answer, Line, check_dated, command, connect_ops
 from nba_airflow.cli.window import parse_window
 from nba_airflow.records import write_records
 
@@ -15,7 +15,7 @@ from nba_airflow.records import write_records
 def record(args: Namespace) -> Answer:
     """Each backfill that has dates of the window. Raises Refused where there was none."""
     window = parse_window(args.start_date, args.end_date, datetime.now(UTC))
-    find_source(args.dag_id)
+    check_dated(args.dag_id)
     with connect_ops() as connection:
         urls = write_records(connection, args.dag_id, window.days)
     if not urls:
