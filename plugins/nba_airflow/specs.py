@@ -27,11 +27,19 @@ def processors() -> dict[str, Processor]:
     return _find("PROCESSOR", Processor)
 
 
+def source_tables() -> list[Table]:
+    """All tables that sources fill."""
+    return [endpoint.table for source in sources().values() for endpoint in source.endpoints]
+
+
+def processor_tables() -> list[Table]:
+    """All tables that processors fill."""
+    return [table for processor in processors().values() for table in processor.tables]
+
+
 def tables() -> list[Table]:
-    """All tables that sources and processors fill."""
-    endpoints = [endpoint for source in sources().values() for endpoint in source.endpoints]
-    made = [table for processor in processors().values() for table in processor.tables]
-    return [*(endpoint.table for endpoint in endpoints), *made]
+    """Both."""
+    return source_tables() + processor_tables()
 
 
 def _find(name: str, kind: type[T]) -> dict[str, T]:

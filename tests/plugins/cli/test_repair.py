@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -52,6 +53,24 @@ def test_lost_ledger_is_rebuilt_and_counted(
     assert call(status, json=True).facts["outcomes"] == {
         DAG: {"box_scores": {"complete": 1, "failed": 1, "partial": 1}}
     }
+
+
+@pytest.fixture
+def wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a process finds it that is started with it."""
+    monkeypatch.setenv("NBA_ACTUAL_SOURCE", "nba.com")
+    monkeypatch.delitem(sys.modules, "nba_dags_prop_results", raising=False)
+
+
+@pytest.mark.usefixtures("wrong_setting")
+def test_tables_are_made_whatever_a_processors_setting_is(call: Call) -> None:
+    said = call(repair, tables=True)
+    why = "NBA_ACTUAL_SOURCE is 'nba.com': it can be bdl_box_scores or nbacom_box_scores"
+    assert (said.code, said.err) == (1, "")
+    assert said.out == (
+        "operations tables and warehouse: up to date, but those of processors are left as they"
+        f" are: {why}\n"
+    )
 
 
 def test_mails_that_were_given_up_are_made_due(call: Call, db: psycopg.Connection[Any]) -> None:
