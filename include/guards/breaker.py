@@ -232,6 +232,25 @@ def find_warnings(window: Window, most: Thresholds) -> list[str]:
     return [each for each, holds in said.items() if holds and many]
 
 
+def word_rules(most: Thresholds) -> list[str]:
+    """When a backfill is halted, a line each, and what then; empty for a DAG without a breaker."""
+    some = f"of the last {most.window} dates, when {most.min_dates} have ended"
+    rules = {
+        f"more than {most.max_error_rate:.0%} failed {some}": most.max_error_rate,
+        f"more than {most.max_alike:g} dates in a row failed alike": most.max_alike,
+        f"a date takes more than {most.max_slower:g} times what was planned": most.max_slower,
+        f"more than {most.max_refused:g} dates in a row met 429 or 403": most.max_refused,
+        f"more than {most.max_refusals:g} answers in a row were 429": most.max_refusals,
+        f"a date takes more than {most.max_task_mb:.0f} MB of memory": most.max_task_mb,
+    }
+    lines = [words for words, bound in rules.items() if bound < inf]
+    then = (
+        f"then one date is tried after {most.cooldown:g} minutes, and after each that fails in"
+        f" twice the time, {most.max_cooldown:g} minutes at most"
+    )
+    return [*lines, then] if lines else []
+
+
 def parse_thresholds(text: str) -> Mapping[str, Thresholds]:
     """The thresholds by DAG that a text like ``{"*": {"max_error_rate": 0.3}, "bdl_box_scores":
     null}`` states; what it leaves out is as above, null: that DAG has no breaker. Raises

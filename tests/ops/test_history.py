@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from include.mail import batch_report
-from include.ops import announcements, batches, failures, mails, outbox, outcomes, status
+from include.ops import announcements, batches, mails, outbox, outcomes, status, trends
 from include.ops.db import connect
 
 FIRST = date(2014, 10, 1)
@@ -59,7 +59,7 @@ ASKED: dict[str, Callable[[Db], object]] = {
     "status, dates": lambda db: status.outcome_counts(db, []),
     "status, batches": status.unmailed_batches,
     "status, mails": status.unsent_mails,
-    "errors": lambda db: failures.read_failures(db, timedelta(hours=24)),
+    "errors": lambda db: trends.read_trends(db, timedelta(hours=24)),
     "a batch's mail, its rows": lambda db: outcomes.of_runs(db, "dag_1", RUNS),
     "a batch's mail, its dates": lambda db: outcomes.read_newest(
         db, "dag_1", [FIRST + timedelta(days=n) for n in range(7)]

@@ -8,9 +8,9 @@ from dataclasses import asdict
 from datetime import timedelta
 
 from include.errors import Refused
-from include.fold import Group, fold
+from include.fold import Group
 from include.ops.backfills import Hold, read_tripped
-from include.ops.failures import read_failures
+from include.ops.trends import Trend, read_trends
 from include.wording import clean, counted, dates, moment, period
 from nba_airflow.cli.answer import Answer, Line, command, connect_ops
 
@@ -23,21 +23,18 @@ def errors(args: Namespace) -> Answer:
     hours = parse_hours(args.hours)
     back = timedelta(hours=hours)
     with connect_ops() as connection:
-        groups = fold(read_failures(connection, back))
-        earlier = fold(read_failures(connection, 2 * back, until=back))
+        found = read_trends(connection, back)
         flags = read_tripped(connection)
-    tries = {group.cause: group.tries for group in earlier}
-    found = [(group, tries.get(group.cause, 0)) for group in groups]
-    lines = [line for group, before in found for line in _lines(group, before, hours)]
+    lines = [line for trend in found for line in _lines(trend, hours)]
     return Answer(
         text=[
             *(lines or [Line(text=f"no failure in the last {hours:g} hours")]),
             *(Line(text=_word_flag(*flag), style="bold red") for flag in flags),
         ],
-        rows=[_row(group, before) for group, before in found],
+        rows=[_row(trend.group, trend.before) for trend in found],
         facts={
             "hours": hours,
-            "groups": [asdict(group) | {"tries_before": before} for group, before in found],
+            "groups": [asdict(each.group) | {"tries_before": each.before} for each in found],
             "red_flags": [{"dag_id": dag_id, **asdict(hold)} for dag_id, hold in flags],
         },
     )
@@ -76,22 +73,15 @@ def _row(group: Group, before: int) -> dict[str, object]:
     }
 
 
-def _lines(group: Group, before: int, hours: float) -> Iterator[Line]:
+def _lines(trend: Trend, hours: float) -> Iterator[Line]:
+    group = trend.group
     where = f"{group.dag_id} {group.endpoint}".strip()
     known = f" [{group.fingerprint}]" if group.fingerprint else ""
     on = counted(len(group.days), "date")
     yield Line(text=f"{group.tries} x {group.title}: {where}, {on}{known}", style="bold")
     yield Line(text=f"  {dates(group.days)}")
     yield Line(text=f"  {period(group.first_at, group.last_at)}")
-    yield Line(text=f"  {_word_trend(group.tries, before)} in the {hours:g} hours before")
+    yield Line(text=f"  {trend.says} in the {hours:g} hours before")
     yield Line(text=f"  {group.message}")
     if group.log_url:
         yield Line(text=f"  {group.log_url}")
-
-
-def _word_trend(now: int, before: int) -> str:
-    """``new: none``, ``more: 2``, ``fewer: 5``, ``as many: 3``."""
-    if not before:
-        return "new: none"
-    trend = ("as many", "more", "fewer")[(now > before) - (now < before)]
-    return f"{trend}: {before}"

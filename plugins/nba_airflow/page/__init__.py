@@ -43,6 +43,7 @@ DATES = Page(name="Game dates", path="/", route="nba-game-dates")
 PAGES: Sequence[Page] = (
     DATES,
     Page(name="Limits", path="/limits", route="nba-limits"),
+    Page(name="Errors", path="/errors", route="nba-errors"),
     Page(name="Mails", path="/mails", route="nba-mails"),
 )
 """As they are listed."""

@@ -14,7 +14,7 @@ from fastapi.staticfiles import StaticFiles
 
 from include.errors import Problem
 from include.ops.db import unreachable
-from nba_airflow.page import dates, limits, mails
+from nba_airflow.page import dates, errors, limits, mails
 
 STATIC = Path(__file__).parent / "static"
 
@@ -28,6 +28,7 @@ CONTENT_POLICY = (
 ROUTERS: Sequence[APIRouter] = (
     dates.router,
     limits.router,
+    errors.router,
     mails.router,
 )
 """One a topic."""

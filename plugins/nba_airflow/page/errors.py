@@ -1,0 +1,59 @@
+"""The page of errors: what failed lately by cause, what runs it again, and the breakers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+
+from include.guards.breaker import word_rules
+from include.ops.breakers import read_not_closed
+from include.ops.trends import read_open_days, read_trends
+from include.reruns import word_rerun
+from nba_airflow.guards import read_thresholds
+from nba_airflow.page.access import DagIds, Readable, open_ledger, show
+
+router = APIRouter(dependencies=Readable)
+
+PERIODS = {"6 hours": 6, "a day": 24, "a week": 168, "a month": 744}
+Hours = Annotated[float, Query(gt=0, le=max(PERIODS.values()))]
+
+
+@router.get("/api/v1/errors")
+def get_errors(dag_ids: DagIds, hours: Hours = 24, dag_id: str | None = None) -> dict[str, Any]:
+    """``{"hours", "groups", "breakers", "rules"}``: the failures of the last hours by cause, as
+    `airflow nba errors -o json` has them, each with its trend, its dates that are not done by now
+    and the command that runs those again; the breakers that hold something back, and by DAG the
+    rules of its own in words."""
+    wanted = [each for each in dag_ids if dag_id in (None, each)]
+    with open_ledger() as ledger:
+        trends = read_trends(ledger, timedelta(hours=hours), wanted)
+        open_days = read_open_days(ledger, trends)
+        breakers = [each for each in read_not_closed(ledger) if each.dag_id in wanted]
+    return {
+        "hours": hours,
+        "groups": [
+            asdict(trend.group)
+            | {
+                "tries_before": trend.before,
+                "trend": trend.says,
+                "open_days": days,
+                "rerun": word_rerun(trend.group.dag_id, days),
+            }
+            for trend, days in zip(trends, open_days, strict=True)
+        ],
+        "breakers": [asdict(each) | {"holds": each.holds} for each in breakers],
+        "rules": {each: word_rules(read_thresholds(each)) for each in wanted},
+    }
+
+
+@router.get("/errors", response_class=HTMLResponse)
+def show_errors(
+    request: Request, dag_ids: DagIds, hours: Hours = 24, dag_id: str | None = None
+) -> HTMLResponse:
+    """The same as a page."""
+    found = get_errors(dag_ids, hours, dag_id)
+    return show(request, "errors.html.j2", **found, periods=PERIODS, dag_id=dag_id)
