@@ -25,7 +25,7 @@ down:  ## Stop every process that up or demo started, also after a crash
 status: $(STAMP)  ## Say what runs
 	@$(BIN)/python -m devstack status
 
-test: $(STAMP)  ## Run all tests; then the fast ones on each other Python of 3.11 to 3.13 that is here, 3.12 with Airflow 3.3.1
+test: $(STAMP)  ## Run all tests, and the fast ones on each other Python of 3.11 to 3.13 that is here, 3.12 with Airflow 3.3.1
 	@$(BIN)/python -m devstack.run_tests
 
 fast: $(STAMP)  ## Run the tests that need no Airflow processes

@@ -1,6 +1,9 @@
-"""`make test`: every test on this Python, then the fast ones in other environments: each other
+"""`make test`: every test on this Python, and the fast ones in other environments: each other
 Python of 3.11 to 3.13 that is here, one of them with the other Airflow that is supported. A failure
 ends nothing early, and the last lines say what ran where.
+
+The slow tests mostly wait, and the other environments' work meanwhile: what theirs print is shown
+as each ends.
 
 These environments lie beside the checkout's (`.venv-3.13`), filled from the same pins.
 """
@@ -11,12 +14,15 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 MINORS = (11, 12, 13)
 PINS = "requirements.txt"
 FAST = ("-m", "not slow", "-n", "2")
+# As many examples of each property as show whether another Python can run it.
+FAST_ELSEWHERE = ("-m", "not slow", "-n", "1", "--hypothesis-profile", "few")
 # Two installations at a time: most of an end-to-end test is waiting.
 SLOW = ("-m", "slow", "-n", "2", "--dist", "loadfile")
 
@@ -61,6 +67,15 @@ def run(command: Sequence[str]) -> int:
     return subprocess.run(command, cwd=_ROOT, check=False).returncode
 
 
+def run_beside(command: Sequence[str]) -> int:
+    """The exit code of a command that runs beside others; its output is printed when it ends."""
+    done = subprocess.run(
+        command, cwd=_ROOT, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    print(done.stdout, end="", flush=True)
+    return done.returncode
+
+
 def find_python(minor: int, home: Path) -> str | None:
     """An interpreter of 3.`minor` that runs, or None. pyenv's shims lie on the path also where the
     version is not in use: they do not run."""
@@ -82,26 +97,26 @@ def _runs(python: str) -> bool:
 
 def run_everything(
     run: Run = run,
+    run_beside: Run = run_beside,
     find: Callable[[int], str | None] = lambda minor: find_python(minor, Path.home()),
     here: int = sys.version_info.minor,
 ) -> int:
     """Runs all, prints what ran where; returns the worst exit code."""
     pytest = [sys.executable, "-m", "pytest"]
-    codes = {
-        f"fast tests on Python 3.{here}": run([*pytest, *FAST]),
-        f"slow tests on Python 3.{here}": run([*pytest, *SLOW]),
-    }
-    absent = []
-    for environment in ENVIRONMENTS:
-        if environment == Environment(minor=here):
-            continue
-        if python := find(environment.minor):
-            codes[f"fast tests on {environment.name}"] = _fast_in(environment, python, run)
-        else:
-            absent.append(environment.name)
+    others = [each for each in ENVIRONMENTS if each != Environment(minor=here)]
+    pythons = {each: find(each.minor) for each in others}
+    codes = {f"fast tests on Python 3.{here}": run([*pytest, *FAST])}
+    with ThreadPoolExecutor(1) as beside:
+        elsewhere = {
+            f"fast tests on {each.name}": beside.submit(_fast_in, each, python, run_beside)
+            for each, python in pythons.items()
+            if python
+        }
+        codes[f"slow tests on Python 3.{here}"] = run([*pytest, *SLOW])
+        codes |= {what: code.result() for what, code in elsewhere.items()}
     for what, code in codes.items():
         print(f"{what}: {f'FAILED, exit {code}' if code else 'passed'}")
-    if absent:
+    if absent := [each.name for each, python in pythons.items() if not python]:
         print(f"not on this machine: {', '.join(absent)}")
     return max(codes.values())
 
@@ -113,7 +128,7 @@ def _fast_in(environment: Environment, python: str, run: Run) -> int:
     commands = (
         [uv, "venv", "-q", "--allow-existing", "--python", python, venv],
         [*install, "--python", venv, "-r", *environment.pins],
-        [f"{venv}/bin/python", "-m", "pytest", *FAST],
+        [f"{venv}/bin/python", "-m", "pytest", *FAST_ELSEWHERE],
     )
     for command in commands:
         if code := run(command):

@@ -31,6 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # The same examples on every machine and in every run: derandomize keeps no database, so nothing
 # depends on what an earlier run left in .hypothesis/. How fast a machine draws or runs them is not
 # judged. `--hypothesis-profile=default` searches with other examples each time.
+# "few": for another Python, which searches nothing anew.
 settings.register_profile(
     "project",
     derandomize=True,
@@ -38,6 +39,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
     print_blob=True,
 )
+settings.register_profile("few", settings.get_profile("project"), max_examples=10)
 settings.load_profile("project")
 
 # Temporary files in memory, where there is enough of it: Postgres waits for the disk at every

@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from devstack.run_tests import FAST, SLOW, find_python, run_everything
+from devstack.run_tests import (
+    FAST,
+    FAST_ELSEWHERE,
+    SLOW,
+    find_python,
+    run_beside,
+    run_everything,
+)
 
 
 def run_with(
     failing: dict[str, int], found: dict[int, str], here: int = 11
 ) -> tuple[int, list[str]]:
-    """Exit code, and the commands that ran, each from its program's last folder on; `failing` is by
-    a word of the command."""
-    commands = []
+    """Exit code, and the commands that ran here, then those beside them, each from its program's
+    last folder on; `failing` is by a word of the command."""
 
-    def run(command: Sequence[str]) -> int:
-        commands.append(" ".join(command))
-        return max((code for word, code in failing.items() if word in commands[-1]), default=0)
+    def runner(commands: list[str]) -> Callable[[Sequence[str]], int]:
+        def run(command: Sequence[str]) -> int:
+            commands.append(" ".join(command))
+            return max((code for word, code in failing.items() if word in commands[-1]), default=0)
 
-    code = run_everything(run, found.get, here=here)
-    return code, [command[command.find("/bin/") + 5 :] for command in commands]
+        return run
+
+    ran, beside = list[str](), list[str]()
+    code = run_everything(runner(ran), runner(beside), found.get, here=here)
+    return code, [command[command.find("/bin/") + 5 :] for command in ran + beside]
 
 
 INSTALL = "uv pip install -q --exact --compile-bytecode "
@@ -41,7 +52,7 @@ def test_all_tests_run_here_and_the_fast_ones_on_every_other_python(
             *ALL_ON_THIS,
             "uv venv -q --allow-existing --python /py313 .venv-3.13",
             INSTALL + "--python .venv-3.13 -r requirements.txt",
-            PYTEST + " ".join(FAST),
+            PYTEST + " ".join(FAST_ELSEWHERE),
         ],
     )
     assert capsys.readouterr().out == (
@@ -63,7 +74,7 @@ def test_fast_tests_run_with_the_other_airflow_on_python_3_12_also_where_that_is
             "uv venv -q --allow-existing --python /py312 .venv-airflow-3.3.1",
             INSTALL + "--python .venv-airflow-3.3.1 -r requirements.txt --overrides"
             " devstack/airflow-3.3.1.txt",
-            PYTEST + " ".join(FAST),
+            PYTEST + " ".join(FAST_ELSEWHERE),
         ],
     )
     told = capsys.readouterr().out.splitlines()
@@ -87,11 +98,22 @@ def test_environment_that_cannot_be_filled_fails_its_python_only(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     code, commands = run_with({"--python .venv-airflow-3.3.1 -r": 2}, {12: "/py312", 13: "/py313"})
-    assert (code, len(commands), commands[-1]) == (2, 2 + 2 + 3, PYTEST + " ".join(FAST))
+    assert (code, len(commands), commands[-1]) == (
+        *(2, 2 + 2 + 3),
+        PYTEST + " ".join(FAST_ELSEWHERE),
+    )
     assert capsys.readouterr().out.splitlines()[2:] == [
         "fast tests on Python 3.12 with Airflow 3.3.1: FAILED, exit 2",
         "fast tests on Python 3.13: passed",
     ]
+
+
+def test_what_runs_beside_others_is_printed_as_a_whole_with_its_errors(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code = "import sys; print('one', flush=True); print('two', file=sys.stderr); sys.exit(3)"
+    assert run_beside([sys.executable, "-c", code]) == 3
+    assert capsys.readouterr() == ("one\ntwo\n", "")
 
 
 def make_python(path: Path, code: int) -> str:
