@@ -6,7 +6,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from include.ops.status import (
     OutcomeCount,
@@ -23,9 +23,6 @@ from nba_airflow.limits import read_limits
 from nba_airflow.metadata.obstacles import read_obstacles
 from nba_airflow.under_way import read_airflow, read_held, read_under_way
 from nba_airflow.warned import read_warnings
-
-if TYPE_CHECKING:
-    pass
 
 
 @command("airflow nba status")
