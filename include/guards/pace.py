@@ -25,13 +25,15 @@ UNMEASURED = 3.0
 @dataclass(frozen=True, kw_only=True)
 class Pace:
     """Of an endpoint. ``seconds`` a request: half of the dates were as fast as the first number,
-    nine of ten as the second. ``billed``: bytes of queries a date. ``dates``: how many were
-    measured; 0: what its spec declares."""
+    nine of ten as the second. ``billed``, ``writes`` and ``reads`` a date: bytes of queries, and
+    operations of a bucket. ``dates``: how many were measured; 0: what its spec declares."""
 
     seconds: tuple[float, float]
     rows_per_game: float
     bytes_per_request: float
     billed_per_date: float = 0
+    writes_per_date: float = 0
+    reads_per_date: float = 0
     dates: int = 0
 
 

@@ -4,7 +4,7 @@ known."""
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,8 @@ from include.sources.spec import Credits, Source
 
 LOADS = 3
 """Queries that load and audit an endpoint's date, each billed MIN_BILLED at least."""
+WRITES_BESIDE, READS_BESIDE = 3, 8
+"""Operations on a bucket for an endpoint's date beside one for each body: manifest and listings."""
 NO_MONEY = Money(credits=0, queries=0, operations=0, monthly=0)
 SEARCHED = 14
 """Dates in which a start without quiet hours is looked for."""
@@ -74,8 +76,9 @@ class Plan:
     asked for them) are some of its ``days``. ``minutes_low`` and ``minutes_high`` are of work,
     without the time in which it waits for credits or for quiet hours to end; ``ends_at``, with
     both, None: never. ``next_start``: the first moment at which it would meet no quiet hours, None:
-    none is near. ``bytes`` are of bodies before compression. ``assumed``: endpoints of which
-    nothing was measured yet. ``too_dear``: why dates cost more than is allotted to one.
+    none is near. ``bytes`` are of bodies before compression, ``operations`` on a bucket.
+    ``assumed``: endpoints of which nothing was measured yet. ``too_dear``: why dates cost more than
+    is allotted to one.
     """
 
     dag_id: str
@@ -90,6 +93,7 @@ class Plan:
     credits: int = 0
     bought: Bought | None = None
     bytes: int = 0
+    operations: int = 0
     money: Money = NO_MONEY
     minutes_low: float = 0
     minutes_high: float = 0
@@ -114,14 +118,15 @@ class Plan:
     def facts(self) -> dict[str, Any]:
         """As JSON: for -o json, and as it is kept with the backfill."""
         lists = ("without_games", "unknown", "complete", "assumed", "too_dear")
-        numbers = ("games", "rows", "requests", "credits", "bytes", "minutes_low", "minutes_high")
+        numbers = ("games", "rows", "requests", "credits", "bytes", "operations")
+        minutes = ("minutes_low", "minutes_high")
         moments = {"ends_at": self.ends_at, "next_start": self.next_start}
         return {
             "dag_id": self.dag_id,
             "planned_at": self.planned_at.isoformat(),
             "dates": len(self.days),
             **{name: list(map(str, getattr(self, name))) for name in lists},
-            **{name: getattr(self, name) for name in numbers},
+            **{name: getattr(self, name) for name in (*numbers, *minutes)},
             "minutes": self.minutes,
             "seconds_per_date": self.seconds_per_date,
             "dollars": self.money.once,
@@ -151,7 +156,7 @@ def make_plan(source: Source, known: Known, *, reruns: bool = False) -> Plan:
     bought = _buy(source, needs, known)
     work = timedelta(minutes=high)
     size = sum(needs.of(name).requests * pace.bytes_per_request for name, pace in paces.items())
-    billed = sum(pace.billed_per_date or LOADS * MIN_BILLED for pace in paces.values())
+    amounts = _find_amounts(needs, known, paces, len(worked))
     return Plan(
         dag_id=source.dag_id,
         planned_at=known.now,
@@ -165,7 +170,11 @@ def make_plan(source: Source, known: Known, *, reruns: bool = False) -> Plan:
         credits=needs.credits,
         bought=bought,
         bytes=round(size),
-        money=_price(needs, bought, known, size, billed * len(worked)),
+        operations=amounts.writes + amounts.reads,
+        money=money(
+            replace(amounts, raw_bytes=size * ("gs" in known.schemes)),
+            monthly_credits=bought.credits.monthly if bought else 0,
+        ),
         minutes_low=low,
         minutes_high=high,
         ends_at=_end(known, bought, work),
@@ -193,18 +202,21 @@ def _buy(source: Source, needs: Needs, known: Known) -> Bought | None:
     return None
 
 
-def _price(needs: Needs, bought: Bought | None, known: Known, size: float, billed: float) -> Money:
-    """In dollars: each body is written once, of each endpoint's date a manifest beside them; both
-    are read once."""
-    in_bucket, objects = "gs" in known.schemes, needs.requests + needs.tasks
-    amounts = Amounts(
+def _find_amounts(needs: Needs, known: Known, paces: Mapping[str, Pace], worked: int) -> Amounts:
+    """What is paid for: what was measured on these stores, else a date's first fetch and load."""
+    billed = sum(pace.billed_per_date or LOADS * MIN_BILLED for pace in paces.values())
+    writes = reads = 0.0
+    for name, pace in paces.items():
+        own = needs.of(name)
+        writes += pace.writes_per_date * own.tasks or own.requests + WRITES_BESIDE * own.tasks
+        reads += pace.reads_per_date * own.tasks or own.requests + READS_BESIDE * own.tasks
+    in_bucket = "gs" in known.schemes
+    return Amounts(
         credits=needs.credits,
-        billed=billed * ("bigquery" in known.schemes),
-        writes=objects * in_bucket,
-        reads=objects * in_bucket,
-        raw_bytes=size * in_bucket,
+        billed=billed * worked * ("bigquery" in known.schemes),
+        writes=round(writes) * in_bucket,
+        reads=round(reads) * in_bucket,
     )
-    return money(amounts, monthly_credits=bought.credits.monthly if bought else 0)
 
 
 def _end(known: Known, bought: Bought | None, work: timedelta) -> datetime | None:

@@ -42,6 +42,8 @@ def read_report(
         bytes=sum(row.bytes for row in mine),
         warehouse_jobs=sum(row.warehouse_jobs for row in mine),
         bytes_billed=sum(row.bytes_billed for row in mine),
+        bucket_writes=sum(row.bucket_writes for row in mine),
+        bucket_reads=sum(row.bucket_reads for row in mine),
         rerun_command=word_rerun(batch.dag_id, {r.day for r in results if not r.outcome.done}),
         ui_url=os.environ.get("AIRFLOW__API__BASE_URL", ""),
         ran_before=bool(found.before),

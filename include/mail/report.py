@@ -55,10 +55,13 @@ class Report:
     planned_requests: int | None = None
     planned_credits: int | None = None
     planned_cost: float | None = None
+    planned_operations: int | None = None
     cost: float | None = None
     bytes: int = 0
     warehouse_jobs: int = 0
     bytes_billed: int = 0
+    bucket_writes: int = 0
+    bucket_reads: int = 0
     rerun_command: str = ""
     ui_url: str = ""
     ran_before: bool = False

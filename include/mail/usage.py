@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from include import wording as say
-from include.guards.prices import BILLED
+from include.guards.prices import BILLED, READS, WRITES
 from include.mail.report import Report
 
 MIN_COMPARED = 300.0  # seconds planned; below, a percentage would show Airflow's own pace alone
@@ -42,12 +42,23 @@ def list_usage(report: Report) -> list[Usage]:
     lines.append(Usage(label="Rows", actual=say.number(sum(r.rows for r in report.dates))))
     if report.warehouse_jobs:
         lines.append(Usage(label="BigQuery", actual=_word_bigquery(report)))
+    operations = report.bucket_writes + report.bucket_reads
+    if operations:
+        planned = report.planned_operations
+        compared = _word(report, "Bucket", operations, planned, say.number)
+        lines.append(replace(compared, actual=_word_bucket(report)))
     return lines
 
 
 def _word_bigquery(report: Report) -> str:
     jobs, billed = say.counted(report.warehouse_jobs, "job"), say.size(report.bytes_billed)
     return f"{jobs}, {billed} billed, {say.money(BILLED.pay(report.bytes_billed))}"
+
+
+def _word_bucket(report: Report) -> str:
+    writes, reads = report.bucket_writes, report.bucket_reads
+    dollars = say.money(WRITES.pay(writes) + READS.pay(reads))
+    return f"{say.counted(writes, 'write')}, {say.counted(reads, 'read')}, {dollars}"
 
 
 def _word_duration(report: Report, seconds: float) -> Usage:

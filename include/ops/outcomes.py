@@ -54,6 +54,8 @@ class OutcomeRow:
     bytes: int = 0
     warehouse_jobs: int = 0
     bytes_billed: int = 0
+    bucket_writes: int = 0
+    bucket_reads: int = 0
     games_expected: int | None = None
     games_found: int | None = None
     missing: tuple[str, ...] = ()

@@ -33,6 +33,8 @@ def read_paces(connection: psycopg.Connection[Any], dag_id: str) -> dict[str, Pa
             coalesce(sum(rows)::float / nullif(sum(games_found), 0), 0),
             sum(bytes)::float / sum(requests),
             avg(bytes_billed)::float,
+            avg(bucket_writes)::float,
+            avg(bucket_reads)::float,
             count(*)
         FROM tries WHERE age <= %s GROUP BY endpoint
         """,
@@ -44,7 +46,9 @@ def read_paces(connection: psycopg.Connection[Any], dag_id: str) -> dict[str, Pa
             rows_per_game=a_game,
             bytes_per_request=a_request,
             billed_per_date=billed,
+            writes_per_date=writes,
+            reads_per_date=reads,
             dates=dates,
         )
-        for endpoint, median, slow, a_game, a_request, billed, dates in rows
+        for endpoint, median, slow, a_game, a_request, billed, writes, reads, dates in rows
     }

@@ -25,7 +25,8 @@ WAITING = [str(outcome) for outcome in Outcome if outcome.waits]
 _NOBODY: tuple[list[str], ...] = (WAITING, [], [], [], [], [])
 _SUMS = """sum(o.requests)::int AS requests, sum(o.credits)::int AS credits,
         sum(o.bytes)::bigint AS bytes, sum(o.warehouse_jobs)::int AS warehouse_jobs,
-        sum(o.bytes_billed)::bigint AS bytes_billed, count(*)::int AS tries"""
+        sum(o.bytes_billed)::bigint AS bytes_billed, count(*)::int AS tries,
+        sum(o.bucket_writes)::int AS bucket_writes, sum(o.bucket_reads)::int AS bucket_reads"""
 _SPENT = f"""
     SELECT w.batch_id, {_SUMS},
         count(DISTINCT o.day) FILTER (WHERE NOT w.over AND o.outcome = ANY(%s))::int AS waiting
@@ -56,19 +57,23 @@ class Spent:
     bytes: int = 0
     warehouse_jobs: int = 0
     bytes_billed: int = 0
+    bucket_writes: int = 0
+    bucket_reads: int = 0
     tries: int = 0
     waiting: int = 0
 
     @property
     def operations(self) -> int:
-        """On a bucket: each body is written and read once, and with each try a manifest."""
-        return 2 * (self.requests + self.tries)
+        """On a bucket."""
+        return self.bucket_writes + self.bucket_reads
 
-    def price(self, monthly_credits: int, *, in_bucket: bool) -> Money:
+    def price(self, monthly_credits: int) -> Money:
         """US dollars by the price table; ``monthly_credits`` of the plan that was bought."""
-        objects = self.operations // 2 * in_bucket
         amounts = Amounts(
-            credits=self.credits, billed=self.bytes_billed, writes=objects, reads=objects
+            credits=self.credits,
+            billed=self.bytes_billed,
+            writes=self.bucket_writes,
+            reads=self.bucket_reads,
         )
         return money(amounts, monthly_credits=monthly_credits)
 

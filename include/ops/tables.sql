@@ -25,6 +25,8 @@ CREATE TABLE ops.outcomes (
     bytes          bigint NOT NULL DEFAULT 0,
     warehouse_jobs int NOT NULL DEFAULT 0,
     bytes_billed   bigint NOT NULL DEFAULT 0,
+    bucket_writes  int NOT NULL DEFAULT 0,
+    bucket_reads   int NOT NULL DEFAULT 0,
     games_expected int,
     games_found    int,
     missing        text[] NOT NULL DEFAULT '{}',
@@ -42,6 +44,7 @@ CREATE INDEX outcomes_by_day ON ops.outcomes (dag_id, day);
 CREATE INDEX outcomes_by_run ON ops.outcomes (dag_id, run_id);
 CREATE INDEX outcomes_by_end ON ops.outcomes (ended_at);
 COMMENT ON COLUMN ops.outcomes.phase IS 'how far the try came';
+COMMENT ON COLUMN ops.outcomes.bucket_writes IS 'listings included, as they are billed (class A)';
 COMMENT ON COLUMN ops.outcomes.changes IS
     'what the upstream had corrected, found by a load; the first of changes_total';
 COMMENT ON COLUMN ops.outcomes.seconds IS

@@ -36,8 +36,8 @@ def attempt(
     _check_past(job.partition.day, eastern_day(now()))
     if (final := job.endpoint.available_at(job.partition.day)) > now():
         raise Later(final, "its games cannot be final before then", Outcome.NOT_YET)
-    warehouse, before = job.stores.warehouse, job.stores.warehouse.used
-    entry.used = lambda: warehouse.used.since(before)
+    stores, before = job.stores, job.stores.used
+    entry.used = lambda: stores.used.since(before)
     try:
         _make_complete(job, entry, now)
     except Problem as problem:

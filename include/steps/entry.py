@@ -23,7 +23,8 @@ from include.partition import Partition
 from include.results import MADE_BUT
 from include.steps.audit import Audited
 from include.storage.raw import Manifest
-from include.warehouse.rows import Loaded, Used
+from include.used import Used
+from include.warehouse.rows import Loaded
 
 log = logging.getLogger(__name__)
 
@@ -44,13 +45,15 @@ _OF_COUNTS = (ErrorClass.INCOMPLETE, ErrorClass.EMPTY_UNEXPECTED)
 
 
 class Spent(NamedTuple):
-    """What a try has taken: requests and credits of upstreams, jobs and bytes of a warehouse that
-    bills them."""
+    """What a try has taken: requests and credits of upstreams, jobs and bytes of a warehouse, and
+    operations of a bucket, that bill them."""
 
     requests: int = 0
     credits: int = 0
     jobs: int = 0
     billed: int = 0
+    writes: int = 0
+    reads: int = 0
 
 
 _PHASES: Mapping[Phase, str] = {"fetch": "fetch", "load": "load", "audit": "check"}
@@ -90,7 +93,7 @@ class Entry:
         self._seconds = Counter(dict(seconds))
         self._under_way: tuple[str, float] | None = None
         self.used: Callable[[], Used] = Used
-        """What the warehouse has counted since the try began."""
+        """What the stores have counted since the try began."""
         # A whole row from the start: what is noted replaces a fact in it, so it can be written at
         # any moment.
         self._now = now
@@ -117,7 +120,7 @@ class Entry:
     @property
     def spent(self) -> Spent:
         """What the try has taken so far."""
-        return Spent(self._row.requests, self._row.credits, *self._used())
+        return Spent(self._row.requests, self._row.credits, *self._used().counts)
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -129,9 +132,9 @@ class Entry:
         now = {name: self._monotonic() - began} if name else {}
         return Counter(self._seconds) + Counter(now)
 
-    def _used(self) -> tuple[int, int]:
-        used = self.used()
-        return self._before.jobs + used.operations, self._before.billed + used.billed
+    def _used(self) -> Used:
+        _, _, jobs, billed, writes, reads = self._before
+        return self.used() + Used(operations=jobs, billed=billed, writes=writes, reads=reads)
 
     @contextmanager
     def phase(self, name: Phase) -> Iterator[None]:
@@ -252,9 +255,11 @@ class Entry:
         self._row = replace(self._row, **facts)
 
     def _write(self, outcome: Outcome, message: str) -> None:
-        jobs, billed = self._used()
+        # What it took is counted up to this moment: nothing is asked of a store after it.
+        used = self._used()
         self._note(outcome=outcome, message=message, ended_at=self._now())
-        self._note(warehouse_jobs=jobs, bytes_billed=billed)
+        self._note(warehouse_jobs=used.operations, bytes_billed=used.billed)
+        self._note(bucket_writes=used.writes, bucket_reads=used.reads)
         self._note(seconds=self.seconds, peak_mb=read_peak())
         reach_failpoint("before outcome")
         self.written = False
@@ -270,7 +275,11 @@ class Entry:
 
 
 _NO_COUNTS: dict[str, Any] = dict.fromkeys(
-    ("requests", "credits", "rows", "bytes", "changes_total", "warehouse_jobs", "bytes_billed"), 0
+    (
+        *("requests", "credits", "rows", "bytes", "changes_total", "warehouse_jobs"),
+        *("bytes_billed", "bucket_writes", "bucket_reads"),
+    ),
+    0,
 )
 
 

@@ -13,6 +13,7 @@ from include.partition import Partition
 from include.sources.spec import Endpoint, Source
 from include.steps.price import Allotment
 from include.storage.store import Store
+from include.used import Used
 from include.warehouse.open import Warehouse
 
 
@@ -22,6 +23,11 @@ class Stores:
 
     raw: Store
     warehouse: Warehouse
+
+    @property
+    def used(self) -> Used:
+        """What both have been asked for so far."""
+        return self.raw.used + self.warehouse.used
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ from include.sources.spec import Source
 from include.steps.job import Stores
 from include.steps.reprocess import Reprocessed, reprocess
 from include.storage.raw import Manifest
-from include.warehouse.rows import Used
+from include.used import Used
 from include.wording import counted
 
 FAILED = "failed"
@@ -51,7 +51,7 @@ class Result:
 @dataclass(frozen=True, kw_only=True)
 class Made:
     """A date after it: what became of each endpoint, and what was asked of upstreams (nothing) and
-    of the warehouse meanwhile."""
+    of both stores meanwhile."""
 
     results: Sequence[Result]
     upstream_requests: int
@@ -82,12 +82,12 @@ class Made:
 
 def reprocess_date(source: Source, day: date, stores: Stores, session: Session) -> Made:
     """Every endpoint of the date, one after the other."""
-    sent, used = SENT.requests, stores.warehouse.used
+    sent, used = SENT.requests, stores.used
     results = [_reprocess(source, each.name, day, stores, session) for each in source.endpoints]
     return Made(
         results=results,
         upstream_requests=SENT.requests - sent,
-        used=stores.warehouse.used.since(used),
+        used=stores.used.since(used),
     )
 
 
@@ -159,6 +159,10 @@ def sum_up(dag_id: str, window: DateRange, made: Sequence[Made]) -> dict[str, An
         "warehouse": {
             "operations": sum(each.used.operations for each in made),
             "billed": sum(each.used.billed for each in made),
+        },
+        "bucket": {
+            "writes": sum(each.used.writes for each in made),
+            "reads": sum(each.used.reads for each in made),
         },
     }
 

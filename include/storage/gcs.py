@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from google.api_core.exceptions import GoogleAPIError, NotFound, PreconditionFailed
 from google.api_core.retry import Retry, if_exception_type
@@ -12,11 +13,12 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud.storage import Blob, Bucket, Client
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
-from requests import RequestException
+from requests import PreparedRequest, RequestException, Response
 
 from include.errors import ErrorClass, Problem
 from include.http.deadline import CuttableAdapter, Overdue, within
 from include.storage.gcs_errors import describe_error
+from include.used import Used
 
 T = TypeVar("T")
 
@@ -54,6 +56,29 @@ ERRORS = (
 """All that a request to Google can end with."""
 
 
+class _Counting(CuttableAdapter):
+    """Counts by class what Google has done; what it refuses (4xx, 5xx) it does not bill."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used = Used()
+
+    def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:
+        response = super().send(request, *args, **options)
+        if response.ok:
+            self.used += _class_of(request)
+        return response
+
+
+def _class_of(request: PreparedRequest) -> Used:
+    """A large body's parts (PUT) are one operation with the request that begins it; names of
+    objects have no slash in a URL, so that a list is what ends with ``/o``."""
+    is_list = urlsplit(request.url or "").path.endswith("/o")
+    if request.method == "POST" or (request.method == "GET" and is_list):
+        return Used(writes=1)
+    return Used(reads=int(request.method == "GET"))
+
+
 class GcsStore:
     """A Store of objects below ``prefix`` in a bucket, which must be there.
 
@@ -71,8 +96,9 @@ class GcsStore:
         # For traces, which nobody has switched on, the client would ask in a thread for what a
         # worker may not see: the bucket's own data (3.17.1).
         os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
+        self._adapter = _Counting()
         for scheme in ("https://", "http://"):
-            client._http.mount(scheme, CuttableAdapter())
+            client._http.mount(scheme, self._adapter)
         self._bucket: Bucket = client.bucket(bucket)
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self._known = False
@@ -85,6 +111,11 @@ class GcsStore:
     @property
     def url(self) -> str:
         return f"gs://{self._bucket.name}/{self._prefix}".rstrip("/")
+
+    @property
+    def used(self) -> Used:
+        """What Google bills: an answer that was lost on its way is not in it."""
+        return self._adapter.used
 
     def check_writable(self) -> None:
         def ask() -> list[str]:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from include.files import storage_errors, write_atomically
+from include.used import Used
 
 LOCK = ".lock"
 """The file at the top of the store that one swap at a time holds, on whichever host."""
@@ -24,6 +25,10 @@ class LocalStore:
     @property
     def url(self) -> str:
         return f"file://{self.root}"
+
+    @property
+    def used(self) -> Used:
+        return Used()
 
     def check_writable(self) -> None:
         with storage_errors(f"write below {self.root}"):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from include.errors import ErrorClass, Problem
+from include.used import Used
 
 MAX_SWAPS = 10
 """How often a change is made again because another writer's came first: many more than can meet."""
@@ -22,6 +23,11 @@ class Store(Protocol):
     @property
     def url(self) -> str:
         """Where it is, as the connection ``raw_store`` names it; without a trailing slash."""
+        ...
+
+    @property
+    def used(self) -> Used:
+        """What it has been asked for so far."""
         ...
 
     def check_writable(self) -> None:

@@ -13,7 +13,8 @@ from include.errors import ErrorClass, Problem, Refused
 from include.files import write_atomically
 from include.partition import days_between
 from include.sources.spec import Row, Table
-from include.warehouse.rows import Loaded, Used, arrange, loaded, to_parquet
+from include.used import Used
+from include.warehouse.rows import Loaded, arrange, loaded, to_parquet
 from include.warehouse.status import DATE_STATUS, DateStatus
 from include.warehouse.views import DATASET, find_views
 

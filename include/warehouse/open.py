@@ -11,8 +11,9 @@ from urllib.parse import parse_qsl, unquote, urlparse
 
 from include.errors import ErrorClass, Problem
 from include.sources.spec import Row, Table
+from include.used import Used
 from include.warehouse.local import LocalWarehouse
-from include.warehouse.rows import Loaded, Used
+from include.warehouse.rows import Loaded
 from include.warehouse.status import DateStatus
 
 if TYPE_CHECKING:

@@ -37,21 +37,6 @@ def loaded(rows: Sequence[Row], parquet: bytes, *, changed: bool) -> Loaded:
     return Loaded(rows=len(rows), bytes=len(parquet), changed=changed, content=content)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Used:
-    """What a warehouse has been asked for: its ``operations`` (queries and loads), and the bytes
-    that are paid for."""
-
-    operations: int = 0
-    billed: int = 0
-
-    def since(self, before: Used) -> Used:
-        """What has come to it since then."""
-        return Used(
-            operations=self.operations - before.operations, billed=self.billed - before.billed
-        )
-
-
 def _schema(table: Table) -> pa.Schema:
     import pyarrow as pa
 

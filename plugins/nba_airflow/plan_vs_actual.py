@@ -76,6 +76,7 @@ def _add_plan(connection: psycopg.Connection[Any], source: Source, report: Repor
         planned_requests=planned["requests"],
         planned_credits=planned["credits"] if is_paid else None,
         planned_cost=planned.get("dollars") or None,
+        planned_operations=planned.get("operations") or None,
     )
 
 
@@ -87,10 +88,11 @@ def _add_cost(source: Source, report: Report) -> Report:
         requests=report.requests,
         credits=report.credits_used,
         bytes_billed=report.bytes_billed,
-        tries=len(report.dates),
+        bucket_writes=report.bucket_writes,
+        bucket_reads=report.bucket_reads,
     )
     monthly = sum(host.credits.monthly for host in source.hosts if host.credits)
-    cost = spent.price(monthly, in_bucket="gs" in connections.store_schemes()).once
+    cost = spent.price(monthly).once
     return replace(report, cost=cost) if cost or report.planned_cost else report
 
 

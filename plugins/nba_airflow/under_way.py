@@ -23,19 +23,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class UnderWay:
-    """A batch that is under way. ``operations`` on a bucket and ``dollars``: so far; ``plan``: the
-    facts of what was planned, empty where nothing was."""
+    """A batch that is under way. ``dollars``: so far; ``plan``: the facts of what was planned,
+    empty where nothing was."""
 
     batch: OpenBatch
     pace: Pace
     spent: Spent
-    operations: int
     dollars: float
     plan: Mapping[str, Any]
 
     def facts(self) -> dict[str, Any]:
         """For -o json: the batch's own beside what it takes."""
-        paid = {"operations": self.operations, "dollars": self.dollars}
+        paid = {"operations": self.spent.operations, "dollars": self.dollars}
         return {
             **asdict(self.batch),
             **asdict(self.pace),
@@ -86,7 +85,7 @@ def read_under_way(
     found: Sequence[FoundBatch],
 ) -> list[UnderWay]:
     """Each with its pace, what it has taken, and what was planned for it."""
-    in_bucket, now = "gs" in connections.store_schemes(), datetime.now(UTC)
+    now = datetime.now(UTC)
     spent = read_spent(connection, {each.batch_id: each.runs for each in found})
     batch_ids = [each.batch_id for each in found]
     plans = backfills.read_plans(connection, batch_ids)
@@ -102,8 +101,7 @@ def read_under_way(
                 batch=batch,
                 pace=measure_pace(each.runs, now, to_come=len(to_come)),
                 spent=taken,
-                operations=taken.operations * in_bucket,
-                dollars=taken.price(monthly, in_bucket=in_bucket).once,
+                dollars=taken.price(monthly).once,
                 plan=plans.get(each.batch_id, {}),
             )
         )

@@ -202,8 +202,9 @@ def test_cloud_costs_money_and_a_plan_of_credits_its_share() -> None:
     assert "18.0 kB, $0.27 by the prices of 2026-10" in "".join(word_plan(local))
     assert "which cost nothing" in "".join(word_plan(make_plan(source(), known())))
     cloud = make_plan(paid(credits), known(schemes=("gs", "bigquery")))
-    objects, queries = 18 + 2, 3 * 3 * 10 * 2**20
-    assert cloud.money.operations == pytest.approx(objects * (0.005 + 0.0004) / 1000)
+    writes, reads, queries = 18 + 3 * 2, 18 + 8 * 2, 3 * 3 * 10 * 2**20
+    assert (cloud.operations, local.operations) == (writes + reads, 0)
+    assert cloud.money.operations == pytest.approx((writes * 0.005 + reads * 0.0004) / 1000)
     assert cloud.money.queries == pytest.approx(queries / 2**40 * 6.25)
 
 
@@ -228,6 +229,7 @@ def test_facts_of_a_plan_are_json_with_the_slowest_pace_of_a_date() -> None:
         "requests": 3,
         "credits": 0,
         "bytes": 3000,
+        "operations": 0,
         "dollars": 0,
         "dollars_a_month": 0,
         "credits_now": None,

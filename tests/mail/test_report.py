@@ -73,3 +73,18 @@ def test_usage_names_what_bigquery_bills_and_nothing_of_another_warehouse(
     ]
     assert line == Usage(label="BigQuery", actual="1,200 jobs, 137.4 GB billed, $0.7812")
     assert "BigQuery" not in {each.label for each in list_usage(make_report(dates))}
+
+
+def test_usage_names_the_operations_on_a_bucket_against_those_planned(
+    make_report: MakeReport,
+) -> None:
+    dates = [DateResult(day=DAY, outcome=Outcome.COMPLETE)]
+    taken = make_report(dates, bucket_writes=2000, bucket_reads=1, planned_operations=1600)
+    (line,) = [each for each in list_usage(taken) if each.label == "Bucket"]
+    assert line == Usage(
+        label="Bucket",
+        actual="2,000 writes, 1 read, $0.01",
+        planned="1,600",
+        deviation="+25 %",
+    )
+    assert "Bucket" not in {each.label for each in list_usage(make_report(dates))}

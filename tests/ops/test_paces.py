@@ -37,6 +37,7 @@ def done(
 ) -> None:
     """A date of eight games and two requests, which waited for an hour."""
     facts = {"requests": 2, "rows": 240, "bytes": 80_000, "games_found": 8, "bytes_billed": 10}
+    facts |= {"bucket_writes": 5, "bucket_reads": 9}
     row = OutcomeRow(
         dag_id=DAG,
         endpoint="box_scores",
@@ -64,6 +65,8 @@ def test_pace_is_of_the_dates_that_asked_and_were_done(db: psycopg.Connection[An
             rows_per_game=30.0,
             bytes_per_request=40_000.0,
             billed_per_date=10.0,
+            writes_per_date=5.0,
+            reads_per_date=9.0,
             dates=3,
         )
     }

@@ -56,8 +56,9 @@ def test_what_is_taken_is_that_of_the_runs_since_they_were_queued(
 
     tell(0, "failed", -MINUTE, requests=100, credits=100)  # before it was cleared
     took = {"requests": 3, "credits": 20, "bytes": 1000, "warehouse_jobs": 2, "bytes_billed": 70}
+    took |= {"bucket_writes": 5, "bucket_reads": 9}
     tell(0, "complete", MINUTE, attempt=2, **took)
-    tell(1, "quota_wait", MINUTE, requests=1)
+    tell(1, "quota_wait", MINUTE, requests=1, bucket_writes=1, bucket_reads=2)
     tell(2, "not_yet", MINUTE, requests=1)  # its run was ended by hand
     tell(3, "complete", MINUTE, requests=50)  # of no run of the batch
     runs = [batch_run(0), batch_run(1, "running"), batch_run(2)]
@@ -67,12 +68,14 @@ def test_what_is_taken_is_that_of_the_runs_since_they_were_queued(
         bytes=1000,
         warehouse_jobs=2,
         bytes_billed=70,
+        bucket_writes=6,
+        bucket_reads=11,
         tries=3,
         waiting=1,
     )
     assert read_spent(db, {BATCH: runs, "other:1:0": [batch_run(0)]}) == {BATCH: spent}
     assert read_spent(db, {}) == {}
-    assert spent.operations == 16
-    assert spent.price(20_000, in_bucket=False).once == pytest.approx(20 * 30 / 20_000)
-    operations = 8 * 0.005 / 1000 + 8 * 0.0004 / 1000
-    assert spent.price(0, in_bucket=True).once == pytest.approx(operations, rel=1e-3)
+    assert spent.operations == 17
+    operations = 6 * 0.005 / 1000 + 11 * 0.0004 / 1000
+    credits = 20 * 30 / 20_000
+    assert spent.price(20_000).once == pytest.approx(credits + operations, rel=1e-6)

@@ -215,7 +215,7 @@ def test_date_that_is_put_off_says_so_and_counts_what_it_has_asked(
     assert {*seconds} == {"wait", "fetch", "write"}
     assert put_off.kwargs == {
         "deferrals": 1,
-        "spent": [2, 0, 0, 0],
+        "spent": [2, 0, 0, 0, 0, 0],
         "began": began[0][0].astimezone(UTC).isoformat(),
     }
     assert put_off.trigger.moment > datetime.now(UTC) + timedelta(minutes=50)

@@ -112,15 +112,17 @@ def test_what_it_cost_stands_beside_what_was_planned(
     monkeypatch.setenv("AIRFLOW_CONN_THE_ODDS_API", json.dumps(bought))
     free = add_plan_vs_actual(db, report())
     assert (free.cost, free.planned_cost) == (None, None)
-    plan = {"requests": 40, "credits": 800, "minutes": 12.5, "dollars": 1.2}
+    plan = {"requests": 40, "credits": 800, "minutes": 12.5, "operations": 57, "dollars": 1.2}
     noted = Backfill(
         backfill_id=1, dag_id="odds_api_props", batch_id="1", started_by="ann", plan=plan
     )
     note(db, noted)
     db.commit()
-    found = add_plan_vs_actual(db, report("odds_api_props", credits_used=600))
-    # 20,000 credits are $30 a month.
-    assert (found.cost, found.planned_cost) == (pytest.approx(0.9), 1.2)
+    taken = report("odds_api_props", credits_used=600, bucket_writes=20_000, bucket_reads=5000)
+    found = add_plan_vs_actual(db, taken)
+    # 20,000 credits are $30 a month, a million writes $5, as many reads $0.40.
+    assert found.cost == pytest.approx(0.9 + 0.1 + 0.002)
+    assert (found.planned_cost, found.planned_operations) == (1.2, 57)
 
 
 def test_dates_that_the_schedule_knows_take_one_request_less(

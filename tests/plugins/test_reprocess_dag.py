@@ -92,6 +92,7 @@ def test_tables_are_made_of_raw_a_task_a_date_and_counted_together(
         "changes": [],
         "wrong": [],
         "warehouse": {"operations": 0, "billed": 0},
+        "bucket": {"writes": 0, "reads": 0},
     }
 
 

@@ -204,7 +204,7 @@ def _put_off_by_the_upstream(tries: Tries) -> None:
     assert later.until >= before
     assert later.outcome is Outcome.QUOTA_WAIT
     assert later.reason.endswith(f"; deferral {MAX_DEFERRALS} of {MAX_DEFERRALS}")
-    assert (entry.deferrals, entry.spent) == (MAX_DEFERRALS, (2, 0, 0, 0))
+    assert (entry.deferrals, entry.spent) == (MAX_DEFERRALS, (2, 0, 0, 0, 0, 0))
 
 
 def test_date_that_was_put_off_as_often_as_it_may_fails_with_the_upstreams_words(
@@ -354,7 +354,7 @@ def test_try_counts_what_it_has_asked_and_paid_itself(
     tries.line = replace(tries.line, wire=Wire(client=client, upstreams={}))
     entry = tries.entry(spent=(1, 2, 3, 4))
     tries.fails(entry)
-    assert entry.spent == (1 + 3, 2 + 4, 3, 4)
+    assert entry.spent == (1 + 3, 2 + 4, 3, 4, 0, 0)
 
 
 def test_what_was_paid_is_in_the_ledger_before_a_worker_can_be_killed(tries: Tries) -> None:

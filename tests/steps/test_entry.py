@@ -17,7 +17,8 @@ from include.partition import Partition
 from include.steps.audit import Audited
 from include.steps.entry import Entry
 from include.storage.raw import Manifest
-from include.warehouse.rows import Loaded, Used
+from include.used import Used
+from include.warehouse.rows import Loaded
 
 AT = Partition(dag_id="bdl", endpoint="box_scores", day=date(2025, 1, 15))
 AST = "GSW@UTA, Stephen Curry, GSW, player_id 115: ast 6 -> 7"
@@ -58,16 +59,18 @@ def written(rows: list[OutcomeRow]) -> list[tuple[str, str, str]]:
     return [(row.phase, str(row.outcome), row.message) for row in rows]
 
 
-def test_what_the_warehouse_counts_is_in_every_row_beside_what_an_earlier_leg_took(
+def test_what_the_stores_count_is_in_every_row_beside_what_an_earlier_leg_took(
     rows: list[OutcomeRow],
 ) -> None:
-    entry = Entry(AT, rows.append, run_id="r", spent=(3, 10, 5, 1000))
-    entry.used = lambda: Used(operations=7, billed=20)
+    entry = Entry(AT, rows.append, run_id="r", spent=(3, 10, 5, 1000, 4, 40))
+    entry.used = lambda: Used(operations=7, billed=20, writes=1, reads=2)
     until = datetime(2026, 3, 1, tzinfo=UTC)
     with pytest.raises(Later), entry.recorded():
         raise Later(until, "no quota", Outcome.QUOTA_WAIT)
-    assert [(row.warehouse_jobs, row.bytes_billed) for row in rows] == [(12, 1020)]
-    assert entry.spent == (3, 10, 12, 1020)
+    (row,) = rows
+    assert (row.warehouse_jobs, row.bytes_billed) == (12, 1020)
+    assert (row.bucket_writes, row.bucket_reads) == (5, 42)
+    assert entry.spent == (3, 10, 12, 1020, 5, 42)
 
 
 def test_seconds_at_work_are_told_by_what_they_went_into_and_add_up_over_what_was_put_off(
@@ -250,7 +253,7 @@ def test_first_try_has_a_row_of_its_own_that_begins_when_it_does(
 
     monkeypatch.setattr("include.steps.entry.datetime", Clock)
     entry = Entry(AT, rows.append, run_id="r")
-    assert (entry.spent, entry.deferrals, entry.written) == ((0, 0, 0, 0), 0, False)
+    assert (entry.spent, entry.deferrals, entry.written) == ((0,) * 6, 0, False)
     entry.note_loaded(Loaded(rows=7, bytes=1, changed=False))
     with pytest.raises(Later), entry.recorded():
         raise Later(datetime(2026, 1, 2, tzinfo=UTC), "full", Outcome.QUOTA_WAIT)

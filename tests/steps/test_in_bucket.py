@@ -12,6 +12,7 @@ import pytest
 from google.cloud.storage import Client
 
 from include.errors import Problem
+from include.guards.plan import READS_BESIDE, WRITES_BESIDE
 from include.outcome import Outcome
 from include.storage.gcs import PERMISSIONS, GcsStore
 from tests.devstack.test_costs_page import FETCH
@@ -74,11 +75,23 @@ def test_date_is_whole_and_there_once_whichever_writes_answer_is_lost(
     ]
 
 
+@pytest.mark.parametrize("meets", [[], [503, 429], [412]], ids=str)
+def test_operations_are_counted_as_they_were_served_whatever_was_refused(
+    tries: Tries, wire: Wire, bucket: str, meets: list[int]
+) -> None:
+    for status in meets:
+        wire.meets("POST", status=status)
+    row = tries.run()
+    again = tries.run()
+    listed, written = f"GET /b/{bucket}/o", f"POST /upload/b/{bucket}/o"
+    served = Counter(what in (listed, written) for what, status in wire.served if status < 300)
+    counted = (row.bucket_writes + again.bucket_writes, row.bucket_reads + again.bucket_reads)
+    assert counted == (served[True], served[False])
+
+
 def test_a_date_takes_the_operations_that_the_page_of_costs_counts(
     tries: Tries, wire: Wire, bucket: str
 ) -> None:
-    """Google bills what is written or listed as class A, what is read as class B."""
-    tries.run()
-    listed, written = f"GET /b/{bucket}/o", f"POST /upload/b/{bucket}/o"
-    counted = Counter(what in (listed, written) for what in wire.whats)
-    assert (counted[True], counted[False]) == FETCH
+    wire.meets(f"GET /b/{bucket}/iam", status=200, answer={"permissions": list(PERMISSIONS)})
+    row = tries.run()
+    assert (row.bucket_writes, row.bucket_reads) == FETCH == (2 + WRITES_BESIDE, 2 + READS_BESIDE)

@@ -43,10 +43,12 @@ class Event:
 
 @dataclass
 class Wire:
-    """``events`` are met in their order, each once; ``sender`` is the process that is killed."""
+    """``events`` are met in their order, each once; ``sender`` is the process that is killed.
+    ``served``: ``what`` was answered with which status, of answers that have arrived."""
 
     url: str
     asked: list[Asked] = field(default_factory=list)
+    served: list[tuple[str, int]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     sender: int = 0
     ended: threading.Event = field(default_factory=threading.Event)
@@ -85,17 +87,18 @@ class _Handler(BaseHTTPRequestHandler):
             body=body,
             headers=dict(self.headers.items()),
         )
-        self._serve(self.wire.take(asked), body)
+        self._serve(asked, self.wire.take(asked), body)
 
     do_POST = do_PUT = do_DELETE = do_GET
 
-    def _serve(self, event: Event, body: bytes) -> None:
+    def _serve(self, asked: Asked, event: Event, body: bytes) -> None:
         event.before()
         if event.hang:
             self.wire.ended.wait(30)
             self.close_connection = True
             return
         if event.status:
+            self.wire.served.append((asked.what, event.status))
             text = event.answer if isinstance(event.answer, str) else json.dumps(event.answer)
             self._answer(event.status, {"Content-Type": "application/json"}, text.encode())
             return
@@ -105,6 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
         if event.kill or event.lost:
             self.close_connection = True
             return
+        self.wire.served.append((asked.what, status))
         self._answer(status, headers, answer)
 
     def _hand_on(self, body: bytes) -> tuple[int, dict[str, str], bytes]:

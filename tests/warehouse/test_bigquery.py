@@ -17,8 +17,9 @@ from google.cloud.bigquery import Client
 
 from include.outcome import Outcome
 from include.sources.spec import Column
+from include.used import Used
 from include.warehouse.bigquery.warehouse import BigQueryWarehouse
-from include.warehouse.rows import Used, to_parquet
+from include.warehouse.rows import to_parquet
 from tests.warehouse.conftest import client_of
 from tests.warehouse.lines import DAY, TABLE, row
 from tests.warehouse.test_conformance import told

@@ -13,8 +13,8 @@ from google.api_core.exceptions import Conflict
 from google.cloud import bigquery
 from google.cloud.bigquery.retry import DEFAULT_RETRY
 
+from include.used import Used
 from include.warehouse.bigquery.errors import Place, explained
-from include.warehouse.rows import Used
 
 if TYPE_CHECKING:
     from google.cloud.bigquery.table import RowIterator

@@ -15,6 +15,7 @@ from google.cloud import bigquery
 
 from include.errors import ErrorClass, Problem, Refused
 from include.sources.spec import Row, Table
+from include.used import Used
 from include.warehouse.bigquery.errors import explained, first_line, reason
 from include.warehouse.bigquery.jobs import CALL_SECONDS, Jobs, Value
 from include.warehouse.bigquery.tables import (
@@ -25,7 +26,7 @@ from include.warehouse.bigquery.tables import (
     schema,
     sql_type,
 )
-from include.warehouse.rows import Loaded, Used, arrange, in_key_order, loaded, to_parquet
+from include.warehouse.rows import Loaded, arrange, in_key_order, loaded, to_parquet
 from include.warehouse.status import DATE_STATUS, DateStatus
 
 if TYPE_CHECKING:

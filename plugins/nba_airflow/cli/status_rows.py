@@ -43,7 +43,7 @@ def list_under_way(found: Sequence[UnderWay]) -> Iterator[Row]:
             _word("requests", spent.requests, plan.get("requests")),
             _word("credits", spent.credits, plan.get("credits")),
             _word("billed", spent.bytes_billed, words=size),
-            _word("operations", each.operations),
+            _word("operations", spent.operations, plan.get("operations")),
             _word("spent", each.dollars, plan.get("dollars"), words=money),
         ]
         yield make_row("batch", batch.dag_id, progress)

@@ -10,7 +10,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from include.ops.progress import read_spent_by_month
-from nba_airflow import connections
 from nba_airflow.limits import read_limits
 from nba_airflow.page.access import DagIds, Readable, open_ledger, show
 from nba_airflow.specs import hosts, sources
@@ -45,7 +44,6 @@ def _connections_of(dag_ids: Collection[str]) -> set[str]:
 
 def _read_money(ledger: psycopg.Connection[Any], dag_ids: Collection[str]) -> list[dict[str, Any]]:
     """Credits by the price of the plan that is bought now."""
-    in_bucket = "gs" in connections.store_schemes()
     spent = read_spent_by_month(ledger, dag_ids, _months_ago(MONTHS - 1))
     bought = {dag_id: count_bought(ledger, dag_id) for dag_id in dag_ids}
     return [
@@ -55,8 +53,8 @@ def _read_money(ledger: psycopg.Connection[Any], dag_ids: Collection[str]) -> li
             "requests": taken.requests,
             "credits": taken.credits,
             "bytes_billed": taken.bytes_billed,
-            "operations": taken.operations * in_bucket,
-            "dollars": taken.price(bought[dag_id], in_bucket=in_bucket).once,
+            "operations": taken.operations,
+            "dollars": taken.price(bought[dag_id]).once,
         }
         for (month, dag_id), taken in spent.items()
     ]

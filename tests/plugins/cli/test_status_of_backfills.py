@@ -53,11 +53,12 @@ def test_backfill_shows_what_it_has_taken_of_what_was_planned(
     call: Call, ledger: psycopg.Connection[Any], airflow: Airflow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number = airflow.backfill(DateRange(DAY, LATER))
-    order(ledger, number, requests=428, credits=40, dollars=0.06)
+    order(ledger, number, requests=428, credits=40, operations=57, dollars=0.06)
     airflow.start(DAY)
     airflow.start(NEXT)
     (first,), (second,) = airflow.run_ids(DAY), airflow.run_ids(NEXT)
     took = {"requests": 120, "credits": 30, "bytes": 2_000_000, "warehouse_jobs": 2}
+    took |= {"bucket_writes": 5, "bucket_reads": 14}
     outcome(ledger, DAY, "complete", run_id=first, bytes_billed=10_000_000, **took)
     outcome(ledger, NEXT, "quota_wait", run_id=second)
     airflow.end(DAY)
@@ -74,20 +75,21 @@ def test_backfill_shows_what_it_has_taken_of_what_was_planned(
         [
             "taken",
             DAG,
-            "120 of 428 requests; 30 of 40 credits; 10.0 MB billed; $0.0001 of $0.06 spent",
+            "120 of 428 requests; 30 of 40 credits; 10.0 MB billed;"
+            " 19 of 57 operations; $0.0001 of $0.06 spent",
         ]
     ]
     facts = call(status, json=True).facts
     (batch,) = facts["batches"]
-    assert batch["plan"] == {"requests": 428, "credits": 40, "dollars": 0.06}
+    assert batch["plan"] == {"requests": 428, "credits": 40, "operations": 57, "dollars": 0.06}
     assert (batch["per_minute"], batch["seconds_left"]) == (1.0, 120.0)
     assert batch["spent"] == {
         **took,
         "bytes_billed": 10_000_000,
         "tries": 2,
         "waiting": 1,
-        "operations": 0,
-        "dollars": pytest.approx(6.25 * 10_000_000 / 2**40),
+        "operations": 19,
+        "dollars": pytest.approx(6.25 * 10_000_000 / 2**40 + 5 * 0.005 / 1000 + 14 * 0.0004 / 1000),
     }
     assert facts["needs_a_person"] == []
     assert facts["newest_done"] == {DAG: {"box_scores": "2025-01-15"}}
