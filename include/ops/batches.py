@@ -285,6 +285,23 @@ def runs(connection: psycopg.Connection[Any], batch_id: str) -> list[BatchRun]:
         return cursor.fetchall()
 
 
+def read_failed(
+    connection: psycopg.Connection[Any], dag_ids: Collection[str], since: datetime, limit: int
+) -> dict[str, list[BatchRun]]:
+    """The runs that had failed of the batches of these DAGs that were closed since then, by batch,
+    the newest ``limit`` of them."""
+    found: dict[str, list[BatchRun]] = defaultdict(list)
+    rows = connection.execute(
+        f"SELECT r.batch_id, {', '.join(f'r.{name}' for name in _RUN)} FROM ops.batch_runs r JOIN"
+        " ops.batches b USING (batch_id) WHERE r.state = 'failed' AND r.ended_at > %s AND"
+        " b.closed_at IS NOT NULL AND b.dag_id = ANY(%s) ORDER BY r.ended_at DESC LIMIT %s",
+        (since, [*dag_ids], limit),
+    )
+    for batch_id, *values in rows:
+        found[batch_id].append(BatchRun(**dict(zip(_RUN, values, strict=True))))
+    return found
+
+
 def read_batches(
     connection: psycopg.Connection[Any], where: str, values: Collection[Any]
 ) -> list[Batch]:

@@ -3,7 +3,7 @@ has taken of what was planned, and what holds it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -13,6 +13,8 @@ from include.errors import Problem
 from include.ops import backfills, stages
 from include.ops.progress import Pace, Spent, measure_pace, read_spent
 from include.ops.status import OpenBatch, count_runs
+from include.partition import DateRange
+from include.wording import duration, money, number, size
 from nba_airflow import connections
 
 if TYPE_CHECKING:
@@ -42,6 +44,28 @@ class UnderWay:
             "plan": dict(self.plan),
         }
 
+    def word_pace(self) -> list[str]:
+        """How many dates are put off, how fast the others end, and what is left."""
+        said = [
+            _word("put off", self.spent.waiting),
+            _word("dates a minute", self.pace.per_minute, words="{:.1f}".format),
+            _word("left", self.pace.seconds_left, words=duration),
+        ]
+        return [*filter(None, said)]
+
+    def word_taken(self) -> list[str]:
+        """What it has taken of what was planned; what there is none of, nor planned, has no
+        words."""
+        spent, plan = self.spent, self.plan
+        said = [
+            _word("requests", spent.requests, plan.get("requests")),
+            _word("credits", spent.credits, plan.get("credits")),
+            _word("billed", spent.bytes_billed, words=size),
+            _word("operations", spent.operations, plan.get("operations")),
+            _word("spent", self.dollars, plan.get("dollars"), words=money),
+        ]
+        return [*filter(None, said)]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Held:
@@ -57,6 +81,26 @@ class Held:
     def facts(self) -> dict[str, Any]:
         """For -o json."""
         return asdict(self)
+
+
+def word_ended(batch: OpenBatch) -> str:
+    """``backfill 2024-10-22..2025-04-13: 30 of 174 ended; 2 failed``."""
+    window = DateRange(batch.first_day, batch.last_day)
+    ended = f"{batch.kind} {window}: {batch.ended} of {batch.runs} ended"
+    return "; ".join(filter(None, [ended, _word("failed", batch.failed)]))
+
+
+def _word(
+    unit: str,
+    taken: float | None,
+    planned: float | None = None,
+    *,
+    words: Callable[[float], str] = number,
+) -> str:
+    """``120 of 428 requests``; empty for nothing of nothing."""
+    known = (taken or 0, planned or 0)
+    amounts = [words(amount) for amount in known if amount or planned]
+    return f"{' of '.join(amounts)} {unit}" if amounts else ""
 
 
 def read_airflow(

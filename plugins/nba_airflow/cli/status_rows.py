@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from itertools import groupby
 from typing import Any
 
 from include.ops.status import OpenBatch, OutcomeCount, UnsentMail
 from include.outcome import Outcome
-from include.partition import DateRange
-from include.wording import clean, clipped, counted, duration, moment, money, number, size
+from include.wording import clean, clipped, counted, moment, number
 from nba_airflow.cli.answer import Line, Row
-from nba_airflow.under_way import Held, UnderWay
+from nba_airflow.under_way import Held, UnderWay, word_ended
 
 MAX_ADDRESSES = 3
 """Addresses of one connection that have a row each while nothing holds them up."""
@@ -25,50 +24,15 @@ OF_A_PERSON = ("breaker", "preflight")
 def list_due(batches: Sequence[OpenBatch]) -> Iterator[Row]:
     """Batches that have ended and wait for their mail."""
     for batch in batches:
-        yield make_row("batch", batch.dag_id, [*_word_ended(batch), "its mail is due"])
+        yield make_row("batch", batch.dag_id, [word_ended(batch), "its mail is due"])
 
 
 def list_under_way(found: Sequence[UnderWay]) -> Iterator[Row]:
     """Two rows for each: how far it is, and what it has taken of what was planned."""
-    # What there is none of, nor planned, has no words.
     for each in found:
-        batch, pace, spent, plan = each.batch, each.pace, each.spent, each.plan
-        progress = [
-            *_word_ended(batch),
-            _word("put off", spent.waiting),
-            _word("dates a minute", pace.per_minute, words="{:.1f}".format),
-            _word("left", pace.seconds_left, words=duration),
-        ]
-        taken = [
-            _word("requests", spent.requests, plan.get("requests")),
-            _word("credits", spent.credits, plan.get("credits")),
-            _word("billed", spent.bytes_billed, words=size),
-            _word("operations", spent.operations, plan.get("operations")),
-            _word("spent", each.dollars, plan.get("dollars"), words=money),
-        ]
-        yield make_row("batch", batch.dag_id, progress)
-        if any(taken):
-            yield make_row("taken", batch.dag_id, taken)
-
-
-def _word_ended(batch: OpenBatch) -> list[str]:
-    """``backfill 2024-10-22..2025-04-13: 30 of 174 ended``, and how many failed."""
-    window = DateRange(batch.first_day, batch.last_day)
-    ended = f"{batch.kind} {window}: {batch.ended} of {batch.runs} ended"
-    return [ended, _word("failed", batch.failed)]
-
-
-def _word(
-    unit: str,
-    taken: float | None,
-    planned: float | None = None,
-    *,
-    words: Callable[[float], str] = number,
-) -> str:
-    """``120 of 428 requests``; empty for nothing of nothing."""
-    known = (taken or 0, planned or 0)
-    amounts = [words(amount) for amount in known if amount or planned]
-    return f"{' of '.join(amounts)} {unit}" if amounts else ""
+        yield make_row("batch", each.batch.dag_id, [word_ended(each.batch), *each.word_pace()])
+        if taken := each.word_taken():
+            yield make_row("taken", each.batch.dag_id, taken)
 
 
 def list_held(held: Sequence[Held]) -> Iterator[Row]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
 from typing import TYPE_CHECKING
 
+from include.partition import parse_day
 from nba_airflow.metadata.register import TIMETABLES
 
 if TYPE_CHECKING:
@@ -22,3 +25,19 @@ def read_unfinished(session: Session) -> dict[int, tuple[str, bool]]:
     ours = (DagModel.timetable_type.in_(TIMETABLES), Backfill.completed_at.is_(None))
     rows = session.execute(asked.where(*ours).order_by(Backfill.id))
     return {row.id: (row.dag_id, bool(row.is_paused)) for row in rows}
+
+
+def read_open_days(session: Session, backfill_id: int) -> tuple[Sequence[date], Sequence[date]]:
+    """The dates of a backfill that have not begun, and those that are under way."""
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy import select
+
+    asked = select(DagRun.partition_key, DagRun.state).where(
+        DagRun.backfill_id == backfill_id, DagRun.state.in_(("queued", "running"))
+    )
+    rows = session.execute(asked.order_by(DagRun.partition_key)).all()
+    days = [(parse_day(row.partition_key), str(row.state)) for row in rows]
+    return (
+        [day for day, state in days if state == "queued"],
+        [day for day, state in days if state == "running"],
+    )

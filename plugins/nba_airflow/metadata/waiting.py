@@ -4,6 +4,7 @@ once."""
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from include.ops import outcomes
@@ -45,3 +46,25 @@ def wake(dag_ids: Collection[str], ledger: psycopg.Connection[Any], session: Ses
         moment = TriggerEvent(None)  # type: ignore[no-untyped-call]  # Airflow's own has no types
         Trigger.submit_event(task.trigger_id, moment, session=session)
     return len(woken)
+
+
+MAX_MOMENTS = 200
+"""Of how many deferred dates it is read until when they wait: each is decrypted, in 0.1 ms."""
+
+
+def read_moments(session: Session, run_ids: Collection[str]) -> dict[tuple[str, str], datetime]:
+    """(DAG, run) -> the moment until which it waits (aware), of the first that are deferred."""
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.models.trigger import Trigger
+    from sqlalchemy import select
+    from sqlalchemy.orm import lazyload
+
+    rows = session.execute(
+        select(TaskInstance.dag_id, TaskInstance.run_id, Trigger)
+        .join(Trigger, Trigger.id == TaskInstance.trigger_id)
+        .where(TaskInstance.run_id.in_(run_ids), TaskInstance.state == "deferred")
+        .options(lazyload(Trigger.task_instance))
+        .limit(MAX_MOMENTS)
+    )
+    found = [(row.dag_id, row.run_id, row.Trigger.kwargs.get("moment")) for row in rows]
+    return {(dag_id, run_id): moment for dag_id, run_id, moment in found if moment}

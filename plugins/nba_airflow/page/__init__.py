@@ -42,6 +42,7 @@ class Page:
 DATES = Page(name="Game dates", path="/", route="nba-game-dates")
 PAGES: Sequence[Page] = (
     DATES,
+    Page(name="Running", path="/running", route="nba-running"),
     Page(name="Limits", path="/limits", route="nba-limits"),
     Page(name="Errors", path="/errors", route="nba-errors"),
     Page(name="Mails", path="/mails", route="nba-mails"),

@@ -14,7 +14,7 @@ from fastapi.staticfiles import StaticFiles
 
 from include.errors import Problem
 from include.ops.db import unreachable
-from nba_airflow.page import dates, errors, limits, mails
+from nba_airflow.page import actions, dates, errors, limits, mails, running
 
 STATIC = Path(__file__).parent / "static"
 
@@ -27,6 +27,8 @@ CONTENT_POLICY = (
 
 ROUTERS: Sequence[APIRouter] = (
     dates.router,
+    running.router,
+    actions.router,
     limits.router,
     errors.router,
     mails.router,

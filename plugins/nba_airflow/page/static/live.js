@@ -26,12 +26,20 @@ const poll = async () => {
   known = now;
 };
 // Nobody loses the place where they are, or what they have opened.
-const isInUse = (main) => main.contains(document.activeElement) || main.querySelector("details[open]");
-const renew = async (main) => {
-  const answer = await fetch(window.location.href);
+const isInUse = (main) => {
+  const on = document.activeElement;
+  const opened = main.querySelector("details[open]") || document.querySelector("dialog[open]");
+  return opened || (main.contains(on) && !on.dataset.ask);
+};
+const renew = async (main, address = window.location.href) => {
+  const answer = await fetch(address);
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const asked = document.activeElement?.dataset.ask;
+  const [was, is] = [document, page].map((each) => each.querySelector("#said"));
+  if (is && was.textContent !== is.textContent) was.textContent = is.textContent;
   main.replaceWith(document.adoptNode(page.querySelector("main")));
+  if (asked) document.querySelector(`[data-ask="${CSS.escape(asked)}"]`)?.focus();
   showCopyButtons();
 };
 const again = () => poll().catch(() => {}).finally(() => setTimeout(again, EVERY));

@@ -1,0 +1,173 @@
+"""What a person can do about backfills: of each action a question that states what it takes, and
+the actions that Airflow's API does not have. Pause, unpause and cancel are Airflow's own addresses.
+
+Airflow decides who may: as for its own buttons on backfills and on tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
+
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.api_fastapi.core_api.security import (
+    GetUserDep,
+    requires_access_backfill,
+    requires_access_dag,
+)
+from airflow.api_fastapi.logging.decorators import action_logging
+from airflow.utils.session import create_session
+from fastapi import APIRouter, Depends, HTTPException, Path, Request
+
+from include.errors import Refused
+from include.guards.plan_words import word_plan
+from include.wording import counted, dates
+from nba_airflow import going_on
+from nba_airflow.check_begun import read_backfill
+from nba_airflow.metadata.ledger import Away
+from nba_airflow.metadata.unfinished import read_open_days
+from nba_airflow.page import PREFIX
+from nba_airflow.page.access import open_ledger
+from nba_airflow.page.now import read_failed_days
+from nba_airflow.page.running import NOW
+from nba_airflow.planning import read_plan
+from nba_airflow.reruns import Rerun, plan_rerun, start_rerun
+
+router = APIRouter()
+
+Action = Literal["pause", "unpause", "resume", "release", "cancel"]
+OF_AIRFLOW = ("pause", "unpause", "cancel")
+OnBackfill = [Depends(requires_access_backfill("PUT"))]
+OnTasks = [Depends(requires_access_dag("PUT", DagAccessEntity.TASK_INSTANCE))]
+Noted = [Depends(action_logging())]
+"""In Airflow's audit log."""
+BackfillId = Annotated[int, Path(ge=0)]
+
+
+@router.get("/api/v1/backfills/{backfill_id}/questions/{action}", dependencies=OnBackfill)
+def ask_backfill(request: Request, backfill_id: BackfillId, action: Action) -> dict[str, Any]:
+    """What the action would do and take: ``{"title", "lines", "method", "address"}``; the address
+    is what is then asked, with that method."""
+    made = _refusing(lambda: read_backfill(backfill_id))
+    with create_session() as session:
+        queued, running = read_open_days(session, backfill_id)
+    root = request.scope["root_path"]
+    ui = root.removesuffix(PREFIX)
+    at = f"{ui}/api/v2" if action in OF_AIRFLOW else f"{root}/api/v1"
+    title, lines = _word(action, backfill_id, made.dag_id, queued, running)
+    planned = queued if action in ("pause", "cancel") else sorted([*queued, *running])
+    return {
+        "title": title,
+        "lines": [*lines, *_word_cost(made.dag_id, planned)],
+        "method": "PUT" if action in OF_AIRFLOW else "POST",
+        "address": f"{at}/backfills/{backfill_id}/{action}",
+    }
+
+
+@router.post("/api/v1/backfills/{backfill_id}/release", dependencies=[*Noted, *OnBackfill])
+def release_backfill(backfill_id: BackfillId, user: GetUserDep) -> dict[str, Any]:
+    """Lets it go on that its preflight holds: ``{"said"}``. 409: it does not."""
+    with open_ledger() as ledger:
+        found = _refusing(lambda: going_on.release(ledger, backfill_id, user.get_name()))
+    NOW.forget()
+    others = f"it stays paused: {'; '.join(found.others)}"
+    return {"said": "it goes on" if found.goes_on else others}
+
+
+@router.post("/api/v1/backfills/{backfill_id}/resume", dependencies=[*Noted, *OnBackfill])
+def resume_backfill(backfill_id: BackfillId) -> dict[str, Any]:
+    """As `airflow nba resume` with its DAG: ``{"said"}``."""
+    from nba_airflow.specs import sources
+
+    dag_id = _refusing(lambda: read_backfill(backfill_id)).dag_id
+    source = sources().get(dag_id)
+    names = [host.connection for host in source.hosts] if source else []
+    with open_ledger() as ledger:
+        found = _refusing(lambda: going_on.resume(ledger, names, [dag_id]))
+    NOW.forget()
+    said = [
+        f"{counted(len(found.halted), 'breaker')} closed",
+        f"{counted(len(found.lifted), 'pause')} lifted",
+        f"{counted(found.woken, 'date')} woken",
+    ]
+    return {"said": ", ".join(said)}
+
+
+OF_BATCH = "/api/v1/dags/{dag_id}/batches/{batch_id}"
+
+
+@router.get(f"{OF_BATCH}/questions/rerun", dependencies=OnTasks)
+def ask_rerun(request: Request, dag_id: str, batch_id: str) -> dict[str, Any]:
+    """As of a backfill, for its failed dates."""
+    rerun = _refusing(lambda: _plan_rerun(dag_id, batch_id))
+    refusal = [f"It would be refused: {rerun.refusal}"] if rerun.refusal else []
+    lines = list(word_plan(rerun.plan)) if rerun.plan else [_NOTHING]
+    address = OF_BATCH.format(dag_id=dag_id, batch_id=quote(batch_id, safe=""))
+    return {
+        "title": f"Run {counted(len(rerun.days), 'failed date')} of {dag_id} again?",
+        "lines": [dates(rerun.days), *map(str.strip, lines), *refusal],
+        "method": "POST",
+        "address": f"{request.scope['root_path']}{address}/rerun",
+    }
+
+
+@router.post(f"{OF_BATCH}/rerun", dependencies=[*Noted, *OnTasks])
+def rerun_failed(dag_id: str, batch_id: str, user: GetUserDep) -> dict[str, Any]:
+    """Runs its dates again that have failed and are not done: ``{"said"}``. 409: there is none, or
+    the credits are not there."""
+    rerun = _refusing(lambda: _plan_rerun(dag_id, batch_id))
+    _refusing(lambda: start_rerun(rerun, user.get_name()))
+    NOW.forget()
+    return {"said": f"{counted(len(rerun.days), 'date')} run again: {dates(rerun.days)}"}
+
+
+_NOTHING = "no request is needed"
+
+
+def _plan_rerun(dag_id: str, batch_id: str) -> Rerun:
+    with open_ledger() as ledger:
+        days = read_failed_days(ledger, dag_id, batch_id)
+        return plan_rerun(ledger, dag_id, days)
+
+
+def _refusing(act: Any) -> Any:
+    """What it returns; a refusal, or a ledger that is away, as an answer of HTTP."""
+    try:
+        return act()
+    except Refused as refused:
+        raise HTTPException(409, str(refused)) from None
+    except Away as away:
+        raise HTTPException(503, str(away)) from None
+
+
+def _word(
+    action: Action, backfill_id: int, dag_id: str, queued: Sequence[date], running: Sequence[date]
+) -> tuple[str, list[str]]:
+    """The question, and what becomes of its dates."""
+    name = f"backfill {backfill_id} of {dag_id}"
+    waits, goes = counted(len(queued), "date"), counted(len(running), "date")
+    on = f"{goes} under way, {waits} not begun"
+    return {
+        "pause": (f"Pause {name}?", [f"Under way, and goes on: {goes}", f"Waits: {waits}"]),
+        "unpause": (f"Resume {name}?", [on]),
+        "resume": (
+            f"Resume {name} at once?",
+            [on, "Closes its breaker, and lifts pauses and cooldowns of its connections"],
+        ),
+        "release": (f"Release {name}?", [on, "What the preflight found stays as it is"]),
+        "cancel": (
+            f"Cancel {name}?",
+            [f"Under way, and goes on: {goes}", f"Ended as failed, before it ran: {waits}"],
+        ),
+    }[action]
+
+
+def _word_cost(dag_id: str, days: Sequence[date]) -> Iterator[str]:
+    """What these dates take when they run, by the plan as it is made now."""
+    if not days:
+        yield "No date is left to run"
+        return
+    yield f"{dates(days)} when they run:"
+    plan = read_plan(dag_id, days, now=datetime.now(UTC))
+    yield from map(str.strip, word_plan(plan) if plan else [_NOTHING])

@@ -1,0 +1,219 @@
+"""What is under way now: the batches of the command `airflow nba status`, and of each its dates by
+outcome, what they wait for, its backfills, and its stages to come."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from include.ops import backfills, batches, breakers, stages
+from include.ops.breakers import Breaker
+from include.ops.judgment import judge
+from include.ops.stages import Stage
+from include.results import DateResult, find_worst
+from nba_airflow.specs import dag_ids, endpoint_names
+from nba_airflow.under_way import Held, UnderWay, read_airflow, read_held, read_under_way
+from nba_airflow.warned import read_warnings
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from include.ops.batches import BatchRun
+    from nba_airflow.metadata.register import FoundBatch
+
+MAX_AGO = timedelta(days=7)
+"""How long ago a batch may have ended whose failed dates are still offered to run again."""
+MAX_FAILED = 500
+"""Of how many failed runs, the newest, it is looked whether their dates are done by now."""
+UNDER_WAY, QUEUED = "under way", "not begun"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wait:
+    """Dates that are put off, of one outcome: until when (aware) the first and the last of them, as
+    far as that is known, and why one of them is."""
+
+    outcome: str
+    dates: int
+    first_until: datetime | None
+    last_until: datetime | None
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A backfill of Airflow's, of a batch. ``breaker``: None where it has never opened."""
+
+    backfill_id: int
+    stage: str
+    paused: bool
+    held: Sequence[Held]
+    breaker: Breaker | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Going:
+    """A batch that is under way. ``dates``: how many there are of each outcome, UNDER_WAY or
+    QUEUED; ``failed``: those that have ended and are not done; ``stages``: all of its order, none
+    where it has but one."""
+
+    under_way: UnderWay
+    dates: Mapping[str, int]
+    failed: Sequence[date]
+    waits: Sequence[Wait]
+    parts: Sequence[Part]
+    stages: Sequence[Stage]
+    warnings: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """A batch that has ended lately, and its dates that have failed and are not done by now."""
+
+    batch_id: str
+    dag_id: str
+    failed: Sequence[date]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Now:
+    """What is under way, and what has ended with dates that failed; as it was read ``at``."""
+
+    at: datetime
+    going: Sequence[Going]
+    ended: Sequence[Ended]
+
+
+def read_now(connection: psycopg.Connection[Any]) -> Now:
+    """Of all our DAGs. Reads our tables and Airflow's rows."""
+    at = datetime.now(UTC)
+    found, _, unfinished = read_airflow(connection)
+    under_way = read_under_way(connection, found)
+    held = read_held(connection, unfinished)
+    parts = _read_parts(connection, unfinished, held)
+    moments = _read_moments(found)
+    going = [
+        _read_going(connection, each, one, parts.get(each.batch_id, []), moments)
+        for each, one in zip(found, under_way, strict=True)
+    ]
+    return Now(at=at, going=going, ended=_read_ended(connection, at, found))
+
+
+def _read_going(
+    connection: psycopg.Connection[Any],
+    found: FoundBatch,
+    under_way: UnderWay,
+    parts: Sequence[Part],
+    moments: Mapping[tuple[str, str], datetime],
+) -> Going:
+    dag_id = under_way.batch.dag_id
+    judged = judge(connection, dag_id, found.runs, endpoint_names(dag_id))
+    worst = find_worst(judged.results)
+    # The ledger speaks of dates that have ended or wait; of the others Airflow's runs do.
+    still = {run.day: run for run in found.runs if not run.over}
+    known = {day: _name(result, still.get(day)) for day, result in worst.items()}
+    failed = [day for day, each in worst.items() if day not in still and not each.outcome.done]
+    waiting = [day for day in still if day in worst and worst[day].outcome.waits]
+    until = {day: moments.get((dag_id, still[day].run_id)) for day in waiting}
+    return Going(
+        under_way=under_way,
+        dates=Counter(known.values()),
+        failed=failed,
+        waits=_fold_waits({day: worst[day] for day in waiting}, until),
+        parts=parts,
+        stages=stages.read(connection, found.batch_id),
+        warnings=read_warnings(connection, found.batch_id, found.runs),
+    )
+
+
+def _name(result: DateResult, run: BatchRun | None) -> str:
+    """How a date stands: by the ledger where its run has ended or waits, else by its run."""
+    if run is None or result.outcome.waits:
+        return str(result.outcome)
+    return UNDER_WAY if run.started_at else QUEUED
+
+
+def _fold_waits(
+    waiting: Mapping[date, DateResult], until: Mapping[date, datetime | None]
+) -> list[Wait]:
+    folded: dict[str, list[date]] = {}
+    for day, result in waiting.items():
+        folded.setdefault(str(result.outcome), []).append(day)
+    return [
+        Wait(
+            outcome=outcome,
+            dates=len(days),
+            first_until=min((at for day in days if (at := until[day])), default=None),
+            last_until=max((at for day in days if (at := until[day])), default=None),
+            why=waiting[days[0]].message,
+        )
+        for outcome, days in folded.items()
+    ]
+
+
+def _read_moments(found: Sequence[FoundBatch]) -> dict[tuple[str, str], datetime]:
+    from airflow.utils.session import create_session
+
+    from nba_airflow.metadata.waiting import read_moments
+
+    run_ids = [run.run_id for each in found for run in each.runs if run.state == "running"]
+    with create_session() as session:
+        return read_moments(session, run_ids) if run_ids else {}
+
+
+def _read_parts(
+    connection: psycopg.Connection[Any],
+    unfinished: Mapping[int, tuple[str, bool]],
+    held: Sequence[Held],
+) -> dict[str, list[Part]]:
+    """Batch -> Airflow's backfills of it that have not ended."""
+    ordered = backfills.read(connection, list(unfinished))
+    opened = {each.backfill_id: each for each in breakers.read_not_closed(connection)}
+    found: dict[str, list[Part]] = {}
+    for number, (dag_id, paused) in unfinished.items():
+        order = ordered.get(number)
+        batch_id = order.batch_id if order else batches.name_backfill(dag_id, number)
+        # What held one that goes on again is forgotten when its next date ends.
+        mine = [each for each in held if each.backfill_id == number and paused]
+        part = Part(
+            backfill_id=number,
+            stage=order.stage if order else "whole",
+            paused=paused,
+            held=[each for each in mine if each.kind != "breaker" or number in opened],
+            breaker=opened.get(number),
+        )
+        found.setdefault(batch_id, []).append(part)
+    return found
+
+
+def _read_ended(
+    connection: psycopg.Connection[Any], now: datetime, found: Sequence[FoundBatch]
+) -> list[Ended]:
+    """The newest first. A date counts in the newest batch that has it, and in none while it is
+    under way."""
+    counted = {(batches.dag_of(e.batch_id), r.day) for e in found for r in e.runs if not r.over}
+    ended: list[Ended] = []
+    told = batches.read_failed(connection, dag_ids(), now - MAX_AGO, MAX_FAILED)
+    for batch_id, runs in told.items():
+        dag_id = batches.dag_of(batch_id)
+        mine = [run for run in runs if (dag_id, run.day) not in counted]
+        counted |= {(dag_id, run.day) for run in mine}
+        judged = judge(connection, dag_id, mine, endpoint_names(dag_id))
+        failed = sorted({each.day for each in judged.results if not each.outcome.done})
+        if failed:
+            ended.append(Ended(batch_id=batch_id, dag_id=dag_id, failed=failed))
+    return ended
+
+
+def read_failed_days(
+    connection: psycopg.Connection[Any], dag_id: str, batch_id: str
+) -> Sequence[date]:
+    """The dates of a batch of the DAG that have failed, be it under way or over."""
+    now = read_now(connection)
+    going = [each.failed for each in now.going if each.under_way.batch.batch_id == batch_id]
+    ended = [each.failed for each in now.ended if each.batch_id == batch_id]
+    found = [day for days in (*going, *ended) for day in days]
+    return found if batches.dag_of(batch_id) == dag_id else []

@@ -1,0 +1,337 @@
+"""The page "Running" in Airflow's own API: what it shows of a backfill, and that each action does
+what it says, for who may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from include.ops import backfills, batches, stages
+from include.ops.backfills import Backfill
+from include.ops.stages import Stage
+from include.partition import DateRange, eastern_moment
+from nba_airflow.page.shared import SECONDS, Shared
+from tests.plugins.running import DAG, Airflow, transaction
+
+if TYPE_CHECKING:
+    from fastapi.testclient import TestClient
+
+FIRST = date(2024, 12, 2)
+D = [FIRST + timedelta(days=n) for n in range(6)]
+RUNNING = "/nba/api/v1/running"
+Sign = Callable[..., "TestClient"]
+
+
+@pytest.fixture(scope="module")
+def _api(our_dags: None) -> Iterator[Callable[[str], Any]]:
+    """Makes Airflow's API below a path; its plugins are mounted as an api-server does it."""
+    from airflow.api_fastapi import app as api
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "a secret of this test " * 4)
+
+        def make(root: str) -> Any:
+            patch.setattr(api, "API_ROOT_PATH", f"{root}/")
+            api.purge_cached_app()
+            return api.create_app(apps="core")
+
+        yield make
+    api.purge_cached_app()
+
+
+@pytest.fixture
+def sign(_api: Callable[[str], Any], airflow: Airflow) -> Iterator[Sign]:
+    """Signs somebody in by Airflow's cookie, as a browser has it: ``sign("viewer", root="/team")``;
+    a client of the address that Airflow lies at."""
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+    from fastapi.testclient import TestClient
+
+    from nba_airflow.page.running import NOW
+
+    with ExitStack() as clients:
+
+        def make(role: str, *, root: str = "") -> TestClient:
+            NOW.forget()
+            app = _api(root)
+            token = get_auth_manager().generate_jwt(
+                SimpleAuthManagerUser(username="ann", role=role)
+            )
+            client = TestClient(app, base_url=f"http://airflow.test{root}")
+            client.cookies.set(COOKIE_NAME_JWT_TOKEN, token)
+            return clients.enter_context(client)
+
+        yield make
+    NOW.forget()
+
+
+def begin(airflow: Airflow, **plan: Any) -> int:
+    """A backfill of four dates: one is complete, one has failed, one is under way."""
+    number = airflow.backfill(DateRange(D[0], D[3]))
+    order = Backfill(
+        backfill_id=number,
+        dag_id=DAG,
+        batch_id=batches.name_backfill(DAG, number),
+        started_by="ann",
+        plan={"requests": 40, "dollars": 0.06, **plan},
+    )
+    backfills.write(airflow.ledger, order)
+    airflow.ledger.commit()
+    airflow.start(D[0], D[1], D[2])
+    airflow.write(D[0], "complete", requests=3)
+    airflow.end(D[0], state="success")
+    airflow.write(D[1], "failed", requests=5)
+    airflow.end(D[1])
+    return number
+
+
+def state(number: int) -> tuple[bool, bool]:
+    """Airflow's own: is it paused, is it over."""
+    from airflow.models.backfill import Backfill as Made
+
+    with transaction() as session:
+        made = session.get(Made, number)
+        return bool(made.is_paused), made.completed_at is not None
+
+
+def find(client: TestClient, label: str) -> str:
+    """The address at which the button with this label asks."""
+    found = client.get(RUNNING).json()
+    offered = [*found["batches"], *found["ended"]]
+    offered += [part for batch in found["batches"] for part in batch["backfills"]]
+    (ask,) = (a["ask"] for each in offered for a in each["actions"] if a["label"] == label)
+    return f"/nba{ask}"
+
+
+def press(client: TestClient, label: str) -> tuple[dict[str, Any], Any]:
+    """The question of the button, and what is answered after a yes."""
+    question = client.get(find(client, label)).json()
+    address = question["address"].removeprefix(client.base_url.path.rstrip("/"))
+    answer = client.request(question["method"], address)
+    assert answer.status_code == 200, answer.text
+    assert client.get("/nba/running?fresh=true").status_code == 200
+    return question, answer.json()
+
+
+def test_a_backfill_is_shown_as_it_is(sign: Sign, airflow: Airflow) -> None:
+    number = begin(airflow, ends_at="2024-12-10T11:00:00+00:00")
+    batch_id = batches.name_backfill(DAG, number)
+    stages.write(airflow.ledger, batch_id, [Stage(stage="ramp", days=D[4:6])])
+    airflow.ledger.commit()
+    client = sign("viewer")
+    found = client.get(RUNNING).json()
+    (batch,) = found["batches"]
+    assert (batch["runs"], batch["ended"], batch["failed"]) == (6, 2, 1)
+    assert batch["outcomes"] == {"complete": 1, "failed": 1, "under way": 1, "not begun": 1}
+    assert batch["stages"] == [{"stage": "ramp", "dates": 2, "state": "to come", "why": ""}]
+    rows = dict(batch["rows"])
+    assert rows["Dates"] == "1 failed, 1 complete, 1 under way, 1 not begun"
+    assert rows["Taken"] == "8 of 40 requests; $0.00 of $0.06 spent"
+    assert rows["Stages"] == "ramp 2024-12-06..2024-12-07, to come"
+    assert rows["Ends"].endswith("planned 2024-12-10 11:00 UTC")
+    assert [part["backfill_id"] for part in batch["backfills"]] == [number]
+    page = client.get("/nba/running").text
+    assert '<progress max="6" value="2"' in page
+    assert "1 failed, 1 complete, 1 under way, 1 not begun" in page
+
+
+def test_dates_that_wait_say_until_when(sign: Sign, airflow: Airflow) -> None:
+
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.models.trigger import Trigger
+    from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+    from sqlalchemy import select
+
+    begin(airflow)
+    airflow.write(D[2], "quota_wait")
+    (run_id,) = airflow.run_ids(D[2])
+    until = eastern_moment(date(2099, 1, 1), time(12))
+    with transaction() as session:
+        trigger = Trigger.from_object(DateTimeTrigger(moment=until))
+        session.add(trigger)
+        session.flush()
+        for task in session.scalars(select(TaskInstance).where(TaskInstance.run_id == run_id)):
+            task.state, task.trigger_id = "deferred", trigger.id
+    (batch,) = sign("viewer").get(RUNNING).json()["batches"]
+    (wait,) = batch["waits"]
+    assert wait == {
+        "outcome": "quota_wait",
+        "dates": 1,
+        "first_until": "2099-01-01T17:00:00Z",
+        "last_until": "2099-01-01T17:00:00Z",
+        "why": "quota_wait on purpose",
+    }
+    said = "1 date quota wait, until 2099-01-01 17:00 UTC: quota_wait on purpose"
+    assert dict(batch["rows"])["Put off"] == said
+
+
+def test_a_viewer_has_no_button_and_is_refused(sign: Sign, airflow: Airflow) -> None:
+    number = begin(airflow)
+    client = sign("viewer")
+    page = client.get("/nba/running").text
+    assert (page.count("<progress"), page.count("data-ask")) == (1, 0)
+    at = f"/nba/api/v1/backfills/{number}"
+    of_batch = f"/nba/api/v1/dags/{DAG}/batches/{batches.name_backfill(DAG, number)}"
+    asked = [
+        client.get(f"{at}/questions/cancel"),
+        client.post(f"{at}/release"),
+        client.post(f"{at}/resume"),
+        client.get(f"{of_batch}/questions/rerun"),
+        client.post(f"{of_batch}/rerun"),
+        client.put(f"/api/v2/backfills/{number}/cancel"),
+    ]
+    assert [answer.status_code for answer in asked] == [403] * 6
+    assert state(number) == (False, False)
+    assert airflow.states()[str(D[1])] == "failed"
+
+
+def test_nobody_is_told_or_acts_without_signing_in(sign: Sign, airflow: Airflow) -> None:
+    number = begin(airflow)
+    client = sign("admin")
+    client.cookies.clear()
+    assert client.get(RUNNING).status_code == 401
+    assert client.post(f"/nba/api/v1/backfills/{number}/resume").status_code == 401
+
+
+def test_pause_resume_and_cancel_act_through_airflow_below_a_path(
+    sign: Sign, airflow: Airflow
+) -> None:
+    number = begin(airflow)
+    client = sign("user", root="/team")
+    question, _ = press(client, "Pause")
+    assert question["title"] == f"Pause backfill {number} of {DAG}?"
+    assert question["address"] == f"/team/api/v2/backfills/{number}/pause"
+    assert question["lines"][:3] == [
+        "Under way, and goes on: 1 date",
+        "Waits: 1 date",
+        "2024-12-05 when they run:",
+    ]
+    (cost,) = (each for each in question["lines"] if "requests, about" in each)
+    assert cost == "2 requests, about 196 rows and 95.0 kB, which cost nothing"
+    assert state(number) == (True, False)
+    press(client, "Resume")
+    assert state(number) == (False, False)
+    press(client, "Cancel the backfill")
+    assert state(number) == (True, True)
+    assert airflow.states()[str(D[3])] == "failed"
+    assert airflow.states()[str(D[2])] == "running"
+
+
+def test_failed_dates_run_again_in_their_own_runs(sign: Sign, airflow: Airflow) -> None:
+    begin(airflow)
+    client = sign("user")
+    question, done = press(client, "Run failed dates again")
+    assert question["title"] == f"Run 1 failed date of {DAG} again?"
+    assert question["lines"][0] == str(D[1])
+    assert done == {"said": f"1 date run again: {D[1]}"}
+    assert airflow.states(D[0], D[1]) == {str(D[0]): "success", str(D[1]): "queued"}
+    assert len(airflow.run_ids(D[1])) == 1
+    assert "Run failed dates again" not in client.get("/nba/running").text
+
+
+def test_failed_dates_of_a_backfill_that_has_ended_run_again(sign: Sign, airflow: Airflow) -> None:
+    begin(airflow)
+    airflow.run("complete", D[2], D[3])
+    airflow.sweep()
+    client = sign("user")
+    found = client.get(RUNNING).json()
+    assert (found["batches"], [each["failed"] for each in found["ended"]]) == ([], [[str(D[1])]])
+    press(client, "Run failed dates again")
+    assert airflow.states(D[1]) == {str(D[1]): "queued"}
+    found = client.get(RUNNING).json()
+    assert (len(found["batches"]), found["ended"]) == (1, [])
+
+
+def test_what_the_preflight_holds_is_released(sign: Sign, airflow: Airflow) -> None:
+    number = begin(airflow)
+    airflow.pause(number)
+    backfills.hold(airflow.ledger, number, "preflight", "no key")
+    airflow.ledger.commit()
+    client = sign("user")
+    _, done = press(client, "Release")
+    assert done == {"said": "it goes on"}
+    assert state(number) == (False, False)
+    (noted,) = backfills.read(airflow.ledger, [number]).values()
+    assert noted.options == {"released_by": "ann"}
+    again = client.post(f"/nba/api/v1/backfills/{number}/release")
+    assert (again.status_code, again.json()["detail"]) == (
+        409,
+        f"the preflight does not hold backfill {number}",
+    )
+
+
+def test_what_its_breaker_has_halted_is_resumed(
+    sign: Sign, airflow: Airflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from include.ops import breakers
+    from include.ops.breakers import Breaker
+
+    number = begin(airflow)
+    airflow.pause(number)
+    now = datetime.now(UTC)
+    opened = Breaker(
+        backfill_id=number,
+        dag_id=DAG,
+        state="open",
+        flag="same failure",
+        why="5 alike",
+        opened_at=now,
+        probe_at=now + timedelta(hours=1),
+    )
+    breakers.write(airflow.ledger, opened)
+    backfills.hold(airflow.ledger, number, "breaker", opened.holds)
+    airflow.ledger.commit()
+    monkeypatch.setenv("NBA_BREAKER", "")
+    client = sign("user")
+    (batch,) = client.get(RUNNING).json()["batches"]
+    rows = dict(batch["backfills"][0]["rows"])
+    assert rows["Breaker"].endswith("same failure, 5 alike; 0 probes failed so far")
+    assert set(rows) == {"Breaker", "Its rules"}
+    assert rows["Its rules"].startswith("more than 20% of dates not done, from 10 on; more than 4")
+    _, done = press(client, "Resume at once")
+    assert done == {"said": "1 breaker closed, 0 pauses lifted, 0 dates woken"}
+    assert state(number) == (False, False)
+    assert breakers.read_not_closed(airflow.ledger) == []
+    (batch,) = client.get(RUNNING).json()["batches"]
+    (part,) = batch["backfills"]
+    assert (part["paused"], part["rows"]) == (False, [])
+
+
+def test_quiet_hours_end_by_themselves(sign: Sign, airflow: Airflow) -> None:
+    number = begin(airflow)
+    airflow.pause(number)
+    backfills.hold(airflow.ledger, number, "quiet hours", "games are under way")
+    airflow.ledger.commit()
+    (batch,) = sign("user").get(RUNNING).json()["batches"]
+    (part,) = batch["backfills"]
+    assert [each["label"] for each in part["actions"]] == ["Cancel the backfill"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("999/questions/pause", 409), ("1/questions/delete", 422)]
+)
+def test_what_is_not_there_cannot_be_acted_on(
+    sign: Sign, airflow: Airflow, path: str, status: int
+) -> None:
+    answer = sign("admin").get(f"/nba/api/v1/backfills/{path}")
+    assert answer.status_code in (status, 404)
+
+
+def test_a_reading_is_shared_for_some_seconds_and_forgotten_on_order() -> None:
+    times, made = [0.0], list[int]()
+
+    def read() -> int:
+        made.append(len(made))
+        return made[-1]
+
+    shared = Shared(read, lambda: times[0])
+    found = [shared.get(), shared.get()]
+    times[0] = SECONDS
+    found.append(shared.get())
+    shared.forget()
+    assert [*found, shared.get()] == [0, 0, 1, 2]
