@@ -90,7 +90,7 @@ def containers(tree: Mapping[str, Any], variables: Mapping[str, str]) -> dict[st
             },
             check=_check(service.get("healthcheck", {}).get("test", ())),
             volumes=volumes,
-            configs=dict(_texts(service, tree)),
+            configs=put_in_all(dict(_texts(service, tree)), variables),
         )
     return found
 

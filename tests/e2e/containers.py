@@ -193,6 +193,10 @@ class Machine:
 
     def _here(self, text: str, service: Container, home: Path) -> str:
         """The text with the addresses and folders of this machine."""
+        for inside, content in service.configs.items():
+            path = home / Path(inside).name
+            path.write_text(content)
+            text = text.replace(inside, str(path))
         folders = {"/opt/nba": str(ROOT), "/opt/airflow": str(home)}
         for inside, outside in service.volumes.items():
             if outside.startswith("./"):

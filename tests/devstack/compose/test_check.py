@@ -124,6 +124,16 @@ def test_the_group_reads_what_its_owner_reads_in_every_image() -> None:
         assert "\nUSER root\nRUN chmod -R g=u /opt/nba\nUSER airflow\n" in after
 
 
+def test_no_process_is_started_with_a_secret_among_its_arguments() -> None:
+    found = containers(read(), {name: f"secret {name}" for name in MAKERS})
+    shown = [(n, word) for n, each in found.items() for word in each.command if "secret " in word]
+    assert shown == []
+    # Redis asks for one all the same.
+    (config,) = [each for each in found["redis"].command if each in found["redis"].configs]
+    asked = found["redis"].configs[config].splitlines()
+    assert asked == ["appendonly yes", "requirepass secret REDIS_PASSWORD"]
+
+
 def test_no_health_check_has_a_secret_among_its_arguments() -> None:
     """Everybody on the host reads those; an assignment before a command is in none."""
     shown = []
