@@ -43,6 +43,12 @@ _NO_RIGHT = _Cause(
     "refuses: give the account of connection google_cloud_default the roles BigQuery Job User on"
     " project {project}, and BigQuery Data Editor on its datasets",
 )
+_UNSEEN = _Cause(
+    ErrorClass.STORAGE,
+    "has no such table, or does not let us see it: make what is missing with `airflow nba repair"
+    " --tables`, or give the account of connection google_cloud_default the role BigQuery Data"
+    " Editor on the datasets of project {project}",
+)
 _NO_KEY = _Cause(
     ErrorClass.BAD_KEY,
     "does not know the account of connection google_cloud_default: renew its key",
@@ -138,5 +144,7 @@ def first_line(error: Exception) -> str:
 def _find_cause(error: Exception) -> _Cause:
     words = str(error).lower()
     by_words = next((cause for known, cause in _BY_WORDS.items() if known in words), None)
+    if "perhaps it does not exist" in words:  # what is missing is refused like what is forbidden
+        return _UNSEEN
     by_type = next((cause for types, cause in _BY_TYPE if isinstance(error, types)), _OTHER)
     return _BY_REASON.get(reason(error)) or by_words or by_type
