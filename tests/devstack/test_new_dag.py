@@ -21,10 +21,14 @@ KEPT = (
     "CHANGELOG.md",
     "pyproject.toml",
     "requirements.txt",
+    "requirements-image.txt",
+    "Dockerfile",
+    "docker-compose.yaml",
+    ".dockerignore",
     ".gitignore",
     ".env.example",
 )
-FOLDERS = ("dags", "devstack", "docs", "include", "plugins", "tests", ".ci")
+FOLDERS = ("dags", "devstack", "docs", "include", "plugins", "tests", "deploy", ".ci")
 SUITES = (
     "tests/plugins/test_specs.py",
     "tests/plugins/test_dags.py",
@@ -37,8 +41,8 @@ SUITES = (
     "tests/test_policy.py",
     "tests/test_simplicity.py",
 )
-MAX_FLOW = MAX_NAME - len(SUFFIX)
-FIXTURE, LONGEST = "players.2025-01-15.json", "a" * MAX_NAME
+FIXTURE = "players.2025-01-15.json"
+LONGEST, FLOW = "a" * MAX_NAME, "c" * (MAX_NAME - len(SUFFIX))
 
 
 def of_source(name: str) -> list[str]:
@@ -58,16 +62,9 @@ def of_processor(name: str) -> list[str]:
 
 
 MADE = (
-    ("new-source", "my_source", of_source("my_source")),
     ("new-source", LONGEST, of_source(LONGEST)),
     ("new-processor", "my_table", of_processor("my_table")),
-    ("new-processor", "b" * MAX_NAME, of_processor("b" * MAX_NAME)),
-    ("new-pipeline", "my_flow", of_source("my_flow") + of_processor("my_flow_totals")),
-    (
-        "new-pipeline",
-        "c" * MAX_FLOW,
-        of_source("c" * MAX_FLOW) + of_processor("c" * MAX_FLOW + SUFFIX),
-    ),
+    ("new-pipeline", FLOW, of_source(FLOW) + of_processor(FLOW + SUFFIX)),
 )
 """Command, name, and what it writes."""
 
@@ -116,7 +113,7 @@ def test_what_is_written_passes_lint_types_density_and_suites_untouched(tmp_path
     suites = run(folder, *pytest_, *SUITES, *own, "-m", "not slow", "-vv")
 
     assert suites.returncode == 0, suites.stdout[-3000:]
-    for name in ("my_source", LONGEST, "my_flow"):
+    for name in (LONGEST, FLOW):
         assert (
             f"test_items_fill_every_blank_of_the_request[{name}-{FIXTURE}] PASSED" in suites.stdout
         )
@@ -134,19 +131,19 @@ def test_what_is_written_passes_lint_types_density_and_suites_untouched(tmp_path
     dense = run(folder, sys.executable, "-m", "devstack.branches")
     assert dense.returncode == 0, dense.stdout
     readme = (folder / "README.md").read_text()
-    assert "| [`my_source`](dags/my_source.py) | my_source: " in readme
-    assert "| `analytics.my_flow_totals` |" in readme
+    assert f"| [`{FLOW}`](dags/{FLOW}.py) | {FLOW}: " in readme
+    assert f"| `analytics.{FLOW}{SUFFIX}` |" in readme
     dictionary = (folder / "docs" / "dictionary.md").read_text()
-    for table in ("raw.my_source", "analytics.my_table"):
+    for table in (f"raw.{FLOW}", "analytics.my_table"):
         assert f"## `{table}`\n" in dictionary
     told = (
         "from devstack.connections import find_examples as found; from nba_airflow.specs import"
-        " hosts; print(hosts()['my_source'].windows[0].limit, *found())"
+        f" hosts; print(hosts()['{FLOW}'].windows[0].limit, *found())"
     )
     path = f"PYTHONPATH={folder}:{folder / 'plugins'}"
     home = f"AIRFLOW_HOME={folder / '.airflow'}"
     asked = run(folder, "env", path, home, sys.executable, "-c", told)
-    assert asked.stdout.split() == ["60", LONGEST, "c" * MAX_FLOW, "my_flow", "my_source"]
+    assert asked.stdout.split() == ["60", LONGEST, FLOW]
 
 
 @pytest.mark.slow
