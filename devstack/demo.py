@@ -181,17 +181,17 @@ def _table(at: Home, days: list[date]) -> bool:
 def _rows_per_table(at: Home, days: list[date]) -> None:
     """Prints a matrix: a table per line, a date per column."""
     connection = LocalWarehouse(at.data / "warehouse").connect()
-    views = connection.execute(
-        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'raw' ORDER BY 1"
-    ).fetchall()
-    _say(f"\n  {'rows':<28}" + "".join(f"{day:%m-%d}".rjust(8) for day in days))
-    for (name,) in views:
-        counted = dict(
-            connection.execute(
-                f'SELECT game_date, count(*) FROM raw."{name}" GROUP BY 1'
-            ).fetchall()
-        )
-        _say(f"  {name:<28}" + "".join(str(counted.get(day, 0)).rjust(8) for day in days))
+    found = connection.execute(
+        "SELECT table_schema, table_name FROM information_schema.columns"
+        " WHERE column_name = 'source_file' ORDER BY table_schema DESC, table_name"
+    ).fetchall()  # our views have none
+    names = [(f"{schema}.{name}", f'{schema}."{name}"') for schema, name in found]
+    width = max(30, *(len(shown) + 2 for shown, _ in names))
+    _say(f"\n  {'rows':<{width}}" + "".join(f"{day:%m-%d}".rjust(8) for day in days))
+    for shown, name in names:
+        rows = f"SELECT game_date, count(*) FROM {name} GROUP BY 1"
+        counted = dict(connection.execute(rows).fetchall())
+        _say(f"  {shown:<{width}}" + "".join(str(counted.get(day, 0)).rjust(8) for day in days))
 
 
 def set_faults(port: int, faults: Sequence[Mapping[str, Any]]) -> None:
