@@ -7,8 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.timetables.trigger import CronPartitionTimetable
 
+from include.partition import BadDay, parse_day
+
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow.timetables.base import DagRunInfo, TimeRestriction
+
+
+NO_DATE = (
+    "this DAG's runs are of game dates: give one as Partition Key (Advanced Options), such as"
+    " 2025-01-15, or run `airflow dags backfill DAG -s DATE -e DATE`"
+)
 
 
 class GameDateTimetable(CronPartitionTimetable):
@@ -43,6 +53,17 @@ class GameDateTimetable(CronPartitionTimetable):
         return super().next_dagrun_info_v2(
             last_dagrun_info=last_dagrun_info, restriction=restriction
         )
+
+    def resolve_partition_date(self, partition_key: str | None) -> datetime | None:
+        """The date of a run that somebody is about to trigger. Raises InvalidPartitionKeyError, of
+        which the trigger form shows the one line, where there is none: the run could only fail."""
+        from airflow.exceptions import InvalidPartitionKeyError
+
+        try:
+            day = parse_day(partition_key or "")
+        except BadDay:
+            raise InvalidPartitionKeyError(NO_DATE) from None
+        return super().resolve_partition_date(str(day))
 
 
 class ProcessedDateTimetable(GameDateTimetable):

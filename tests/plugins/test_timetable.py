@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import pytest
 from include.partition import days_between
 
 if TYPE_CHECKING:
+    from airflow.dag_processing.dagbag import DagBag
     from airflow.timetables.base import DagRunInfo
 
     from nba_airflow.timetable import GameDateTimetable
@@ -131,3 +133,24 @@ def test_timetable_comes_back_from_its_serialized_form(timetable: GameDateTimeta
 def test_key_is_read_back_as_its_own_midnight(timetable: GameDateTimetable) -> None:
     assert timetable.resolve_partition_date("2025-03-09") == datetime(2025, 3, 9, 5, tzinfo=UTC)
     assert timetable.resolve_partition_date("2025-03-10") == datetime(2025, 3, 10, 4, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("key", [None, "", "yesterday", "2025-1-5", "2025-02-30"])
+def test_run_without_a_game_date_is_refused_where_it_is_triggered(
+    bag: DagBag, key: str | None
+) -> None:
+    """By what Airflow's trigger form posts to; the answer is 400 with this line."""
+    from airflow.api_fastapi.core_api.datamodels.dag_run import TriggerDAGRunPostBody
+    from airflow.exceptions import InvalidPartitionKeyError
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    from nba_airflow.timetable import NO_DATE
+
+    for dag_id in ("bdl_box_scores", "prop_results"):
+        dag = DagSerialization.from_dict(DagSerialization.to_dict(bag.dags[dag_id]))
+        body = TriggerDAGRunPostBody(logical_date=None, partition_key=key)
+        wanted = "must not be empty" if key == "" else re.escape(NO_DATE)
+        with pytest.raises(InvalidPartitionKeyError, match=wanted):
+            body.validate_context(dag)
+        good = TriggerDAGRunPostBody(logical_date=None, partition_key="2025-01-15")
+        assert good.validate_context(dag)["partition_date"] == datetime(2025, 1, 15, 5, tzinfo=UTC)
