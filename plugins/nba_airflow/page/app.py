@@ -14,7 +14,7 @@ from fastapi.staticfiles import StaticFiles
 
 from include.errors import Problem
 from include.ops.db import unreachable
-from nba_airflow.page import actions, dates, errors, limits, mails, running
+from nba_airflow.page import actions, dates, errors, limits, mails, record, running
 
 STATIC = Path(__file__).parent / "static"
 
@@ -32,6 +32,7 @@ ROUTERS: Sequence[APIRouter] = (
     limits.router,
     errors.router,
     mails.router,
+    record.router,
 )
 """One a topic."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
 from typing import Annotated, Any
@@ -9,9 +10,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
 
-from include.ops.calendar import Cell, read_season, read_seasons
+from include.errors import Problem
+from include.ops.calendar import Cell, read_season, read_seasons, season_of
+from include.ops.mails import list_of_date
 from include.ops.outcomes import of_runs, read_newest
 from include.outcome import Outcome
+from include.partition import Partition
+from include.storage.raw import read_manifest
+from nba_airflow import connections
 from nba_airflow.page.access import DagIds, Readable, open_ledger, show
 from nba_airflow.page.calendar import draw_calendar
 
@@ -65,24 +71,47 @@ def show_calendar(
 
 @router.get("/api/v1/dates/{dag_id}/{day}")
 def get_date(dag_id: str, day: date, dag_ids: DagIds) -> dict[str, Any]:
-    """A date of a DAG: each endpoint's newest try and every try of these runs, oldest first."""
+    """A date of a DAG: each endpoint's newest try and every try of these runs, oldest first, with
+    what upstreams had corrected; the mails that told of it; and its bodies in raw, by its
+    manifests, or why they cannot be read."""
     if dag_id not in dag_ids:
         raise HTTPException(404, f"{dag_id} is not a DAG of game dates")
     with open_ledger() as connection:
         newest = read_newest(connection, dag_id, [day])
         tries = of_runs(connection, dag_id, {row.run_id for row in newest.values()})
+        mails = list_of_date(connection, dag_id, day)
     if not newest:
         raise HTTPException(404, f"the ledger has no try of {dag_id} on {day}")
+    places = [Partition(dag_id=dag_id, endpoint=row.endpoint, day=day) for row in newest.values()]
+    bodies, problem = _read_bodies(places)
     return {
         "dag_id": dag_id,
         "day": day,
         "endpoints": [asdict(row) for row in newest.values()],
         "tries": [asdict(row) for row in tries],
+        "mails": [*map(asdict, mails)],
+        "bodies": bodies,
+        "bodies_problem": problem,
     }
+
+
+def _read_bodies(partitions: Sequence[Partition]) -> tuple[list[dict[str, Any]], str]:
+    """What their manifests name, and where it lies; or what is wrong with the store."""
+    try:
+        store = connections.raw_store()
+        found = [(each.endpoint, read_manifest(store, each)) for each in partitions]
+    except Problem as problem:
+        return [], problem.message
+    return [
+        {"endpoint": endpoint, **asdict(body), "place": f"{store.url}/{body.path}"}
+        for endpoint, manifest in found
+        if manifest
+        for body in manifest.objects
+    ], ""
 
 
 @router.get("/dates/{dag_id}/{day}", response_class=HTMLResponse)
 def show_date(request: Request, dag_id: str, day: date, dag_ids: DagIds) -> HTMLResponse:
     """The same as a page."""
     found = get_date(dag_id, day, dag_ids)
-    return show(request, "date.html.j2", **found)
+    return show(request, "date.html.j2", **found, season=season_of(day))

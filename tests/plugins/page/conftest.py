@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,21 +25,29 @@ ADMIN = "admin"
 
 @pytest.fixture
 def client(
-    ledger: str, airflow_environment: None, monkeypatch: pytest.MonkeyPatch
+    ledger: str,
+    tmp_path: Path,
+    airflow_environment: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[TestClient]:
     """With a user who may read all DAGs but one."""
-    yield from mounted(ledger, monkeypatch, "ann")
+    yield from mounted(ledger, tmp_path, monkeypatch, "ann")
 
 
 @pytest.fixture
 def everything(
-    ledger: str, airflow_environment: None, monkeypatch: pytest.MonkeyPatch
+    ledger: str,
+    tmp_path: Path,
+    airflow_environment: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[TestClient]:
     """With a user who may read all DAGs."""
-    yield from mounted(ledger, monkeypatch, ADMIN)
+    yield from mounted(ledger, tmp_path, monkeypatch, ADMIN)
 
 
-def mounted(ledger: str, monkeypatch: pytest.MonkeyPatch, user: str) -> Iterator[TestClient]:
+def mounted(
+    ledger: str, folder: Path, monkeypatch: pytest.MonkeyPatch, user: str
+) -> Iterator[TestClient]:
     """The page as Airflow mounts it, for a user who has signed in."""
     from airflow.api_fastapi.core_api.security import get_user
     from fastapi import FastAPI
@@ -48,6 +57,9 @@ def mounted(ledger: str, monkeypatch: pytest.MonkeyPatch, user: str) -> Iterator
     from nba_airflow.page.app import make_app
 
     monkeypatch.setenv("AIRFLOW_CONN_OPS_DB", json.dumps(postgres_fields(ledger)))
+    raw = {"conn_type": "generic", "extra": {"url": f"file://{folder}/raw"}}
+    monkeypatch.setenv("AIRFLOW_CONN_RAW_STORE", json.dumps(raw))
+    monkeypatch.setenv("NBA_RECORDS", f"{folder}/records")
     monkeypatch.setattr(access, "get_auth_manager", Manager)
     monkeypatch.setattr("airflow.api_fastapi.core_api.security.get_auth_manager", Manager)
     monkeypatch.setattr(
