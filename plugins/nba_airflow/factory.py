@@ -28,6 +28,7 @@ from airflow.sdk import DAG
 from include.partition import EASTERN
 from include.settings import MAX_ACTIVE_RUNS, MAX_WAITING_RUNS
 from include.sources.spec import Source
+from nba_airflow.dag_page import list_connections, shown
 from nba_airflow.lineage import make_asset
 from nba_airflow.operators import ScrapeOperator
 from nba_airflow.priority import LIVE_FIRST
@@ -77,7 +78,7 @@ def daily_dag(source: Source, doc: str | None) -> DAG:
         start_date=live_since(source),
         catchup=True,
         max_active_runs=max_active_runs(source),
-        doc_md=doc,
+        **shown(source.dag_id, doc, list_connections(source)),
         tags=list(source.tags),
         default_args={"owner": source.owner, **DEFAULT_ARGS},
     ) as dag:

@@ -7,13 +7,14 @@ from nba_airflow.startup import check_include
 
 check_include()  # its message says what to do, which those of the imports below would not
 
-from nba_airflow import listener, page  # noqa: E402  after the check
+from nba_airflow import links, listener, page  # noqa: E402  after the check
 from nba_airflow.priority import LiveFirst  # noqa: E402  as above
 from nba_airflow.timetable import GameDateTimetable, ProcessedDateTimetable  # noqa: E402  as above
 
 
 class NbaPlugin(AirflowPlugin):
-    """Registers the listener, on which pools and batches hang, and the page."""
+    """Registers the listener, on which pools and batches hang, the page and the links of
+    tasks."""
 
     name = "nba"
     listeners = [listener]  # noqa: RUF012  Airflow reads plain class attributes
@@ -21,3 +22,4 @@ class NbaPlugin(AirflowPlugin):
     priority_weight_strategies = [LiveFirst]  # noqa: RUF012  as above
     fastapi_apps = page.APPS
     external_views = page.make_views()
+    operator_extra_links = links.LINKS

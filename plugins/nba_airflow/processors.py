@@ -13,6 +13,7 @@ from include.analytics.spec import Processor
 from include.errors import Problem
 from include.outcome import Later
 from nba_airflow import connections
+from nba_airflow.dag_page import list_links, shown
 from nba_airflow.factory import DEFAULT_ARGS
 from nba_airflow.lineage import make_asset
 from nba_airflow.operators import defer_task, in_time, make_entry, read_partition
@@ -91,7 +92,7 @@ def processed_dag(processor: Processor, doc: str | None) -> DAG:
         catchup=False,
         max_active_runs=MAX_ACTIVE_RUNS,
         max_active_tasks=MAX_ACTIVE_TASKS,
-        doc_md=doc,
+        **shown(processor.dag_id, doc, list_links(processor.dag_id)),
         tags=list(processor.tags),
         default_args={"owner": processor.owner, **DEFAULT_ARGS},
     ) as dag:

@@ -17,6 +17,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from include.errors import Problem, Refused
 from nba_airflow import connections
 from nba_airflow.connections import WAREHOUSE
+from nba_airflow.dag_page import shown
 from nba_airflow.factory import LOST_WORKER
 from nba_airflow.priority import BACKFILL
 from nba_airflow.specs import source_ids
@@ -140,7 +141,7 @@ def reprocess_dag(doc: str | None) -> DAG:
         schedule=None,
         max_active_runs=1,
         is_paused_upon_creation=False,
-        doc_md=doc,
+        **shown("reprocess", doc),
         tags=["raw"],
         params={
             "dag": Param(

@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from include.errors import Problem
 from include.failpoints import reach_failpoint
 from nba_airflow import connections
+from nba_airflow.dag_page import shown
 from nba_airflow.priority import MAIL
 
 if TYPE_CHECKING:
@@ -211,7 +212,7 @@ def summary_dag(doc: str | None) -> DAG:
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=False,
-        doc_md=doc,
+        **shown("backfill_summary", doc),
         tags=["mail"],
         default_args={"owner": "data-platform", "retries": 3, "retry_delay": timedelta(seconds=60)},
     ) as dag:

@@ -37,13 +37,17 @@ def test_every_file_gives_the_dag_that_it_is_named_for_without_error_or_warning(
     assert {dag_id: Path(dag.fileloc) for dag_id, dag in bag.dags.items()} == FILES
 
 
-def test_docstring_of_the_file_is_the_page_of_the_dag(bag: DagBag) -> None:
+def test_page_of_a_dag_begins_with_the_docstring_of_its_file_and_its_heading_describes_it(
+    bag: DagBag,
+) -> None:
     docs = {
-        dag_id: ast.get_docstring(ast.parse(path.read_text()), clean=False)
+        dag_id: ast.get_docstring(ast.parse(path.read_text()), clean=False) or ""
         for dag_id, path in FILES.items()
     }
-    assert {dag_id: dag.doc_md for dag_id, dag in bag.dags.items()} == docs
-    assert all(docs.values())
+    begins = {dag_id: (dag.doc_md or "")[: len(docs[dag_id])] for dag_id, dag in bag.dags.items()}
+    assert begins == docs
+    headings = {dag_id: doc.splitlines()[0] for dag_id, doc in docs.items()}
+    assert {dag_id: f"### {dag.description}" for dag_id, dag in bag.dags.items()} == headings
 
 
 def test_dag_has_one_task_per_endpoint_in_the_pool_of_the_host_that_it_asks(
