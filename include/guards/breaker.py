@@ -168,11 +168,13 @@ def _is_big(window: Window, most: Thresholds) -> tuple[bool, str]:
     return window.peak_mb > most.max_task_mb, why
 
 
-def _is_refused(window: Window, most: Thresholds) -> tuple[bool, str]:
-    found = window.refused
+def _too_many(found: Sequence[Ended], most: float, what: str) -> tuple[bool, str]:
     said = "".join(each.message for each in found[:1])
-    why = f"{counted(len(found), 'date')} in a row refused (429 or 403): {said}"
-    return len(found) > most.max_refused, why
+    return len(found) > most, f"{counted(len(found), 'date')} in a row {what}: {said}"
+
+
+def _is_refused(window: Window, most: Thresholds) -> tuple[bool, str]:
+    return _too_many(window.refused, most.max_refused, "refused (429 or 403)")
 
 
 def _is_slowed_down(window: Window, most: Thresholds) -> tuple[bool, str]:
@@ -181,10 +183,7 @@ def _is_slowed_down(window: Window, most: Thresholds) -> tuple[bool, str]:
 
 
 def _fails_alike(window: Window, most: Thresholds) -> tuple[bool, str]:
-    found = window.alike
-    said = "".join(each.message for each in found[:1])
-    why = f"{counted(len(found), 'date')} in a row failed alike: {said}"
-    return len(found) > most.max_alike, why
+    return _too_many(window.alike, most.max_alike, "failed alike")
 
 
 def _fails_often(window: Window, most: Thresholds) -> tuple[bool, str]:

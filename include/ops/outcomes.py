@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 from include.ops import touched
 from include.ops.session import Session
 from include.outcome import Outcome
+from include.partition import Partition
 
 Phase = Literal["fetch", "load", "audit"]
 
@@ -65,6 +66,25 @@ class OutcomeRow:
     peak_mb: int = field(default=0, compare=False)
     content: str = ""
     recorded_at: datetime = field(default=datetime.max.replace(tzinfo=UTC), compare=False)
+
+
+def row_of(
+    partition: Partition, *, run_id: str, at: datetime, outcome: Outcome, **facts: Any
+) -> OutcomeRow:
+    """The row that a date's task would leave, of which something else has found out how it stands:
+    by its audit, at one moment."""
+    return OutcomeRow(
+        dag_id=partition.dag_id,
+        endpoint=partition.endpoint,
+        day=partition.day,
+        run_id=run_id,
+        attempt=1,
+        phase="audit",
+        outcome=outcome,
+        started_at=at,
+        ended_at=at,
+        **facts,
+    )
 
 
 _COLUMNS = tuple(OutcomeRow.__dataclass_fields__)

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from include.checks.standing import Standing, standing
-from include.ops.outcomes import OutcomeRow, record
+from include.ops.outcomes import OutcomeRow, record, row_of
 from include.partition import Partition
 from include.sources.spec import Source
 from include.storage.raw import partitions
@@ -67,16 +67,11 @@ def rebuilt(partition: Partition, found: Standing) -> OutcomeRow:
             "games_found": manifest.games_found,
             "missing": manifest.missing,
         }
-    return OutcomeRow(
-        dag_id=partition.dag_id,
-        endpoint=partition.endpoint,
-        day=partition.day,
+    return row_of(
+        partition,
         run_id=RUN_ID,
-        attempt=1,
-        phase="audit",
+        at=at,
         outcome=found.outcome,
-        started_at=at,
-        ended_at=at,
         error_class=str(problem.error_class) if problem else "",
         fingerprint=problem.fingerprint if problem else "",
         message=found.message,

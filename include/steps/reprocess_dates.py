@@ -12,7 +12,7 @@ from typing import Any
 from include.errors import Problem
 from include.http.transport import SENT
 from include.ops.leases import lease
-from include.ops.outcomes import OutcomeRow, note_remade
+from include.ops.outcomes import OutcomeRow, note_remade, row_of
 from include.ops.session import Session
 from include.outcome import Later
 from include.partition import DateRange, Partition
@@ -116,17 +116,11 @@ def _reprocess(source: Source, name: str, day: date, stores: Stores, session: Se
 
 def _describe(partition: Partition, made: Reprocessed, manifest: Manifest) -> OutcomeRow:
     """The row that its task would leave by now, without what the fetch took."""
-    now = datetime.now(UTC)
-    return OutcomeRow(
-        dag_id=partition.dag_id,
-        endpoint=partition.endpoint,
-        day=partition.day,
+    return row_of(
+        partition,
         run_id=RUN_ID,
-        attempt=1,
-        phase="audit",
+        at=datetime.now(UTC),
         outcome=manifest.outcome,
-        started_at=now,
-        ended_at=now,
         message=manifest.message,
         rows=made.rows,
         games_expected=manifest.games_expected,
