@@ -42,9 +42,15 @@ def _preload_in_worker() -> None:
 
 
 def _preload(**_: object) -> None:
+    # Celery keeps results by SQLAlchemy, which at its first query in a process has Airflow import
+    # all of its models: 40 ms in each of a worker's processes, and once before they are forked.
+    import celery.backends.database  # type: ignore[import-untyped]  # noqa: F401  it has none
+    from sqlalchemy.orm import configure_mappers
+
     from nba_airflow.connections import store_schemes_in_environment
     from nba_airflow.preload import preload
 
+    configure_mappers()
     preload(store_schemes_in_environment())
 
 

@@ -166,6 +166,7 @@ def test_preloading_imports_all_starts_no_thread_and_opens_nothing(
         "threads": ["MainThread"],
         "opened": [],
         "database connections": 0,
+        "ready for Celery's results": True if command == "celery worker" else None,
         "BigQuery's client": scheme == "bigquery",
         "Cloud Storage's client": scheme == "gs",
     }
@@ -188,6 +189,11 @@ def report(scheme: str, *command: str) -> None:
 
         before = set(_open_files())
         app.loader.import_default_modules()  # what Celery calls before its pool forks
+    from airflow.models.base import Base
+
+    models = [*Base.registry.mappers]
+    if results := sys.modules.get("celery.backends.database.session"):
+        models += results.ResultModelBase.registry.mappers
     print(  # noqa: T201  read by the test
         json.dumps(
             {
@@ -196,6 +202,7 @@ def report(scheme: str, *command: str) -> None:
                 "opened": sorted(set(_open_files()) - before),
                 "database connections": settings.engine.pool.checkedin()
                 + settings.engine.pool.checkedout(),
+                "ready for Celery's results": results and all(each.configured for each in models),
                 "BigQuery's client": "google.cloud.bigquery.client" in sys.modules,
                 "Cloud Storage's client": "google.cloud.storage.client" in sys.modules,
             }
