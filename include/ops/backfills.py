@@ -34,12 +34,13 @@ class Backfill:
 
 @dataclass(frozen=True, kw_only=True)
 class Hold:
-    """Why a backfill is kept paused, since when."""
+    """Why a backfill is kept paused, since when; or was, ``until`` then."""
 
     backfill_id: int
     kind: HoldKind
     why: str
     since: datetime
+    until: datetime | None = None
 
 
 _COLUMNS = "backfill_id, dag_id, batch_id, stage, started_by, reason, options, plan, fingerprint"
@@ -194,6 +195,18 @@ def read_holds(connection: psycopg.Connection[Any], ids: Collection[int]) -> lis
         cursor.execute(
             "SELECT backfill_id, kind, why, since FROM ops.holds WHERE backfill_id = ANY(%s)"
             " ORDER BY since",
+            ([*ids],),
+        )
+        return cursor.fetchall()
+
+
+def read_all_holds(connection: psycopg.Connection[Any], ids: Collection[int]) -> list[Hold]:
+    """What holds these backfills and what has ever held them, the oldest first."""
+    with connection.cursor(row_factory=class_row(Hold)) as cursor:
+        cursor.execute(
+            "SELECT * FROM (SELECT backfill_id, kind, why, since, until FROM ops.past_holds UNION"
+            " ALL SELECT backfill_id, kind, why, since, NULL FROM ops.holds) AS every"
+            " WHERE backfill_id = ANY(%s) ORDER BY since",
             ([*ids],),
         )
         return cursor.fetchall()

@@ -184,6 +184,27 @@ CREATE TABLE ops.holds (
 COMMENT ON TABLE ops.holds IS
     'why we keep a backfill paused; one without a row that is paused was paused by a person';
 
+-- What has held a backfill and does so no more, whoever has ended it.
+
+CREATE TABLE ops.past_holds (
+    backfill_id int NOT NULL,
+    kind        text NOT NULL,
+    why         text NOT NULL,
+    since       timestamptz NOT NULL,
+    until       timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX past_holds_by_backfill ON ops.past_holds (backfill_id);
+
+CREATE FUNCTION ops.keep_hold() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO ops.past_holds (backfill_id, kind, why, since)
+        VALUES (OLD.backfill_id, OLD.kind, OLD.why, OLD.since);
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER keep_hold AFTER DELETE ON ops.holds
+    FOR EACH ROW EXECUTE FUNCTION ops.keep_hold();
+
 -- Of each backfill whose breaker has ever opened how it stands. Times are by the clock of Airflow's
 -- scheduler, with whose runs they are compared.
 

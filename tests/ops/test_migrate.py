@@ -62,6 +62,7 @@ def test_an_empty_database_gets_every_table(empty: str) -> None:
         "looks",
         "outbox",
         "outcomes",
+        "past_holds",
         "shared_failures",
         "stages",
         "touched",

@@ -39,6 +39,10 @@ QUESTIONS = {
         "| Time | 2026-10-01 10:00 UTC to {closed} |",
         "| Duration | {took} | 10 min | {off} |",
     ],
+    "What held it up, why, and when did it go on?": [
+        "| Held | quiet hours, 2026-10-01 10:01 UTC to 2026-10-01 10:05 UTC: games are on |",
+        "| Held | breaker, 2026-10-01 10:02 UTC to the end: 5 dates in a row failed alike |",
+    ],
     "How do its dates stand now?": [
         "## How its dates stand: 5 of 6 dates done",
         "| Complete, no games | 1 |",
@@ -97,7 +101,10 @@ def db(
     monkeypatch.setenv("NBA_RECORDS", str(tmp_path / "records"))
     monkeypatch.setenv("NBA_VERSION", "3f9c1e2")
     with connect(ops_db) as connection:
-        connection.execute("TRUNCATE ops.batches, ops.outbox, ops.outcomes, ops.backfills CASCADE")
+        connection.execute(
+            "TRUNCATE ops.batches, ops.outbox, ops.outcomes, ops.backfills, ops.holds,"
+            " ops.past_holds CASCADE"
+        )
         connection.commit()
         yield connection
 
@@ -142,9 +149,22 @@ def run_backfill(db: psycopg.Connection[Any]) -> None:
     backfills.note(db, order)
     whole = {**order.__dict__, "backfill_id": 8, "stage": "whole", "reason": ""}
     backfills.note(db, Backfill(**whole))
+    hold_it(db)
     bad = {1, 5}
     runs = [batch_run(n, "failed" if n in bad else "success") for n in range(6)]
     write(db, f"{DAG}:7:0", *runs)
+
+
+def hold_it(db: psycopg.Connection[Any]) -> None:
+    """Quiet hours for four minutes, and the breaker until it was cancelled."""
+    backfills.hold(db, 8, "quiet hours", "games are on")
+    backfills.hold(db, 8, "breaker", "5 dates in a row failed alike")
+    at = [QUEUED + timedelta(minutes=minutes) for minutes in (1, 2, 5)]
+    db.execute("UPDATE ops.holds SET since = %s WHERE kind = 'quiet hours'", (at[0],))
+    db.execute("UPDATE ops.holds SET since = %s WHERE kind = 'breaker'", (at[1],))
+    backfills.lift(db, 8, "quiet hours")
+    db.execute("UPDATE ops.past_holds SET until = %s", (at[2],))
+    db.commit()
 
 
 def rerun(db: psycopg.Connection[Any], after: int) -> None:
@@ -194,7 +214,7 @@ def closed(db: psycopg.Connection[Any], batch: str) -> datetime:
 
 
 @pytest.mark.usefixtures("planned")
-def test_ten_questions_and_one_are_answered_by_the_record_alone(
+def test_ten_questions_and_two_are_answered_by_the_record_alone(
     db: psycopg.Connection[Any], tmp_path: Path
 ) -> None:
     from include.wording import deviation, duration, moment

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from include.mail.batch_report import read_report
 from include.mail.report import Compared, Report
 from include.ops import backfills, batches, outcomes
-from include.ops.backfills import Backfill
+from include.ops.backfills import Backfill, Hold
 from include.ops.batches import Batch, BatchRun
 from include.ops.judgment import judge
 from include.ops.outcomes import OutcomeRow
@@ -32,13 +32,15 @@ SAID = (
 
 @dataclass(frozen=True, kw_only=True)
 class Chapter:
-    """One batch: what was ordered, how it ended, and its own tries, oldest first."""
+    """One batch: what was ordered, what held it up, how it ended, and its own tries, oldest
+    first."""
 
     batch: Batch
     runs: Sequence[BatchRun]
     orders: Sequence[Backfill]
     report: Report
     tries: Sequence[OutcomeRow]
+    holds: Sequence[Hold] = ()
 
     @property
     def order(self) -> Backfill:
@@ -146,10 +148,12 @@ def _read_chapter(
     )
     runs = batches.runs(connection, batch.batch_id)
     tries = judge(connection, batch.dag_id, runs, endpoints, until=batch.closed_at).mine
+    orders = backfills.read_of_batch(connection, batch.batch_id)
     return Chapter(
         batch=batch,
         runs=runs,
-        orders=backfills.read_of_batch(connection, batch.batch_id),
+        orders=orders,
+        holds=backfills.read_all_holds(connection, [order.backfill_id for order in orders]),
         report=report,
         tries=tries,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from include import wording as say
 from include.fold import Group, fold
@@ -17,6 +17,7 @@ from include.mail.render import LIMITS
 from include.mail.section import Limits, Section
 from include.mail.usage import Usage, list_usage
 from include.mail.view import word_compared
+from include.ops.backfills import Hold
 from include.outcome import Outcome
 from include.results import OWN_WORD, DateResult, find_worst
 
@@ -134,6 +135,7 @@ def _word_part(record: Record, index: int) -> Part:
         ("Batch", report.batch_id),
         ("Dates", say.dates(run.day for run in chapter.runs)),
         ("Time", f"{say.moment(report.started_at)} to {say.moment(report.ended_at)}"),
+        *[("Held", _word_hold(each, report.ended_at)) for each in chapter.holds],
     ]
     return Part(
         title=f"{index + 1}. {report.kind.capitalize()} of {say.moment(report.started_at)}",
@@ -145,6 +147,13 @@ def _word_part(record: Record, index: int) -> Part:
         incomplete=word_incomplete(report, ALL),
         usage=list_usage(report),
     )
+
+
+def _word_hold(hold: Hold, ended_at: datetime) -> str:
+    """What held it, from when to when, and why."""
+    went_on = hold.until and hold.until < ended_at
+    until = say.moment(hold.until) if hold.until and went_on else "the end"
+    return f"{hold.kind}, {say.moment(hold.since)} to {until}: {hold.why}"
 
 
 def _word_failure(group: Group, record: Record, index: int) -> Failure:
