@@ -1,5 +1,5 @@
 """A month of the sandbox through the line and into prop results: as its league has them, row by
-row; what is healed or corrected changes its own date only."""
+row; what is accepted, healed or corrected changes its own date only."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from include.analytics.actual import choose
 from include.analytics.process import process
 from include.analytics.prop_results import PLAYER_PROP_RESULTS, UNMATCHED_PLAYERS, inputs
 from include.analytics.spec import Processor
+from include.checks.acceptance import list_wrong, read_judged
 from include.errors import Problem
 from include.ops import built
 from include.ops.db import connect
@@ -27,6 +28,7 @@ from include.sources.odds_api import PLAYER_MARKETS
 from include.sources.spec import Source
 from include.steps.entry import Entry
 from include.steps.job import Stores
+from include.storage.accepted import Acceptance, change_accepted
 from tests.steps.errors.cases import BDL, PROPS, SCHEDULE, UPSTREAM
 from tests.trials.results_truth import Bet, read_bets, settle_game
 from tests.trials.season import NOW, Season, clients, played_on
@@ -117,10 +119,19 @@ def test_a_month_of_results_is_what_the_league_says(
     assert truth.results(month) == {"over", "under", "push", "void", "yes", "no", None}
     assert str(later) in truth.bets(later.day)
 
-    # Healed: its own date, and no other.
+    # Accepted as it is: its own date, and no other, without the bets of the game that it lacks.
+    accept_all(season, healed)
+    assert season.run(BDL, healed).outcome == "accepted"
+    assert read_stale(season, month) == [healed]
+    assert settle(season, healed).outcome == "complete"
+    assert read_stale(season, month) == []
+    ((_, games),) = truth.compare(month).items()
+    assert len(games) == 1
+
+    # Healed: likewise, and as the league has it.
     season.sandbox.no_faults()
     season.sandbox.faults(postponed)
-    season.run(BDL, healed)
+    season.run(BDL, healed, refetch=datetime.now(UTC))
     assert read_stale(season, month) == [healed]
     assert settle(season, healed).outcome == "complete"
     assert truth.compare(month) == {}
@@ -185,6 +196,16 @@ def read_assists(season: Season, day: date) -> dict[str, int]:
     players = [p for g in league.games_on(day) for t in (g.home, g.away) for p in league.roster(t)]
     names = {player.balldontlie_id: player.odds_name for player in players}
     return {names[row["player_id"]]: row["ast"] or 0 for row in season.rows(BDL, day)}
+
+
+def accept_all(season: Season, day: date) -> None:
+    """What is wrong with the date's box scores stays so, as `airflow nba accept` leaves it."""
+    at = Partition(dag_id=BDL[0], endpoint=BDL[1], day=day)
+    manifest = read_judged(season.stores.raw, at)
+    assert manifest
+    words = {"reason": "for ever", "by": "ann", "at": "2026-01-01"}
+    new = [Acceptance(wrong=wrong, **words) for wrong in list_wrong(manifest)]
+    change_accepted(season.stores.raw, at, lambda there: new)
 
 
 def read_stale(season: Season, days: Sequence[date]) -> list[date]:
