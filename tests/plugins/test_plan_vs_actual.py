@@ -194,3 +194,13 @@ def test_summary_goes_out_without_a_plan_that_nobody_knows(
     with caplog.at_level(logging.WARNING, logger="nba_airflow.plan_vs_actual"):
         assert add_plan_vs_actual(db, before) == before
     assert said in caplog.text
+
+
+@pytest.mark.usefixtures("books")
+def test_what_is_made_of_other_tables_has_no_plan_and_nothing_is_wrong_with_that(
+    db: psycopg.Connection[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    before = report("prop_results")
+    with caplog.at_level(logging.WARNING, logger="nba_airflow.plan_vs_actual"):
+        assert add_plan_vs_actual(db, before) == before
+    assert caplog.messages == []
