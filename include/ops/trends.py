@@ -4,7 +4,7 @@ errors` and the page say."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 
 from include.fold import Group, fold
-from include.ops.failures import FUTURE, read_failures
+from include.ops.failures import read_failures
 from include.ops.outcomes import OutcomeRow, read_newest
 
 
@@ -33,20 +33,12 @@ class Trend:
         return f"{trend}: {self.before}"
 
 
-def read_trends(
-    connection: psycopg.Connection[Any],
-    back: timedelta,
-    dag_ids: Collection[str] | None = None,
-) -> list[Trend]:
-    """The causes of the failures since ``back`` ago, as ``fold`` orders them; of these DAGs, or of
-    all."""
-
-    def read(back: timedelta, until: timedelta = FUTURE) -> list[Group]:
-        found = read_failures(connection, back, until=until)
-        return fold(each for each in found if dag_ids is None or each.dag_id in dag_ids)
-
-    before = {group.cause: group.tries for group in read(2 * back, until=back)}
-    return [Trend(group=group, before=before.get(group.cause, 0)) for group in read(back)]
+def read_trends(connection: psycopg.Connection[Any], back: timedelta) -> list[Trend]:
+    """The causes of the failures since ``back`` ago, as ``fold`` orders them."""
+    earlier = fold(read_failures(connection, 2 * back, until=back))
+    before = {group.cause: group.tries for group in earlier}
+    groups = fold(read_failures(connection, back))
+    return [Trend(group=group, before=before.get(group.cause, 0)) for group in groups]
 
 
 def read_open_days(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -15,11 +17,35 @@ from include.ops.trends import read_open_days, read_trends
 from include.reruns import word_rerun
 from nba_airflow.guards import read_thresholds
 from nba_airflow.page.access import DagIds, Readable, open_ledger, show
+from nba_airflow.page.shared import Shared
 
 router = APIRouter(dependencies=Readable)
 
-PERIODS = {"6 hours": 6, "a day": 24, "a week": 168, "a month": 744}
+PERIODS: Mapping[str, float] = {"6 hours": 6, "a day": 24, "a week": 168, "a month": 744}
 Hours = Annotated[float, Query(gt=0, le=max(PERIODS.values()))]
+
+
+def _read(hours: float) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The causes and the breakers of all DAGs."""
+    with open_ledger() as ledger:
+        trends = read_trends(ledger, timedelta(hours=hours))
+        open_days = read_open_days(ledger, trends)
+        breakers = read_not_closed(ledger)
+    groups = [
+        asdict(trend.group)
+        | {
+            "tries_before": trend.before,
+            "trend": trend.says,
+            "open_days": days,
+            "rerun": word_rerun(trend.group.dag_id, days),
+        }
+        for trend, days in zip(trends, open_days, strict=True)
+    ]
+    return groups, [asdict(each) | {"holds": each.holds} for each in breakers]
+
+
+NOW = {hours: Shared(partial(_read, hours)) for hours in PERIODS.values()}
+"""Of the periods that the page has."""
 
 
 @router.get("/api/v1/errors")
@@ -29,23 +55,12 @@ def get_errors(dag_ids: DagIds, hours: Hours = 24, dag_id: str | None = None) ->
     and the command that runs those again; the breakers that hold something back, and by DAG the
     rules of its own in words."""
     wanted = [each for each in dag_ids if dag_id in (None, each)]
-    with open_ledger() as ledger:
-        trends = read_trends(ledger, timedelta(hours=hours), wanted)
-        open_days = read_open_days(ledger, trends)
-        breakers = [each for each in read_not_closed(ledger) if each.dag_id in wanted]
+    shared = NOW.get(hours)
+    groups, breakers = shared.get() if shared else _read(hours)
     return {
         "hours": hours,
-        "groups": [
-            asdict(trend.group)
-            | {
-                "tries_before": trend.before,
-                "trend": trend.says,
-                "open_days": days,
-                "rerun": word_rerun(trend.group.dag_id, days),
-            }
-            for trend, days in zip(trends, open_days, strict=True)
-        ],
-        "breakers": [asdict(each) | {"holds": each.holds} for each in breakers],
+        "groups": [group for group in groups if group["dag_id"] in wanted],
+        "breakers": [each for each in breakers if each["dag_id"] in wanted],
         "rules": {each: word_rules(read_thresholds(each)) for each in wanted},
     }
 

@@ -12,7 +12,8 @@ from fastapi.responses import HTMLResponse
 from include.ops.progress import read_spent_by_month
 from nba_airflow.limits import read_limits
 from nba_airflow.page.access import DagIds, Readable, open_ledger, show
-from nba_airflow.specs import hosts, sources
+from nba_airflow.page.shared import Shared
+from nba_airflow.specs import dag_ids, hosts, sources
 from nba_airflow.under_way import count_bought
 
 if TYPE_CHECKING:
@@ -24,17 +25,28 @@ MONTHS = 6
 """Of so many, this one included, money is told: what it costs must not grow with the ledger."""
 
 
+def _read() -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
+    """Connection -> its limits, and the money, of all that there are."""
+    with open_ledger() as ledger:
+        limits = {name: read_limits(ledger, host) for name, host in hosts().items()}
+        return limits, _read_money(ledger, dag_ids())
+
+
+NOW = Shared(_read)
+
+
 @router.get("/api/v1/limits")
 def get_limits(dag_ids: DagIds, dag_id: str | None = None) -> dict[str, Any]:
     """``{"connections": [...], "money": [...]}``: the limits of each connection that one of the
     DAGs uses, as `airflow nba status -o json` has them; and by UTC month and DAG, the newest first,
     what its tries have taken and the US dollars of it. With ``dag_id`` of that DAG alone."""
     wanted = [each for each in dag_ids if dag_id in (None, each)]
+    limits, money = NOW.get()
     mine = _connections_of(wanted)
-    with open_ledger() as ledger:
-        limits = {name: read_limits(ledger, host) for name, host in hosts().items() if name in mine}
-        money = _read_money(ledger, wanted)
-    return {"connections": [*limits.values()], "money": money}
+    return {
+        "connections": [found for name, found in limits.items() if name in mine],
+        "money": [row for row in money if row["dag_id"] in wanted],
+    }
 
 
 def _connections_of(dag_ids: Collection[str]) -> set[str]:

@@ -65,12 +65,21 @@ def mounted(
     monkeypatch.setattr(
         "airflow.api_fastapi.core_api.security.DagModel.get_team_name", lambda dag_id: None
     )
+    forget()
     made = make_app()
     made.dependency_overrides[get_user] = lambda: user
     airflow = FastAPI()
     airflow.mount(PREFIX, made)
     with TestClient(airflow, base_url="http://127.0.0.1") as found:
         yield found
+
+
+def forget() -> None:
+    """What was read for another test's viewers is not shown to this one's."""
+    from nba_airflow.page import errors, limits
+
+    for shared in (limits.NOW, *errors.NOW.values()):
+        shared.forget()
 
 
 class Manager:

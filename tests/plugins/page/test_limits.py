@@ -14,6 +14,7 @@ from include.ops.db import connect
 from include.ops.session import Session
 from include.sources.spec import Window
 from tests.plugins.cli.asking import DAG, outcome
+from tests.plugins.page.conftest import forget
 
 if TYPE_CHECKING:
     from fastapi.testclient import TestClient
@@ -133,3 +134,20 @@ def test_a_connection_that_cannot_be_read_is_named_beside_the_others(
     assert "nba_stats" in wrong
     assert wrong["nba_stats"].startswith("connection nba_stats has limits in its extra")
     assert wrong["nba_stats"] in client.get("/nba/limits").text.replace("&#34;", '"')
+
+
+def test_what_many_poll_is_read_once_for_all_of_them(
+    client: TestClient, ledger: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pauses() -> list[int]:
+        found = client.get("/nba/api/v1/limits").json()["connections"]
+        return [len(each["pauses"]) for each in found if each["connection"] == "balldontlie"]
+
+    monkeypatch.setattr("nba_airflow.page.shared.SECONDS", 3600.0)
+    assert pauses() == [1]
+    with connect(ledger) as db:
+        db.execute("UPDATE ops.limiters SET paused_until = '-infinity'")
+        db.commit()
+    assert pauses() == [1]
+    forget()
+    assert pauses() == [0]
