@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from include.sources.spec import Host, Source
 
 ACCESS = "NBA_ACCESS_CONTROL"
-"""The setting: who may do what with which DAG, by the roles of Airflow's FAB auth manager."""
+"""The setting: what roles of Airflow's FAB auth manager may do with which DAG, beside what they may
+with all."""
 EVERY_DAG = "*"
 """In it: the DAGs that are not named."""
 
@@ -78,7 +79,7 @@ def read_access(dag_id: str) -> dict[str, dict[str, list[str]]] | None:
         return {role: _read_grant(grant) for role, grant in granted.items()} or None
     except (ValueError, AttributeError):
         raise ValueError(
-            f'{ACCESS} is not what it should be: write {{"*": {{"Viewer": ["can_read"]}},'
+            f'{ACCESS} is not what it should be: write {{"*": {{"Basketball": ["can_read"]}},'
             f' "{dag_id}": {{"Odds": ["can_read", "can_edit"]}}}}'
         ) from None
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from include.mail import batch_report
-from include.ops import announcements, batches, mails, outbox, outcomes, status, trends
+from include.ops import announcements, batches, mails, outbox, outcomes, progress, status, trends
 from include.ops.db import connect
 
 FIRST = date(2014, 10, 1)
@@ -81,6 +81,9 @@ ASKED: dict[str, Callable[[Db], object]] = {
         db, "dag_1", [FIRST + timedelta(days=n) for n in range(7)]
     ),
     "the outbox, next": outbox.claim,
+    "the page, money": lambda db: progress.read_spent_by_month(
+        db, ["dag_1"], datetime.now(UTC) - timedelta(days=180)
+    ),
     "the page, mails": lambda db: mails.list_mails(db, ["dag_1"]),
     "the page, mails of a date": lambda db: mails.list_of_date(db, "dag_1", FIRST),
     "the outbox, given up": outbox.try_again,

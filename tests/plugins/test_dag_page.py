@@ -117,3 +117,30 @@ def test_links_of_a_task_lead_to_its_date_and_season(our_dags: None) -> None:
     assert link("Raw bodies", "of_none") == ""
     assert link("Game dates", "of_a_date") == "/nba/?dag_id=bdl_box_scores&season=2024"
     assert link("Game dates", "of_none") == "/nba/?dag_id=bdl_box_scores"
+
+
+def test_fab_gives_a_role_what_the_setting_grants_and_takes_back_what_it_does_not(
+    our_dags: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By what Airflow's DAG processor calls when it has read a DAG."""
+    from airflow.providers.fab.auth_manager.models import Model
+    from airflow.providers.fab.www.security_appless import ApplessAirflowSecurityManager
+    from airflow.settings import engine
+    from airflow.utils.session import create_session
+
+    assert engine is not None
+    Model.metadata.create_all(engine)
+    grants = ({"DAG Runs": ["can_create"], "DAGs": ["can_read", "can_edit"]}, ["can_read"])
+    found = []
+    with create_session() as session:
+        manager = ApplessAirflowSecurityManager(session=session)
+        manager.add_role("Odds")
+        for grant in grants:
+            monkeypatch.setenv("NBA_ACCESS_CONTROL", json.dumps({DAG: {"Odds": grant}}))
+            manager.sync_perm_for_dag(DAG, read_access(DAG))
+            role = manager.find_role("Odds")
+            found.append(sorted((p.action.name, p.resource.name) for p in role.permissions))
+    assert found == [
+        [("can_create", f"DAG Run:{DAG}"), ("can_edit", f"DAG:{DAG}"), ("can_read", f"DAG:{DAG}")],
+        [("can_read", f"DAG:{DAG}")],
+    ]
