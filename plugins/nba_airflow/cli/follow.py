@@ -65,12 +65,13 @@ def follow(
     read: Callable[[], Mapping[date, Run]],
     tracked: Sequence[date],
     *,
+    held: Callable[[Mapping[date, Run]], str] = lambda runs: "",
     console: Console | None = None,
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
 ) -> Mapping[date, Run]:
     """Reads the runs once a second until every tracked date's run has ended or is gone; returns
-    them."""
+    them. ``held``: why none of them is started, empty while nothing holds them; said once."""
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
@@ -79,7 +80,7 @@ def follow(
     began = clock()
     runs = read()
     before = measure(runs, tracked, ended_before=0, elapsed=0.0).ended
-    said = before // LINE_EVERY
+    said, told = before // LINE_EVERY, ""
     with Bar(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -97,5 +98,8 @@ def follow(
                 bar.console.print(now.line(), highlight=False)
             if now.ended == now.total:
                 return runs
+            if (why := held(runs)) != told:
+                told = why
+                bar.console.print(why or "goes on", highlight=False, markup=False)
             pause(1.0)
             runs = read()

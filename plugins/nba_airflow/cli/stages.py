@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from include.guards.canary import (
     choose_canary,
     plan_stages,
 )
-from include.ops import stages
+from include.ops import backfills, stages
 from include.ops.batches import dag_of
 from include.ops.measured import count_good_dates, measure
 from include.ops.stages import Stage
@@ -88,7 +88,9 @@ def follow_stages(dag_id: str, window: DateRange, new: Sequence[date], batch_id:
             known = _read(ledger, batch_id)
             found = _read_runs(dag_id, window)
             ended = follow(
-                lambda: _read_runs(dag_id, window), [day for day in window.days if day in found]
+                lambda: _read_runs(dag_id, window),
+                [day for day in window.days if day in found],
+                held=lambda runs: word_held(ledger, runs.values()),
             )
             if not _await_next(ledger, batch_id, len(stages.begun(known))):
                 break
@@ -99,6 +101,15 @@ def follow_stages(dag_id: str, window: DateRange, new: Sequence[date], batch_id:
     if lacking := {*new} - {*ended} - {*left_out}:
         _say([f"Airflow has no run of {dates(lacking)}; the other dates have ended"])
     return Followed(runs=ended, left_out=left_out, why="".join(each.why for each in left[:1]))
+
+
+def word_held(ledger: psycopg.Connection[Any], runs: Iterable[metadata.Run]) -> str:
+    """What holds the backfills of these runs, and until when where that is known; empty: nothing
+    does, or all have ended."""
+    waiting = {run.backfill_id for run in runs if run.backfill_id and not run.finished}
+    holds = backfills.read_holds(ledger, waiting)
+    ledger.commit()
+    return "; ".join(f"held, {hold.kind}: {hold.why}" for hold in holds)
 
 
 def _await_next(ledger: psycopg.Connection[Any], batch_id: str, begun: int) -> bool:

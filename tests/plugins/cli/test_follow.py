@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 
 from rich.console import Console
 
+from include.ops import backfills
+from include.ops.db import connect
 from include.partition import days_between
 from nba_airflow.cli.follow import Progress, follow, measure
+from nba_airflow.cli.stages import word_held
 from nba_airflow.metadata.runs import Run
 
 FIRST = date(2025, 1, 1)
@@ -64,11 +67,11 @@ class Script:
         self.seconds += seconds
         assert self.seconds < 1000, "it never ends"
 
-    def lines(self, tracked: list[date]) -> list[str]:
+    def lines(self, tracked: list[date], held: Callable[[], str] = lambda: "") -> list[str]:
         """What is printed where there is no terminal."""
         console = Console(file=io.StringIO(), width=120)
         ways = {"console": console, "clock": self.clock, "pause": self.pause}
-        assert follow(self.read, tracked, **ways) is self.page
+        assert follow(self.read, tracked, held=lambda runs: held(), **ways) is self.page
         assert isinstance(console.file, io.StringIO)
         return console.file.getvalue().splitlines()
 
@@ -114,3 +117,25 @@ def test_many_dates_that_end_together_make_one_line() -> None:
         "35 of 40 dates | 35 ended well | 0 failed | 0 s left",
         "40 of 40 dates | 40 ended well | 0 failed",
     ]
+
+
+def test_what_holds_it_is_said_once_with_its_end_and_that_it_goes_on() -> None:
+    busy = runs("running", "queued")
+    script = Script(*[busy] * 4, runs("success", "success"))
+    quiet = "held, quiet hours: games are under way, until 2026-10-02 06:00 UTC"
+    said = iter(["", quiet, quiet, ""])
+    assert script.lines(window(2), held=lambda: next(said)) == [
+        quiet,
+        "goes on",
+        "2 of 2 dates | 2 ended well | 0 failed",
+    ]
+
+
+def test_only_what_has_not_ended_is_held(ops_db: str) -> None:
+    with connect(ops_db) as ledger:
+        ledger.execute("TRUNCATE ops.holds")
+        backfills.hold(ledger, 1, "quiet hours", "until 06:00")
+        backfills.hold(ledger, 2, "breaker", "another's")
+        ledger.commit()
+        found = [word_held(ledger, runs(state).values()) for state in ("queued", "success")]
+    assert found == ["held, quiet hours: until 06:00", ""]

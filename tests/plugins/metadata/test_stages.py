@@ -247,7 +247,7 @@ def test_repair_that_is_interrupted_says_that_its_dates_go_on(
 ) -> None:
     from nba_airflow.cli.repair import repair
 
-    def stop(*_: object) -> None:
+    def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("nba_airflow.cli.stages.follow", stop)
