@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 
-from devstack.environment import ROOT
+from devstack.environment import ROOT, ui_password
 from nba_airflow.page import PAGES as NAMED
 from nba_airflow.page import PREFIX
 
@@ -34,9 +35,9 @@ PAGES = {each.name: f"{PREFIX}{each.path}" for each in NAMED}
 PAGES |= {
     "game dates of a DAG": f"{PREFIX}/?dag_id={DAG}&outcome=failed",
     "a date": f"{PREFIX}/dates/{DAG}/{FAILED}",
+    "a mail": f"{PREFIX}/mail?mail_id=MAIL",
 }
-# What only those may do who may change the DAG.
-ACTIONS = (("PATCH", f"/api/v2/dags/{DAG}", {"is_paused": True}),)
+RERUN = "Run failed dates again"
 WIDTHS = {"phone": 390, "desktop": 1280}
 THEMES = ("light", "dark")
 
@@ -114,17 +115,19 @@ def test_a_square_tells_and_leads_to_its_date_and_run(admin: Desk, backfilled: S
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_sound(name: str, admin: Desk):
+def test_a_page_is_sound(name: str, admin: Desk, backfilled: System):
     from axe_playwright_python.sync_playwright import Axe
 
     PICTURES.mkdir(parents=True, exist_ok=True)
     page = admin.page
+    ((mail_id,),) = backfilled.ops("SELECT mail_id FROM ops.outbox WHERE about = %s", [DAG])
+    address = admin.ui + PAGES[name].replace("MAIL", quote(mail_id, safe=""))
     faults = []
     for size, width in WIDTHS.items():
         page.set_viewport_size({"width": width, "height": 900})
         for theme in THEMES:
             page.emulate_media(color_scheme=theme)
-            answer = page.goto(admin.ui + PAGES[name])
+            answer = page.goto(address)
             assert answer.status == 200
             assert "default-src 'none'" in answer.headers["content-security-policy"]
             page.screenshot(path=PICTURES / f"{name}, {size}, {theme}.png", full_page=True)
@@ -147,19 +150,63 @@ def named(violation: dict[str, Any]) -> tuple[str, str]:
     return violation["id"], violation["nodes"][0]["html"]
 
 
-def test_a_viewer_reads_and_may_not_act(viewer: Desk):
+def test_a_viewer_reads_and_may_not_act(viewer: Desk, backfilled: System):
     page = viewer.page
-    page.goto(f"{viewer.ui}/nba/")
+    page.goto(f"{viewer.ui}{PREFIX}/")
     assert page.get_by_role("region", name=DAG).locator(".days a").count() == 3
-    ours = page.request
-    for method, path, body in ACTIONS:
-        answer = ours.fetch(viewer.ui + path, method=method, data=body)
-        assert (path, answer.status) == (path, 403)
+    page.goto(f"{viewer.ui}{PREFIX}/running")
+    page.get_by_role("heading", name="Ended, with dates that are not done").wait_for()
+    assert page.locator("button[data-ask]").count() == 0
+
+    ((backfill_id,),) = backfilled.metadata("SELECT id FROM backfill WHERE dag_id = %s", DAG)
+    ((batch_id,),) = backfilled.ops("SELECT batch_id FROM ops.batches WHERE dag_id = %s", DAG)
+    at = f"{PREFIX}/api/v1/backfills/{backfill_id}"
+    asked = [("GET", f"{at}/questions/pause"), ("POST", f"{at}/resume"), ("POST", f"{at}/release")]
+    of_batch = f"{PREFIX}/api/v1/dags/{DAG}/batches/{quote(batch_id, safe='')}"
+    asked += [("GET", f"{of_batch}/questions/rerun"), ("POST", f"{of_batch}/rerun")]
+    answers = {
+        path: page.request.fetch(viewer.ui + path, method=method).status for method, path in asked
+    }
+    assert answers == {path: 403 for _, path in asked}
 
 
-def test_a_stranger_is_asked_to_sign_in(desks: Desks, backfilled: System):
+def test_a_stranger_is_asked_to_sign_in_and_a_script_brings_a_token(
+    desks: Desks, backfilled: System
+):
     context = desks.browser.new_context()
     ui = f"http://127.0.0.1:{backfilled.ports['api']}"
     answers = {path: context.request.get(ui + path).status for path in PAGES.values()}
+    login = {"username": "admin", "password": ui_password(backfilled.home)}
+    token = context.request.post(f"{ui}/auth/token", data=login).json()["access_token"]
     context.close()
     assert answers == dict.fromkeys(PAGES.values(), 401)
+
+    script = desks.browser.new_context(extra_http_headers={"Authorization": f"Bearer {token}"})
+    dates = script.request.get(f"{ui}{PREFIX}/api/v1/calendar").json()["dags"][DAG]
+    script.close()
+    assert [each["day"] for each in dates] == [FAILED, PARTIAL, COMPLETE]
+
+
+def test_failed_dates_run_again_once_the_question_is_answered(admin: Desk, backfilled: System):
+    backfilled.faults([])
+    page = admin.page
+    page.goto(f"{admin.ui}{PREFIX}/running")
+    page.get_by_role("button", name=RERUN).click()
+    question = page.get_by_role("dialog")
+    question.get_by_role("heading", name=f"Run 2 failed dates of {DAG} again?").wait_for()
+    assert re.search(r"\d requests", question.inner_text())
+
+    question.get_by_role("button", name=RERUN).click()
+
+    backfilled.until(lambda: outcomes(backfilled) == ["complete"] * 3)
+    assert admin.heard.errors == []
+
+
+def outcomes(system: System) -> list[str]:
+    """How its dates stand, in order."""
+    newest = system.ops(
+        "SELECT DISTINCT ON (day) outcome FROM ops.outcomes WHERE dag_id = %s"
+        " ORDER BY day, outcome_id DESC",
+        DAG,
+    )
+    return [outcome for (outcome,) in newest]
