@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devstack.connections import find_examples, write_connections
+from devstack.connections import find_examples, find_lacking, write_connections
 from devstack.environment import OVERRIDES, ROOT, Home, write_environment
 from include.settings import SETTINGS
 
@@ -89,6 +89,16 @@ def test_new_source_asks_the_sandbox_until_it_asks_an_address_of_its_own(tmp_pat
         text = template.replace("$name", name).replace("https://api.example.com", changed)
         (tmp_path / f"{name}.py").write_text(text)
     assert find_examples(tmp_path) == ["two"]
+
+
+def test_installation_lacks_the_sources_that_came_after_it_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = Home(root=tmp_path)
+    at.airflow.mkdir()
+    (at.airflow / "connections.json").write_text('{"one": {}}')
+    monkeypatch.setattr("devstack.connections.find_examples", lambda: ["one", "two"])
+    assert find_lacking(at) == ["two"]
 
 
 def test_example_has_every_connection_as_json(documented: dict[str, Source]) -> None:
