@@ -184,6 +184,21 @@ def documented(sources: dict[str, Source]) -> dict[str, Source]:
     }
 
 
+@pytest.fixture
+def documented_alone(
+    documented: dict[str, Source], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The project as it was before any new source was written from a template."""
+    from nba_airflow import specs
+
+    new = {*specs.source_ids()} - documented.keys()
+    folder = shutil.copytree(specs.DAGS, tmp_path / "dags")
+    for dag_id in new:
+        (folder / f"{dag_id}.py").unlink()
+    monkeypatch.setattr(specs, "DAGS", folder)
+    monkeypatch.setattr("devstack.connections.find_examples", list)
+
+
 @pytest.fixture(scope="module")
 def parser(airflow_environment: None) -> Iterator[ArgumentParser]:
     """Airflow's own parser with our commands, made anew: the module takes them when it is

@@ -34,13 +34,6 @@ NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 PLENTY = {"monthly": 1_000_000, "live_reserve": 0, "spread": False}
 
 
-@pytest.fixture(scope="module")
-def specs(airflow_environment: None) -> dict[str, Source]:
-    from nba_airflow.specs import sources
-
-    return sources()
-
-
 @pytest.fixture
 def sandbox(
     books: str, ops_db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -105,13 +98,13 @@ def spent(sandbox: Sandbox, source: Source, since: int = 0) -> tuple[int, int]:
 
 
 def test_requests_and_credits_of_each_source_are_those_of_its_plan(
-    sandbox: Sandbox, specs: Mapping[str, Source], ops_db: str
+    sandbox: Sandbox, documented: Mapping[str, Source], ops_db: str
 ) -> None:
-    names = ["nbacom_schedule", *(name for name in specs if name != "nbacom_schedule")]
+    names = ["nbacom_schedule", *(name for name in documented if name != "nbacom_schedule")]
     for name in names:
         planned, before = plan(name), len(sandbox.log())
-        make(specs[name], ops_db)
-        assert spent(sandbox, specs[name], before) == (planned.requests, planned.credits), name
+        make(documented[name], ops_db)
+        assert spent(sandbox, documented[name], before) == (planned.requests, planned.credits), name
         # Done, it asks for nothing, and is measured by now.
         after = plan(name)
         assert (after.requests, list(after.complete), after.assumed) == (0, DAYS, []), name
@@ -119,23 +112,23 @@ def test_requests_and_credits_of_each_source_are_those_of_its_plan(
 
 @pytest.mark.parametrize("name", ["bdl_box_scores", "odds_api_props"])
 def test_fresh_bodies_take_what_their_plan_says_and_are_planned_as_the_first_ones(
-    sandbox: Sandbox, specs: Mapping[str, Source], ops_db: str, name: str
+    sandbox: Sandbox, documented: Mapping[str, Source], ops_db: str, name: str
 ) -> None:
-    make(specs["nbacom_schedule"], ops_db)
+    make(documented["nbacom_schedule"], ops_db)
     first = plan(name)
-    make(specs[name], ops_db)
+    make(documented[name], ops_db)
     order, before = datetime.now(UTC), len(sandbox.log())
     planned = plan(name, refetched=order, reruns=True)
     assert (planned.requests, planned.credits) == (first.requests, first.credits)
-    make(specs[name], ops_db, refetch=order)
-    assert spent(sandbox, specs[name], before) == (planned.requests, planned.credits)
+    make(documented[name], ops_db, refetch=order)
+    assert spent(sandbox, documented[name], before) == (planned.requests, planned.credits)
 
 
 def test_of_dates_that_are_there_in_part_only_the_rest_is_planned_and_bought(
-    sandbox: Sandbox, specs: Mapping[str, Source], ops_db: str
+    sandbox: Sandbox, documented: Mapping[str, Source], ops_db: str
 ) -> None:
-    source = specs["odds_api_props"]
-    make(specs["nbacom_schedule"], ops_db)
+    source = documented["odds_api_props"]
+    make(documented["nbacom_schedule"], ops_db)
     sandbox.faults([{"kind": "missing_game", "endpoint": "event_odds", "after": 2, "times": 3}])
     with pytest.raises(Problem, match="4 of 7 games"):
         make(source, ops_db)
@@ -147,9 +140,9 @@ def test_of_dates_that_are_there_in_part_only_the_rest_is_planned_and_bought(
 
 
 def test_date_whose_season_another_one_has_fetched_asks_for_nothing(
-    sandbox: Sandbox, specs: Mapping[str, Source], ops_db: str
+    sandbox: Sandbox, documented: Mapping[str, Source], ops_db: str
 ) -> None:
-    make(specs["nbacom_schedule"], ops_db)
+    make(documented["nbacom_schedule"], ops_db)
     later = read_plan("nbacom_schedule", [date(2025, 1, 15)], now=NOW)
     assert later
     assert (later.requests, later.complete) == (0, [])
@@ -174,10 +167,10 @@ def test_each_address_of_a_host_without_a_key_has_its_own_limit(
 
 
 def test_quiet_hours_are_those_of_the_dates_to_come_that_the_season_has_games_on(
-    sandbox: Sandbox, specs: Mapping[str, Source], ops_db: str, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, documented: Mapping[str, Source], ops_db: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NBA_QUIET_HOURS")
-    make(specs["nbacom_schedule"], ops_db)
+    make(documented["nbacom_schedule"], ops_db)
     starts = {}
     for day in (24, 25):  # the first has no games
         now = datetime(2024, 12, day + 1, 1, 59, 59, tzinfo=UTC)  # they begin in a second

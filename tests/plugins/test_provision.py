@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from include.sources.spec import Source
 
+pytestmark = pytest.mark.usefixtures("documented_alone")
+
 UPSTREAMS = ["balldontlie", "the_odds_api", "nba_stats", "nba_cdn", "bigdataball"]
 ALL = [*UPSTREAMS, "raw_store", "warehouse", "ops_db", "mail"]
 REAL_KEY = "0123456789abcdef0123456789abcdef"
@@ -270,7 +272,7 @@ def test_pools_leave_room_where_there_are_few_workers(
 def test_with_airflows_defaults_no_source_has_more_than_half_and_two_workers_are_free(
     session: Session,
     provision: Callable[..., list[str]],
-    sources: dict[str, Source],
+    documented: dict[str, Source],
     monkeypatch: pytest.MonkeyPatch,
     executor: str,
     workers: int,
@@ -279,7 +281,7 @@ def test_with_airflows_defaults_no_source_has_more_than_half_and_two_workers_are
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
     provision(workers=32)
     found = slots(session)
-    for source in sources.values():
+    for source in documented.values():
         pools = {host.connection for host in source.hosts}
         assert sum(found[name] for name in pools) <= workers // 2
     assert sum(found.values()) - found["warehouse"] <= workers - 2
