@@ -55,9 +55,11 @@ def find_minutes(
     *,
     paces: Mapping[str, Pace],
     slots: Mapping[str, int],
+    runs: int = 0,
 ) -> tuple[float, float]:
     """The fewest and the most minutes of work for so many ``tasks`` of each endpoint: the slowest
-    of Airflow itself, of the hosts' limits, and of what the ``slots`` of their pools let through.
+    of Airflow itself, of the hosts' limits, of what the ``slots`` of their pools let through, and
+    of so many ``runs`` at a time (0: not bounded), whose endpoints work beside each other.
     """
     found = []
     for which in (0, 1):
@@ -65,15 +67,22 @@ def find_minutes(
         for host in source.hosts:
             asked = needs.at(host.connection)
             seconds += _by_limits(host, asked.requests)
-            worked = sum(
-                asked.of(endpoint.name).requests * paces[endpoint.name].seconds[which]
-                + asked.of(endpoint.name).tasks * SLOT[which]
-                for endpoint in source.endpoints
-            )
-            seconds.append(worked / slots.get(host.connection, 1))
+            worked = _find_work(asked, source, paces, which)
+            seconds.append(sum(worked) / slots.get(host.connection, 1))
+        if runs:
+            seconds.append(max(_find_work(needs, source, paces, which)) / runs)
         found.append((max(seconds) + START[which] * bool(tasks)) / 60)
     low, high = found
     return low, high
+
+
+def _find_work(needs: Needs, source: Source, paces: Mapping[str, Pace], which: int) -> list[float]:
+    """Seconds of each endpoint's tasks, one after the other."""
+    return [
+        own.requests * paces[endpoint.name].seconds[which] + own.tasks * SLOT[which]
+        for endpoint in source.endpoints
+        for own in (needs.of(endpoint.name),)
+    ]
 
 
 def _by_limits(host: Host, requests: int) -> Iterable[float]:

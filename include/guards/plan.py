@@ -32,8 +32,8 @@ class Known:
     ``games`` of each date, of which the schedule has the ``scheduled`` ones; ``missing`` as in
     ``list_needs``. ``done``: dates that the ledger has as done. ``paces`` by endpoint, of those
     that were measured. ``slots`` and ``months`` (how its credits stand) by connection, ``limits``
-    as they are used. ``schemes`` of the stores, ``gs`` and ``bigquery`` cost money. ``has_games``,
-    also of dates to come.
+    as they are used; ``runs``: dates at work at a time, 0: not bounded. ``schemes`` of the stores,
+    ``gs`` and ``bigquery`` cost money. ``has_games``, also of dates to come.
     """
 
     now: datetime
@@ -43,6 +43,7 @@ class Known:
     done: Collection[date] = ()
     paces: Mapping[str, Pace] = field(default_factory=dict)
     slots: Mapping[str, int] = field(default_factory=dict)
+    runs: int = 0
     months: Mapping[str, Month] = field(default_factory=dict)
     limits: Sequence[LimiterState] = ()
     schemes: Collection[str] = ()
@@ -152,7 +153,9 @@ def make_plan(source: Source, known: Known, *, reruns: bool = False) -> Plan:
     paces = {
         each.name: known.paces.get(each.name) or declared(source, each) for each in source.endpoints
     }
-    low, high = find_minutes(source, needs, len(worked), paces=paces, slots=known.slots)
+    low, high = find_minutes(
+        source, needs, len(worked), paces=paces, slots=known.slots, runs=known.runs
+    )
     bought = _buy(source, needs, known)
     work = timedelta(minutes=high)
     size = sum(needs.of(name).requests * pace.bytes_per_request for name, pace in paces.items())

@@ -118,7 +118,15 @@ def _plan_rest(order: orders.Order, to_come: Sequence[Stage]) -> dict[str, Any]:
     try:
         fresh = refetch_moment(conf.get("refetch"), run_began=now)
         quiet = not conf.get(IGNORE)
-        plan = read_plan(order.dag_id, days, now=now, refetched=fresh, reruns=True, quiet=quiet)
+        plan = read_plan(
+            order.dag_id,
+            days,
+            now=now,
+            refetched=fresh,
+            reruns=True,
+            quiet=quiet,
+            runs=order.options["max_active_runs"],
+        )
     except Exception:  # whatever it is, a plan is not what dates wait for
         log.exception("%s is not planned anew, its first plan counts", order.dag_id)
         return {}

@@ -30,7 +30,7 @@ def check_begun(backfill_id: int) -> list[Finding]:
 
     made = read_backfill(backfill_id)
     window = DateRange(made.from_date.date(), made.to_date.date())
-    plan, unplanned = _plan(made.dag_id, window)
+    plan, unplanned = _plan(made.dag_id, window, made.max_active_runs)
     refusal = refuse(plan, spread=False) if plan else ""
     start = Start(
         dag_id=made.dag_id, window=window, backfill_id=backfill_id, plan=plan, refusal=refusal
@@ -52,12 +52,12 @@ def check_begun(backfill_id: int) -> list[Finding]:
     return found
 
 
-def _plan(dag_id: str, window: DateRange) -> tuple[Plan | None, list[Finding]]:
+def _plan(dag_id: str, window: DateRange, runs: int) -> tuple[Plan | None, list[Finding]]:
     """The plan where there is one, or why it cannot be made."""
     from nba_airflow.planning import read_plan
 
     try:
-        return read_plan(dag_id, window.days, now=datetime.now(UTC)), []
+        return read_plan(dag_id, window.days, now=datetime.now(UTC), runs=runs), []
     except Problem as problem:
         return None, [replace(failed(problem.message), check="scope")]
 

@@ -60,13 +60,14 @@ def read_plan(
     refetched: datetime | None = None,
     reruns: bool = False,
     quiet: bool = True,
+    runs: int = 0,
     watch: Watch[date] = _unseen,
 ) -> Plan | None:
     """The plan of these dates, begun ``now``; None of a DAG that is not a source's, and of no date.
 
     ``refetched``: fresh bodies are ordered. ``reruns``: see ``make_plan``. ``quiet``: quiet
-    hours hold for it. ``watch`` is given the dates as they are read. Raises Problem for a
-    connection or store that cannot be read.
+    hours hold for it. ``runs``: dates at work at a time, 0: not bounded. ``watch`` is given the
+    dates as they are read. Raises Problem for a connection or store that cannot be read.
     """
     from include.ops.db import connect
     from include.ops.outcomes import read_newest
@@ -94,6 +95,7 @@ def read_plan(
         done=[] if refetched else [day for day in days if _is_done(source, day, newest)],
         paces=paces,
         slots=_read_slots(),
+        runs=runs,
         months=months,
         limits=list(chain.from_iterable(limits)),
         schemes=connections.store_schemes(),

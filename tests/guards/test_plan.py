@@ -57,6 +57,18 @@ def test_the_narrowest_of_limits_slots_and_tasks_gives_the_minutes(
     assert found == (pytest.approx((START[0] + low) / 60), pytest.approx((START[1] + high) / 60))
 
 
+def test_no_more_dates_than_may_be_at_work_go_at_a_time() -> None:
+    host = replace(MINUTE, windows=(Window(limit=1000, seconds=1),))
+    of = source(host, per_game=True)
+    free, two = (make_plan(of, known(slots={"up": 100}, runs=runs)) for runs in (0, 2))
+    assert free.minutes_low < two.minutes_low
+    work = (18 + 2 * SLOT[0]) / 2, (36 + 2 * SLOT[1]) / 2
+    assert (two.minutes_low, two.minutes_high) == (
+        pytest.approx((START[0] + work[0]) / 60),
+        pytest.approx((START[1] + work[1]) / 60),
+    )
+
+
 def test_hosts_work_beside_each_other() -> None:
     slow = Host(connection="slow", base_url="", windows=(Window(limit=1, seconds=60),))
     of = source(MINUTE, slow, request=Get(path="/plays", connection="slow"))

@@ -54,7 +54,7 @@ def backfill(args: Namespace) -> Answer:
     check_announce(args.announce)
     conf = _conf(args, began)
     selection = _select(args, window, refetch=bool(conf and conf.get("refetch")))
-    plan = _plan(selection, began, conf or {})
+    plan = _plan(selection, began, conf or {}, runs=args.max_active_runs)
     refusal = refuse(plan, spread=args.spread) if plan else ""
     order = _order(args, selection, plan, conf)
     planned = choose_stages(args, selection, order.fingerprint)
@@ -80,7 +80,9 @@ def backfill(args: Namespace) -> Answer:
         return _detached(args, window, selection, said, code=INTERRUPTED)
 
 
-def _plan(selection: Selection, began: datetime, conf: Mapping[str, Any]) -> Plan | None:
+def _plan(
+    selection: Selection, began: datetime, conf: Mapping[str, Any], *, runs: int
+) -> Plan | None:
     """What the dates that start now take; None where nothing does, and of a DAG without a
     source."""
     refetched = began if selection.refetch else None
@@ -91,6 +93,7 @@ def _plan(selection: Selection, began: datetime, conf: Mapping[str, Any]) -> Pla
         refetched=refetched,
         reruns=True,
         quiet=not conf.get(IGNORE),
+        runs=runs,
         watch=track,
     )
 

@@ -88,6 +88,14 @@ def test_a_dry_run_changes_nothing(books: str, call: Call) -> None:
 
 
 @pytest.mark.usefixtures("books_of_a_paused_dag")
+def test_the_plan_knows_how_many_dates_are_at_work_at_a_time(call: Call) -> None:
+    order = ARGUMENTS | {"dry_run": True, "unpause": True}
+    plans = [call(backfill, **order | {"max_active_runs": n}, output="json") for n in (1, 32)]
+    one, many = (said.facts["plan"]["minutes_high"] for said in plans)
+    assert one > many
+
+
+@pytest.mark.usefixtures("books_of_a_paused_dag")
 def test_a_no_to_the_question_changes_nothing(
     books: str, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
