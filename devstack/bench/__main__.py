@@ -21,6 +21,7 @@ BENCHES = {
     "limiter": "limiter",
     "frozen": "frozen",
     "plan": "plan",
+    "page": "page",
 }
 """Name -> the module that has its ``bench``."""
 

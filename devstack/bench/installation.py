@@ -82,10 +82,17 @@ class Installation:
 
     def api(self, method: str, path: str, body: Any = None) -> Any:
         """A call of Airflow's REST API."""
-        base = f"http://127.0.0.1:{self._ports['api']}"
+        signed = {"Authorization": f"Bearer {self.token()}"}
+        return _ask(method, self.address(f"/api/v2/{path}"), body, signed)
+
+    def address(self, path: str) -> str:
+        """Where Airflow's api-server has it."""
+        return f"http://127.0.0.1:{self._ports['api']}{path}"
+
+    def token(self) -> str:
+        """Of the user who may do everything."""
         login = {"username": "admin", "password": control.ui_password(self.home)}
-        token = _ask("POST", f"{base}/auth/token", login)["access_token"]
-        return _ask(method, f"{base}/api/v2/{path}", body, {"Authorization": f"Bearer {token}"})
+        return str(_ask("POST", self.address("/auth/token"), login)["access_token"])
 
     def lift_limits(self, *connections: str) -> None:
         """Takes limiter and the upstream's own limit out of the way; the pool stays as it is."""

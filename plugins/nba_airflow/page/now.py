@@ -195,17 +195,30 @@ def _read_ended(
     """The newest first. A date counts in the newest batch that has it, and in none while it is
     under way."""
     counted = {(batches.dag_of(e.batch_id), r.day) for e in found for r in e.runs if not r.over}
-    ended: list[Ended] = []
+    newest: dict[str, dict[date, BatchRun]] = {}
+    of_batch: dict[str, list[date]] = {}
     told = batches.read_failed(connection, dag_ids(), now - MAX_AGO, MAX_FAILED)
     for batch_id, runs in told.items():
         dag_id = batches.dag_of(batch_id)
-        mine = [run for run in runs if (dag_id, run.day) not in counted]
-        counted |= {(dag_id, run.day) for run in mine}
-        judged = judge(connection, dag_id, mine, endpoint_names(dag_id))
-        failed = sorted({each.day for each in judged.results if not each.outcome.done})
-        if failed:
-            ended.append(Ended(batch_id=batch_id, dag_id=dag_id, failed=failed))
-    return ended
+        mine = {run.day: run for run in runs if (dag_id, run.day) not in counted}
+        counted |= {(dag_id, day) for day in mine}
+        newest.setdefault(dag_id, {}).update(mine)
+        of_batch[batch_id] = [*mine]
+    failed = {dag_id: _find_failed(connection, dag_id, runs) for dag_id, runs in newest.items()}
+    ended = [
+        Ended(batch_id=batch_id, dag_id=dag_id, failed=sorted(failed[dag_id] & {*days}))
+        for batch_id, days in of_batch.items()
+        for dag_id in [batches.dag_of(batch_id)]
+    ]
+    return [each for each in ended if each.failed]
+
+
+def _find_failed(
+    connection: psycopg.Connection[Any], dag_id: str, runs: Mapping[date, BatchRun]
+) -> set[date]:
+    """Those of the dates that are not done by now."""
+    judged = judge(connection, dag_id, list(runs.values()), endpoint_names(dag_id))
+    return {each.day for each in judged.results if not each.outcome.done}
 
 
 def read_failed_days(
