@@ -34,13 +34,15 @@ class Backfill:
 
 @dataclass(frozen=True, kw_only=True)
 class Hold:
-    """Why a backfill is kept paused, since when; or was, ``until`` then."""
+    """Why a backfill is kept paused, since when; or was, ``until`` then.
+    ``over_at``: when its cause was over, where the backfill has not been seen to go on since."""
 
     backfill_id: int
     kind: HoldKind
     why: str
     since: datetime
     until: datetime | None = None
+    over_at: datetime | None = None
 
 
 _COLUMNS = "backfill_id, dag_id, batch_id, stage, started_by, reason, options, plan, fingerprint"
@@ -193,8 +195,8 @@ def read_holds(connection: psycopg.Connection[Any], ids: Collection[int]) -> lis
     """What holds these backfills, the oldest first."""
     with connection.cursor(row_factory=class_row(Hold)) as cursor:
         cursor.execute(
-            "SELECT backfill_id, kind, why, since FROM ops.holds WHERE backfill_id = ANY(%s)"
-            " ORDER BY since",
+            "SELECT backfill_id, kind, why, since, over_at FROM ops.holds"
+            " WHERE backfill_id = ANY(%s) ORDER BY since",
             ([*ids],),
         )
         return cursor.fetchall()
@@ -226,12 +228,18 @@ def keep_holds(
     connection.execute(
         "INSERT INTO ops.holds (backfill_id, kind, why) SELECT %s, * FROM unnest(%s::text[],"
         " %s::text[]) AS cause (kind, why) WHERE why <> '' AND %s ON CONFLICT (backfill_id,"
-        " kind) DO UPDATE SET why = excluded.why",
+        " kind) DO UPDATE SET why = excluded.why, over_at = NULL",
         (backfill_id, [*causes], whys, ours),
     )
     connection.execute(
         "DELETE FROM ops.holds h USING unnest(%s::text[], %s::text[]) AS cause (kind, why) WHERE"
         " h.backfill_id = %s AND h.kind = cause.kind AND cause.why = '' AND %s",
         ([*causes], whys, backfill_id, lift),
+    )
+    connection.execute(
+        "UPDATE ops.holds h SET over_at = coalesce(over_at, clock_timestamp())"
+        " FROM unnest(%s::text[], %s::text[]) AS cause (kind, why)"
+        " WHERE h.backfill_id = %s AND h.kind = cause.kind AND cause.why = ''",
+        ([*causes], whys, backfill_id),
     )
     return [hold.kind for hold in read_holds(connection, [backfill_id])]

@@ -179,8 +179,11 @@ CREATE TABLE ops.holds (
     kind        text NOT NULL CHECK (kind IN ('quiet hours', 'breaker', 'preflight')),
     why         text NOT NULL,
     since       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    over_at     timestamptz,
     PRIMARY KEY (backfill_id, kind)
 );
+COMMENT ON COLUMN ops.holds.over_at IS
+    'when its cause was over: a pause that Airflow''s row has got since is a person''s';
 COMMENT ON TABLE ops.holds IS
     'why we keep a backfill paused; one without a row that is paused was paused by a person';
 

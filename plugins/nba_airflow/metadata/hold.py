@@ -19,7 +19,7 @@ from include.guards.breaker import Window
 from include.guards.circuit import Facts, close, step
 from include.guards.quiet_hours import next_open
 from include.ops import backfills, breakers
-from include.ops.backfills import HoldKind
+from include.ops.backfills import Hold, HoldKind
 from include.ops.breakers import Breaker
 from include.wording import moment
 from nba_airflow.guards import IGNORE, knows_games, read_quiet_hours, read_thresholds
@@ -119,7 +119,9 @@ class _Look:
         A cause is noted where the pause is, or will be, ours. One that is over is forgotten once
         Airflow's row shows that its backfill goes on, or something else holds it.
         """
-        held = [hold.kind for hold in backfills.read_holds(connection, [self.backfill.id])]
+        holds = backfills.read_holds(connection, [self.backfill.id])
+        held = [hold.kind for hold in holds]
+        persons = self._is_paused_since(holds)
         quiet = self._word_quiet(connection, now)
         otherwise = bool(quiet) or "preflight" in held
         self._judge_breaker(connection, now, held=otherwise)
@@ -128,10 +130,17 @@ class _Look:
             connection,
             self.backfill.id,
             causes,
-            ours=not self.was_paused or bool(held),
-            lift=not self.was_paused or otherwise or bool(self.breaker.holds),
+            ours=not self.was_paused or (bool(held) and not persons),
+            lift=not self.was_paused or persons or otherwise or bool(self.breaker.holds),
         )
         self.stops = otherwise or self.breaker.state == "open"
+
+    def _is_paused_since(self, holds: Sequence[Hold]) -> bool:
+        """Whether a person has paused it after all that held it was over, and before a look has
+        seen that it goes on."""
+        over = [hold.over_at for hold in holds if hold.over_at]
+        all_over = bool(holds) and len(over) == len(holds)
+        return self.was_paused and all_over and self.backfill.updated_at > max(over)
 
     def _word_quiet(self, connection: psycopg.Connection[Any], now: datetime) -> str:
         """Why the backfill is to leave its upstreams alone; empty where it has none."""

@@ -47,6 +47,14 @@ def look(now: datetime) -> None:
         hold_backfills(session, now)
 
 
+def pause(backfill: int) -> None:
+    """The UI's button."""
+    from airflow.api_fastapi.core_api.routes.public.backfills import pause_backfill
+
+    with transaction() as session:
+        pause_backfill(backfill, session)
+
+
 def played(airflow: Airflow, day: date, games: int) -> None:
     airflow.ledger.execute("INSERT INTO ops.game_days (day, games) VALUES (%s, %s)", (day, games))
     airflow.ledger.commit()
@@ -70,6 +78,32 @@ def test_it_is_paused_from_18_to_23_pacific_on_both_sides_of_each_change_of_the_
     quiet = (True, ["quiet hours"])
     # What holds it is forgotten once Airflow's own row has shown that it goes on.
     assert found == [(False, []), quiet, quiet, (False, ["quiet hours"]), (False, [])]
+
+
+def test_a_pause_of_a_persons_right_after_them_stays(airflow: Airflow) -> None:
+    backfill = make(airflow)
+    look(datetime(2025, 1, 15, 20, tzinfo=PACIFIC))
+    look(datetime(2025, 1, 15, 23, tzinfo=PACIFIC))
+    assert row(backfill)[0] is False
+    pause(backfill)
+    for minutes in (1, 6):
+        look(datetime(2025, 1, 15, 23, minutes, tzinfo=PACIFIC))
+        assert (row(backfill)[0], held(airflow)) == (True, [])
+
+
+def test_a_scheduler_that_died_before_it_let_the_backfill_go_on_does_so_later(
+    airflow: Airflow,
+) -> None:
+    from nba_airflow.metadata.hold import hold_backfills
+
+    backfill = make(airflow)
+    look(datetime(2025, 1, 15, 20, tzinfo=PACIFIC))
+    with suppress(InterruptedError), transaction() as session:
+        hold_backfills(session, datetime(2025, 1, 15, 23, tzinfo=PACIFIC))
+        raise InterruptedError
+    assert (row(backfill)[0], held(airflow)) == (True, ["quiet hours"])
+    look(datetime(2025, 1, 15, 23, 5, tzinfo=PACIFIC))
+    assert row(backfill)[0] is False
 
 
 def test_it_is_paused_beside_a_broken_file_of_somebody_elses(
