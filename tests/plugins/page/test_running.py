@@ -158,6 +158,7 @@ def test_dates_that_wait_say_until_when(sign: Sign, airflow: Airflow) -> None:
         for task in session.scalars(select(TaskInstance).where(TaskInstance.run_id == run_id)):
             task.state, task.trigger_id = "deferred", trigger.id
     (batch,) = sign("viewer").get(RUNNING).json()["batches"]
+    assert batch["outcomes"] == {"complete": 1, "failed": 1, "quota_wait": 1, "not begun": 1}
     (wait,) = batch["waits"]
     assert wait == {
         "outcome": "quota_wait",
