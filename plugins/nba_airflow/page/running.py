@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from math import inf
 from typing import Any
 from urllib.parse import quote
 
@@ -14,7 +13,7 @@ from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from include.guards.breaker import Thresholds
+from include.guards.breaker import word_rules
 from include.ops.stages import Stage
 from include.outcome import Outcome
 from include.wording import clipped, counted, dates, moment
@@ -192,22 +191,7 @@ def _word_part(part: Part) -> Iterator[Row]:
     if breaker := part.breaker:
         since = f"since {moment(breaker.opened_at)}, {clipped(breaker.holds, MAX_WHY)}"
         yield "Breaker", f"{since}; {counted(breaker.failed_probes, 'probe')} failed so far"
-        yield "Its rules", "; ".join(_word_rules(read_thresholds(breaker.dag_id)))
-
-
-def _word_rules(most: Thresholds) -> Iterator[str]:
-    """From where on it opens; what is borne without end has no words."""
-    said = {
-        f"{most.max_error_rate:.0%} of dates not done, from {most.min_dates} on": (
-            most.max_error_rate
-        ),
-        f"{most.max_alike:g} dates in a row alike": most.max_alike,
-        f"{most.max_refused:g} in a row refused": most.max_refused,
-        f"{most.max_refusals:g} answers of 429 in a row": most.max_refusals,
-        f"{most.max_slower:g} times the planned time": most.max_slower,
-        f"{most.max_task_mb:g} MB of a task": most.max_task_mb,
-    }
-    yield from (f"more than {words}" for words, bound in said.items() if bound < inf)
+        yield "Its rules", "; ".join(word_rules(read_thresholds(breaker.dag_id)))
 
 
 def _spaced(name: str) -> str:

@@ -293,7 +293,9 @@ def test_what_its_breaker_has_halted_is_resumed(
     rows = dict(batch["backfills"][0]["rows"])
     assert rows["Breaker"].endswith("same failure, 5 alike; 0 probes failed so far")
     assert set(rows) == {"Breaker", "Its rules"}
-    assert rows["Its rules"].startswith("more than 20% of dates not done, from 10 on; more than 4")
+    assert rows["Its rules"].startswith(
+        "more than 20% failed of the last 50 dates, when 10 have ended;"
+    )
     _, done = press(client, "Resume at once")
     assert done == {"said": "1 breaker closed, 0 pauses lifted, 0 dates woken"}
     assert state(number) == (False, False)
