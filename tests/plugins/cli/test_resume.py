@@ -117,6 +117,7 @@ def test_a_date_that_is_woken_has_what_it_had_spent(waiting: Scheduler, call: Ca
     assert found == {"deferrals": 1, "spent": [2, 0], "event": None}
 
 
+@pytest.mark.usefixtures("documented_alone")
 def test_a_name_that_is_neither_is_refused_with_those_there_are(
     waiting: Scheduler, call: Call
 ) -> None:

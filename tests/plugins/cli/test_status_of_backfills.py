@@ -157,6 +157,7 @@ def test_record_that_is_not_written_and_a_connection_at_fault_need_a_person(
     ]
 
 
+@pytest.mark.usefixtures("documented_alone")
 def test_it_is_one_screen_with_a_backfill_of_each_source_and_many_proxies(
     ledger: psycopg.Connection[Any], airflow: Airflow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
