@@ -185,6 +185,13 @@ def test_no_key_is_told_in_logs_tables_files_or_mails(system: System):
     )
     assert system.backfill("odds_api_props -s 2024-02-12 -e 2024-02-12")[0] == 1
     system.until(lambda: "bad_key" in str(system.mails("odds_api_props")[-1]))
+    # Nobody's DAG begins with a date that failed.
+    told = system.metadata(
+        "SELECT r.partition_key, count(*) FROM asset_event e JOIN dag_run r ON r.dag_id ="
+        " e.source_dag_id AND r.run_id = e.source_run_id WHERE e.source_task_id = 'player_props'"
+        " AND r.partition_key IN ('2024-02-05', '2024-02-12') GROUP BY 1"
+    )
+    assert told == [("2024-02-05", 1)]
     found = json.loads((system.home.airflow / "connections.json").read_text())
     keyfile = json.loads(found["bigdataball"]["extra"])["keyfile_dict"]
     secrets = [
