@@ -22,6 +22,7 @@ BENCHES = {
     "frozen": "frozen",
     "plan": "plan",
     "page": "page",
+    "results": "results",
 }
 """Name -> the module that has its ``bench``."""
 
