@@ -93,7 +93,7 @@ def _calendar(page: Page, ui: str) -> bytes:
     page.goto(f"{ui}/plugin/nba-game-dates")
     calendar = page.frame_locator("iframe")
     calendar.get_by_role("region", name=DAG).locator(".days a").first.wait_for()
-    return page.screenshot(clip={"x": 0, "y": 0, "width": 1000, "height": 380})
+    return page.screenshot()
 
 
 def _grid(page: Page, ui: str) -> bytes:
