@@ -161,9 +161,9 @@ def test_a_viewer_reads_and_may_not_act(viewer: Desk, backfilled: System):
     ((backfill_id,),) = backfilled.metadata("SELECT id FROM backfill WHERE dag_id = %s", DAG)
     ((batch_id,),) = backfilled.ops("SELECT batch_id FROM ops.batches WHERE dag_id = %s", DAG)
     at = f"{PREFIX}/api/v1/backfills/{backfill_id}"
-    asked = [("GET", f"{at}/questions/pause"), ("POST", f"{at}/resume"), ("POST", f"{at}/release")]
+    asked = [("GET", f"{at}/questions/pause"), ("PUT", f"{at}/resume"), ("PUT", f"{at}/release")]
     of_batch = f"{PREFIX}/api/v1/dags/{DAG}/batches/{quote(batch_id, safe='')}"
-    asked += [("GET", f"{of_batch}/questions/rerun"), ("POST", f"{of_batch}/rerun")]
+    asked += [("GET", f"{of_batch}/questions/rerun"), ("PUT", f"{of_batch}/rerun")]
     answers = {
         path: page.request.fetch(viewer.ui + path, method=method).status for method, path in asked
     }

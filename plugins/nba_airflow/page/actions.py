@@ -1,7 +1,9 @@
 """What a person can do about backfills: of each action a question that states what it takes, and
 the actions that Airflow's API does not have. Pause, unpause and cancel are Airflow's own addresses.
 
-Airflow decides who may: as for its own buttons on backfills and on tasks."""
+Airflow decides who may: as for its own buttons on backfills and on tasks. Each action is a PUT,
+which a page of another origin cannot send in a person's name without being allowed to.
+"""
 
 from __future__ import annotations
 
@@ -60,12 +62,12 @@ def ask_backfill(request: Request, backfill_id: BackfillId, action: Action) -> d
     return {
         "title": title,
         "lines": [*lines, *_word_cost(made.dag_id, planned)],
-        "method": "PUT" if action in OF_AIRFLOW else "POST",
+        "method": "PUT",
         "address": f"{at}/backfills/{backfill_id}/{action}",
     }
 
 
-@router.post("/api/v1/backfills/{backfill_id}/release", dependencies=[*Noted, *OnBackfill])
+@router.put("/api/v1/backfills/{backfill_id}/release", dependencies=[*Noted, *OnBackfill])
 def release_backfill(backfill_id: BackfillId, user: GetUserDep) -> dict[str, Any]:
     """Lets it go on that its preflight holds: ``{"said"}``. 409: it does not."""
     with open_ledger() as ledger:
@@ -75,7 +77,7 @@ def release_backfill(backfill_id: BackfillId, user: GetUserDep) -> dict[str, Any
     return {"said": "it goes on" if found.goes_on else others}
 
 
-@router.post("/api/v1/backfills/{backfill_id}/resume", dependencies=[*Noted, *OnBackfill])
+@router.put("/api/v1/backfills/{backfill_id}/resume", dependencies=[*Noted, *OnBackfill])
 def resume_backfill(backfill_id: BackfillId) -> dict[str, Any]:
     """As `airflow nba resume` with its DAG: ``{"said"}``."""
     from nba_airflow.specs import sources
@@ -107,12 +109,12 @@ def ask_rerun(request: Request, dag_id: str, batch_id: str) -> dict[str, Any]:
     return {
         "title": f"Run {counted(len(rerun.days), 'failed date')} of {dag_id} again?",
         "lines": [dates(rerun.days), *map(str.strip, lines), *refusal],
-        "method": "POST",
+        "method": "PUT",
         "address": f"{request.scope['root_path']}{address}/rerun",
     }
 
 
-@router.post(f"{OF_BATCH}/rerun", dependencies=[*Noted, *OnTasks])
+@router.put(f"{OF_BATCH}/rerun", dependencies=[*Noted, *OnTasks])
 def rerun_failed(dag_id: str, batch_id: str, user: GetUserDep) -> dict[str, Any]:
     """Runs its dates again that have failed and are not done: ``{"said"}``. 409: there is none, or
     the credits are not there."""

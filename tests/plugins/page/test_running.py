@@ -180,10 +180,10 @@ def test_a_viewer_has_no_button_and_is_refused(sign: Sign, airflow: Airflow) -> 
     of_batch = f"/nba/api/v1/dags/{DAG}/batches/{batches.name_backfill(DAG, number)}"
     asked = [
         client.get(f"{at}/questions/cancel"),
-        client.post(f"{at}/release"),
-        client.post(f"{at}/resume"),
+        client.put(f"{at}/release"),
+        client.put(f"{at}/resume"),
         client.get(f"{of_batch}/questions/rerun"),
-        client.post(f"{of_batch}/rerun"),
+        client.put(f"{of_batch}/rerun"),
         client.put(f"/api/v2/backfills/{number}/cancel"),
     ]
     assert [answer.status_code for answer in asked] == [403] * 6
@@ -191,12 +191,21 @@ def test_a_viewer_has_no_button_and_is_refused(sign: Sign, airflow: Airflow) -> 
     assert airflow.states()[str(D[1])] == "failed"
 
 
+def test_no_action_is_a_post_which_another_site_could_send(sign: Sign, airflow: Airflow) -> None:
+    number = begin(airflow)
+    client = sign("admin")
+    of_batch = f"dags/{DAG}/batches/{batches.name_backfill(DAG, number)}"
+    acts = [f"backfills/{number}/release", f"backfills/{number}/resume", f"{of_batch}/rerun"]
+    sent = [client.post(f"/nba/api/v1/{act}").status_code for act in acts]
+    assert (sent, airflow.states()[str(D[1])]) == ([405] * 3, "failed")
+
+
 def test_nobody_is_told_or_acts_without_signing_in(sign: Sign, airflow: Airflow) -> None:
     number = begin(airflow)
     client = sign("admin")
     client.cookies.clear()
     assert client.get(RUNNING).status_code == 401
-    assert client.post(f"/nba/api/v1/backfills/{number}/resume").status_code == 401
+    assert client.put(f"/nba/api/v1/backfills/{number}/resume").status_code == 401
 
 
 def test_pause_resume_and_cancel_act_through_airflow_below_a_path(
@@ -259,7 +268,7 @@ def test_what_the_preflight_holds_is_released(sign: Sign, airflow: Airflow) -> N
     assert state(number) == (False, False)
     (noted,) = backfills.read(airflow.ledger, [number]).values()
     assert noted.options == {"released_by": "ann"}
-    again = client.post(f"/nba/api/v1/backfills/{number}/release")
+    again = client.put(f"/nba/api/v1/backfills/{number}/release")
     assert (again.status_code, again.json()["detail"]) == (
         409,
         f"the preflight does not hold backfill {number}",
