@@ -28,6 +28,12 @@ def word_rerun(dag_id: str, days: Iterable[date]) -> str:
     return word_backfill(dag_id, dates, "--rerun-failed-tasks", "-y")
 
 
+def word_reruns(dag_id: str, days: Iterable[date]) -> list[str]:
+    """The same for dates of which nothing is known between them: what never ran stays so."""
+    ranges = day_ranges(days)
+    return [word_backfill(dag_id, each, "--rerun-failed-tasks", "-y") for each in ranges]
+
+
 def word_resets(dag_id: str, days: Iterable[date]) -> list[str]:
     """Run these dates, whether they have a run or not and whatever its colour."""
     ranges = day_ranges(days)

@@ -3,13 +3,14 @@ are."""
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from include.partition import DateRange
-from include.reruns import word_backfill, word_rerun, word_resets
+from include.reruns import word_backfill, word_rerun, word_reruns, word_resets
 
 FIRST = date(2025, 1, 15)
 DAYS = st.integers(0, 60).map(lambda n: FIRST + timedelta(days=n))
@@ -42,6 +43,16 @@ def test_each_range_is_reset_by_a_command_until_there_are_too_many() -> None:
     assert word_resets("kept", [after(2 * n) for n in range(6)]) == [
         command.format("2025-01-15", "2025-01-25")
     ]
+
+
+@given(st.sets(DAYS))
+def test_no_date_between_those_that_failed_is_run(days: set[date]) -> None:
+    reached: list[date] = []
+    for command in word_reruns("bdl", days):
+        first, last = map(date.fromisoformat, re.findall(r"-[se] (\S+)", command))
+        assert command == word_rerun("bdl", [first, last])
+        reached += DateRange(first, last).days
+    assert reached == sorted(days)
 
 
 @given(st.sets(DAYS, min_size=1))

@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse
 from include.guards.breaker import word_rules
 from include.ops.breakers import read_not_closed
 from include.ops.trends import read_open_days, read_trends
-from include.reruns import word_rerun
+from include.reruns import word_reruns
 from nba_airflow.guards import read_thresholds
 from nba_airflow.page.access import DagIds, Readable, open_ledger, show
 from nba_airflow.page.shared import Shared
@@ -37,7 +37,7 @@ def _read(hours: float) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
             "tries_before": trend.before,
             "trend": trend.says,
             "open_days": days,
-            "rerun": word_rerun(trend.group.dag_id, days),
+            "rerun": "\n".join(word_reruns(trend.group.dag_id, days)),
         }
         for trend, days in zip(trends, open_days, strict=True)
     ]
@@ -52,8 +52,8 @@ NOW = {hours: Shared(partial(_read, hours)) for hours in PERIODS.values()}
 def get_errors(dag_ids: DagIds, hours: Hours = 24, dag_id: str | None = None) -> dict[str, Any]:
     """``{"hours", "groups", "breakers", "rules"}``: the failures of the last hours by cause, as
     `airflow nba errors -o json` has them, each with its trend, its dates that are not done by now
-    and the command that runs those again; the breakers that hold something back, and by DAG the
-    rules of its own in words."""
+    and the commands that run those again and no other, one a line; the breakers that hold something
+    back, and by DAG the rules of its own in words."""
     wanted = [each for each in dag_ids if dag_id in (None, each)]
     shared = NOW.get(hours)
     groups, breakers = shared.get() if shared else _read(hours)

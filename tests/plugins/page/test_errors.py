@@ -28,6 +28,9 @@ FAILED = {
     "started_at": AT,
     "ended_at": AT,
 }
+RERUN = "\n".join(
+    f"airflow dags backfill {DAG} -s {day} -e {day} --rerun-failed-tasks -y" for day in (DAY, LAST)
+)
 OPENED = datetime(2026, 11, 1, tzinfo=UTC)
 
 
@@ -85,7 +88,7 @@ def test_groups_are_the_commands_with_trend_and_the_rerun_of_what_is_not_done(
         "tries_before": 1,
         "trend": "more: 1",
         "open_days": [str(DAY), str(LAST)],
-        "rerun": f"airflow dags backfill {DAG} -s {DAY} -e {LAST} --rerun-failed-tasks -y",
+        "rerun": RERUN,
     }
     assert (hang["dag_id"], hang["open_days"], hang["rerun"]) == ("nbacom_schedule", [], "")
     assert found["hours"] == 24
@@ -93,8 +96,7 @@ def test_groups_are_the_commands_with_trend_and_the_rerun_of_what_is_not_done(
 
 def test_the_page_has_the_command_to_copy_and_escapes_what_was_said(client: TestClient) -> None:
     page = client.get("/nba/errors").text
-    command = f"airflow dags backfill {DAG} -s {DAY} -e {LAST} --rerun-failed-tasks -y"
-    assert f'<code id="group1-rerun">{command}</code>' in page
+    assert f'<code id="group1-rerun">{RERUN}</code>' in page
     assert 'class="copy" data-of="group1-rerun"' in page
     assert "&lt;b&gt;403&lt;/b&gt; page" in page
     assert '<a href="http://airflow/log" target="_top">' in page
