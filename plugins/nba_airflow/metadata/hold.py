@@ -94,20 +94,33 @@ def _look(
     session: Session, found: Sequence[Backfill], now: datetime, *, again: bool = False
 ) -> None:
     for each in found:
-        look = _Look(each, _read_runs(session, each))
+        look = _Look(each, _read_runs(session, each), _list_changed(session))
         with LEDGER.opened(again=again) as connection:
             look.judge(connection, now)
             connection.commit()
         look.apply(session)
 
 
+CHANGED = "nba_airflow: backfills whose pause was changed"
+
+
+def _list_changed(session: Session) -> set[int]:
+    """The backfills whose pause looks of the session's transaction have changed, for them to add
+    to. None of it may ever be committed."""
+    transaction = session.get_transaction()
+    if session.info.get(CHANGED, (None, ()))[0] is not transaction:
+        session.info[CHANGED] = (transaction, set())
+    changed: set[int] = session.info[CHANGED][1]
+    return changed
+
+
 class _Look:
     """One backfill at one moment: first what our tables are to say, then what Airflow's row is."""
 
-    def __init__(self, backfill: Backfill, runs: Runs) -> None:
-        self.backfill, self.runs = backfill, runs
+    def __init__(self, backfill: Backfill, runs: Runs, changed: set[int]) -> None:
+        self.backfill, self.runs, self.changed = backfill, runs, changed
         self.dag_id = backfill.dag_id
-        self.was_paused = bool(backfill.is_paused)
+        self.was_paused = bool(backfill.is_paused) or backfill.id in changed
         self.breaker = Breaker(backfill_id=backfill.id, dag_id=backfill.dag_id)
         self.held: Collection[HoldKind] = ()
         self.stops = False
@@ -140,7 +153,8 @@ class _Look:
         seen that it goes on."""
         over = [hold.over_at for hold in holds if hold.over_at]
         all_over = bool(holds) and len(over) == len(holds)
-        return self.was_paused and all_over and self.backfill.updated_at > max(over)
+        its = self.was_paused and self.backfill.id not in self.changed
+        return its and all_over and self.backfill.updated_at > max(over)
 
     def _word_quiet(self, connection: psycopg.Connection[Any], now: datetime) -> str:
         """Why the backfill is to leave its upstreams alone; empty where it has none."""
@@ -185,8 +199,9 @@ class _Look:
     def apply(self, session: Session) -> None:
         """Brings Airflow's row to it, with Airflow's transaction; a breaker that has opened is
         mailed at once."""
-        if self.held:
+        if self.held and self.backfill.is_paused != self.stops:
             self.backfill.is_paused = self.stops
+            self.changed.add(self.backfill.id)
         if self.breaker.max_active_runs:
             self.backfill.max_active_runs = self._places(self.breaker.max_active_runs)
         if self.has_opened:

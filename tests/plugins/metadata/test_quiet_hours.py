@@ -91,19 +91,37 @@ def test_a_pause_of_a_persons_right_after_them_stays(airflow: Airflow) -> None:
         assert (row(backfill)[0], held(airflow)) == (True, [])
 
 
+@pytest.mark.parametrize("looks", [1, 2])
 def test_a_scheduler_that_died_before_it_let_the_backfill_go_on_does_so_later(
-    airflow: Airflow,
+    airflow: Airflow, looks: int
 ) -> None:
     from nba_airflow.metadata.hold import hold_backfills
 
     backfill = make(airflow)
     look(datetime(2025, 1, 15, 20, tzinfo=PACIFIC))
     with suppress(InterruptedError), transaction() as session:
-        hold_backfills(session, datetime(2025, 1, 15, 23, tzinfo=PACIFIC))
+        for _ in range(looks):
+            hold_backfills(session, datetime(2025, 1, 15, 23, tzinfo=PACIFIC))
         raise InterruptedError
     assert (row(backfill)[0], held(airflow)) == (True, ["quiet hours"])
     look(datetime(2025, 1, 15, 23, 5, tzinfo=PACIFIC))
-    assert row(backfill)[0] is False
+    assert (row(backfill)[0], held(airflow)) == (False, ["quiet hours"])
+    look(datetime(2025, 1, 15, 23, 10, tzinfo=PACIFIC))
+    assert (row(backfill)[0], held(airflow)) == (False, [])
+
+
+def test_looks_of_one_transaction_that_is_committed_let_it_go_on(airflow: Airflow) -> None:
+    from nba_airflow.metadata.hold import hold_backfills
+
+    backfill = make(airflow)
+    look(datetime(2025, 1, 15, 20, tzinfo=PACIFIC))
+    with transaction() as session:
+        for _ in range(3):
+            hold_backfills(session, datetime(2025, 1, 15, 23, tzinfo=PACIFIC))
+            session.flush()
+        session.commit()
+        hold_backfills(session, datetime(2025, 1, 15, 23, tzinfo=PACIFIC))
+    assert (row(backfill)[0], held(airflow)) == (False, [])
 
 
 def test_it_is_paused_beside_a_broken_file_of_somebody_elses(
