@@ -72,6 +72,9 @@ LISTENER = Deadlines(connect=2, statement=1.5, lock=1.0, idle=5.0, total=2.0)
 # written.
 COMMAND = Deadlines(connect=5, statement=60.0, lock=10.0, idle=300.0)
 
+# Somebody looks at a page, and others wait for the same reading. It takes 0.1 s of a large ledger.
+PAGE = Deadlines(connect=2, statement=5.0, lock=2.0, idle=10.0, total=8.0)
+
 # Tables are made once, and another host may be making them just now.
 MIGRATION = Deadlines(connect=10, statement=300.0, lock=60.0, idle=60.0)
 

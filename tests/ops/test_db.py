@@ -19,6 +19,7 @@ from include.ops.db import (
     COMMAND,
     LISTENER,
     MIGRATION,
+    PAGE,
     REPAIR,
     TASK,
     Deadlines,
@@ -153,7 +154,7 @@ def test_what_ends_by_itself_is_told_from_what_is_wrong(
     assert unreachable(error).passing is passing
 
 
-@pytest.mark.parametrize("deadlines", [TASK, LISTENER, COMMAND, MIGRATION])
+@pytest.mark.parametrize("deadlines", [TASK, LISTENER, COMMAND, PAGE, MIGRATION])
 def test_the_server_keeps_the_deadlines_of_every_session(ops_db: str, deadlines: Deadlines) -> None:
     names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
     with connect(ops_db, deadlines=deadlines) as connection:

@@ -9,7 +9,7 @@ from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_da
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 
-from include.ops.db import connect
+from include.ops.db import PAGE, Deadlines, connect
 from nba_airflow import connections
 from nba_airflow.page import PAGES, PREFIX
 from nba_airflow.page.render import render
@@ -32,9 +32,9 @@ def readable_dags(user: GetUserDep) -> list[str]:
 DagIds = Annotated[list[str], Depends(readable_dags)]
 
 
-def open_ledger() -> AbstractContextManager[psycopg.Connection[Any]]:
+def open_ledger(deadlines: Deadlines = PAGE) -> AbstractContextManager[psycopg.Connection[Any]]:
     """A connection to our tables, of one request."""
-    return connect(connections.ops_url(), application_name="nba page")
+    return connect(connections.ops_url(), application_name="nba page", deadlines=deadlines)
 
 
 def show(request: Request, template: str, **shown: Any) -> HTMLResponse:

@@ -24,6 +24,7 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Request
 
 from include.errors import Refused
 from include.guards.plan_words import word_plan
+from include.ops.db import COMMAND
 from include.wording import counted, dates
 from nba_airflow import going_on
 from nba_airflow.check_begun import read_backfill
@@ -70,7 +71,7 @@ def ask_backfill(request: Request, backfill_id: BackfillId, action: Action) -> d
 @router.put("/api/v1/backfills/{backfill_id}/release", dependencies=[*Noted, *OnBackfill])
 def release_backfill(backfill_id: BackfillId, user: GetUserDep) -> dict[str, Any]:
     """Lets it go on that its preflight holds: ``{"said"}``. 409: it does not."""
-    with open_ledger() as ledger:
+    with open_ledger(COMMAND) as ledger:
         found = _refusing(lambda: going_on.release(ledger, backfill_id, user.get_name()))
     NOW.forget()
     others = f"it stays paused: {'; '.join(found.others)}"
@@ -85,7 +86,7 @@ def resume_backfill(backfill_id: BackfillId) -> dict[str, Any]:
     dag_id = _refusing(lambda: read_backfill(backfill_id)).dag_id
     source = sources().get(dag_id)
     names = [host.connection for host in source.hosts] if source else []
-    with open_ledger() as ledger:
+    with open_ledger(COMMAND) as ledger:
         found = _refusing(lambda: going_on.resume(ledger, names, [dag_id]))
     NOW.forget()
     said = [
@@ -128,7 +129,7 @@ _NOTHING = "no request is needed"
 
 
 def _plan_rerun(dag_id: str, batch_id: str) -> Rerun:
-    with open_ledger() as ledger:
+    with open_ledger(COMMAND) as ledger:
         days = read_failed_days(ledger, dag_id, batch_id)
         return plan_rerun(ledger, dag_id, days)
 

@@ -14,7 +14,6 @@ from include.ops import backfills, batches, stages
 from include.ops.backfills import Backfill
 from include.ops.stages import Stage
 from include.partition import DateRange, eastern_moment
-from nba_airflow.page.shared import SECONDS, Shared
 from tests.plugins.running import DAG, Airflow, transaction
 
 if TYPE_CHECKING:
@@ -332,18 +331,3 @@ def test_what_is_not_there_cannot_be_acted_on(
 ) -> None:
     answer = sign("admin").get(f"/nba/api/v1/backfills/{path}")
     assert answer.status_code in (status, 404)
-
-
-def test_a_reading_is_shared_for_some_seconds_and_forgotten_on_order() -> None:
-    times, made = [0.0], list[int]()
-
-    def read() -> int:
-        made.append(len(made))
-        return made[-1]
-
-    shared = Shared(read, lambda: times[0])
-    found = [shared.get(), shared.get()]
-    times[0] = SECONDS
-    found.append(shared.get())
-    shared.forget()
-    assert [*found, shared.get()] == [0, 0, 1, 2]
