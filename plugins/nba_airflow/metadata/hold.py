@@ -132,26 +132,33 @@ class _Look:
         A cause is noted where the pause is, or will be, ours. One that is over is forgotten once
         Airflow's row shows that its backfill goes on, or something else holds it.
         """
+        known = breakers.read(connection, self.backfill.id, self.dag_id)
         holds = backfills.read_holds(connection, [self.backfill.id])
         held = [hold.kind for hold in holds]
-        persons = self._is_paused_since(holds)
+        persons = self._is_paused_since(holds, known)
         quiet = self._word_quiet(connection, now)
         otherwise = bool(quiet) or "preflight" in held
-        self._judge_breaker(connection, now, held=otherwise)
-        causes: dict[HoldKind, str] = {"quiet hours": quiet, "breaker": self.breaker.holds}
+        self._judge_breaker(connection, known, now, held=otherwise)
+        self.stops = otherwise or self.breaker.state == "open"
+        causes: dict[HoldKind, str] = {
+            "quiet hours": quiet,
+            "breaker": "" if persons else self.breaker.holds,
+        }
         self.held = backfills.keep_holds(
             connection,
             self.backfill.id,
             causes,
             ours=not self.was_paused or (bool(held) and not persons),
-            lift=not self.was_paused or persons or otherwise or bool(self.breaker.holds),
+            lift=not self.was_paused or persons or self.stops,
         )
-        self.stops = otherwise or self.breaker.state == "open"
 
-    def _is_paused_since(self, holds: Sequence[Hold]) -> bool:
-        """Whether a person has paused it after all that held it was over, and before a look has
-        seen that it goes on."""
-        over = [hold.over_at for hold in holds if hold.over_at]
+    def _is_paused_since(self, holds: Sequence[Hold], known: Breaker) -> bool:
+        """Whether a person has paused it after all that held it was over, or let a probe go, and
+        before a look has seen that it goes on."""
+        free = {hold.kind: hold.over_at for hold in holds}
+        if "breaker" in free and known.probing_since:
+            free["breaker"] = known.probing_since
+        over = [each for each in free.values() if each]
         all_over = bool(holds) and len(over) == len(holds)
         its = self.was_paused and self.backfill.id not in self.changed
         return its and all_over and self.backfill.updated_at > max(over)
@@ -166,10 +173,9 @@ class _Look:
         return f"games are under way, until {moment(until)}" * (until > now)
 
     def _judge_breaker(
-        self, connection: psycopg.Connection[Any], now: datetime, *, held: bool
+        self, connection: psycopg.Connection[Any], known: Breaker, now: datetime, *, held: bool
     ) -> None:
         most, hosts = read_thresholds(self.dag_id), _hosts(self.dag_id) or []
-        known = breakers.read(connection, self.backfill.id, self.dag_id)
         ordered = backfills.read(connection, [self.backfill.id]).get(self.backfill.id)
         plan = (ordered and ordered.plan) or {}
         ended = breakers.read_ended(connection, self.dag_id, self.runs.ended)

@@ -13,7 +13,7 @@ import pytest
 from include.ops import backfills
 from include.partition import DateRange
 from nba_airflow import specs
-from tests.plugins.metadata.test_breaker import fail, held, row, unpause
+from tests.plugins.metadata.test_breaker import cool_down, fail, held, row, unpause
 from tests.plugins.running import DAG, Airflow, transaction
 
 PACIFIC = ZoneInfo("US/Pacific")
@@ -222,6 +222,29 @@ def test_probe_waits_for_their_end(airflow: Airflow, monkeypatch: pytest.MonkeyP
     assert (row(backfill)[0], held(airflow)) == (True, ["breaker", "quiet hours"])
     look(at + timedelta(hours=3))
     assert row(backfill) == (False, 1)
+
+
+def test_scheduler_that_died_at_their_end_lets_the_probe_go_later(
+    airflow: Airflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nba_airflow.metadata.hold import hold_backfills
+
+    backfill = make(airflow)
+    with monkeypatch.context() as off:
+        off.setenv("NBA_QUIET_HOURS", '{"*": null}')
+        for day in D[0:5]:
+            fail(airflow, day)
+        cool_down(airflow)
+    assert row(backfill) == (False, 1)
+    look(datetime(2025, 1, 15, 20, tzinfo=PACIFIC))
+    assert (row(backfill), held(airflow)) == ((True, 1), ["breaker", "quiet hours"])
+    with suppress(InterruptedError), transaction() as session:
+        hold_backfills(session, datetime(2025, 1, 15, 23, tzinfo=PACIFIC))
+        raise InterruptedError
+    look(datetime(2025, 1, 15, 23, 5, tzinfo=PACIFIC))
+    assert row(backfill) == (False, 1)
+    look(datetime(2025, 1, 15, 23, 10, tzinfo=PACIFIC))
+    assert (row(backfill), held(airflow)) == ((False, 1), ["breaker"])
 
 
 def test_backfill_that_is_made_in_them_does_not_begin(
