@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
+from pydantic import AfterValidator
 
 from include.guards.breaker import word_rules
 from include.ops.breakers import read_not_closed
@@ -22,7 +23,16 @@ from nba_airflow.page.shared import Shared
 router = APIRouter(dependencies=Readable)
 
 PERIODS: Mapping[str, float] = {"6 hours": 6, "a day": 24, "a week": 168, "a month": 744}
-Hours = Annotated[float, Query(gt=0, le=max(PERIODS.values()))]
+
+
+def _check_period(hours: float) -> float:
+    if hours not in PERIODS.values():
+        raise ValueError(f"not one of {sorted(PERIODS.values())}")
+    return hours
+
+
+Hours = Annotated[float, Query(), AfterValidator(_check_period)]
+"""One of PERIODS alone, so that every reading is shared."""
 
 
 def _read(hours: float) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -50,13 +60,12 @@ NOW = {hours: Shared(partial(_read, hours)) for hours in PERIODS.values()}
 
 @router.get("/api/v1/errors")
 def get_errors(dag_ids: DagIds, hours: Hours = 24, dag_id: str | None = None) -> dict[str, Any]:
-    """``{"hours", "groups", "breakers", "rules"}``: the failures of the last hours by cause, as
-    `airflow nba errors -o json` has them, each with its trend, its dates that are not done by now
-    and the commands that run those again and no other, one a line; the breakers that hold something
-    back, and by DAG the rules of its own in words."""
+    """``{"hours", "groups", "breakers", "rules"}``: the failures of the last hours (6, 24, 168 or
+    744) by cause, as `airflow nba errors -o json` has them, each with its trend, its dates that are
+    not done by now and the commands that run those again and no other, one a line; the breakers
+    that hold something back, and by DAG the rules of its own in words."""
     wanted = [each for each in dag_ids if dag_id in (None, each)]
-    shared = NOW.get(hours)
-    groups, breakers = shared.get() if shared else _read(hours)
+    groups, breakers = NOW[hours].get()
     return {
         "hours": hours,
         "groups": [group for group in groups if group["dag_id"] in wanted],

@@ -147,6 +147,12 @@ def test_what_is_of_a_dag_that_the_user_may_not_read_is_not_shown(
     assert [each["dag_id"] for each in found["breakers"]] == [DAG, ODDS]
 
 
-@pytest.mark.parametrize("hours", ["0", "-1", "745", "soon"])
-def test_hours_that_are_none_are_refused(client: TestClient, hours: str) -> None:
+@pytest.mark.parametrize("hours", ["0", "-1", "23", "24.5", "745", "nan", "soon"])
+def test_hours_of_no_period_are_refused(client: TestClient, hours: str) -> None:
     assert client.get(f"/nba/errors?hours={hours}").status_code == 422
+    assert client.get(f"/nba/api/v1/errors?hours={hours}").status_code == 422
+
+
+@pytest.mark.parametrize("hours", [6, 24, 168, 744])
+def test_every_period_of_the_page_is_answered(client: TestClient, hours: int) -> None:
+    assert client.get(f"/nba/api/v1/errors?hours={hours}").json()["hours"] == hours
