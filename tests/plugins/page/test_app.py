@@ -4,8 +4,10 @@ much a large ledger costs."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +18,7 @@ from devstack.connections import postgres_fields
 from include.ops.db import connect
 from include.ops.outcomes import OutcomeRow, record
 from include.outcome import Outcome
-from tests.plugins.page.conftest import DAGS
+from tests.plugins.page.conftest import DAGS, Manager
 
 if TYPE_CHECKING:
     from fastapi.testclient import TestClient
@@ -107,6 +109,16 @@ def test_the_page_has_a_link_for_each_date_and_stays_small(client: TestClient) -
     ) in squares
     assert len(answer.content) / len(squares) * MAX_SQUARES < MAX_BYTES
     assert "another_teams" not in answer.text
+
+
+def test_outcomes_of_a_ledger_without_dates_lead_to_a_page(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Manager, "get_authorized_dag_ids", lambda self, **asked: set())
+    page = client.get("/nba/").text
+    links = [unescape(href) for href in re.findall(r'href="(/nba/\?[^"]*)"', page)]
+    assert len(links) == len(Outcome) + 1
+    assert {client.get(link).status_code for link in links} == {200}
 
 
 def test_links_lead_below_the_path_that_airflow_lies_at(client: TestClient) -> None:
