@@ -12,6 +12,7 @@ from include.checks.schedule import scheduled_games
 from include.errors import Problem
 from include.outcome import Later
 from include.partition import Partition
+from nba_airflow import connections
 from nba_airflow.specs import sources
 from nba_airflow.wire import reach
 
@@ -58,7 +59,7 @@ def ask_schedule(
                     attempt=attempt,
                     now=session.now,
                 )
-                _try(session, stores, source, endpoint, entry, backfill=backfill)
+                _try(session, source, endpoint, entry, backfill=backfill)
     except Taken:
         raise
     except (Later, Problem) as error:
@@ -72,14 +73,9 @@ def _find_schedule() -> tuple[Source, Endpoint] | None:
 
 
 def _try(
-    session: Session,
-    stores: Stores,
-    source: Source,
-    endpoint: Endpoint,
-    entry: Entry,
-    *,
-    backfill: bool,
+    session: Session, source: Source, endpoint: Endpoint, entry: Entry, *, backfill: bool
 ) -> None:
+    """Its stores are its own: what they count is noted of it, and not of the date's task too."""
     from include.steps.attempt import attempt
     from include.steps.job import Job
 
@@ -88,7 +84,7 @@ def _try(
         source=source,
         endpoint=endpoint,
         partition=at,
-        stores=stores,
+        stores=connections.stores(),
         reach=lambda: reach(session, source, endpoint, at, backfill=backfill),
     )
     with entry.recorded():

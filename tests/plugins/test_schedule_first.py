@@ -16,6 +16,7 @@ from devstack.sandbox.server import Sandbox, running
 from include.ops.db import connect
 from include.sources.spec import Source
 from tests.steps import credentials
+from tests.storage.wire import between
 
 DAG, SCHEDULE = "bdl_box_scores", "nbacom_schedule"
 EVE, NEXT_OFF, DAY = date(2024, 12, 24), date(2025, 2, 14), date(2025, 1, 15)
@@ -133,3 +134,27 @@ def test_date_with_games_by_its_sources_list_asks_for_no_schedule(
     before = len(sandbox.log())
     run(sources, DAY)
     assert asked(sandbox, before) == ["/v1/games", "/v1/box_scores"]
+
+
+def test_what_its_try_takes_of_the_stores_is_counted_once(
+    sources: dict[str, Source],
+    ops_db: str,
+    gcs_url: str,
+    bucket: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place = {"conn_type": "generic", "extra": {"url": f"gs://{bucket}/nba"}}
+    nobody = {"conn_type": "google_cloud_platform", "extra": {"is_anonymous": True}}
+    monkeypatch.setenv("AIRFLOW_CONN_RAW_STORE", json.dumps(place))
+    monkeypatch.setenv("AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT", json.dumps(nobody))
+    with between(gcs_url) as wire:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", wire.url)
+        run(sources, EVE)
+    with connect(ops_db) as connection:
+        counted = connection.execute(
+            "SELECT dag_id, bucket_writes + bucket_reads FROM ops.outcomes ORDER BY dag_id"
+        ).fetchall()
+    served = [what for what, status in wire.served if status < 300]
+    assert [dag_id for dag_id, _ in counted] == [DAG, SCHEDULE]
+    assert sum(operations for _, operations in counted) == len(served)
+    assert min(operations for _, operations in counted) > 0
