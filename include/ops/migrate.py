@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -31,10 +32,10 @@ def migrate(url: str) -> None:
         found = _version(connection)
         try:
             for version in range(found, VERSION):
-                for name in _STEPS[version]:
-                    connection.execute((Path(__file__).parent / name).read_bytes())
+                connection.execute(_read(version).encode())
                 connection.execute(
-                    f"INSERT INTO {SCHEMA}.versions (version) VALUES (%s)", (version + 1,)
+                    f"INSERT INTO {SCHEMA}.versions (version, made_by) VALUES (%s, %s)",
+                    (version + 1, _digest(version)),
                 )
         except psycopg.Error as error:
             raise _cannot(f"cannot be made, and nothing was changed: {error}") from None
@@ -46,24 +47,41 @@ def _version(connection: psycopg.Connection[Any]) -> int:
         "SELECT to_regclass(%s) IS NOT NULL", (f"{SCHEMA}.alembic_version",)
     ).fetchall()
     if of_old_shape:
-        raise _cannot(
-            f"are of the shape before the first release: run `DROP SCHEMA {SCHEMA} CASCADE` in that"
-            " database, start again, and write the outcomes anew from raw with `airflow nba repair"
-            " --ledger`"
-        )
+        raise _cannot(f"are of the shape before the first release: {_ANEW}")
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
     connection.execute(
         f"CREATE TABLE IF NOT EXISTS {SCHEMA}.versions (version int PRIMARY KEY,"
         " applied_at timestamptz NOT NULL DEFAULT clock_timestamp())"
     )
-    ((found,),) = connection.execute(
-        f"SELECT coalesce(max(version), 0) FROM {SCHEMA}.versions"
+    connection.execute(f"ALTER TABLE {SCHEMA}.versions ADD COLUMN IF NOT EXISTS made_by text")
+    made = connection.execute(
+        f"SELECT version, made_by FROM {SCHEMA}.versions ORDER BY version"
     ).fetchall()
+    found = max((version for version, _ in made), default=0)
     if found > VERSION:
         raise _cannot(
             f"are of version {found}, and this package knows {VERSION}: install the newer package"
         )
+    if any(made_by != _digest(version - 1) for version, made_by in made):
+        raise _cannot(f"are of another shape than this package's: {_ANEW}")
     return int(found)
+
+
+_ANEW = (
+    f"run `DROP SCHEMA {SCHEMA} CASCADE` in that database, start again, and write the outcomes anew"
+    " from raw with `airflow nba repair --ledger`"
+)
+
+
+def _read(version: int) -> str:
+    """The statements that lead from a version to the next."""
+    return "".join((Path(__file__).parent / name).read_text() for name in _STEPS[version])
+
+
+def _digest(version: int) -> str:
+    """The SHA-256 of its statements; comments and line breaks change no shape."""
+    statements = " ".join(re.sub(r"(?m)--.*$", "", _read(version)).split())
+    return hashlib.sha256(statements.encode()).hexdigest()
 
 
 def _cannot(why: str) -> Problem:
@@ -72,7 +90,7 @@ def _cannot(why: str) -> Problem:
 
 def find_missing(connection: psycopg.Connection[Any]) -> list[str]:
     """The operations tables that are not there, in the order in which they are made."""
-    made = "".join((Path(__file__).parent / name).read_text() for step in _STEPS for name in step)
+    made = "".join(map(_read, range(VERSION)))
     names = re.findall(rf"^CREATE TABLE ({SCHEMA}\.\w+)", made, re.MULTILINE)
     rows = connection.execute(
         "SELECT name FROM unnest(%s::text[]) WITH ORDINALITY AS wanted (name, number)"

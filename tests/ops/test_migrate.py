@@ -142,6 +142,19 @@ def test_tables_of_the_shape_before_the_first_release_are_refused_with_the_repai
     assert structure(empty) == [("alembic_version", "version_num", "text")]
 
 
+def test_tables_that_were_made_by_other_statements_are_refused_with_the_repair(empty: str) -> None:
+    migrate(empty)
+    with connect(empty) as connection:
+        connection.execute("ALTER TABLE ops.versions DROP COLUMN made_by")
+    with pytest.raises(Problem) as failed:
+        migrate(empty)
+    assert failed.value.message == (
+        "the operations tables (ops_db) are of another shape than this package's: run `DROP SCHEMA"
+        " ops CASCADE` in that database, start again, and write the outcomes anew from raw with"
+        " `airflow nba repair --ledger`"
+    )
+
+
 def test_tables_that_a_newer_package_has_made_are_refused(empty: str) -> None:
     migrate(empty)
     with connect(empty) as connection:
