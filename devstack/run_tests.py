@@ -118,7 +118,7 @@ def run_everything(
         print(f"{what}: {f'FAILED, exit {code}' if code else 'passed'}")
     if absent := [each.name for each, python in pythons.items() if not python]:
         print(f"not on this machine: {', '.join(absent)}")
-    return max(codes.values())
+    return max(map(abs, codes.values()))  # below 0: ended by a signal
 
 
 def _fast_in(environment: Environment, python: str, run: Run) -> int:

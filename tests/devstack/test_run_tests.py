@@ -94,6 +94,10 @@ def test_slow_tests_run_also_when_a_fast_one_fails_and_the_exit_code_tells(
     )
 
 
+def test_tests_that_a_signal_ended_have_failed() -> None:
+    assert run_with({"not slow": -9}, {})[0] == 9
+
+
 def test_environment_that_cannot_be_filled_fails_its_python_only(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
