@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 UV := uv==0.13.9# installs the 300 pinned packages in half a minute; pip needs four
 
-.PHONY: help demo up down status test fast lint fix bench lock env sql new-source new-processor new-pipeline secrets compose-check wheel pictures
+.PHONY: help demo up down status test fast lint fix bench lock env sql new-source new-processor new-pipeline secrets compose-check wheel pictures docs
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -66,15 +66,19 @@ secrets: $(if $(SANDBOX),$(STAMP))  ## Write the secrets that docker-compose.yam
 compose-check: $(STAMP)  ## Say what is wrong with docker-compose.yaml; needs no Docker
 	@PYTHONPATH=.:plugins $(BIN)/python -m devstack.compose.check
 
+PAGES := dag_table dictionary page_document
 NEW := new-source new-processor new-pipeline
-$(NEW): export AIRFLOW_HOME := $(CURDIR)/.airflow
-$(NEW): export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
+$(NEW) docs: export AIRFLOW_HOME := $(CURDIR)/.airflow
+$(NEW) docs: export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 new-source: $(STAMP)  ## Write spec, parser and fixture of a new source (NAME=my_source)
 new-processor: $(STAMP)  ## Write DAG, code and tests of a table that is made of other tables (NAME=my_table)
 new-pipeline: $(STAMP)  ## Write a new source and a processor over it (NAME=my_source)
 $(NEW):
 	@$(BIN)/python -m devstack.new_dag $@ "$(NAME)"
-	@$(BIN)/python -m devstack.dag_table && $(BIN)/python -m devstack.dictionary
+	@$(foreach page,$(PAGES),$(BIN)/python -m devstack.$(page) &&) true
+
+docs: $(STAMP)  ## Write anew what code says in README, docs/dictionary.md and docs/page.md
+	@$(foreach page,$(PAGES),$(BIN)/python -m devstack.$(page) &&) true
 
 sql: export Q := $(Q)
 sql: $(STAMP)  ## Read the warehouse of the local installation (Q="select ..."; without it: its tables)

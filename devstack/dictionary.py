@@ -17,12 +17,12 @@ PAGE = ROOT / "docs" / "dictionary.md"
 
 _HEAD = f"""# Data dictionary
 
-Every table and view of the warehouse, written from their specs by `python -m
-devstack.dictionary`. `airflow nba sql` lists those that are there. Times are in UTC, a game date
-is US/Eastern. In bold: the key, by which rows of a date are in order and no two are the same. A
-column without a word is what its name says, as the source has it. Every table ends with
-`{SOURCE_FILE.name}`, a string: the raw object, relative to the raw store, that the row was read
-from. Whether a date may be counted on says `{DATE_STATUS}`.
+Every table and view of the warehouse, written from their specs by `make docs`.
+`airflow nba sql` lists those that are there. Times are in UTC, a game date is US/Eastern. In bold:
+the key, by which rows of a date are in order and no two are the same. A column without a word is
+what its name says, as the source has it. Every table ends with `{SOURCE_FILE.name}`, a string: the
+raw object, relative to the raw store, that the row was read from. Whether a date may be counted on
+says `{DATE_STATUS}`.
 """
 
 

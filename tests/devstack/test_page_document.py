@@ -11,9 +11,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "page.md").read_text()
 def test_addresses_are_those_of_the_functions(airflow_environment: None) -> None:
     from devstack.page_document import make_addresses, update
 
-    assert update(PAGE) == PAGE, (
-        "docs/page.md is old: PYTHONPATH=.:plugins python -m devstack.page_document"
-    )
+    assert update(PAGE) == PAGE, "docs/page.md is old: make docs"
     assert make_addresses() in PAGE
 
 
