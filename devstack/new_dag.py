@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 
+from include.warehouse.status import DATE_STATUS
+from include.warehouse.views import FOLDER as VIEWS
 from nba_airflow import DAGS, connections
 from nba_airflow.specs import sources, tables
 
@@ -102,8 +104,10 @@ def check(new: NewDag) -> None:
     dag = ROOT / "dags" / f"{name}.py"
     if there := [path for path in (dag, *new.paths) if path.exists()]:
         raise BadName(f"{name!r} exists: {there[0].relative_to(ROOT)}")
-    if name in {table.name for table in tables()}:
+    if name in {table.name for table in (*tables(), DATE_STATUS)}:
         raise BadName(f"{name!r} exists: it is a table of another DAG")
+    if (VIEWS / f"{name}.sql").exists():
+        raise BadName(f"{name!r} exists: it is a view")
     stores = {
         connections.RAW_STORE,
         connections.WAREHOUSE,

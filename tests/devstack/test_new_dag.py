@@ -63,7 +63,7 @@ def of_processor(name: str) -> list[str]:
 
 MADE = (
     ("new-source", LONGEST, of_source(LONGEST)),
-    ("new-processor", "my_table", of_processor("my_table")),
+    ("new-processor", "table_of_mine", of_processor("table_of_mine")),
     ("new-pipeline", FLOW, of_source(FLOW) + of_processor(FLOW + SUFFIX)),
 )
 """Command, name, and what it writes."""
@@ -134,7 +134,7 @@ def test_what_is_written_passes_lint_types_density_and_suites_untouched(tmp_path
     assert f"| [`{FLOW}`](dags/{FLOW}.py) | {FLOW}: " in readme
     assert f"| `analytics.{FLOW}{SUFFIX}` |" in readme
     dictionary = (folder / "docs" / "dictionary.md").read_text()
-    for table in (f"raw.{FLOW}", "analytics.my_table"):
+    for table in (f"raw.{FLOW}", "analytics.table_of_mine"):
         assert f"## `{table}`\n" in dictionary
     told = (
         "from devstack.connections import find_examples as found; from nba_airflow.specs import"
@@ -215,6 +215,8 @@ def test_malformed_name_is_refused_with_an_example(name: str) -> None:
         ("balldontlie", "include/parsing/balldontlie.py"),
         ("unmatched_players", "it is a table of another DAG"),
         ("odds_api_game_lines", "it is a table of another DAG"),
+        ("date_status", "it is a table of another DAG"),
+        ("hit_rates", "it is a view"),
         ("nba_cdn", "it is the connection or pool of something else"),
         ("ops_db", "it is the connection or pool of something else"),
         ("default_pool", "it is the connection or pool of something else"),
