@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import psycopg
@@ -14,8 +14,10 @@ from include.outcome import Outcome
 from include.partition import DateRange
 
 SEASON_BEGINS = 8
-"""The month of which on a date is of the next season: a season is called by the year in which it
-starts, and its last game is in June, in 2020 in October."""
+"""The month from which on a date is of the next season: a season is called by the year in which it
+starts, and its last game is in June."""
+BEGAN_LATE = {2020: date(2020, 10, 12)}
+"""The season before it ended on the day before, in the bubble."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +45,16 @@ class _Standing:
 
 def season_of(day: date) -> int:
     """The year in which the date's season starts."""
-    return day.year - (day.month < SEASON_BEGINS)
+    return day.year - (day < _begin(day.year))
 
 
 def season_range(season: int) -> DateRange:
     """All dates that ``season_of`` gives this season."""
-    last = date(season + 1, SEASON_BEGINS, 1).toordinal() - 1
-    return DateRange(date(season, SEASON_BEGINS, 1), date.fromordinal(last))
+    return DateRange(_begin(season), _begin(season + 1) - timedelta(days=1))
+
+
+def _begin(season: int) -> date:
+    return BEGAN_LATE.get(season, date(season, SEASON_BEGINS, 1))
 
 
 def read_seasons(connection: psycopg.Connection[Any], dag_ids: Collection[str]) -> list[int]:

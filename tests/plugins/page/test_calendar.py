@@ -9,6 +9,7 @@ from include.ops.calendar import Cell, read_season, read_seasons, season_of, sea
 from include.ops.db import connect
 from include.ops.outcomes import OutcomeRow, record
 from include.outcome import Outcome
+from include.parsing.nbacom import season
 from nba_airflow.page.calendar import draw_calendar
 
 NOW = datetime(2025, 2, 1, tzinfo=UTC)
@@ -42,6 +43,17 @@ def test_a_season_begins_in_august_and_has_every_date_once() -> None:
     assert (days[0], days[-1]) == (date(2023, 8, 1), date(2025, 7, 31))
     assert len(set(days)) == len(days) == 731
     assert {season_of(day) for day in season_range(2024).days} == {2024}
+
+
+def test_the_season_of_the_bubble_has_its_last_dates() -> None:
+    days = [*season_range(2019).days, *season_range(2020).days]
+    assert (days[0], season_range(2019).last, days[-1]) == (
+        *(date(2019, 8, 1), date(2020, 10, 11)),
+        date(2021, 7, 31),
+    )
+    assert len(set(days)) == len(days) == 731
+    names = [season(day) for day in days]
+    assert [f"{at}-{at % 100 + 1}" for at in map(season_of, days)] == names
 
 
 def test_a_date_is_as_bad_as_its_worst_endpoint_by_the_newest_tries(ops_db: str) -> None:
