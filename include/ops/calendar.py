@@ -16,6 +16,8 @@ from include.partition import DateRange
 SEASON_BEGINS = 8
 """The month from which on a date is of the next season: a season is called by the year in which it
 starts, and its last game is in June."""
+FIRST_SEASON, LAST_SEASON = 1946, 2200
+"""The league's first, and one that nobody will ask for: a date beyond was mistyped."""
 BEGAN_LATE = {2020: date(2020, 10, 12)}
 """The season before it ended on the day before, in the bubble."""
 
@@ -59,15 +61,18 @@ def _begin(season: int) -> date:
 
 def read_seasons(connection: psycopg.Connection[Any], dag_ids: Collection[str]) -> list[int]:
     """The seasons from the first to the last date that the ledger has of these DAGs, newest
-    first. Reads two index entries of each DAG."""
+    first, none before FIRST_SEASON or after LAST_SEASON. Reads two index entries of each DAG."""
     rows = connection.execute(
         "SELECT (SELECT min(day) FROM ops.outcomes WHERE dag_id = given),"
         " (SELECT max(day) FROM ops.outcomes WHERE dag_id = given) FROM unnest(%s::text[]) given",
         ([*dag_ids],),
     )
     days = [day for row in rows for day in row if day]
-    seasons = sorted(map(season_of, days)) or [0, -1]
-    return [*range(seasons[-1], seasons[0] - 1, -1)]
+    if not days:
+        return []
+    first, last = max(min(days), season_range(FIRST_SEASON).first), max(days)
+    last = min(last, season_range(LAST_SEASON).last)
+    return [*range(season_of(last), season_of(first) - 1, -1)]
 
 
 def read_season(

@@ -11,7 +11,14 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
 
 from include.errors import Problem
-from include.ops.calendar import Cell, read_season, read_seasons, season_of
+from include.ops.calendar import (
+    FIRST_SEASON,
+    LAST_SEASON,
+    Cell,
+    read_season,
+    read_seasons,
+    season_of,
+)
 from include.ops.mails import list_of_date
 from include.ops.outcomes import of_runs, read_newest
 from include.outcome import Outcome
@@ -23,8 +30,8 @@ from nba_airflow.page.calendar import draw_calendar
 
 router = APIRouter(dependencies=Readable)
 
-Season = Annotated[int | None, Query(ge=1946, le=2200)]
-"""The year in which it starts; the league's first was 1946."""
+Season = Annotated[int | None, Query(ge=FIRST_SEASON, le=LAST_SEASON)]
+"""The year in which it starts."""
 
 
 @router.get("/api/v1/calendar")

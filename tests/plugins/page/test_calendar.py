@@ -76,6 +76,19 @@ def test_a_date_is_as_bad_as_its_worst_endpoint_by_the_newest_tries(ops_db: str)
         }
 
 
+def test_dates_of_no_season_make_no_seasons(ops_db: str) -> None:
+    with connect(ops_db) as connection:
+        for dag_id, day in (
+            *(("first", date.min), ("first", DAY)),
+            *(("last", DAY), ("last", date.max)),
+            *(("none", date.min), ("never", date.max)),
+        ):
+            record(connection, replace(ROW, dag_id=dag_id, day=day))
+        found = {name: read_seasons(connection, [name]) for name in ("first", "last")}
+        assert found == {"first": [*range(2024, 1945, -1)], "last": [*range(2200, 2023, -1)]}
+        assert read_seasons(connection, ["none"]) == read_seasons(connection, ["never"]) == []
+
+
 def test_months_are_whole_and_begin_on_their_weekday() -> None:
     december = replace(CELL, day=date(2024, 12, 25), outcome=Outcome.NO_GAMES, games_expected=0)
     drawn = draw_calendar([december, CELL], wanted=Outcome.COMPLETE)
