@@ -13,6 +13,8 @@ from psycopg.types.json import Jsonb
 
 Kind = Literal["whole", "canary", "ramp", "repair"]
 HoldKind = Literal["quiet hours", "breaker", "preflight"]
+CHECKING = "it was not begun by our command, and is being checked"
+"""Why a preflight holds what nobody has checked yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,13 +205,14 @@ def read_holds(connection: psycopg.Connection[Any], ids: Collection[int]) -> lis
 
 
 def read_all_holds(connection: psycopg.Connection[Any], ids: Collection[int]) -> list[Hold]:
-    """What holds these backfills and what has ever held them, the oldest first."""
+    """What holds these backfills and what has ever held them, the oldest first; but for the checks
+    that each went on from."""
     with connection.cursor(row_factory=class_row(Hold)) as cursor:
         cursor.execute(
-            "SELECT * FROM (SELECT backfill_id, kind, why, since, until FROM ops.past_holds UNION"
-            " ALL SELECT backfill_id, kind, why, since, NULL FROM ops.holds) AS every"
-            " WHERE backfill_id = ANY(%s) ORDER BY since",
-            ([*ids],),
+            "SELECT * FROM (SELECT backfill_id, kind, why, since, until FROM ops.past_holds WHERE"
+            " why <> %s UNION ALL SELECT backfill_id, kind, why, since, NULL FROM ops.holds)"
+            " AS every WHERE backfill_id = ANY(%s) ORDER BY since",
+            (CHECKING, [*ids]),
         )
         return cursor.fetchall()
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from include.ops import backfills
+from include.ops.backfills import CHECKING
 from nba_airflow.metadata.hold import read_backfill
 from nba_airflow.metadata.ledger import LEDGER
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CHECKING = "it was not begun by our command, and is being checked"
 MAX_CHECKING = timedelta(minutes=3)
 """After which a check that has not ended has died, and is begun again."""
 KNOWN: set[int] = set()

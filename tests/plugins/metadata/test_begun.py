@@ -92,7 +92,10 @@ def test_no_date_of_it_starts_before_it_is_checked(airflow: Airflow, checks: lis
 
 def test_one_that_is_fit_goes_on(airflow: Airflow, checks: list[int]) -> None:
     backfill_id = begin(airflow)
-    assert check_begun(backfill_id) == []
+    (checked,) = backfills.read_all_holds(airflow.ledger, [backfill_id])
+    airflow.ledger.commit()
+    assert (checked.why, check_begun(backfill_id)) == (begun.CHECKING, [])
+    assert backfills.read_all_holds(airflow.ledger, [backfill_id]) == []
     noted = backfills.read(airflow.ledger, [backfill_id])[backfill_id]
     assert (noted.started_by, noted.plan and noted.plan["dates"]) == ("somebody", 3)
     assert (paused(backfill_id), holds(airflow, backfill_id)) == (False, [])
@@ -161,6 +164,8 @@ def test_one_that_fails_stays_paused_with_one_mail_until_it_is_released(
     noted = backfills.read(airflow.ledger, [backfill_id])[backfill_id]
     assert noted.options == {"released_by": getuser()}
     assert (paused(backfill_id), holds(airflow, backfill_id)) == (False, [])
+    ever = backfills.read_all_holds(airflow.ledger, [backfill_id])
+    assert [hold.why for hold in ever] == [why]
     airflow.start(DAY)
     assert airflow.states(DAY) == {str(DAY): "running"}
     assert let_go(capfd, backfill_id) == (
