@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -76,9 +76,16 @@ def read_seasons(connection: psycopg.Connection[Any], dag_ids: Collection[str]) 
 
 
 def read_season(
-    connection: psycopg.Connection[Any], dag_ids: Collection[str], season: int
+    connection: psycopg.Connection[Any],
+    dag_ids: Collection[str],
+    season: int,
+    read_open_runs: Callable[[], Collection[str]],
 ) -> dict[str, list[Cell]]:
-    """DAG -> its dates of the season that the ledger has, in order."""
+    """DAG -> its dates of the season that the ledger has, in order.
+
+    A date that waits and has none of the open runs waits no more: its run was ended by hand.
+    ``read_open_runs``: asked where a date waits.
+    """
     window = season_range(season)
     with connection.cursor(row_factory=class_row(_Standing)) as cursor:
         cursor.execute(
@@ -88,9 +95,20 @@ def read_season(
             ([*dag_ids], window.first, window.last),
         )
         standing = cursor.fetchall()
+    if any(Outcome(each.outcome).waits for each in standing):
+        standing = _end_waits(standing, {*read_open_runs()})
     return {
         dag_id: _cells(each for each in standing if each.dag_id == dag_id) for dag_id in dag_ids
     }
+
+
+def _end_waits(standing: Iterable[_Standing], open_runs: Collection[str]) -> list[_Standing]:
+    return [
+        replace(each, outcome=str(Outcome.NOT_RUN))
+        if Outcome(each.outcome).waits and each.run_id not in open_runs
+        else each
+        for each in standing
+    ]
 
 
 def _cells(standing: Iterable[_Standing]) -> list[Cell]:

@@ -45,12 +45,23 @@ def get_calendar(
         seasons = read_seasons(connection, dag_ids)
         chosen = season if season is not None else next(iter(seasons), None)
         wanted = [each for each in dag_ids if dag_id in (None, each)]
-        cells = {} if chosen is None else read_season(connection, wanted, chosen)
+        cells = {}
+        if chosen is not None:
+            cells = read_season(connection, wanted, chosen, _read_open_runs)
     return {
         "season": chosen,
         "seasons": seasons,
         "dags": {name: list(map(asdict, of_dag)) for name, of_dag in cells.items()},
     }
+
+
+def _read_open_runs() -> list[str]:
+    from airflow.utils.session import create_session
+
+    from nba_airflow.metadata.register import read_open_runs
+
+    with create_session() as session:
+        return read_open_runs(session)
 
 
 @router.get("/", response_class=HTMLResponse)

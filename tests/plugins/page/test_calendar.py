@@ -67,13 +67,34 @@ def test_a_date_is_as_bad_as_its_worst_endpoint_by_the_newest_tries(ops_db: str)
         record(connection, replace(ROW, dag_id="two", day=date(2025, 9, 1)))
         assert read_seasons(connection, ["one", "two", "none"]) == [2025, 2024, 2023]
         assert read_seasons(connection, ["none"]) == []
-        assert read_season(connection, ["one", "two"], 2024) == {
+        assert read_season(connection, ["one", "two"], 2024, unasked) == {
             "one": [
                 replace(CELL, outcome=Outcome.PARTIAL, games_found=3, run_id="r2"),
                 replace(CELL, day=date(2025, 1, 16), outcome=Outcome.ACCEPTED, accepted=True),
             ],
             "two": [],
         }
+
+
+def unasked() -> list[str]:
+    raise AssertionError("no date waits")
+
+
+def test_a_date_that_waits_and_has_no_open_run_was_ended_by_hand(ops_db: str) -> None:
+    with connect(ops_db) as connection:
+        for n, (run_id, outcome) in enumerate(
+            [
+                *(("open", Outcome.QUOTA_WAIT), ("ended", Outcome.NOT_YET)),
+                *(("gone", Outcome.QUOTA_WAIT), ("bad", Outcome.FAILED)),
+            ]
+        ):
+            waits = replace(ROW, dag_id="waits", day=date(2024, 11, 1 + n), run_id=run_id)
+            record(connection, replace(waits, outcome=outcome))
+        cells = read_season(connection, ["waits"], 2024, lambda: ["open"])["waits"]
+        assert [(cell.run_id, cell.outcome) for cell in cells] == [
+            *(("open", Outcome.QUOTA_WAIT), ("ended", Outcome.NOT_RUN)),
+            *(("gone", Outcome.NOT_RUN), ("bad", Outcome.FAILED)),
+        ]
 
 
 def test_dates_of_no_season_make_no_seasons(ops_db: str) -> None:

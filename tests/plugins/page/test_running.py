@@ -170,6 +170,19 @@ def test_dates_that_wait_say_until_when(sign: Sign, airflow: Airflow) -> None:
     assert dict(batch["rows"])["Put off"] == said
 
 
+def test_the_calendar_shows_a_date_as_waiting_until_its_run_is_ended_by_hand(
+    sign: Sign, airflow: Airflow
+) -> None:
+    begin(airflow)
+    airflow.write(D[2], "quota_wait")
+    client, found = sign("viewer"), list[str]()
+    for act in (lambda: None, lambda: airflow.mark(D[2], "failed")):
+        act()
+        cells = client.get("/nba/api/v1/calendar").json()["dags"][DAG]
+        found += [cell["outcome"] for cell in cells if cell["day"] == str(D[2])]
+    assert found == ["quota_wait", "not_run"]
+
+
 def test_a_viewer_has_no_button_and_is_refused(sign: Sign, airflow: Airflow) -> None:
     number = begin(airflow)
     client = sign("viewer")
