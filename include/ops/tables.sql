@@ -194,14 +194,15 @@ CREATE TABLE ops.past_holds (
     kind        text NOT NULL,
     why         text NOT NULL,
     since       timestamptz NOT NULL,
-    until       timestamptz NOT NULL DEFAULT clock_timestamp()
+    until       timestamptz NOT NULL
 );
 CREATE INDEX past_holds_by_backfill ON ops.past_holds (backfill_id);
 
 CREATE FUNCTION ops.keep_hold() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO ops.past_holds (backfill_id, kind, why, since)
-        VALUES (OLD.backfill_id, OLD.kind, OLD.why, OLD.since);
+    INSERT INTO ops.past_holds (backfill_id, kind, why, since, until)
+        VALUES (OLD.backfill_id, OLD.kind, OLD.why, OLD.since,
+            coalesce(OLD.over_at, clock_timestamp()));
     RETURN NULL;
 END
 $$;

@@ -44,3 +44,15 @@ def test_a_backfill_goes_on_when_its_last_hold_is_lifted(ops_db: str) -> None:
         assert backfills.lift(connection, 17, "quiet hours")
         assert not backfills.lift(connection, 17, "quiet hours")
         assert backfills.read_holds(connection, [17]) == []
+
+
+def test_a_hold_has_ended_when_its_cause_was_over_not_when_that_was_noticed(ops_db: str) -> None:
+    with connect(ops_db) as connection:
+        backfills.hold(connection, 27, "quiet hours", "18:00 to 23:00")
+        backfills.keep_holds(connection, 27, {"quiet hours": ""}, ours=True, lift=False)
+        (over,) = backfills.read_holds(connection, [27])
+        backfills.keep_holds(connection, 27, {"quiet hours": ""}, ours=True, lift=True)
+        (past,) = backfills.read_all_holds(connection, [27])
+        assert backfills.read_holds(connection, [27]) == []
+        assert over.over_at
+        assert past == replace(over, until=over.over_at, over_at=None)
