@@ -58,14 +58,16 @@ def advance() -> None:
 
 
 def _advance(ledger: psycopg.Connection[Any], batch_id: str) -> None:
-    """Begins the next stage of the order if those before are over and clean; says why not."""
+    """Begins the next stage of the order if those before are over and clean; says why not. What a
+    person has stopped waits: it is resumed, or left out once it has ended."""
     known, ordered = stages.read(ledger, batch_id), backfills.read_orders(ledger, [batch_id])
     done, order = stages.begun(known), orders.read_order(ordered[0])
     window = _window(done)
     days = {day for each in done for day in each.days}
     there = _read_runs(order.dag_id, window)
     found = {day: run for day, run in there.items() if day in days}
-    if any(not run.finished for run in found.values()):
+    last = ordered[-1].backfill_id
+    if any(not run.finished for run in found.values()) or runs.is_paused(last):
         return
     bad = _read_bad(ledger, order.dag_id, done, found)
     if bad and done[-1].stage != "repair":
@@ -79,7 +81,6 @@ def _advance(ledger: psycopg.Connection[Any], batch_id: str) -> None:
         return
     rest = _plan_rest(order, known[len(done) :])
     order = replace(order, plan={**(order.plan or {}), "measured": measured.facts(), **rest})
-    last = ordered[-1].backfill_id
     _begin(ledger, order, known[len(done)], batch_id, after=last)
 
 

@@ -9,10 +9,13 @@ from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from include.errors import Refused
+from include.ops import backfills, stages
 from include.ops.batches import DELETED
 from include.partition import DateRange, parse_day
+from nba_airflow.metadata.ledger import LEDGER
 
 if TYPE_CHECKING:
+    import psycopg
     from sqlalchemy.orm import Session
 
 ENDED = ("success", "failed")
@@ -201,7 +204,7 @@ def clear(
     if only_failed:
         tasks = choose_tasks(tasks)
     clear_task_instances(tasks, session=session)
-    release_ended_backfills(session)
+    release_ended_backfills(session, again=True)
     for run in session.scalars(
         select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id.in_(run_ids))
     ):
@@ -235,15 +238,47 @@ def _take_over(run: Any, backfill_id: int, session: Session) -> None:
     session.execute(of_date.values(dag_run_id=run.id, exception_reason=None))
 
 
-def release_ended_backfills(session: Session) -> None:
+def release_ended_backfills(session: Session, *, again: bool = False) -> None:
     """Lets runs of cancelled backfills that are cleared start: a cancel leaves its backfill paused,
     nothing unpauses one that has ended, and the scheduler starts no run of a paused one
-    (apache/airflow#72337, not repaired in 3.3.2). It says nothing else of one that has ended."""
-    from airflow.models.backfill import Backfill
-    from sqlalchemy import update
+    (apache/airflow#72337, not repaired in 3.3.2). It says nothing else of one that has ended, so
+    that the stages that were to come after it are left out here. Raises Away.
 
-    ended = update(Backfill).where(Backfill.completed_at.is_not(None), Backfill.is_paused.is_(True))
-    session.execute(ended.values(is_paused=False).execution_options(synchronize_session=False))
+    ``again``: our tables are asked though they were left alone.
+    """
+    from airflow.models.backfill import Backfill
+    from sqlalchemy import select, update
+
+    paused = (Backfill.completed_at.is_not(None), Backfill.is_paused.is_(True))
+    found = session.execute(select(Backfill.id, Backfill.completed_at).where(*paused))
+    ended = {row.id: row.completed_at for row in found}
+    if not ended:
+        return
+    with LEDGER.opened(again=again) as ledger:
+        _leave_out_stopped(ledger, ended)
+        ledger.commit()
+    released = update(Backfill).where(Backfill.id.in_(ended)).values(is_paused=False)
+    session.execute(released.execution_options(synchronize_session=False))
+
+
+def _leave_out_stopped(ledger: psycopg.Connection[Any], ended: Mapping[int, datetime]) -> None:
+    """Leaves out what was to come after backfills that a person had stopped when they were
+    completed; what we held then goes on."""
+    holds = backfills.read_all_holds(ledger, ended)
+    held = {h.backfill_id for h in holds if h.until is None or h.until >= ended[h.backfill_id]}
+    for backfill_id, noted in backfills.read(ledger, {*ended} - held).items():
+        why = f"backfill {backfill_id} was cancelled, or ended while it was paused"
+        stages.leave_out(ledger, noted.batch_id, why)
+
+
+def is_paused(backfill_id: int) -> bool:
+    """Whether Airflow starts none of the backfill's runs."""
+    from airflow.models.backfill import Backfill
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        made = session.get(Backfill, backfill_id)
+        return made is not None and bool(made.is_paused)
 
 
 def create(

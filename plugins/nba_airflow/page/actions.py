@@ -1,5 +1,5 @@
 """What a person can do about backfills: of each action a question that states what it takes, and
-the actions that Airflow's API does not have. Pause, unpause and cancel are Airflow's own addresses.
+the actions that Airflow's API does not have. Pause and unpause are Airflow's own addresses.
 
 Airflow decides who may: as for its own buttons on backfills and on tasks. Each action is a PUT,
 which a page of another origin cannot send in a person's name without being allowed to.
@@ -7,9 +7,9 @@ which a page of another origin cannot send in a person's name without being allo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import quote
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
@@ -24,6 +24,8 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Request
 
 from include.errors import Refused
 from include.guards.plan_words import word_plan
+from include.ops import backfills, stages
+from include.ops.batches import name_backfill
 from include.ops.db import COMMAND
 from include.wording import counted, dates
 from nba_airflow import going_on
@@ -37,10 +39,13 @@ from nba_airflow.page.running import NOW
 from nba_airflow.planning import read_plan
 from nba_airflow.reruns import Rerun, plan_rerun, start_rerun
 
+if TYPE_CHECKING:
+    import psycopg
+
 router = APIRouter()
 
 Action = Literal["pause", "unpause", "resume", "release", "cancel"]
-OF_AIRFLOW = ("pause", "unpause", "cancel")
+OF_AIRFLOW = ("pause", "unpause")
 OnBackfill = [Depends(requires_access_backfill("PUT"))]
 OnTasks = [Depends(requires_access_dag("PUT", DagAccessEntity.TASK_INSTANCE))]
 Noted = [Depends(action_logging())]
@@ -58,8 +63,13 @@ def ask_backfill(request: Request, backfill_id: BackfillId, action: Action) -> d
     root = request.scope["root_path"]
     ui = root.removesuffix(PREFIX)
     at = f"{ui}/api/v2" if action in OF_AIRFLOW else f"{root}/api/v1"
+    with open_ledger() as ledger:
+        to_come = _read_to_come(ledger, made)
     title, lines = _word(action, backfill_id, made.dag_id, queued, running)
-    planned = queued if action in ("pause", "cancel") else sorted([*queued, *running])
+    if to_come:
+        lines.append(f"{_OF_STAGES[action]}: {counted(len(to_come), 'date')}, {dates(to_come)}")
+    ended = [] if action in ("pause", "cancel") else running
+    planned = sorted([*queued, *ended, *to_come])
     return {
         "title": title,
         "lines": [*lines, *_word_cost(made.dag_id, planned)],
@@ -76,6 +86,26 @@ def release_backfill(backfill_id: BackfillId, user: GetUserDep) -> dict[str, Any
     NOW.forget()
     others = f"it stays paused: {'; '.join(found.others)}"
     return {"said": "it goes on" if found.goes_on else others}
+
+
+@router.put("/api/v1/backfills/{backfill_id}/cancel", dependencies=[*Noted, *OnBackfill])
+def cancel_backfill(backfill_id: BackfillId, user: GetUserDep) -> dict[str, Any]:
+    """As Airflow's own cancel, and no stage that was to come comes: ``{"said"}``. 409: the next is
+    just being begun, or the backfill is over."""
+    from airflow.api_fastapi.core_api.routes.public import backfills as of_airflow
+
+    with open_ledger(COMMAND) as ledger:
+        if not stages.lock(ledger):
+            raise HTTPException(409, "stages are just being begun: ask again in a minute")
+        made = _refusing(lambda: read_backfill(backfill_id))
+        left_out = _read_to_come(ledger, made)
+        stages.leave_out(ledger, _find_batch(ledger, made), f"cancelled by {user.get_name()}")
+        ledger.commit()
+    with create_session() as session:
+        of_airflow.cancel_backfill(backfill_id, session)
+    NOW.forget()
+    left = [f"{counted(len(left_out), 'date')} of stages to come left out"] if left_out else []
+    return {"said": ", ".join([f"backfill {backfill_id} is cancelled", *left])}
 
 
 @router.put("/api/v1/backfills/{backfill_id}/resume", dependencies=[*Noted, *OnBackfill])
@@ -132,6 +162,26 @@ def _plan_rerun(dag_id: str, batch_id: str) -> Rerun:
     with open_ledger(COMMAND) as ledger:
         days = read_failed_days(ledger, dag_id, batch_id)
         return plan_rerun(ledger, dag_id, days)
+
+
+def _read_to_come(ledger: psycopg.Connection[Any], made: Any) -> Sequence[date]:
+    """The dates of the stages that are to come after this backfill."""
+    batch_id = _find_batch(ledger, made)
+    return sorted(stages.read_to_come(ledger, [batch_id]).get(batch_id, []))
+
+
+def _find_batch(ledger: psycopg.Connection[Any], made: Any) -> str:
+    noted = backfills.read(ledger, [made.id]).get(made.id)
+    return noted.batch_id if noted else name_backfill(made.dag_id, made.id)
+
+
+_OF_STAGES: Mapping[Action, str] = {
+    "pause": "Of stages to come, left out unless it is resumed before it ends",
+    "unpause": "Of stages to come",
+    "resume": "Of stages to come",
+    "release": "Of stages to come",
+    "cancel": "Left out, of stages to come",
+}
 
 
 def _refusing(act: Any) -> Any:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ from devstack.connections import postgres_fields
 
 if TYPE_CHECKING:
     from fastapi.testclient import TestClient
+
+    from tests.plugins.page.pressing import Sign
+    from tests.plugins.running import Airflow
 
 DAGS = (
     *("bdl_box_scores", "bigdataball_play_by_play", "nbacom_box_scores"),
@@ -90,3 +94,47 @@ class Manager:
 
     def get_authorized_dag_ids(self, *, user: str, **asked: Any) -> set[str]:
         return {*DAGS, "another_teams"} - ({HIDDEN} if user != ADMIN else set())
+
+
+@pytest.fixture(scope="module")
+def _api(our_dags: None) -> Iterator[Callable[[str], Any]]:
+    """Makes Airflow's API below a path; its plugins are mounted as an api-server does it."""
+    from airflow.api_fastapi import app as api
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "a secret of this test " * 4)
+
+        def make(root: str) -> Any:
+            patch.setattr(api, "API_ROOT_PATH", f"{root}/")
+            api.purge_cached_app()
+            return api.create_app(apps="core")
+
+        yield make
+    api.purge_cached_app()
+
+
+@pytest.fixture
+def sign(_api: Callable[[str], Any], airflow: Airflow) -> Iterator[Sign]:
+    """Signs somebody in by Airflow's cookie, as a browser has it: ``sign("viewer", root="/team")``;
+    a client of the address that Airflow lies at."""
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+    from fastapi.testclient import TestClient
+
+    from nba_airflow.page.running import NOW
+
+    with ExitStack() as clients:
+
+        def make(role: str, *, root: str = "") -> TestClient:
+            NOW.forget()
+            app = _api(root)
+            token = get_auth_manager().generate_jwt(
+                SimpleAuthManagerUser(username="ann", role=role)
+            )
+            client = TestClient(app, base_url=f"http://airflow.test{root}")
+            client.cookies.set(COOKIE_NAME_JWT_TOKEN, token)
+            return clients.enter_context(client)
+
+        yield make
+    NOW.forget()

@@ -3,118 +3,15 @@ what it says, for who may."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from include.ops import backfills, batches, stages
-from include.ops.backfills import Backfill
 from include.ops.stages import Stage
-from include.partition import DateRange, eastern_moment
+from include.partition import eastern_moment
+from tests.plugins.page.pressing import RUNNING, D, Sign, begin, press, state
 from tests.plugins.running import DAG, Airflow, transaction
-
-if TYPE_CHECKING:
-    from fastapi.testclient import TestClient
-
-FIRST = date(2024, 12, 2)
-D = [FIRST + timedelta(days=n) for n in range(6)]
-RUNNING = "/nba/api/v1/running"
-Sign = Callable[..., "TestClient"]
-
-
-@pytest.fixture(scope="module")
-def _api(our_dags: None) -> Iterator[Callable[[str], Any]]:
-    """Makes Airflow's API below a path; its plugins are mounted as an api-server does it."""
-    from airflow.api_fastapi import app as api
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "a secret of this test " * 4)
-
-        def make(root: str) -> Any:
-            patch.setattr(api, "API_ROOT_PATH", f"{root}/")
-            api.purge_cached_app()
-            return api.create_app(apps="core")
-
-        yield make
-    api.purge_cached_app()
-
-
-@pytest.fixture
-def sign(_api: Callable[[str], Any], airflow: Airflow) -> Iterator[Sign]:
-    """Signs somebody in by Airflow's cookie, as a browser has it: ``sign("viewer", root="/team")``;
-    a client of the address that Airflow lies at."""
-    from airflow.api_fastapi.app import get_auth_manager
-    from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
-    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
-    from fastapi.testclient import TestClient
-
-    from nba_airflow.page.running import NOW
-
-    with ExitStack() as clients:
-
-        def make(role: str, *, root: str = "") -> TestClient:
-            NOW.forget()
-            app = _api(root)
-            token = get_auth_manager().generate_jwt(
-                SimpleAuthManagerUser(username="ann", role=role)
-            )
-            client = TestClient(app, base_url=f"http://airflow.test{root}")
-            client.cookies.set(COOKIE_NAME_JWT_TOKEN, token)
-            return clients.enter_context(client)
-
-        yield make
-    NOW.forget()
-
-
-def begin(airflow: Airflow, **plan: Any) -> int:
-    """A backfill of four dates: one is complete, one has failed, one is under way."""
-    number = airflow.backfill(DateRange(D[0], D[3]))
-    order = Backfill(
-        backfill_id=number,
-        dag_id=DAG,
-        batch_id=batches.name_backfill(DAG, number),
-        started_by="ann",
-        plan={"requests": 40, "dollars": 0.06, **plan},
-    )
-    backfills.write(airflow.ledger, order)
-    airflow.ledger.commit()
-    airflow.start(D[0], D[1], D[2])
-    airflow.write(D[0], "complete", requests=3)
-    airflow.end(D[0], state="success")
-    airflow.write(D[1], "failed", requests=5)
-    airflow.end(D[1])
-    return number
-
-
-def state(number: int) -> tuple[bool, bool]:
-    """Airflow's own: is it paused, is it over."""
-    from airflow.models.backfill import Backfill as Made
-
-    with transaction() as session:
-        made = session.get(Made, number)
-        return bool(made.is_paused), made.completed_at is not None
-
-
-def find(client: TestClient, label: str) -> str:
-    """The address at which the button with this label asks."""
-    found = client.get(RUNNING).json()
-    offered = [*found["batches"], *found["ended"]]
-    offered += [part for batch in found["batches"] for part in batch["backfills"]]
-    (ask,) = (a["ask"] for each in offered for a in each["actions"] if a["label"] == label)
-    return f"/nba{ask}"
-
-
-def press(client: TestClient, label: str) -> tuple[dict[str, Any], Any]:
-    """The question of the button, and what is answered after a yes."""
-    question = client.get(find(client, label)).json()
-    address = question["address"].removeprefix(client.base_url.path.rstrip("/"))
-    answer = client.request(question["method"], address)
-    assert answer.status_code == 200, answer.text
-    assert client.get("/nba/running?fresh=true").status_code == 200
-    return question, answer.json()
 
 
 def test_a_backfill_is_shown_as_it_is(sign: Sign, airflow: Airflow) -> None:

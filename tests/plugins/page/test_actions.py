@@ -1,0 +1,112 @@
+"""What the page asks and does where an order has more than the backfill that is acted on."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from include.ops import backfills, stages
+from include.partition import DateRange
+from nba_airflow import advance
+from tests.plugins.page.pressing import D, Sign, press, state
+from tests.plugins.running import DAG, Airflow, backfill_command, transaction
+
+ALL = DateRange(D[0], D[13])
+REST = f"11 dates, {D[3]}..{D[13]}"
+
+
+def begin_canary(airflow: Airflow) -> tuple[str, int]:
+    """An order of all dates, whose canary is under way; its batch, and that backfill."""
+    assert backfill_command(ALL, skip_canary=False) == 0
+    airflow.start(*D[0:3])
+    (batch_id,) = stages.read_waiting(airflow.ledger)
+    (canary,) = backfills.read_orders(airflow.ledger, [batch_id])
+    airflow.ledger.commit()
+    return batch_id, canary.backfill_id
+
+
+def end_canary(airflow: Airflow) -> None:
+    """Each of its dates has all its games, and it is looked what is due before anybody has heard of
+    it: nothing begins."""
+    for day in D[0:3]:
+        airflow.write(day, "complete", games_expected=7, games_found=7)
+    airflow.lost = True
+    for day in D[0:3]:
+        airflow.end(day, state="success")
+    airflow.lost = False
+    advance.advance()
+    assert sorted(airflow.states()) == [str(day) for day in D[0:3]]
+
+
+def complete() -> None:
+    """As Airflow does some seconds after the last end."""
+    from nba_airflow.metadata.runs import complete_ended_backfills
+
+    with transaction() as session:
+        complete_ended_backfills(DAG, session)
+
+
+def look(airflow: Airflow, batch_id: str) -> list[tuple[str, str, str]]:
+    """The sweep, and what it does aside; how the stages stand then, and why."""
+    airflow.sweep()
+    for thread in threading.enumerate():
+        if thread.name == advance.THREAD:
+            thread.join()
+    advance.advance()
+    return [(each.stage, each.state, each.why) for each in stages.read(airflow.ledger, batch_id)]
+
+
+def test_cancel_names_the_stages_to_come_and_leaves_them_out(sign: Sign, airflow: Airflow) -> None:
+    batch_id, number = begin_canary(airflow)
+    question, done = press(sign("user"), "Cancel the backfill")
+    assert question["lines"][:4] == [
+        "Under way, and goes on: 3 dates",
+        "Ended as failed, before it ran: 0 dates",
+        f"Left out, of stages to come: {REST}",
+        f"{D[3]}..{D[13]} when they run:",
+    ]
+    said = f"backfill {number} is cancelled, 11 dates of stages to come left out"
+    assert (done, state(number)) == ({"said": said}, (True, True))
+    end_canary(airflow)
+    assert look(airflow, batch_id) == [
+        ("canary", "begun", ""),
+        ("whole", "left out", "cancelled by ann"),
+    ]
+    assert sorted(airflow.states()) == [str(day) for day in D[0:3]]
+    (subject,) = airflow.subjects()
+    assert subject == f"[11 not run] {DAG} {ALL}: 3 of 14 dates complete"
+
+
+def test_a_stage_that_is_just_being_begun_is_not_cancelled(
+    sign: Sign, airflow: Airflow, ops_db: str
+) -> None:
+    from include.ops.db import connect
+
+    _, number = begin_canary(airflow)
+    client = sign("user")
+    with connect(ops_db) as scheduler:
+        assert stages.lock(scheduler)
+        answer = client.put(f"/nba/api/v1/backfills/{number}/cancel")
+    assert (answer.status_code, state(number)) == (409, (False, False))
+
+
+@pytest.mark.parametrize("act", ["cancel", "pause"])
+def test_what_airflows_ui_has_stopped_gets_no_next_stage(airflow: Airflow, act: str) -> None:
+    batch_id, number = begin_canary(airflow)
+    getattr(airflow, act)(number)
+    end_canary(airflow)
+    complete()
+    why = f"backfill {number} was cancelled, or ended while it was paused"
+    assert look(airflow, batch_id) == [("canary", "begun", ""), ("whole", "left out", why)]
+    assert sorted(airflow.states()) == [str(day) for day in D[0:3]]
+
+
+def test_what_we_held_while_it_ended_is_followed_by_its_next_stage(airflow: Airflow) -> None:
+    batch_id, number = begin_canary(airflow)
+    airflow.pause(number)
+    backfills.hold(airflow.ledger, number, "quiet hours", "games are under way")
+    airflow.ledger.commit()
+    end_canary(airflow)
+    complete()
+    assert look(airflow, batch_id) == [("canary", "begun", ""), ("whole", "begun", "")]
