@@ -139,20 +139,28 @@ def ask_rerun(request: Request, dag_id: str, batch_id: str) -> dict[str, Any]:
     address = OF_BATCH.format(dag_id=dag_id, batch_id=quote(batch_id, safe=""))
     return {
         "title": f"Run {counted(len(rerun.days), 'failed date')} of {dag_id} again?",
-        "lines": [dates(rerun.days), *map(str.strip, lines), *refusal],
+        "lines": [dates(rerun.days), *map(str.strip, lines), *_word_paused(rerun), *refusal],
         "method": "PUT",
-        "address": f"{request.scope['root_path']}{address}/rerun",
+        "address": f"{request.scope['root_path']}{address}/rerun?asked={rerun.mark}",
     }
 
 
 @router.put(f"{OF_BATCH}/rerun", dependencies=[*Noted, *OnTasks])
-def rerun_failed(dag_id: str, batch_id: str, user: GetUserDep) -> dict[str, Any]:
-    """Runs its dates again that have failed and are not done: ``{"said"}``. 409: there is none, or
-    the credits are not there."""
+def rerun_failed(dag_id: str, batch_id: str, user: GetUserDep, asked: str) -> dict[str, Any]:
+    """Runs its dates again that have failed and are not done: ``{"said"}``. ``asked``: as the
+    question's address has it. 409: there is none, the credits are not there, or others have failed
+    since it was asked."""
     rerun = _refusing(lambda: _plan_rerun(dag_id, batch_id))
+    if rerun.mark != asked:
+        raise HTTPException(409, f"by now others have failed: {dates(rerun.days)}; ask again")
     _refusing(lambda: start_rerun(rerun, user.get_name()))
     NOW.forget()
-    return {"said": f"{counted(len(rerun.days), 'date')} run again: {dates(rerun.days)}"}
+    said = f"{counted(len(rerun.days), 'date')} run again: {dates(rerun.days)}"
+    return {"said": "; ".join([said, *_word_paused(rerun)])}
+
+
+def _word_paused(rerun: Rerun) -> list[str]:
+    return [f"They stay queued until backfill {b} is resumed" for b in sorted(rerun.paused)]
 
 
 _NOTHING = "no request is needed"

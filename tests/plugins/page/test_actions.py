@@ -9,10 +9,11 @@ import pytest
 from include.ops import backfills, stages
 from include.partition import DateRange
 from nba_airflow import advance
-from tests.plugins.page.pressing import D, Sign, press, state
+from tests.plugins.page.pressing import D, Sign, begin, find, press, state
 from tests.plugins.running import DAG, Airflow, backfill_command, transaction
 
 ALL = DateRange(D[0], D[13])
+AGAIN = "Run failed dates again"
 REST = f"11 dates, {D[3]}..{D[13]}"
 
 
@@ -110,3 +111,44 @@ def test_what_we_held_while_it_ended_is_followed_by_its_next_stage(airflow: Airf
     end_canary(airflow)
     complete()
     assert look(airflow, batch_id) == [("canary", "begun", ""), ("whole", "begun", "")]
+
+
+def test_only_the_failed_dates_that_were_asked_for_run_again(sign: Sign, airflow: Airflow) -> None:
+    begin(airflow)
+    client = sign("user")
+    question = client.get(find(client, AGAIN)).json()
+    airflow.write(D[2], "failed", requests=5)
+    airflow.end(D[2])
+    answer = client.request(question["method"], question["address"])
+    said = f"by now others have failed: {D[1]}..{D[2]}; ask again"
+    assert (answer.status_code, answer.json()) == (409, {"detail": said})
+    assert airflow.states(D[1], D[2]) == {str(D[1]): "failed", str(D[2]): "failed"}
+    _, done = press(client, AGAIN)
+    assert done == {"said": f"2 dates run again: {D[1]}..{D[2]}"}
+
+
+def test_dates_of_a_paused_backfill_run_again_once_it_is_resumed(
+    sign: Sign, airflow: Airflow
+) -> None:
+    number = begin(airflow)
+    airflow.pause(number)
+    question, done = press(sign("user"), AGAIN)
+    waits = f"They stay queued until backfill {number} is resumed"
+    assert question["lines"][-1] == waits
+    assert done == {"said": f"1 date run again: {D[1]}; {waits}"}
+    assert airflow.startable() == set()
+
+
+def test_no_date_of_a_paused_dag_runs_again(sign: Sign, airflow: Airflow) -> None:
+    from airflow.models.dag import DagModel
+
+    begin(airflow)
+    client = sign("user")
+    ask = find(client, AGAIN)
+    with transaction() as session:
+        session.get_one(DagModel, DAG).is_paused = True
+    answer = client.get(ask)
+    with transaction() as session:
+        session.get_one(DagModel, DAG).is_paused = False
+    said = f"{DAG} is paused, its runs would stay queued: run `airflow dags unpause {DAG}` first"
+    assert (answer.status_code, answer.text.split(", or add")[0]) == (409, f'{{"detail":"{said}')
