@@ -22,7 +22,7 @@ from airflow.api_fastapi.logging.decorators import action_logging
 from airflow.utils.session import create_session
 from fastapi import APIRouter, Depends, HTTPException, Path, Request
 
-from include.errors import Refused
+from include.errors import Problem, Refused
 from include.guards.plan_words import word_plan
 from include.ops import backfills, stages
 from include.ops.batches import name_backfill
@@ -230,5 +230,9 @@ def _word_cost(dag_id: str, days: Sequence[date]) -> Iterator[str]:
         yield "No date is left to run"
         return
     yield f"{dates(days)} when they run:"
-    plan = read_plan(dag_id, days, now=datetime.now(UTC))
+    try:
+        plan = read_plan(dag_id, days, now=datetime.now(UTC))
+    except Problem as problem:
+        yield f"What they take cannot be told: {problem.message}"
+        return
     yield from map(str.strip, word_plan(plan) if plan else [_NOTHING])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 
 import pytest
@@ -152,3 +153,18 @@ def test_no_date_of_a_paused_dag_runs_again(sign: Sign, airflow: Airflow) -> Non
         session.get_one(DagModel, DAG).is_paused = False
     said = f"{DAG} is paused, its runs would stay queued: run `airflow dags unpause {DAG}` first"
     assert (answer.status_code, answer.text.split(", or add")[0]) == (409, f'{{"detail":"{said}')
+
+
+@pytest.mark.parametrize("action", ["pause", "cancel"])
+def test_what_cannot_be_planned_can_be_stopped(
+    sign: Sign, airflow: Airflow, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    number = begin(airflow)
+    away = json.dumps({"conn_type": "generic", "extra": {"url": "ftp://x"}})
+    monkeypatch.setenv("AIRFLOW_CONN_RAW_STORE", away)
+    answer = sign("user").get(f"/nba/api/v1/backfills/{number}/questions/{action}")
+    assert answer.status_code == 200, answer.text
+    *_, dated, cost = answer.json()["lines"]
+    assert dated == f"{D[3]} when they run:"
+    assert cost.startswith("What they take cannot be told: ")
+    assert "ftp" in cost
