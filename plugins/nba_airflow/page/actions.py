@@ -118,13 +118,16 @@ def resume_backfill(backfill_id: BackfillId) -> dict[str, Any]:
     names = [host.connection for host in source.hosts] if source else []
     with open_ledger(COMMAND) as ledger:
         found = _refusing(lambda: going_on.resume(ledger, names, [dag_id]))
+        holds = backfills.read_holds(ledger, [backfill_id])
     NOW.forget()
+    others = [hold.why for hold in holds if hold.over_at is None]
     said = [
         f"{counted(len(found.halted), 'breaker')} closed",
         f"{counted(len(found.lifted), 'pause')} lifted",
         f"{counted(found.woken, 'date')} woken",
     ]
-    return {"said": ", ".join(said)}
+    stays = [f"it stays paused: {'; '.join(others)}"] if others else []
+    return {"said": "; ".join([", ".join(said), *stays])}
 
 
 OF_BATCH = "/api/v1/dags/{dag_id}/batches/{batch_id}"

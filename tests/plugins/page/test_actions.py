@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -168,3 +169,30 @@ def test_what_cannot_be_planned_can_be_stopped(
     assert dated == f"{D[3]} when they run:"
     assert cost.startswith("What they take cannot be told: ")
     assert "ftp" in cost
+
+
+def test_what_the_preflight_holds_too_stays_paused_when_it_is_resumed(
+    sign: Sign, airflow: Airflow
+) -> None:
+    from include.ops import breakers
+    from include.ops.breakers import Breaker
+
+    number = begin(airflow)
+    airflow.pause(number)
+    now = datetime.now(UTC)
+    opened = Breaker(
+        backfill_id=number,
+        dag_id=DAG,
+        state="open",
+        flag="same failure",
+        why="5 alike",
+        opened_at=now,
+        probe_at=now + timedelta(hours=1),
+    )
+    breakers.write(airflow.ledger, opened)
+    backfills.hold(airflow.ledger, number, "breaker", opened.holds)
+    backfills.hold(airflow.ledger, number, "preflight", "no key")
+    airflow.ledger.commit()
+    _, done = press(sign("user"), "Resume at once")
+    closed = "1 breaker closed, 0 pauses lifted, 0 dates woken"
+    assert (done, state(number)) == ({"said": f"{closed}; it stays paused: no key"}, (True, False))
