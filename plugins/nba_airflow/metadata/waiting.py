@@ -52,19 +52,27 @@ MAX_MOMENTS = 200
 """Of how many deferred dates it is read until when they wait: each is decrypted, in 0.1 ms."""
 
 
-def read_moments(session: Session, run_ids: Collection[str]) -> dict[tuple[str, str], datetime]:
-    """(DAG, run) -> the moment until which it waits (aware), of the first that are deferred."""
+def read_moments(
+    session: Session, runs: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], datetime]:
+    """(DAG, run) -> the moment until which it waits (aware), of the first MAX_MOMENTS that were
+    deferred; the last of its endpoints counts."""
     from airflow.models.taskinstance import TaskInstance
     from airflow.models.trigger import Trigger
-    from sqlalchemy import select
+    from sqlalchemy import select, tuple_
     from sqlalchemy.orm import lazyload
 
     rows = session.execute(
         select(TaskInstance.dag_id, TaskInstance.run_id, Trigger)
         .join(Trigger, Trigger.id == TaskInstance.trigger_id)
-        .where(TaskInstance.run_id.in_(run_ids), TaskInstance.state == "deferred")
+        .where(
+            tuple_(TaskInstance.dag_id, TaskInstance.run_id).in_(runs),
+            TaskInstance.state == "deferred",
+        )
         .options(lazyload(Trigger.task_instance))
+        .order_by(Trigger.created_date, Trigger.id)
         .limit(MAX_MOMENTS)
     )
-    found = [(row.dag_id, row.run_id, row.Trigger.kwargs.get("moment")) for row in rows]
-    return {(dag_id, run_id): moment for dag_id, run_id, moment in found if moment}
+    found = [(row.Trigger.kwargs.get("moment"), row.dag_id, row.run_id) for row in rows]
+    known = sorted(each for each in found if each[0])
+    return {(dag_id, run_id): moment for moment, dag_id, run_id in known}

@@ -33,11 +33,12 @@ UNDER_WAY, QUEUED = "under way", "not begun"
 
 @dataclass(frozen=True, kw_only=True)
 class Wait:
-    """Dates that are put off, of one outcome: until when (aware) the first and the last of them, as
-    far as that is known, and why one of them is."""
+    """Dates that are put off, of one outcome: until when (aware) the first and the last of them of
+    which that is ``known``, and why one of them is."""
 
     outcome: str
     dates: int
+    known: int
     first_until: datetime | None
     last_until: datetime | None
     why: str
@@ -146,11 +147,13 @@ def _fold_waits(
         Wait(
             outcome=outcome,
             dates=len(days),
-            first_until=min((at for day in days if (at := until[day])), default=None),
-            last_until=max((at for day in days if (at := until[day])), default=None),
+            known=len(moments),
+            first_until=min(moments, default=None),
+            last_until=max(moments, default=None),
             why=waiting[days[0]].message,
         )
         for outcome, days in folded.items()
+        for moments in [[*filter(None, map(until.get, days))]]
     ]
 
 
@@ -159,9 +162,14 @@ def _read_moments(found: Sequence[FoundBatch]) -> dict[tuple[str, str], datetime
 
     from nba_airflow.metadata.waiting import read_moments
 
-    run_ids = [run.run_id for each in found for run in each.runs if run.state == "running"]
+    runs = [
+        (batches.dag_of(each.batch_id), run.run_id)
+        for each in found
+        for run in each.runs
+        if run.state == "running"
+    ]
     with create_session() as session:
-        return read_moments(session, run_ids) if run_ids else {}
+        return read_moments(session, runs) if runs else {}
 
 
 def _read_parts(

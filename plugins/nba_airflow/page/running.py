@@ -179,6 +179,8 @@ def _word_wait(wait: Wait) -> str:
     until = f", until {moment(wait.first_until)}" if wait.first_until else ""
     if wait.last_until and wait.last_until != wait.first_until:
         until = f"{until} to {moment(wait.last_until)}"
+    if 0 < wait.known < wait.dates:
+        until = f"{until} (known of {wait.known})"
     many = counted(wait.dates, "date")
     return f"{many} {_spaced(wait.outcome)}{until}: {clipped(wait.why, MAX_WHY)}"
 

@@ -9,7 +9,7 @@ import pytest
 
 from include.ops import backfills, batches, stages
 from include.ops.stages import Stage
-from include.partition import eastern_moment
+from include.partition import DateRange, eastern_moment
 from tests.plugins.page.pressing import RUNNING, D, Sign, begin, press, state
 from tests.plugins.running import DAG, Airflow, transaction
 
@@ -36,29 +36,73 @@ def test_a_backfill_is_shown_as_it_is(sign: Sign, airflow: Airflow) -> None:
     assert "1 failed, 1 complete, 1 under way, 1 not begun" in page
 
 
-def test_dates_that_wait_say_until_when(sign: Sign, airflow: Airflow) -> None:
-
+def defer(dag_id: str, run_id: str, until: date) -> None:
+    """The run's tasks wait until noon of the day."""
     from airflow.models.taskinstance import TaskInstance
     from airflow.models.trigger import Trigger
     from airflow.providers.standard.triggers.temporal import DateTimeTrigger
     from sqlalchemy import select
 
+    mine = (TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id)
+    with transaction() as session:
+        trigger = Trigger.from_object(DateTimeTrigger(moment=eastern_moment(until, time(12))))
+        session.add(trigger)
+        session.flush()
+        for task in session.scalars(select(TaskInstance).where(*mine)):
+            task.state, task.trigger_id = "deferred", trigger.id
+
+
+def test_those_put_off_first_say_until_when_and_how_many_that_is_known_of(
+    sign: Sign, airflow: Airflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nba_airflow.metadata import waiting
+
+    monkeypatch.setattr(waiting, "MAX_MOMENTS", 2)
+    airflow.backfill(DateRange(D[0], D[2]))
+    airflow.start(*D[:3])
+    run_ids = [run_id for day in D[:3] for run_id in airflow.run_ids(day)]
+    for n, run_id in ((2, run_ids[2]), (1, run_ids[1]), (0, run_ids[0])):
+        airflow.write(D[n], "quota_wait")
+        defer(DAG, run_id, date(2099, 1, 1 + n))
+    found = sign("viewer").get(RUNNING).json()["batches"]
+    (wait,) = (wait for batch in found for wait in batch["waits"])
+    assert wait == {
+        "outcome": "quota_wait",
+        "dates": 3,
+        "known": 2,
+        "first_until": "2099-01-02T17:00:00Z",
+        "last_until": "2099-01-03T17:00:00Z",
+        "why": "quota_wait on purpose",
+    }
+    (rows,) = (dict(batch["rows"]) for batch in found if batch["waits"])
+    assert rows["Put off"] == (
+        "3 dates quota wait, until 2099-01-02 17:00 UTC to 2099-01-03 17:00 UTC (known of 2):"
+        " quota_wait on purpose"
+    )
+
+
+def test_another_dags_run_of_the_same_name_is_not_asked_for(airflow: Airflow) -> None:
+    from nba_airflow.metadata.waiting import read_moments
+
+    for dag_id, until in (("nbacom_schedule", D[0]), (DAG, D[1])):
+        defer(dag_id, airflow.make_run(dag_id, "manual__same", str(D[0])), until)
+    with transaction() as session:
+        found = read_moments(session, [(DAG, "manual__same")])
+    assert found == {(DAG, "manual__same"): eastern_moment(D[1], time(12))}
+
+
+def test_dates_that_wait_say_until_when(sign: Sign, airflow: Airflow) -> None:
     begin(airflow)
     airflow.write(D[2], "quota_wait")
     (run_id,) = airflow.run_ids(D[2])
-    until = eastern_moment(date(2099, 1, 1), time(12))
-    with transaction() as session:
-        trigger = Trigger.from_object(DateTimeTrigger(moment=until))
-        session.add(trigger)
-        session.flush()
-        for task in session.scalars(select(TaskInstance).where(TaskInstance.run_id == run_id)):
-            task.state, task.trigger_id = "deferred", trigger.id
+    defer(DAG, run_id, date(2099, 1, 1))
     (batch,) = sign("viewer").get(RUNNING).json()["batches"]
     assert batch["outcomes"] == {"complete": 1, "failed": 1, "quota_wait": 1, "not begun": 1}
     (wait,) = batch["waits"]
     assert wait == {
         "outcome": "quota_wait",
         "dates": 1,
+        "known": 1,
         "first_until": "2099-01-01T17:00:00Z",
         "last_until": "2099-01-01T17:00:00Z",
         "why": "quota_wait on purpose",
