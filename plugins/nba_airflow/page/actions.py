@@ -38,6 +38,7 @@ from nba_airflow.page.now import read_failed_days
 from nba_airflow.page.running import NOW
 from nba_airflow.planning import read_plan
 from nba_airflow.reruns import Rerun, plan_rerun, start_rerun
+from nba_airflow.specs import dag_ids
 
 if TYPE_CHECKING:
     import psycopg
@@ -57,7 +58,7 @@ BackfillId = Annotated[int, Path(ge=0)]
 def ask_backfill(request: Request, backfill_id: BackfillId, action: Action) -> dict[str, Any]:
     """What the action would do and take: ``{"title", "lines", "method", "address"}``; the address
     is what is then asked, with that method."""
-    made = _refusing(lambda: read_backfill(backfill_id))
+    made = _find(backfill_id)
     with create_session() as session:
         queued, running = read_open_days(session, backfill_id)
     root = request.scope["root_path"]
@@ -81,6 +82,7 @@ def ask_backfill(request: Request, backfill_id: BackfillId, action: Action) -> d
 @router.put("/api/v1/backfills/{backfill_id}/release", dependencies=[*Noted, *OnBackfill])
 def release_backfill(backfill_id: BackfillId, user: GetUserDep) -> dict[str, Any]:
     """Lets it go on that its preflight holds: ``{"said"}``. 409: it does not."""
+    _find(backfill_id)
     with open_ledger(COMMAND) as ledger:
         found = _refusing(lambda: going_on.release(ledger, backfill_id, user.get_name()))
     NOW.forget()
@@ -97,7 +99,7 @@ def cancel_backfill(backfill_id: BackfillId, user: GetUserDep) -> dict[str, Any]
     with open_ledger(COMMAND) as ledger:
         if not stages.lock(ledger):
             raise HTTPException(409, "stages are just being begun: ask again in a minute")
-        made = _refusing(lambda: read_backfill(backfill_id))
+        made = _find(backfill_id)
         left_out = _read_to_come(ledger, made)
         stages.leave_out(ledger, _find_batch(ledger, made), f"cancelled by {user.get_name()}")
         ledger.commit()
@@ -113,7 +115,7 @@ def resume_backfill(backfill_id: BackfillId) -> dict[str, Any]:
     """As `airflow nba resume` with its DAG: ``{"said"}``."""
     from nba_airflow.specs import sources
 
-    dag_id = _refusing(lambda: read_backfill(backfill_id)).dag_id
+    dag_id = _find(backfill_id).dag_id
     source = sources().get(dag_id)
     names = [host.connection for host in source.hosts] if source else []
     with open_ledger(COMMAND) as ledger:
@@ -173,6 +175,14 @@ def _plan_rerun(dag_id: str, batch_id: str) -> Rerun:
     with open_ledger(COMMAND) as ledger:
         days = read_failed_days(ledger, dag_id, batch_id)
         return plan_rerun(ledger, dag_id, days)
+
+
+def _find(backfill_id: int) -> Any:
+    """Airflow's row of a backfill of ours that is under way, else as an answer of HTTP."""
+    made = _refusing(lambda: read_backfill(backfill_id))
+    if made.dag_id not in dag_ids():
+        raise HTTPException(404, f"backfill {backfill_id} is not one of game dates")
+    return made
 
 
 def _read_to_come(ledger: psycopg.Connection[Any], made: Any) -> Sequence[date]:

@@ -196,3 +196,23 @@ def test_what_the_preflight_holds_too_stays_paused_when_it_is_resumed(
     _, done = press(sign("user"), "Resume at once")
     closed = "1 breaker closed, 0 pauses lifted, 0 dates woken"
     assert (done, state(number)) == ({"said": f"{closed}; it stays paused: no key"}, (True, False))
+
+
+def test_a_backfill_of_another_teams_dag_is_not_found(sign: Sign, airflow: Airflow) -> None:
+    from airflow.models.backfill import Backfill
+    from airflow.models.dag import DagModel
+    from sqlalchemy import update
+
+    number = begin(airflow)
+    with transaction() as session:
+        session.merge(DagModel(dag_id="theirs", bundle_name="dags-folder"))
+        session.execute(update(Backfill).where(Backfill.id == number).values(dag_id="theirs"))
+    client = sign("admin")
+    at = f"/nba/api/v1/backfills/{number}"
+    found = [client.get(f"{at}/questions/pause")]
+    found += [client.put(f"{at}/{act}") for act in ("release", "resume", "cancel")]
+    assert [each.status_code for each in found] == [404] * 4
+    assert {each.text for each in found} == {
+        f'{{"detail":"backfill {number} is not one of game dates"}}'
+    }
+    assert state(number) == (False, False)
