@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from include.mail.batch_report import read_report
@@ -115,6 +115,20 @@ def find_records(
             own = [run.day for run in batches.runs(connection, batch.batch_id)]
             found.setdefault(make_name(batch, DateRange(min(own), max(own))), batch)
     return list(found.values())
+
+
+def list_names(connection: psycopg.Connection[Any], dag_id: str, began: date) -> list[str]:
+    """What the records of the DAG's backfills are called that began on this UTC date, the newest
+    first."""
+    asked = "dag_id = %s AND kind = ANY(%s) AND closed_at IS NOT NULL AND opened_at >= %s"
+    order = "opened_at < %s ORDER BY opened_at DESC, batch_id DESC"
+    first = datetime.combine(began, time(), UTC)
+    bounds = (first, first + timedelta(days=1))
+    told = batches.read_batches(connection, f"{asked} AND {order}", (dag_id, [*RECORDED], *bounds))
+    days = [[run.day for run in batches.runs(connection, each.batch_id)] for each in told]
+    return [
+        make_name(each, DateRange(min(own), max(own))) for each, own in zip(told, days, strict=True)
+    ]
 
 
 def read_record(

@@ -3,7 +3,7 @@ record of the newest backfill."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -116,3 +116,28 @@ def test_last_record_is_the_newest_of_the_dag(client: TestClient, tmp_path: Path
     assert "# &lt;newest&gt;</pre>" in page
     assert client.get("/nba/record?dag_id=odds_api_props").status_code == 403
     assert client.get("/nba/record?dag_id=another_teams").status_code == 404
+
+
+def test_of_two_records_of_a_day_the_backfill_that_began_last_has_the_newest(
+    client: TestClient, tmp_path: Path, ledger: str
+) -> None:
+    (tmp_path / "records").mkdir()
+    opened = datetime(2025, 3, 9, tzinfo=UTC)
+    with connect(ledger) as db:
+        # The later window began first.
+        for hour, day in ((1, date(2025, 1, 20)), (2, date(2025, 1, 10))):
+            values = (f"{DAG}:{hour}:1", DAG, opened + timedelta(hours=hour))
+            db.execute(
+                "INSERT INTO ops.batches (batch_id, dag_id, kind, opened_at, closed_at, cancelled)"
+                " VALUES (%s, %s, 'backfill', %s, clock_timestamp(), false)",
+                values,
+            )
+            db.execute(
+                "INSERT INTO ops.batch_runs (batch_id, run_id, day, state, queued_at) VALUES"
+                " (%s, 'r', %s, 'success', %s)",
+                (values[0], day, opened),
+            )
+            name = f"2025-03-09-{DAG}-{day}-{day}"
+            (tmp_path / "records" / f"{name}.md").write_text(f"# of {day}")
+        db.commit()
+    assert "# of 2025-01-10</pre>" in client.get(f"/nba/record?dag_id={DAG}").text
