@@ -3,6 +3,8 @@
 const dialog = document.querySelector("#question");
 const heard = dialog.querySelector(".answer");
 const yes = dialog.querySelector(".yes");
+// Which question is on the screen: what comes late, of another, changes nothing of it.
+let shown = 0;
 
 const read = async (answer) => {
   const found = await answer.json().catch(() => ({}));
@@ -20,31 +22,34 @@ const fill = (title, lines) => {
   dialog.querySelector("ul").replaceChildren(...items);
 };
 const ask = async (button) => {
+  const mine = ++shown;
   fill(button.textContent, []);
   heard.textContent = "Working out what it takes ...";
   yes.hidden = true;
   dialog.showModal();
   try {
     const question = await read(await fetch(dialog.dataset.root + button.dataset.ask));
+    if (mine !== shown) return;
     fill(question.title, question.lines);
     heard.textContent = "";
     yes.textContent = button.textContent;
     yes.hidden = false;
     yes.onclick = () => act(question);
   } catch (error) {
-    heard.textContent = error.message;
+    if (mine === shown) heard.textContent = error.message;
   }
 };
 const act = async (question) => {
+  const mine = shown;
   yes.hidden = true;
   heard.textContent = "...";
   try {
     const done = await read(await fetch(question.address, { method: question.method }));
-    dialog.close();
+    if (mine === shown) dialog.close();
     await renew(document.querySelector("main"), `${window.location.pathname}?fresh=true`);
     if (done.said) document.querySelector("#said").textContent = done.said;
   } catch (error) {
-    heard.textContent = error.message;
+    if (mine === shown) heard.textContent = error.message;
   }
 };
 document.addEventListener("click", (event) => {
