@@ -36,7 +36,9 @@ def invent(name: str) -> str:
     return f"{name}/{secrets.token_hex(8)}+a=b&c@d"
 
 
-KEYS = {source: invent(source) for source in SOURCES}
+UPSTREAMS = [source for source in SOURCES if source != "example"]
+"""What every installation has connections of: the example is a template's."""
+KEYS = {source: invent(source) for source in UPSTREAMS}
 SENDGRID = f"SG.{secrets.token_urlsafe(24)}"
 OPS_USER = "nba_ops"
 OPS_PASSWORD, WRONG_OPS_PASSWORD = invent("ops"), invent("former-ops")
@@ -142,7 +144,7 @@ def plant_all(system: System, upstreams: Sandbox) -> list[str]:
             extra=json.dumps(extras.get(source, {})),
             **({} if source == "bigdataball" else {"password": KEYS[source]}),
         )
-        for source in SOURCES
+        for source in UPSTREAMS
     ]
     told.append(plant(system, "ops_db", login=OPS_USER, password=OPS_PASSWORD))
     system.sendgrid.key = SENDGRID
@@ -193,7 +195,7 @@ def told(system: System, upstreams: Sandbox) -> dict[str, list[str]]:
     system.until(lambda: not system.metadata(open_runs))
     outcomes = "SELECT DISTINCT outcome FROM ops.outcomes WHERE day IN (%s, %s)"
     assert {"complete", "failed"} <= {o for (o,) in system.ops(outcomes, GOOD, BAD)}
-    assert {r["source"] for r in upstreams.log() if r["fault"] == "echo"} == set(SOURCES)
+    assert {r["source"] for r in upstreams.log() if r["fault"] == "echo"} == set(UPSTREAMS)
     told_of = "SELECT count(*) FROM ops.outbox WHERE state IN ('sent', 'failed')"
     system.until(lambda: system.ops(told_of) == [(1 + len(DAGS),)])
     assert (len(system.mails()), system.sendgrid.refusals) == (len(DAGS), [])
