@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from include.ops import backfills, batches
@@ -38,6 +38,27 @@ def begin(airflow: Airflow, **plan: Any) -> int:
     airflow.write(D[1], "failed", requests=5)
     airflow.end(D[1])
     return number
+
+
+def halt(airflow: Airflow, number: int) -> None:
+    """Its breaker holds the backfill, for an hour more."""
+    from include.ops import breakers
+    from include.ops.breakers import Breaker
+
+    now = datetime.now(UTC)
+    opened = Breaker(
+        backfill_id=number,
+        dag_id=DAG,
+        state="open",
+        flag="same failure",
+        why="5 alike",
+        opened_at=now,
+        probe_at=now + timedelta(hours=1),
+    )
+    airflow.pause(number)
+    breakers.write(airflow.ledger, opened)
+    backfills.hold(airflow.ledger, number, "breaker", opened.holds)
+    airflow.ledger.commit()
 
 
 def state(number: int) -> tuple[bool, bool]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from include.ops import backfills, stages
 from include.partition import DateRange
 from nba_airflow import advance
-from tests.plugins.page.pressing import D, Sign, begin, find, press, state
+from tests.plugins.page.pressing import D, Sign, begin, find, halt, press, state
 from tests.plugins.running import DAG, Airflow, backfill_command, transaction
 
 ALL = DateRange(D[0], D[13])
@@ -174,23 +173,8 @@ def test_what_cannot_be_planned_can_be_stopped(
 def test_what_the_preflight_holds_too_stays_paused_when_it_is_resumed(
     sign: Sign, airflow: Airflow
 ) -> None:
-    from include.ops import breakers
-    from include.ops.breakers import Breaker
-
     number = begin(airflow)
-    airflow.pause(number)
-    now = datetime.now(UTC)
-    opened = Breaker(
-        backfill_id=number,
-        dag_id=DAG,
-        state="open",
-        flag="same failure",
-        why="5 alike",
-        opened_at=now,
-        probe_at=now + timedelta(hours=1),
-    )
-    breakers.write(airflow.ledger, opened)
-    backfills.hold(airflow.ledger, number, "breaker", opened.holds)
+    halt(airflow, number)
     backfills.hold(airflow.ledger, number, "preflight", "no key")
     airflow.ledger.commit()
     _, done = press(sign("user"), "Resume at once")

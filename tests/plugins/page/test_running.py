@@ -3,14 +3,14 @@ what it says, for who may."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, time
 
 import pytest
 
 from include.ops import backfills, batches, stages
 from include.ops.stages import Stage
 from include.partition import DateRange, eastern_moment
-from tests.plugins.page.pressing import RUNNING, D, Sign, begin, press, state
+from tests.plugins.page.pressing import RUNNING, D, Sign, begin, halt, press, state
 from tests.plugins.running import DAG, Airflow, transaction
 
 
@@ -232,23 +232,9 @@ def test_what_its_breaker_has_halted_is_resumed(
     sign: Sign, airflow: Airflow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from include.ops import breakers
-    from include.ops.breakers import Breaker
 
     number = begin(airflow)
-    airflow.pause(number)
-    now = datetime.now(UTC)
-    opened = Breaker(
-        backfill_id=number,
-        dag_id=DAG,
-        state="open",
-        flag="same failure",
-        why="5 alike",
-        opened_at=now,
-        probe_at=now + timedelta(hours=1),
-    )
-    breakers.write(airflow.ledger, opened)
-    backfills.hold(airflow.ledger, number, "breaker", opened.holds)
-    airflow.ledger.commit()
+    halt(airflow, number)
     monkeypatch.setenv("NBA_BREAKER", "")
     client = sign("user")
     (batch,) = client.get(RUNNING).json()["batches"]
