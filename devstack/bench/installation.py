@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from datetime import date
@@ -45,6 +45,15 @@ class Backfill:
     def cpu_per_date(self) -> float:
         """CPU seconds."""
         return self.cpu / self.dates
+
+
+def total(runs: Sequence[Backfill]) -> Backfill:
+    """Of several backfills."""
+    return Backfill(
+        dates=sum(run.dates for run in runs),
+        seconds=sum(run.seconds for run in runs),
+        cpu=sum(run.cpu for run in runs),
+    )
 
 
 class Installation:
