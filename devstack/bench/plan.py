@@ -25,7 +25,8 @@ SOURCES = {
 
 
 def bench() -> Iterator[Line]:
-    """The minutes of each to the nearer end of its plan's range, and its requests to the plan's."""
+    """The minutes of each to the nearer end of its plan's range, its requests and credits to the
+    plan's."""
     with installed() as system:
         system.backfill("nbacom_schedule", *SEASON)
         for dag_id, window in WINDOWS.items():
@@ -34,12 +35,13 @@ def bench() -> Iterator[Line]:
 
 
 def _compared(system: Installation, dag_id: str, first: date, last: date) -> Iterator[Line]:
-    """Planned, then made."""
+    """Planned, then made; what the preflight asks before the order is not in a plan."""
     words = f"nba plan {dag_id} -s {first} -e {last} -o json"
     plan = json.loads(system.command(words).stdout)
-    before = _asked(system, dag_id)
     system.backfill(dag_id, first, last)
-    ((took,),) = system.metadata(_TOOK, dag_id, str(first), str(last))
+    window = (dag_id, str(first), str(last))
+    ((ordered, ended),) = system.metadata(_FROM_ORDER_TO_END, *window)
+    took = (ended - ordered) / 60
     low, high = plan["minutes_low"], plan["minutes_high"]
     yield Line(
         name=f"plan_minutes_{dag_id}",
@@ -48,17 +50,20 @@ def _compared(system: Installation, dag_id: str, first: date, last: date) -> Ite
         against=f"the plan: {low:.2g} to {high:.2g} min",
         ratio=took / min(max(took, low), high),
     )
-    asked = float(_asked(system, dag_id) - before)
-    yield compared(f"plan_requests_{dag_id}", asked, "requests", "the plan", plan["requests"])
+    asked = [
+        entry
+        for entry in system.requests()
+        if entry["source"] in SOURCES[dag_id] and ordered <= entry["t"] <= ended
+    ]
+    requests, spent = float(len(asked)), float(sum(entry["billed"] for entry in asked))
+    yield compared(f"plan_requests_{dag_id}", requests, "requests", "the plan", plan["requests"])
+    if plan["credits"]:
+        yield compared(f"plan_credits_{dag_id}", spent, "credits", "the plan", plan["credits"])
 
 
-_TOOK = """
-    SELECT extract(epoch FROM max(end_date) - min(queued_at))::float / 60 FROM dag_run
+_FROM_ORDER_TO_END = """
+    SELECT extract(epoch FROM min(queued_at))::float, extract(epoch FROM max(end_date))::float
+    FROM dag_run
     WHERE dag_id = %s AND partition_key BETWEEN %s AND %s AND run_type = 'backfill'
 """
-"""Minutes from the order to the end of the last run; the command's own start is not in a plan."""
-
-
-def _asked(system: Installation, dag_id: str) -> int:
-    """How many requests the sandbox has had from the DAG's hosts."""
-    return sum(entry["source"] in SOURCES[dag_id] for entry in system.requests())
+"""Of the first run and the last; the command's own start is not in a plan."""

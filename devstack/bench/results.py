@@ -29,13 +29,10 @@ from include.warehouse.local import LocalWarehouse
 from include.warehouse.status import DateStatus
 
 DAG = "prop_results"
-FEW = 30
 FIRST = date(2024, 10, 22)
 SEASON = (FIRST, 214)
-SHORT = (date(2023, 11, 10), FEW)
-"""The same number of games a date, in the season before."""
 WARM = (date(2024, 1, 2), 60)
-"""Before both: a worker takes 13 MB more from its first task on."""
+"""Before: a worker takes 13 MB more from its first task on."""
 MAX_SECONDS = 180.0
 LEAGUE = League(seed=1)
 
@@ -46,6 +43,14 @@ SEASONS = [
     for n in range(174)
 ]
 """Dates of box scores alone."""
+OTHERS = (date(2022, 11, 1), date(2023, 11, 1))
+OTHER_DATES = 120
+"""Of another DAG, before and after those seasons are in the ledger."""
+_TOUCH = """
+    INSERT INTO ops.touched (dag_id, day)
+    SELECT DISTINCT dag_id, day FROM ops.outcomes WHERE content = 'bench'
+    ON CONFLICT DO NOTHING
+"""
 MAX_LOOK = 3.0
 """Seconds of a turn of the scheduler, of which the look is a part."""
 _LOOK = """
@@ -68,28 +73,45 @@ with create_session() as session:
 
 
 def bench() -> Iterator[Line]:
-    """Seconds of the season, beside what it may take; the peaks of memory, beside those of a month
-    of the season before; and the seconds of a look that finds three seasons of one source alone."""
+    """Seconds of the season, beside what it may take; the peaks of memory in its second half,
+    beside its first; the seconds of a look that finds three seasons of one source alone, and the
+    pace of another DAG beside it."""
     with installed() as system:
         warehouse = LocalWarehouse(system.home.data / "warehouse")
-        for window in (WARM, SHORT, SEASON):
+        for window in (WARM, SEASON):
             _fill(warehouse, *window)
         _ = _backfill(system, *WARM)
-        with sampled(system.processes) as month:
-            _ = _backfill(system, *SHORT)
-        with sampled(system.processes) as season:
+        with sampled(system.processes) as peak:
             found = _backfill(system, *SEASON)
+        alone = _pace_beside_a_look(system, OTHERS[0])
         seconds = _look(system)
+        beside = _pace_beside_a_look(system, OTHERS[1])
+    begun, ended = peak.halves()
     yield compared("results_season", found.seconds, "s", "what it may take", MAX_SECONDS)
     yield Line(name="results_cpu_per_date", value=found.cpu_per_date, unit="CPU-s")
-    against = f"{FEW} dates"
-    yield compared("results_memory", season.system, "MB PSS", against, month.system)
-    yield compared("results_memory_task", season.task, "MB PSS", against, month.task)
+    against = "its first half"
+    yield compared("results_memory", ended.system, "MB PSS", against, begun.system)
+    yield compared("results_memory_task", ended.task, "MB PSS", against, begun.task)
     yield compared("results_look", seconds, "s", "the bound of a turn", MAX_LOOK)
+    against = "before the three seasons"
+    yield compared("results_other_dag", beside, "dates/min", against, alone)
 
 
 def _backfill(system: Installation, first: date, dates: int) -> Backfill:
     return system.backfill(DAG, first, first + timedelta(days=dates - 1))
+
+
+def _pace_beside_a_look(system: Installation, first: date) -> float:
+    """Dates a minute of another DAG, while the scheduler's sweep looks at every date of box scores
+    that is in the ledger."""
+    system.lift_limits("balldontlie", "nba_stats")
+    last = first + timedelta(days=OTHER_DATES - 1)
+    system.backfill("nbacom_schedule", first, last)
+    with connect(postgres.url(system.home.postgres, "ops")) as ledger:
+        ledger.execute(_TOUCH)
+        ledger.commit()
+    system.api("POST", "dags/backfill_summary/dagRuns", {"logical_date": None})
+    return system.backfill("bdl_box_scores", first, last).dates_per_minute
 
 
 def _look(system: Installation) -> float:

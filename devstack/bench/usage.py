@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
@@ -77,21 +78,39 @@ def parsed_pss(smaps: str) -> float:
     return 0.0
 
 
+class Sample(NamedTuple):
+    """MB of all processes together, and of the largest task's process (0: none ran)."""
+
+    system: float
+    task: float
+
+
 @dataclass
 class Peak:
-    """The most that was seen, in MB: of all processes together, and of one task's process."""
+    """The most that was seen, in MB."""
 
-    system: float = 0.0
-    task: float = 0.0
-    samples: int = field(default=0)
+    samples: list[Sample] = field(default_factory=list)
+
+    @property
+    def system(self) -> float:
+        """Of all processes together."""
+        return max((sample.system for sample in self.samples), default=0.0)
+
+    @property
+    def task(self) -> float:
+        """Of one task's process."""
+        return max((sample.task for sample in self.samples), default=0.0)
+
+    def halves(self) -> tuple[Peak, Peak]:
+        """What was seen in the first half of the time, and in the second."""
+        middle = len(self.samples) // 2
+        return Peak(self.samples[:middle]), Peak(self.samples[middle:])
 
     def look(self, pids: Sequence[int]) -> None:
         """Takes one sample."""
         shares = {pid: megabytes(pid) for pid in pids}
-        self.system = max(self.system, sum(shares.values()))
         tasks = [share for pid, share in shares.items() if _is_task(pid)]
-        self.task = max([self.task, *tasks])
-        self.samples += 1
+        self.samples.append(Sample(sum(shares.values()), max(tasks, default=0.0)))
 
 
 def _is_task(pid: int) -> bool:

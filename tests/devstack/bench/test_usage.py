@@ -45,7 +45,10 @@ def test_peak_is_the_fullest_sample_of_all_and_of_one_task(monkeypatch: pytest.M
     peak = Peak()
     peak.look([1, 2, 3])
     peak.look([1, 2])
-    assert (peak.system, peak.task, peak.samples) == (165.0, 35.0, 2)
+    assert (peak.system, peak.task, len(peak.samples)) == (165.0, 35.0, 2)
+    first, second = peak.halves()
+    assert (first.system, first.task) == (165.0, 35.0)
+    assert (second.system, second.task) == (130.0, 30.0)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux's")
