@@ -68,8 +68,10 @@ def limiter_states(
 
 
 def _use(connection: psycopg.Connection[Any], name: str, window: Window) -> WindowUse:
+    # A request that is booked ahead takes the place of one that will have left the window by then.
     row = connection.execute(
         "SELECT count(*) FROM ops.limiter_requests WHERE name = %s"
+        " AND admitted_at <= clock_timestamp()"
         " AND done_at > clock_timestamp() - make_interval(secs => %s)",
         (name, window.seconds),
     ).fetchone()

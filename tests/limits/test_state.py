@@ -46,6 +46,11 @@ def uses(minute: int, hour: int) -> tuple[WindowUse, ...]:
     )
 
 
+def come(db: psycopg.Connection[Any]) -> None:
+    """The moment of all that is booked is now."""
+    db.execute("UPDATE ops.limiter_requests SET admitted_at = least(admitted_at, now())")
+
+
 def test_limiter_that_was_never_asked_is_empty(db: psycopg.Connection[Any]) -> None:
     assert limiter_states(db, "up", WINDOWS) == [LimiterState(name="up", windows=uses(0, 0))]
 
@@ -56,7 +61,23 @@ def test_requests_count_in_every_window_that_they_are_young_enough_for(
     limiter.admit("up", max_wait=5.0).release()
     db.execute("UPDATE ops.limiter_requests SET done_at = done_at - %s", (timedelta(minutes=2),))
     limiter.admit("up", max_wait=5.0)
+    come(db)
     assert limiter_states(db, "up", WINDOWS) == [LimiterState(name="up", windows=uses(1, 2))]
+
+
+def test_request_that_is_booked_ahead_counts_from_its_moment_on(
+    db: psycopg.Connection[Any], limiter: Limiter
+) -> None:
+    limiter.admit("up", max_wait=5.0).release()
+    come(db)
+    limiter.admit("up", max_wait=5.0)
+    db.execute(
+        "UPDATE ops.limiter_requests SET admitted_at = clock_timestamp() + interval '1 hour'"
+        " WHERE NOT released"
+    )
+    assert limiter_states(db, "up", WINDOWS) == [LimiterState(name="up", windows=uses(1, 1))]
+    come(db)
+    assert limiter_states(db, "up", WINDOWS) == [LimiterState(name="up", windows=uses(2, 2))]
 
 
 def test_each_proxy_has_its_own_line_and_other_hosts_have_none(
