@@ -49,9 +49,7 @@ def main() -> int:
         print(f"stopped {control.down(at)} processes")
         return 0
     if args.command == "status":
-        print(
-            control.state(at) if control.supervisor_pid(at) else "nothing runs; make up starts it"
-        )
+        print(control.word_state(at))
         return 0
     from devstack.demo import demo
 

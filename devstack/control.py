@@ -85,6 +85,16 @@ def down(at: Home) -> int:
     return count + len(left)
 
 
+def word_state(at: Home) -> str:
+    """What runs, for a person."""
+    if supervisor_pid(at) is None:
+        return "nothing runs; make up starts it"
+    now = state(at)
+    running = [f"{name} {pid}" for name, pid in sorted(now.get("pids", {}).items())]
+    lines = [f"{now['phase']}; process ids: {', '.join(running) or 'none yet'}"]
+    return "\n".join([*lines, where(at, now["ports"])] if now["phase"] == "ready" else lines)
+
+
 def where(at: Home, ports: dict[str, int]) -> str:
     """How to reach the UI and the command line."""
     ui = f"http://127.0.0.1:{ports['api']}"

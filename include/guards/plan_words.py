@@ -28,8 +28,8 @@ def word_plan(plan: Plan) -> Iterator[str]:
     yield f"  {say.counted(plan.games, 'game')} on {say.counted(played, 'date')}{_no_games(plan)}"
     if plan.unknown:
         yield (
-            f"  {GAMES_PER_DATE} games each were counted for dates that the schedule does not"
-            f" have: {say.dates(plan.unknown)}; load nbacom_schedule first"
+            f"  not in the schedule yet: {say.dates(plan.unknown)}; {GAMES_PER_DATE} games each are"
+            " assumed (backfill nbacom_schedule first for their true number)"
         )
     yield (
         f"  {say.counted(plan.requests, 'request')}, about {say.number(plan.rows)} rows and"

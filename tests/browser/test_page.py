@@ -160,7 +160,10 @@ def test_a_viewer_reads_and_may_not_act(viewer: Desk, backfilled: System):
     ((backfill_id,),) = backfilled.metadata("SELECT id FROM backfill WHERE dag_id = %s", DAG)
     ((batch_id,),) = backfilled.ops("SELECT batch_id FROM ops.batches WHERE dag_id = %s", DAG)
     at = f"{PREFIX}/api/v1/backfills/{backfill_id}"
-    asked = [("GET", f"{at}/questions/pause"), ("PUT", f"{at}/resume"), ("PUT", f"{at}/release")]
+    named = ("pause", "unpause", "resume", "release", "cancel")
+    asked = [("GET", f"{at}/questions/{action}") for action in named]
+    asked += [("PUT", f"{at}/{action}") for action in ("resume", "release", "cancel")]
+    asked += [("PUT", f"/api/v2/backfills/{backfill_id}/{each}") for each in ("pause", "unpause")]
     of_batch = f"{PREFIX}/api/v1/dags/{DAG}/batches/{quote(batch_id, safe='')}"
     asked += [("GET", f"{of_batch}/questions/rerun"), ("PUT", f"{of_batch}/rerun")]
     answers = {
@@ -209,3 +212,73 @@ def outcomes(system: System) -> list[str]:
         DAG,
     )
     return [outcome for (outcome,) in newest]
+
+
+HANGS, WAITS = "2024-11-11", ("2024-11-12", "2024-11-13")
+HELD = "2024-11-18"
+IS_PAUSED = "SELECT is_paused FROM backfill WHERE id = %s"
+
+
+def begin(system: System, first: str, last: str) -> int:
+    """A backfill of one date at a time, as Airflow's own UI begins it."""
+    open_ones = "SELECT 1 FROM backfill WHERE dag_id = %s AND completed_at IS NULL"
+    system.until(lambda: not system.metadata(open_ones, DAG))
+    window = {"from_date": f"{first}T00:00:00Z", "to_date": f"{last}T00:00:00Z"}
+    order = {"dag_id": DAG, **window, "run_backwards": False, "max_active_runs": 1}
+    return int(system.api("POST", "backfills", order)["id"])
+
+
+def press(desk: Desk, label: str, answer: str) -> str:
+    """Presses the button, and that of the question's which has the answer; what was asked."""
+    page = desk.page
+    page.goto(f"{desk.ui}{PREFIX}/running?fresh=true")
+    page.get_by_role("main").get_by_role("button", name=label, exact=True).click()
+    question = page.get_by_role("dialog")
+    question.get_by_role("button", name=label, exact=True).wait_for()
+    asked = str(question.inner_text())
+    question.get_by_role("button", name=answer, exact=True).click()
+    question.wait_for(state="hidden")
+    return asked
+
+
+def test_a_backfill_is_paused_resumed_and_cancelled(admin: Desk, backfilled: System):
+    backfilled.faults([fault(HANGS, "hang")])
+    number = begin(backfilled, HANGS, WAITS[-1])
+    under_way = "SELECT 1 FROM dag_run WHERE backfill_id = %s AND state = 'running'"
+    backfilled.until(lambda: backfilled.metadata(under_way, number))
+    states = "SELECT partition_key, state FROM dag_run WHERE backfill_id = %s ORDER BY 1"
+
+    asked = press(admin, "Pause", "Leave it as it is")
+    assert asked.startswith(f"Pause backfill {number} of {DAG}?\n")
+    assert "Under way, and goes on: 1 date\nWaits: 2 dates\n" in asked
+    assert backfilled.metadata(IS_PAUSED, number) == [(False,)]
+
+    press(admin, "Pause", "Pause")
+    assert backfilled.metadata(IS_PAUSED, number) == [(True,)]
+    assert re.search(r"\d requests", press(admin, "Resume", "Resume"))
+    assert backfilled.metadata(IS_PAUSED, number) == [(False,)]
+
+    asked = press(admin, "Cancel the backfill", "Cancel the backfill")
+    assert "Under way, and goes on: 1 date\nEnded as failed, before it ran: 2 dates\n" in asked
+    assert admin.page.locator("#said").inner_text() == f"backfill {number} is cancelled"
+    found = dict(backfilled.metadata(states, number))
+    assert [found[day] for day in WAITS] == ["failed", "failed"]
+    assert admin.heard.errors == []
+
+
+def test_a_backfill_that_its_preflight_holds_is_released(admin: Desk, backfilled: System):
+    backfilled.faults([{"source": "balldontlie", "endpoint": "box_scores", "kind": "bad_key"}])
+    number = begin(backfilled, HELD, HELD)
+    held = "SELECT 1 FROM ops.holds WHERE backfill_id = %s AND kind = 'preflight'"
+    backfilled.until(lambda: backfilled.ops(held, number))
+
+    asked = press(admin, "Release", "Leave it as it is")
+    assert asked.startswith(f"Release backfill {number} of {DAG}?\n")
+    assert backfilled.metadata(IS_PAUSED, number) == [(True,)]
+
+    backfilled.faults([])
+    press(admin, "Release", "Release")
+    assert admin.page.locator("#said").inner_text() == "it goes on"
+    state = "SELECT state FROM dag_run WHERE backfill_id = %s"
+    backfilled.until(lambda: backfilled.metadata(state, number) == [("success",)])
+    assert admin.heard.errors == []
