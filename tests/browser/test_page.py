@@ -260,7 +260,7 @@ def test_a_backfill_is_paused_resumed_and_cancelled(admin: Desk, backfilled: Sys
 
     asked = press(admin, "Cancel the backfill", "Cancel the backfill")
     assert "Under way, and goes on: 1 date\nEnded as failed, before it ran: 2 dates\n" in asked
-    assert admin.page.locator("#said").inner_text() == f"backfill {number} is cancelled"
+    admin.page.get_by_text(f"backfill {number} is cancelled", exact=True).wait_for()
     found = dict(backfilled.metadata(states, number))
     assert [found[day] for day in WAITS] == ["failed", "failed"]
     assert admin.heard.errors == []
@@ -278,7 +278,7 @@ def test_a_backfill_that_its_preflight_holds_is_released(admin: Desk, backfilled
 
     backfilled.faults([])
     press(admin, "Release", "Release")
-    assert admin.page.locator("#said").inner_text() == "it goes on"
+    admin.page.get_by_text("it goes on", exact=True).wait_for()
     state = "SELECT state FROM dag_run WHERE backfill_id = %s"
     backfilled.until(lambda: backfilled.metadata(state, number) == [("success",)])
     assert admin.heard.errors == []
