@@ -145,6 +145,18 @@ def read_told(
     return {(dag_of(batch_id), run_id): queued_at for batch_id, run_id, queued_at in rows}
 
 
+def read_closed_at(
+    connection: psycopg.Connection[Any], dag_id: str, run_ids: Collection[str]
+) -> datetime | None:
+    """When the newest batch of the DAG that has one of these runs and is over was closed."""
+    row = connection.execute(
+        "SELECT max(b.closed_at) FROM ops.batches b WHERE b.dag_id = %s AND b.batch_id IN"
+        " (SELECT r.batch_id FROM ops.batch_runs r WHERE r.run_id = ANY(%s))",
+        (dag_id, [*run_ids]),
+    ).fetchone()
+    return row[0] if row else None
+
+
 def count_closed(
     connection: psycopg.Connection[Any], dag_ids: Collection[str]
 ) -> dict[tuple[str, str], int]:

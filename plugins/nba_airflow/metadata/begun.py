@@ -41,7 +41,7 @@ def meet(dag_run: DagRun) -> None:
     if dag_run.backfill_id is None or dag_run.backfill_id in KNOWN or session is None:
         return
     for backfill in read_backfill(session, dag_run.backfill_id):
-        if _hold_if_new(backfill):
+        if backfill.completed_at is None and _hold_if_new(backfill):
             dag_run.set_state(DagRunState.QUEUED)
             backfill.is_paused = True
 

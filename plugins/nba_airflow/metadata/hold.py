@@ -5,6 +5,9 @@ Airflow's pause starts no run and ends none: the dates under way go on. What is 
 tables comes first, Airflow's rows follow with Airflow's own transaction, and every look brings them
 to what our tables say, so that a scheduler that dies in between changes nothing. A backfill that is
 paused and has no row in ``ops.holds`` was paused by a person, and stays so.
+
+Dates of a completed backfill that are cleared stay its runs, which Airflow starts only while it is
+not paused (3.3.2): it is looked at as long as they are open, by what they themselves say.
 """
 
 from __future__ import annotations
@@ -18,13 +21,13 @@ from typing import TYPE_CHECKING, Any
 from include.guards.breaker import Window
 from include.guards.circuit import Facts, close, step
 from include.guards.quiet_hours import next_open
-from include.ops import backfills, breakers
+from include.ops import backfills, batches, breakers
 from include.ops.backfills import Hold, HoldKind
 from include.ops.breakers import Breaker
 from include.wording import moment
 from nba_airflow.guards import IGNORE, knows_games, read_quiet_hours, read_thresholds
 from nba_airflow.metadata.ledger import LEDGER
-from nba_airflow.metadata.runs import ENDED
+from nba_airflow.metadata.runs import ENDED, has_open_runs
 from nba_airflow.metadata.summary_run import start_summary
 
 if TYPE_CHECKING:
@@ -133,11 +136,14 @@ class _Look:
         Airflow's row shows that its backfill goes on, or something else holds it.
         """
         known = breakers.read(connection, self.backfill.id, self.dag_id)
+        if known.opened_at < (self.backfill.completed_at or _EVER) and known.state != "closed":
+            known = close(known, now)  # of what was completed; its dates run again
         holds = backfills.read_holds(connection, [self.backfill.id])
         held = [hold.kind for hold in holds]
         persons = self._is_paused_since(holds, known)
         quiet = self._word_quiet(connection, now)
-        otherwise = bool(quiet) or "preflight" in held
+        over = self.backfill.completed_at is not None
+        otherwise = bool(quiet) or ("preflight" in held and not over)
         self._judge_breaker(connection, known, now, held=otherwise)
         self.stops = otherwise or self.breaker.state == "open"
         causes: dict[HoldKind, str] = {
@@ -164,10 +170,10 @@ class _Look:
         return its and all_over and self.backfill.updated_at > max(over)
 
     def _word_quiet(self, connection: psycopg.Connection[Any], now: datetime) -> str:
-        """Why the backfill is to leave its upstreams alone; empty where it has none."""
-        asks = _hosts(self.dag_id) != [] and not (self.backfill.dag_run_conf or {}).get(
-            IGNORE, False
-        )
+        """Why the backfill is to leave its upstreams alone; empty where it has none. Dates of a
+        completed one wait by themselves: each run's conf may say otherwise."""
+        ignores = (self.backfill.dag_run_conf or {}).get(IGNORE, False)
+        asks = _hosts(self.dag_id) != [] and not (ignores or self.backfill.completed_at)
         rules = read_quiet_hours(self.dag_id) if asks else None
         until = next_open(now, rules, knows_games(connection))
         return f"games are under way, until {moment(until)}" * (until > now)
@@ -180,7 +186,7 @@ class _Look:
         plan = (ordered and ordered.plan) or {}
         ended = breakers.read_ended(connection, self.dag_id, self.runs.ended)
         # A date that was under way when it was closed says nothing new.
-        counting = self.runs.since(known.counted_since or _EVER)
+        counting = self.runs.since(self._count_since(connection, known))
         probes = self.runs.since(known.probing_since)
         facts = Facts(
             window=Window(
@@ -201,6 +207,15 @@ class _Look:
             breakers.forget_refusals(connection, hosts, if_closed=self.breaker)
             log.info("the breaker of backfill %d is %s", self.backfill.id, self.breaker.state)
             self.has_opened = self.breaker.state == "open"
+
+    def _count_since(self, connection: psycopg.Connection[Any], known: Breaker) -> datetime:
+        """From when on dates that were started count: of a completed backfill those that run
+        again, not what was reported of it before."""
+        since, completed = known.counted_since or _EVER, self.backfill.completed_at
+        if completed is None:
+            return since
+        reported = batches.read_closed_at(connection, self.dag_id, self.runs.started)
+        return max(since, completed, reported or _EVER)
 
     def apply(self, session: Session) -> None:
         """Brings Airflow's row to it, with Airflow's transaction; a breaker that has opened is
@@ -239,21 +254,22 @@ def _hosts(dag_id: str) -> list[str] | None:
 
 
 def read_backfill(session: Session, backfill_id: int) -> Sequence[Backfill]:
-    """The backfill, if it is one of game dates and not over."""
+    """The backfill, if it is one of game dates and not over, or dates of it run again."""
     from airflow.models.backfill import Backfill
 
     return _read_backfills(session, Backfill.id == backfill_id)
 
 
 def _read_backfills(session: Session, *wanted: ColumnElement[bool]) -> Sequence[Backfill]:
-    """Those of game dates that are not over."""
+    """Those of game dates that are not over, or whose dates run again."""
     from airflow.models.backfill import Backfill
     from airflow.models.dag import DagModel
-    from sqlalchemy import select
+    from sqlalchemy import or_, select
 
     from nba_airflow.metadata.register import TIMETABLES
 
-    ours = (Backfill.completed_at.is_(None), DagModel.timetable_type.in_(TIMETABLES), *wanted)
+    unfinished = or_(Backfill.completed_at.is_(None), has_open_runs())
+    ours = (unfinished, DagModel.timetable_type.in_(TIMETABLES), *wanted)
     known = select(Backfill).join(DagModel, DagModel.dag_id == Backfill.dag_id).where(*ours)
     return session.scalars(known.order_by(Backfill.id)).all()
 

@@ -16,6 +16,7 @@ from nba_airflow.metadata.ledger import LEDGER
 
 if TYPE_CHECKING:
     import psycopg
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
 ENDED = ("success", "failed")
@@ -238,11 +239,23 @@ def _take_over(run: Any, backfill_id: int, session: Session) -> None:
     session.execute(of_date.values(dag_run_id=run.id, exception_reason=None))
 
 
+def has_open_runs() -> ColumnElement[bool]:
+    """Whether dates of a backfill of Airflow's wait or are under way; of one that was completed
+    those that run again."""
+    from airflow.models.backfill import Backfill
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy import exists
+
+    its = (DagRun.dag_id == Backfill.dag_id, DagRun.backfill_id == Backfill.id)
+    return exists().where(*its, DagRun.state.in_(("queued", "running")))
+
+
 def release_ended_backfills(session: Session, *, again: bool = False) -> None:
     """Lets runs of cancelled backfills that are cleared start: a cancel leaves its backfill paused,
     nothing unpauses one that has ended, and the scheduler starts no run of a paused one
-    (apache/airflow#72337, not repaired in 3.3.2). It says nothing else of one that has ended, so
-    that the stages that were to come after it are left out here. Raises Away.
+    (apache/airflow#72337, not repaired in 3.3.2). What we hold since its dates run again stays
+    paused. It says nothing else of one that has ended, so that the stages that were to come after
+    it are left out here. Raises Away.
 
     ``again``: our tables are asked though they were left alone.
     """
@@ -250,14 +263,18 @@ def release_ended_backfills(session: Session, *, again: bool = False) -> None:
     from sqlalchemy import select, update
 
     paused = (Backfill.completed_at.is_not(None), Backfill.is_paused.is_(True))
-    found = session.execute(select(Backfill.id, Backfill.completed_at).where(*paused))
+    asked = select(Backfill.id, Backfill.completed_at, has_open_runs().label("runs_again"))
+    found = session.execute(asked.where(*paused)).all()
     ended = {row.id: row.completed_at for row in found}
     if not ended:
         return
     with LEDGER.opened(again=again) as ledger:
         _leave_out_stopped(ledger, ended)
+        held = backfills.read_holds(ledger, [row.id for row in found if row.runs_again])
         ledger.commit()
-    released = update(Backfill).where(Backfill.id.in_(ended)).values(is_paused=False)
+    kept = {hold.backfill_id for hold in held if hold.since > ended[hold.backfill_id]}
+    free = ended.keys() - kept
+    released = update(Backfill).where(Backfill.id.in_(free)).values(is_paused=False)
     session.execute(released.execution_options(synchronize_session=False))
 
 

@@ -1,4 +1,4 @@
-"""Airflow's backfills of game dates that have not ended."""
+"""Airflow's backfills of game dates that have not ended, or whose dates run again."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from include.partition import parse_day
 from nba_airflow.metadata.register import TIMETABLES
+from nba_airflow.metadata.runs import has_open_runs
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -17,12 +18,13 @@ def read_unfinished(session: Session) -> dict[int, tuple[str, bool]]:
     """Their ids -> the DAG, and whether it is paused; other teams' are left out."""
     from airflow.models.backfill import Backfill
     from airflow.models.dag import DagModel
-    from sqlalchemy import select
+    from sqlalchemy import or_, select
 
     asked = select(Backfill.id, Backfill.dag_id, Backfill.is_paused).join(
         DagModel, DagModel.dag_id == Backfill.dag_id
     )
-    ours = (DagModel.timetable_type.in_(TIMETABLES), Backfill.completed_at.is_(None))
+    unfinished = or_(Backfill.completed_at.is_(None), has_open_runs())
+    ours = (DagModel.timetable_type.in_(TIMETABLES), unfinished)
     rows = session.execute(asked.where(*ours).order_by(Backfill.id))
     return {row.id: (row.dag_id, bool(row.is_paused)) for row in rows}
 
