@@ -13,17 +13,16 @@ from include.sources.spec import Source
 from tests.plugins.running import DAG, Airflow, transaction
 
 DAY = date(2026, 11, 10)
-OTHERS = ("bigdataball_play_by_play", "nbacom_box_scores", "nbacom_schedule", "odds_api_props")
 
 
 @pytest.fixture
-def late(airflow: Airflow) -> Iterator[Airflow]:
+def late(airflow: Airflow, sources: dict[str, Source]) -> Iterator[Airflow]:
     """The other sources are paused; nothing is known to be late."""
-    set_paused(True, *OTHERS)
+    set_paused(True, *(sources.keys() - {DAG}))
     airflow.ledger.execute("TRUNCATE ops.late_dates")
     airflow.ledger.commit()
     yield airflow
-    set_paused(False, DAG, *OTHERS)
+    set_paused(False, *sources)
 
 
 def set_paused(is_paused: bool, *dag_ids: str) -> None:
