@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from devstack import postgres
 from devstack.bench.installation import Backfill, Installation, installed
@@ -103,15 +106,39 @@ def _backfill(system: Installation, first: date, dates: int) -> Backfill:
 
 def _pace_beside_a_look(system: Installation, first: date) -> float:
     """Dates a minute of another DAG, while the scheduler's sweep looks at every date of box scores
-    that is in the ledger."""
+    that is in the ledger. Raises RuntimeError where the look came after them."""
     system.lift_limits("balldontlie", "nba_stats")
     last = first + timedelta(days=OTHER_DATES - 1)
     system.backfill("nbacom_schedule", first, last)
+    with ThreadPoolExecutor(1) as meanwhile:
+        ordered = meanwhile.submit(_order_look, system, first, last)
+        found = system.backfill("bdl_box_scores", first, last)
+        ordered.result()
+    if count := _ask(system, "SELECT count(*) FROM ops.touched WHERE day = ANY(%s)", SEASONS):
+        raise RuntimeError(f"{count} dates of the seasons were not looked at during the backfill")
+    return found.dates_per_minute
+
+
+def _order_look(system: Installation, first: date, last: date) -> None:
+    """Once a date of the window is done, all dates of box scores are to be looked at, and the run
+    of the summary begins whose start is the scheduler's sweep."""
+    done = "SELECT count(*) FROM ops.outcomes WHERE day BETWEEN %s AND %s AND outcome = 'complete'"
+    waiting = Retrying(
+        retry=retry_if_result(lambda found: not found),
+        wait=wait_fixed(0.5),
+        stop=stop_after_delay(120),
+    )
+    waiting(_ask, system, f"{done} AND dag_id = 'bdl_box_scores'", first, last)
     with connect(postgres.url(system.home.postgres, "ops")) as ledger:
         ledger.execute(_TOUCH)
         ledger.commit()
     system.api("POST", "dags/backfill_summary/dagRuns", {"logical_date": None})
-    return system.backfill("bdl_box_scores", first, last).dates_per_minute
+
+
+def _ask(system: Installation, count: str, *values: object) -> int:
+    with connect(postgres.url(system.home.postgres, "ops")) as ledger:
+        ((found,),) = ledger.execute(count, values).fetchall()
+        return int(found)
 
 
 def _look(system: Installation) -> float:
