@@ -39,7 +39,7 @@ def due(books: str) -> Iterator[Scheduler]:
 def test_the_mail_goes_first_then_live_dates_and_backfills_last(due: Scheduler) -> None:
     tasks = due.next_tasks(workers=128)
     live = sorted({dag_id for dag_id, kind in tasks if (dag_id, kind) != (MAIL, "scheduled")})
-    assert live == list(SOURCE_DAGS)
+    assert set(SOURCE_DAGS) <= set(live)
     order = [MAIL if dag_id == MAIL else kind for dag_id, kind in tasks]
     backfills = order.count("backfill")
     assert backfills >= 2

@@ -37,7 +37,8 @@ def bench(
     """With Airflow's connections in the environment."""
     home = tmp_path_factory.mktemp("airflow")
     with specs_of_dags(home) as sources, pytest.MonkeyPatch.context() as patch:
-        for name, connection in credentials.connections(sandbox, ops_db).items():
+        connections = credentials.connections(sandbox, ops_db)
+        for name, connection in connections.items():
             patch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(connection))
         from nba_airflow.connections import upstream
         from nba_airflow.specs import hosts
@@ -46,7 +47,11 @@ def bench(
             sandbox=sandbox,
             ops_db=ops_db,
             sources=sources,
-            upstreams={name: upstream(host) for name, host in hosts().items()},
+            upstreams={
+                name: upstream(host)
+                for name, host in hosts().items()
+                if host.connection in connections
+            },
             secrets=credentials.SECRETS,
         )
         folder = tmp_path_factory.mktemp("schedule")
