@@ -59,8 +59,9 @@ def check_due(now: datetime | None = None) -> None:
 def _hold_if_new(backfill: Backfill) -> bool:
     """Whether it is held from now on, or was by then, until it is checked."""
     with LEDGER.opened() as connection:
-        known = backfills.read(connection, [backfill.id])
+        # In this order: what is ordered no more was noted before it ended.
         ordered = backfills.is_ordered_now(connection, backfill.dag_id)
+        known = backfills.read(connection, [backfill.id])
         begins = not known and not ordered
         begins = begins and backfills.hold(connection, backfill.id, "preflight", CHECKING)
         connection.commit()

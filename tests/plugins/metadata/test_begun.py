@@ -18,6 +18,7 @@ from sqlalchemy import text
 from devstack.connections import upstreams
 from devstack.sandbox.server import Sandbox, running
 from include.ops import backfills
+from include.ops.db import connect
 from include.partition import DateRange
 from nba_airflow.check_begun import check_begun
 from nba_airflow.cli.release import release
@@ -88,6 +89,33 @@ def test_no_date_of_it_starts_before_it_is_checked(airflow: Airflow, checks: lis
     assert {*airflow.states().values()} == {"queued"}
     assert (paused(backfill_id), airflow.startable()) == (True, set())
     assert holds(airflow, backfill_id) == [f"preflight: {begun.CHECKING}"]
+
+
+def test_one_that_our_command_notes_while_it_is_met_is_not_held(
+    airflow: Airflow, checks: list[int], ops_db: str
+) -> None:
+    backfill_id = airflow.backfill(ALL, met=False)
+    read = backfills.read
+    noted = backfills.Backfill(
+        backfill_id=backfill_id,
+        dag_id=DAG,
+        batch_id=f"{DAG}:{backfill_id}:0",
+        started_by="somebody",
+    )
+    with connect(ops_db) as command, pytest.MonkeyPatch.context() as patch:
+        backfills.lock_orders(command, DAG)
+
+        def read_and_end(connection: Any, ids: Any) -> Any:
+            """The command ends its order just after what is known was read."""
+            patch.setattr(backfills, "read", read)
+            found = read(connection, ids)
+            backfills.write(command, noted)
+            command.commit()
+            return found
+
+        patch.setattr(backfills, "read", read_and_end)
+        airflow.start(DAY)
+    assert (checks, holds(airflow, backfill_id)) == ([], [])
 
 
 def test_one_that_is_fit_goes_on(airflow: Airflow, checks: list[int]) -> None:
