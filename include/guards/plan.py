@@ -73,8 +73,9 @@ class Bought:
 class Plan:
     """What dates of a DAG take from ``planned_at`` (aware) on, before anything is asked.
 
-    ``without_games``, ``unknown`` (the schedule does not have them) and ``complete`` (nothing is
-    asked for them) are some of its ``days``. ``minutes_low`` and ``minutes_high`` are of work,
+    ``without_games``, ``unknown`` (the schedule does not have them), ``complete`` (nothing is
+    asked for them) and ``worked`` (a task is run, of which ``games`` and ``rows`` are) are some of
+    its ``days``. ``minutes_low`` and ``minutes_high`` are of work,
     without the time in which it waits for credits or for quiet hours to end; ``ends_at``, with
     both, None: never. ``next_start``: the first moment at which it would meet no quiet hours, None:
     none is near. ``bytes`` are of bodies before compression, ``operations`` on a bucket.
@@ -88,6 +89,7 @@ class Plan:
     without_games: Sequence[date] = ()
     unknown: Sequence[date] = ()
     complete: Sequence[date] = ()
+    worked: Sequence[date] = ()
     games: int = 0
     rows: int = 0
     requests: int = 0
@@ -167,6 +169,7 @@ def make_plan(source: Source, known: Known, *, reruns: bool = False) -> Plan:
         without_games=sorted(day for day, games in known.games.items() if not games),
         unknown=sorted({*known.games} - {*known.scheduled}),
         complete=complete,
+        worked=sorted(worked),
         games=sum(worked.values()),
         rows=round(sum(worked.values()) * sum(pace.rows_per_game for pace in paces.values())),
         requests=needs.requests,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
 
 from include import wording as say
 from include.guards.needs import GAMES_PER_DATE
@@ -24,11 +24,13 @@ def word_plan(plan: Plan) -> Iterator[str]:
     if not plan.requests:
         yield "  no request is needed"
         return
-    played = len(plan.days) - len(plan.without_games)
-    yield f"  {say.counted(plan.games, 'game')} on {say.counted(played, 'date')}{_no_games(plan)}"
-    if plan.unknown:
+    without, unknown = (_among(plan.worked, each) for each in (plan.without_games, plan.unknown))
+    played = say.counted(len(plan.worked) - len(without), "date")
+    empty = f"; without games: {say.dates(without)}" if without else ""
+    yield f"  {say.counted(plan.games, 'game')} on {played}{empty}"
+    if unknown:
         yield (
-            f"  not in the schedule yet: {say.dates(plan.unknown)}; {GAMES_PER_DATE} games each are"
+            f"  not in the schedule yet: {say.dates(unknown)}; {GAMES_PER_DATE} games each are"
             " assumed (backfill nbacom_schedule first for their true number)"
         )
     yield (
@@ -114,10 +116,9 @@ def _word_limit(state: LimiterState) -> str:
     return f"{state.name} {say.number(count_left(state))}{waits}"
 
 
-def _no_games(plan: Plan) -> str:
-    if not plan.without_games:
-        return ""
-    return f"; without games: {say.dates(plan.without_games)}"
+def _among(worked: Sequence[date], days: Sequence[date]) -> list[date]:
+    """Those of the days at which there is work."""
+    return sorted({*worked} & {*days})
 
 
 def _cost(plan: Plan) -> str:

@@ -127,7 +127,7 @@ def judge_scope(plan: Plan, refusal: str) -> Finding:
     """Of what it takes: known exactly, and not more than there is."""
     if refusal:
         return failed(refusal)
-    dates, games = counted(len(plan.days), "date"), counted(plan.games, "game")
+    dates, games = counted(len(plan.worked), "date"), counted(plan.games, "game")
     return passed(f"{dates}, {games}, {counted(plan.requests, 'request')}")
 
 

@@ -14,6 +14,7 @@ from include.guards.needs import list_needs
 from include.guards.pace import SLOT, START, TASK, UNMEASURED, Pace, find_minutes
 from include.guards.plan import Known, make_plan
 from include.guards.plan_words import refuse, word_plan
+from include.guards.preflight import judge_scope
 from include.guards.quiet_hours import QuietHours
 from include.limits.allowance import Month
 from include.limits.state import LimiterState, WindowUse
@@ -104,6 +105,23 @@ def test_dates_that_are_complete_ask_for_nothing_and_run_only_if_they_run_again(
     assert make_plan(source(), whole, reruns=True).minutes_high > 0
     # The ledger alone does not make a date complete whose bodies are gone.
     assert make_plan(source(), known(done=[*GAMES])).complete == []
+
+
+def test_games_are_told_of_the_dates_that_are_worked_at_and_only_those_can_lack_the_schedule() -> (
+    None
+):
+    first, second, third = sorted(GAMES)
+    partly = known(
+        done=[first, second], missing={("box_scores", d): (0, 0) for d in (first, second)}
+    )
+    plan = make_plan(source(), replace(partly, scheduled=[second]))
+    assert list(word_plan(plan))[:3] == [
+        "  complete already: 2 dates, nothing is asked for them",
+        f"  {GAMES[third]} games on 1 date",
+        f"  not in the schedule yet: {third}; 7 games each are assumed (backfill nbacom_schedule"
+        " first for their true number)",
+    ]
+    assert judge_scope(plan, "").what == f"1 date, {GAMES[third]} games, 1 request"
 
 
 @pytest.mark.parametrize(
