@@ -72,6 +72,7 @@ def command(name: str) -> Callable[[Callable[[Namespace], Answer]], Callable[[Na
         @wraps(answer)
         def run(args: Namespace) -> None:
             try:
+                refuse_abbreviated(name, sys.argv)
                 with _databases_named(), _stdout_kept_for_the_answer():
                     found = answer(args)
             except (Refused, Problem) as error:
@@ -86,6 +87,23 @@ def command(name: str) -> Callable[[Callable[[Namespace], Answer]], Callable[[Na
         return run
 
     return entry
+
+
+def refuse_abbreviated(name: str, argv: Sequence[str]) -> None:
+    """Raises Refused for an option that is not written out, where this is what was typed: Airflow's
+    parser takes `--refe` for `--refetch`, which asks upstreams anew, and any typing error that is
+    the beginning of a name."""
+    from nba_airflow.cli.commands import list_options
+
+    words = name.split()[1:]
+    if [*argv[1 : 1 + len(words)]] != words:
+        return
+    known = list_options(words)
+    typed = [word.partition("=")[0] for word in argv if word.startswith("--") and word != "--"]
+    for option in typed:
+        if option not in known:
+            meant = next(each for each in known if each.startswith(option))
+            raise Refused(f"no option {option}: write it out, {meant}")
 
 
 def show(found: Answer, output: str) -> None:

@@ -3,6 +3,7 @@ command pays for it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from airflow.cli import cli_config
@@ -347,3 +348,11 @@ def _with_backfill(command: ActionCommand | GroupCommand) -> ActionCommand | Gro
         return command
     others = [each for each in command.subcommands if each.name != BACKFILL.name]
     return command._replace(subcommands=[*others, BACKFILL])
+
+
+def list_options(words: Sequence[str]) -> list[str]:
+    """The long options of one of our commands, such as ``nba``, ``status``."""
+    ours = {("dags", BACKFILL.name): BACKFILL}
+    ours |= {(NBA.name, each.name): each for each in NBA.subcommands}
+    flags = (flag for arg in ours[words[0], words[1]].args for flag in arg.flags)
+    return ["--help", *(flag for flag in flags if flag.startswith("--"))]

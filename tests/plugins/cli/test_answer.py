@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from argparse import Namespace
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -237,6 +238,31 @@ def test_commands_are_registered_once_beside_airflows_own(monkeypatch: pytest.Mo
     dags = [each.name for each in groups["dags"].subcommands]
     assert dags.count("backfill") == 1
     assert {"list", "trigger", "unpause"} < set(dags)
+
+
+def test_option_that_is_not_written_out_is_refused(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow's parser takes the beginning of a name for the name."""
+    done = command("airflow dags backfill")(lambda args: ANSWER)
+    words = [
+        "airflow",
+        "dags",
+        "backfill",
+        "bdl_box_scores",
+        "-s",
+        "2025-01-15",
+        "-e",
+        "2025-01-16",
+    ]
+    monkeypatch.setattr(sys, "argv", [*words, "--refe", "--dry-run"])
+    assert call(done) == Said(
+        code=2,
+        out="",
+        err="airflow dags backfill: no option --refe: write it out, --refetch\n",
+    )
+    monkeypatch.setattr(sys, "argv", [*words, "--reason=--", "--refetch", "--output", "json"])
+    assert call(done).code == ANSWER.code
 
 
 def test_every_command_can_be_asked_for_every_form_of_its_answer() -> None:
