@@ -61,6 +61,16 @@ class OutcomeCount:
     dates: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class CancelledDates:
+    """Dates of a DAG that were cancelled before they ran, and of which nothing came since."""
+
+    dag_id: str
+    dates: int
+    first_day: date
+    last_day: date
+
+
 def count_runs(
     batch_id: str,
     runs: Sequence[BatchRun],
@@ -137,6 +147,26 @@ def accepted_dates(connection: psycopg.Connection[Any], tries: int = MAX_TRIES) 
     )
     found = f"SELECT dag_id, endpoint, day, message FROM ({newest}) t WHERE outcome = 'accepted'"
     return connection.cursor(row_factory=dict_row).execute(found, (tries,)).fetchall()
+
+
+def cancelled_dates(
+    connection: psycopg.Connection[Any], runs: int = MAX_TRIES
+) -> list[CancelledDates]:
+    """Of the newest ``runs`` that failed; by DAG. They have no outcome, so that no count has
+    them."""
+    with connection.cursor(row_factory=class_row(CancelledDates)) as cursor:
+        cursor.execute(
+            "WITH failed AS (SELECT b.dag_id, r.day, r.queued_at, r.started_at FROM ops.batch_runs"
+            " r JOIN ops.batches b USING (batch_id) WHERE r.state = 'failed' ORDER BY r.ended_at"
+            " DESC LIMIT %s) SELECT dag_id, count(DISTINCT day) AS dates, min(day) AS first_day,"
+            " max(day) AS last_day FROM failed f WHERE started_at IS NULL AND NOT EXISTS (SELECT"
+            " FROM ops.outcomes o WHERE o.dag_id = f.dag_id AND o.day = f.day) AND NOT EXISTS"
+            " (SELECT FROM ops.batch_runs r JOIN ops.batches b USING (batch_id) WHERE r.day = f.day"
+            " AND b.dag_id = f.dag_id AND r.queued_at > f.queued_at) GROUP BY dag_id ORDER BY"
+            " dag_id",
+            (runs,),
+        )
+        return cursor.fetchall()
 
 
 def outcome_counts(

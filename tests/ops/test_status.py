@@ -15,10 +15,12 @@ from include.ops import batches, outbox
 from include.ops.db import connect
 from include.ops.outcomes import OutcomeRow, record
 from include.ops.status import (
+    CancelledDates,
     OpenBatch,
     OutcomeCount,
     UnsentMail,
     accepted_dates,
+    cancelled_dates,
     count_runs,
     outcome_counts,
     unmailed_batches,
@@ -126,6 +128,29 @@ def test_each_date_counts_once_by_its_newest_outcome(db: psycopg.Connection[Any]
         OutcomeCount(dag_id=DAG, endpoint="box_scores", outcome="complete", dates=2),
         OutcomeCount(dag_id=DAG, endpoint="box_scores", outcome="failed", dates=1),
         OutcomeCount(dag_id=DAG, endpoint="plays", outcome="no_games", dates=1),
+    ]
+
+
+def test_dates_that_were_cancelled_before_they_ran_are_told_until_something_comes_of_them(
+    db: psycopg.Connection[Any],
+) -> None:
+    ran, never = batch_run(0, "failed"), [batch_run(n, "failed", started=False) for n in (1, 2, 3)]
+    write(db, f"{DAG}:7:0", ran, *never)
+    assert cancelled_dates(db) == [
+        CancelledDates(
+            dag_id=DAG,
+            dates=3,
+            first_day=DAY + timedelta(days=1),
+            last_day=DAY + timedelta(days=3),
+        )
+    ]
+    assert cancelled_dates(db, runs=1)[0].dates == 1
+    # One was done by a run of another batch, another waits in one.
+    record(db, tried("box_scores", 1, Outcome.COMPLETE, 1))
+    again = batch_run(3, "queued", started=False, queued=QUEUED + timedelta(hours=2))
+    write(db, f"{DAG}:8:0", again, over=False)
+    assert [(each.dates, each.first_day) for each in cancelled_dates(db)] == [
+        (1, DAY + timedelta(days=2))
     ]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from include.ops.status import (
     OutcomeCount,
     accepted_dates,
+    cancelled_dates,
     newest_done,
     outcome_counts,
     unmailed_batches,
@@ -53,6 +54,7 @@ def read_status() -> Answer:
         unrecorded = unrecorded_batches(connection)
         counts = outcome_counts(connection, open_runs)
         newest = newest_done(connection, [(each.dag_id, each.endpoint) for each in counts])
+        cancelled = cancelled_dates(connection)
         accepted = accepted_dates(connection)
     obstacles = read_obstacles()
     rows = [
@@ -64,6 +66,7 @@ def read_status() -> Answer:
         *status_rows.list_unrecorded(unrecorded),
         *(row for each in limits.values() for row in status_rows.list_limits(each)),
         *status_rows.list_dates(counts, newest),
+        *status_rows.list_cancelled(cancelled),
     ]
     needs = status_rows.find_needs(
         held=held,
@@ -95,6 +98,7 @@ def read_status() -> Answer:
             "unrecorded": unrecorded,
             "connections": limits,
             "outcomes": _by_dag(counts),
+            "cancelled": [*map(asdict, cancelled)],
             "newest_done": _newest_by_dag(newest),
             "obstacles": obstacles,
             "accepted": accepted,

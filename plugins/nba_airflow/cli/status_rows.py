@@ -7,7 +7,7 @@ from datetime import date
 from itertools import groupby
 from typing import Any
 
-from include.ops.status import OpenBatch, OutcomeCount, UnsentMail
+from include.ops.status import CancelledDates, OpenBatch, OutcomeCount, UnsentMail
 from include.outcome import Outcome
 from include.wording import clean, clipped, counted, moment, number
 from nba_airflow.cli.answer import Line, Row
@@ -134,6 +134,13 @@ def list_dates(
         dag_id, endpoint = key
         upto = f" to {newest[key]}" if key in newest else ""
         yield make_row("dates", dag_id, [f"{endpoint}{upto}: {parts[0]}", *parts[1:]])
+
+
+def list_cancelled(cancelled: Sequence[CancelledDates]) -> Iterator[Row]:
+    """A row for each DAG: somebody wanted it so, so that it needs nobody."""
+    for each in cancelled:
+        window = f"{each.first_day}..{each.last_day}"
+        yield make_row("dates", each.dag_id, [f"{each.dates} cancelled before the start, {window}"])
 
 
 def make_row(what: str, name: str, parts: Sequence[str], style: str = "") -> Row:

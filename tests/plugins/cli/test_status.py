@@ -146,6 +146,25 @@ def test_status_shows_batches_mails_pauses_credits_and_dates(
     assert "very-secret" not in said.out + json.dumps(facts)
 
 
+def test_status_shows_what_was_cancelled_and_that_it_needs_nobody(
+    call: Call, db: psycopg.Connection[Any], airflow: Airflow
+) -> None:
+    airflow.backfill(DateRange(DAY, NEXT))
+    airflow.end(DAY, state="failed")
+    airflow.end(NEXT, state="failed")
+    airflow.summarise()
+    said = call(status, output="plain")
+    window = f"{DAY}..{NEXT}"
+    assert [row for row in said.rows if row[0] == "dates"] == [
+        ["dates", DAG, f"2 cancelled before the start, {window}"]
+    ]
+    facts = call(status, json=True).facts
+    assert facts["cancelled"] == [
+        {"dag_id": DAG, "dates": 2, "first_day": str(DAY), "last_day": str(NEXT)}
+    ]
+    assert [need for need in facts["needs_a_person"] if "date" in need] == []
+
+
 def test_status_shows_until_when_a_proxy_has_its_cooldown_by_its_name_only(
     call: Call, db: psycopg.Connection[Any], ops_db: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
