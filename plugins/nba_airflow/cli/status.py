@@ -39,6 +39,7 @@ def read_status() -> Answer:
     """Reads the operations tables, Airflow's runs and backfills, and the connections."""
     from nba_airflow.specs import hosts
 
+    # What the ledger has, with what Airflow has under way.
     with connect_ops() as connection:
         found, open_runs, unfinished = read_airflow(connection)
         limits = {name: read_limits(connection, host) for name, host in hosts().items()}
