@@ -271,3 +271,24 @@ def test_every_command_can_be_asked_for_every_form_of_its_answer() -> None:
     ours = [BACKFILL, *NBA.subcommands]
     assert [each.name for each in ours if not set(ANSWERED) <= set(each.args)] == ["sql"]
     assert {ARG_ROWS_OUTPUT, ARG_JSON} < set(ours[-1].args)  # which has one form more
+
+
+def test_connection_that_airflow_warns_of_is_read_without_a_word(
+    call: Call, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of Google's type for its ``_``, of the extra for its short value."""
+    from airflow._shared.secrets_masker import SecretsMasker
+
+    from nba_airflow.connections import connection
+
+    monkeypatch.setattr(SecretsMasker, "_has_warned_short_secret", False)
+    extra = {"keyfile_dict": {"client_id": "1"}}
+    fields = {"conn_type": "google_cloud_platform", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_BIGDATABALL", json.dumps(fields))
+
+    def read(_: Namespace) -> Answer:
+        found = connection("bigdataball").extra_dejson
+        return Answer(text=[Line(text=json.dumps(found))], rows=[], facts={})
+
+    assert call(command(NAME)(read)) == Said(code=0, out=json.dumps(extra) + "\n", err="")
+    assert caplog.messages == []
