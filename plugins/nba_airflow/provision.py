@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import re
 import sys
 from collections.abc import Mapping
@@ -23,7 +24,10 @@ from nba_airflow.specs import hosts, sources
 
 if TYPE_CHECKING:
     from airflow.models.connection import Connection
+    from airflow.models.pool import Pool
     from sqlalchemy.orm import Session
+
+log = logging.getLogger(__name__)
 
 REPROCESS_SLOTS = 2
 """Of pool `warehouse`: the workers that the pools of the sources leave free, and as many changes of
@@ -41,7 +45,8 @@ _LOOPBACK = re.compile(
 
 def pools(session: Session) -> list[str]:
     """Creates the pool of each host, named like its connection, and that of tasks which ask none,
-    named like the warehouse's. One that is there keeps the slots that it was given.
+    named like the warehouse's. One that is there makes room for them where it has the slots that
+    this gave it; it keeps those that somebody else gave it.
 
     A task whose pool is missing waits for ever with only a warning (seen on 3.3.2), so this also
     runs whenever a scheduler starts. Returns the names of the pools that were created.
@@ -50,18 +55,39 @@ def pools(session: Session) -> list[str]:
     from sqlalchemy import select
 
     declared = hosts()
-    missing = sorted({*declared, WAREHOUSE} - set(session.scalars(select(Pool.pool))))
+    there = {str(pool.pool): pool for pool in session.scalars(select(Pool))}
+    missing = sorted({*declared, WAREHOUSE} - there.keys())
     if not missing:
         return []
     bought = {name: _as_bought(host, session) for name, host in declared.items()}
     wanted = {dag_id: _as_wanted(source, session) for dag_id, source in sources().items()}
-    most = MAX_TABLE_CHANGES if _is_in_bigquery(session) else count_workers()
-    sizes = pool_sizes(wanted, bought, workers=count_workers(), most=most)
+    workers = count_workers()
+    most = MAX_TABLE_CHANGES if _is_in_bigquery(session) else workers
+    sizes = pool_sizes(wanted, bought, workers=workers, most=most)
     sizes[WAREHOUSE] = REPROCESS_SLOTS
+    old = {dag_id: source for dag_id, source in wanted.items() if there.keys() >= _names(source)}
+    known = {name: each for name, each in bought.items() if name in there}
+    before = pool_sizes(old, known, workers=workers, most=most)
+    _make_room(there, before, sizes)
     for name in missing:
         text = _describe(declared.get(name))
         session.add(Pool(pool=name, slots=sizes[name], description=text, include_deferred=False))
     return missing
+
+
+def _make_room(
+    there: Mapping[str, Pool], before: Mapping[str, int], sizes: Mapping[str, int]
+) -> None:
+    """Makes the pools that still have what they got ``before`` there were more as small as they
+    would be made now."""
+    for name, slots in before.items():
+        if sizes[name] < slots == there[name].slots:
+            there[name].slots = sizes[name]
+            log.info("pool %s has %d slots instead of %d", name, sizes[name], slots)
+
+
+def _names(source: Source) -> set[str]:
+    return {host.connection for host in source.hosts}
 
 
 def _describe(host: Host | None) -> str:
@@ -93,8 +119,7 @@ def pool_sizes(
         name: min(_needed_slots(host, addresses, of), most)
         for name, (host, addresses) in bought.items()
     }
-    groups = [{host.connection for host in source.hosts} for source in of.values()]
-    return fit_into_workers(wanted, groups, workers)
+    return fit_into_workers(wanted, map(_names, of.values()), workers)
 
 
 def _needed_slots(host: Host, addresses: int, of: Mapping[str, Source]) -> int:

@@ -70,7 +70,7 @@ def start(session: Session, home: Home) -> Start:
 
 def named(value: Any) -> str:
     """A connection, or the fields that are changed, in a test's name."""
-    return value if isinstance(value, str) else " and ".join(value)
+    return value if isinstance(value, str) else " and ".join(value) or "nothing"
 
 
 def found(session: Session, conn_id: str) -> Connection:
@@ -325,6 +325,43 @@ def test_a_pool_that_is_there_keeps_the_slots_that_an_operator_gave_it(
     assert provision() == sorted({*UPSTREAMS, "warehouse"} - {"balldontlie"})
     assert slots(session)["balldontlie"] == 31
     assert provision() == []
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "after"),
+    [
+        ({}, {"bigdataball": 4, "nba_cdn": 2, "nba_stats": 4, "the_odds_api": 1}),
+        ({"bigdataball": 6}, {"bigdataball": 6, "nba_cdn": 2, "nba_stats": 4, "the_odds_api": 1}),
+        ({"nba_stats": 1}, {"bigdataball": 4, "nba_cdn": 2, "nba_stats": 1, "the_odds_api": 1}),
+    ],
+    ids=named,
+)
+def test_pools_make_room_for_a_new_source_but_those_that_an_operator_has_set(
+    session: Session,
+    provision: Callable[..., list[str]],
+    documented: dict[str, Source],
+    monkeypatch: pytest.MonkeyPatch,
+    by_hand: dict[str, int],
+    after: dict[str, int],
+) -> None:
+    from airflow.models.pool import Pool
+    from sqlalchemy import update
+
+    from nba_airflow import provision as provisioning
+
+    # Before Ball Don't Lie's came, as an installation is before a source is added.
+    old = {name: each for name, each in documented.items() if name != "bdl_box_scores"}
+    hosts = {host.connection: host for each in old.values() for host in each.hosts}
+    with monkeypatch.context() as patch:
+        patch.setattr(provisioning, "sources", lambda: old)
+        patch.setattr(provisioning, "hosts", lambda: hosts)
+        provision(workers=16)
+    before = {"bigdataball": 5, "nba_cdn": 2, "nba_stats": 6, "the_odds_api": 1, "warehouse": 2}
+    assert slots(session) == before
+    for name, given in by_hand.items():
+        session.execute(update(Pool).where(Pool.pool == name).values(slots=given))
+    assert provision(workers=16) == ["balldontlie"]
+    assert slots(session) == {**after, "balldontlie": 3, "warehouse": 2}
 
 
 @pytest.mark.usefixtures("airflow_environment")

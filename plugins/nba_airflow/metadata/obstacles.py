@@ -3,9 +3,10 @@ repair, said when a scheduler starts, by `airflow dags backfill` and by `airflow
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from include.limits.pool_size import fit_into_workers
 from include.settings import MAX_RUNS_A_TURN
 from nba_airflow.metadata.summary_run import SUMMARY
 
@@ -58,18 +59,34 @@ def _short_turns() -> Iterator[str]:
 def _crowded_pools(session: Session) -> Iterator[str]:
     """Pools keep the slots that they were given, whatever number of workers there is by now."""
     from airflow.models.pool import Pool
-    from sqlalchemy import func, select
+    from sqlalchemy import select
 
     from nba_airflow.provision import count_workers
     from nba_airflow.specs import hosts
 
-    ours = select(func.sum(Pool.slots)).where(Pool.pool.in_(hosts()))
-    slots, workers = session.scalar(ours) or 0, count_workers()
+    ours = select(Pool.pool, Pool.slots).where(Pool.pool.in_(hosts())).order_by(Pool.pool)
+    given = {str(name): slots for name, slots in session.execute(ours)}
+    slots, workers = sum(given.values()), count_workers()
     if slots > workers - 2:
         yield (
-            f"the pools of the sources have {slots} slots together and there are {workers} workers:"
-            " leave two of them to the mail (`airflow pools set NAME SLOTS DESCRIPTION`)"
+            f"the pools of the sources have {slots} slots together and there are {workers} workers,"
+            f" of which the mail needs two: {_word_room(given, workers)}set"
+            f" AIRFLOW__CORE__PARALLELISM to {slots + 2} (with Celery"
+            " AIRFLOW__CELERY__WORKER_CONCURRENCY too)"
         )
+
+
+def _word_room(given: Mapping[str, int], workers: int) -> str:
+    """The commands that make the pools small enough; empty where even one slot each is too many."""
+    sizes = fit_into_workers(given, (), workers)
+    if sum(sizes.values()) > workers - 2:
+        return ""
+    commands = [
+        f"airflow pools set {name} {slots} 'asks {name}'"
+        for name, slots in sizes.items()
+        if slots != given[name]
+    ]
+    return f"`{'; '.join(commands)}`, or "
 
 
 def _silent_broker() -> Iterator[str]:
