@@ -80,13 +80,21 @@ def deviation(actual: float, planned: float) -> str:
     return f"{percent:+,} %" if percent else "as planned"
 
 
-def share(part: int, whole: int) -> str:
-    """Percent with one decimal, never rounded up to 100 nor down to 0: 2,999 of 3,000 is ``99.9
-    %``."""
+def shares(counts: Sequence[int]) -> list[str]:
+    """What each is of their sum, in percent with one decimal; together they are ``100.0 %``, and
+    what there is has at least ``0.1 %``. Empty words for a sum of 0."""
+    whole = sum(counts)
     if not whole:
-        return ""
-    tenths = part * 1000 // whole
-    return "<0.1 %" if part and not tenths else f"{tenths / 10:.1f} %"
+        return [""] * len(counts)
+    tenths = [max(1, 1000 * count // whole) if count else 0 for count in counts]
+    rests = [1000 * count - whole * given for count, given in zip(counts, tenths, strict=True)]
+    left = 1000 - sum(tenths)
+    # By largest remainder; where the small ones were given too much, the largest gives it.
+    largest_first = sorted(range(len(counts)), key=lambda at: -rests[at])
+    for at in largest_first[: max(0, left)]:
+        tenths[at] += 1
+    tenths[tenths.index(max(tenths))] += min(0, left)
+    return [f"{given / 10:.1f} %" for given in tenths]
 
 
 def moment(at: datetime, *, seconds: bool = False) -> str:

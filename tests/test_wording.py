@@ -67,17 +67,32 @@ def test_durations_have_two_units_at_most(seconds: float, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "whole", "words"),
+    ("counts", "words"),
     [
-        (2999, 3000, "99.9 %"),
-        (3000, 3000, "100.0 %"),
-        (1, 3000, "<0.1 %"),
-        (0, 3000, "0.0 %"),
-        (0, 0, ""),
+        ([151, 9], ["94.4 %", "5.6 %"]),
+        ([5, 1, 1], ["71.4 %", "14.3 %", "14.3 %"]),
+        ([107, 6, 4], ["91.5 %", "5.1 %", "3.4 %"]),
+        ([1, 1, 1], ["33.4 %", "33.3 %", "33.3 %"]),
+        ([3000], ["100.0 %"]),
+        ([2999, 1, 0], ["99.9 %", "0.1 %", "0.0 %"]),
+        ([9998, 1, 1], ["99.8 %", "0.1 %", "0.1 %"]),
+        ([0, 0], ["", ""]),
+        ([], []),
     ],
 )
-def test_shares_are_never_rounded_to_all_or_nothing(part: int, whole: int, words: str) -> None:
-    assert say.share(part, whole) == words
+def test_shares_add_up_and_are_never_rounded_to_all_or_nothing(
+    counts: list[int], words: list[str]
+) -> None:
+    assert say.shares(counts) == words
+
+
+@given(counts=st.lists(st.integers(0, 5000), min_size=1, max_size=12).filter(any))
+def test_shares_of_one_whole_are_a_hundred_percent(counts: list[int]) -> None:
+    shares = [float(words.removesuffix(" %")) for words in say.shares(counts)]
+    assert round(sum(shares), 1) == 100.0
+    off = max(abs(100 * n / sum(counts) - each) for n, each in zip(counts, shares, strict=True))
+    assert off <= 1.0
+    assert all((each > 0) == (n > 0) for n, each in zip(counts, shares, strict=True))
 
 
 @pytest.mark.parametrize(

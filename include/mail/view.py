@@ -110,15 +110,16 @@ def make_view(report: Report, limits: Limits) -> View:
 
 def _list_totals(counts: dict[Outcome, int]) -> list[TotalLine]:
     total = sum(counts.values())
+    shares = say.shares([*counts.values()])
     return [
         TotalLine(
             label=LABELS[outcome],
             count=say.number(n),
-            share=say.share(n, total),
+            share=share,
             tone=TONES[outcome],
             percent=max(1, round(100 * n / total, 1)),
         )
-        for outcome, n in counts.items()
+        for (outcome, n), share in zip(counts.items(), shares, strict=True)
     ]
 
 

@@ -7,8 +7,10 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
+from include.mail.render import LIMITS
 from include.mail.report import Report, count_dates, list_incomplete
 from include.mail.usage import Usage, list_usage
+from include.mail.view import make_view
 from include.outcome import Outcome
 from include.results import DateResult
 
@@ -88,3 +90,20 @@ def test_usage_names_the_operations_on_a_bucket_against_those_planned(
         deviation="+25 %",
     )
     assert "Bucket" not in {each.label for each in list_usage(make_report(dates))}
+
+
+@pytest.mark.parametrize(
+    ("counts", "shares"),
+    [
+        ((151, 9), ["94.4 %", "5.6 %"]),
+        ((5, 1, 1), ["71.4 %", "14.3 %", "14.3 %"]),
+        ((107, 6, 4), ["91.5 %", "5.1 %", "3.4 %"]),
+    ],
+)
+def test_shares_of_the_mails_dates_add_up_to_all_of_them(
+    make_report: MakeReport, counts: tuple[int, ...], shares: list[str]
+) -> None:
+    kinds = (Outcome.COMPLETE, Outcome.NO_GAMES, Outcome.FAILED)
+    outcomes = [kind for kind, count in zip(kinds, counts, strict=False) for _ in range(count)]
+    dates = [DateResult(day=DAY + timedelta(n), outcome=each) for n, each in enumerate(outcomes)]
+    assert [each.share for each in make_view(make_report(dates), LIMITS[0]).totals] == shares
