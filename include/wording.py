@@ -40,10 +40,16 @@ def counted(count: int, one: str, many: str = "") -> str:
 def money(dollars: float) -> str:
     """US dollars; below one dollar with four decimals where they count: a date costs about
     $0.0004."""
+    dollars = round_money(dollars)
     if dollars >= 1:
         return f"${dollars:,.2f}"
     whole, fraction = f"{dollars:.4f}".split(".")
     return f"${whole}.{fraction[:2]}{fraction[2:].rstrip('0')}"
+
+
+def round_money(dollars: float) -> float:
+    """The dollars of which ``money`` tells."""
+    return round(dollars, 2 if dollars >= 1 else 4)
 
 
 def size(count: float) -> str:
@@ -56,11 +62,15 @@ def size(count: float) -> str:
     return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
 
 
-def duration(seconds: float) -> str:
-    """The two largest units: ``45 s``, ``2 h 14 min``, ``3 d 4 h``."""
-    seconds = round(seconds)
+def duration(seconds: float, *, exact: bool = False) -> str:
+    """The two largest units: ``45 s``, ``2 h 14 min``, ``3 d 4 h``; of minutes the seconds only
+    where it is to be ``exact``: ``5 min 41 s``."""
+    seconds = round_duration(seconds)
     if seconds < 60:
         return f"{seconds} s"
+    if exact and seconds < 3600:
+        minutes, seconds = divmod(seconds, 60)
+        return f"{minutes} min {seconds} s" if seconds else f"{minutes} min"
     minutes = round(seconds / 60)
     if minutes < 60:
         return f"{minutes} min"
@@ -69,6 +79,15 @@ def duration(seconds: float) -> str:
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"
     days, hours = divmod(hours, 24)
     return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def round_duration(seconds: float) -> int:
+    """The seconds of which ``duration`` tells when it is exact: below an hour whole seconds, below
+    a day whole minutes, then whole hours."""
+    minutes = round(seconds / 60)
+    if round(seconds) < 3600:
+        return round(seconds)
+    return minutes * 60 if minutes < 1440 else round(minutes / 60) * 3600
 
 
 def deviation(actual: float, planned: float) -> str:

@@ -86,6 +86,26 @@ def test_shares_add_up_and_are_never_rounded_to_all_or_nothing(
     assert say.shares(counts) == words
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words", "rounded"),
+    [
+        (59.4, "59 s", 59),
+        (341.2, "5 min 41 s", 341),
+        (360, "6 min", 360),
+        (3599.6, "1 h", 3600),
+        (8070, "2 h 14 min", 8040),
+        (86_399, "1 d", 86_400),
+        (100_000, "1 d 4 h", 100_800),
+    ],
+)
+def test_exact_durations_have_seconds_below_an_hour(
+    seconds: float, words: str, rounded: int
+) -> None:
+    assert say.duration(seconds, exact=True) == words
+    assert say.round_duration(seconds) == rounded
+    assert say.duration(rounded, exact=True) == words
+
+
 @given(counts=st.lists(st.integers(0, 5000), min_size=1, max_size=12).filter(any))
 def test_shares_of_one_whole_are_a_hundred_percent(counts: list[int]) -> None:
     shares = [float(words.removesuffix(" %")) for words in say.shares(counts)]

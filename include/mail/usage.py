@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from include import wording as say
 from include.guards.prices import BILLED, READS, WRITES
 from include.mail.report import Report
 
 MIN_COMPARED = 300.0  # seconds planned; below, a percentage would show Airflow's own pace alone
+Unit = tuple[Callable[[float], str], Callable[[float], float]]
+"""A quantity in words, and rounded as these words tell it: how far two are apart is told of what is
+read."""
+NUMBER: Unit = (say.number, round)
+MONEY: Unit = (say.money, say.round_money)
+DURATION: Unit = (partial(say.duration, exact=True), say.round_duration)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,16 +35,16 @@ def list_usage(report: Report) -> list[Usage]:
     seconds = (report.ended_at - report.started_at).total_seconds()
     lines = [
         _word_duration(report, seconds),
-        _word(report, "Requests", report.requests, report.planned_requests, say.number),
+        _word(report, "Requests", report.requests, report.planned_requests, NUMBER),
     ]
     credits = (report.planned_credits, report.credits_left)
     if report.credits_used or credits != (None, None):
         used, planned = report.credits_used, report.planned_credits
-        lines.append(_word(report, "Credits", used, planned, say.number))
+        lines.append(_word(report, "Credits", used, planned, NUMBER))
     if report.credits_left is not None:
         lines.append(Usage(label="Credits left", actual=say.number(report.credits_left)))
     if (report.cost, report.planned_cost) != (None, None):
-        lines.append(_word(report, "Cost", report.cost, report.planned_cost, say.money))
+        lines.append(_word(report, "Cost", report.cost, report.planned_cost, MONEY))
     lines.append(Usage(label="Data", actual=say.size(report.bytes)))
     lines.append(Usage(label="Rows", actual=say.number(sum(r.rows for r in report.dates))))
     if report.warehouse_jobs:
@@ -45,7 +52,7 @@ def list_usage(report: Report) -> list[Usage]:
     operations = report.bucket_writes + report.bucket_reads
     if operations:
         planned = report.planned_operations
-        compared = _word(report, "Bucket", operations, planned, say.number)
+        compared = _word(report, "Bucket", operations, planned, NUMBER)
         lines.append(replace(compared, actual=_word_bucket(report)))
     return lines
 
@@ -62,13 +69,10 @@ def _word_bucket(report: Report) -> str:
 
 
 def _word_duration(report: Report, seconds: float) -> Usage:
-    if report.planned_minutes is None:
-        return Usage(label="Duration", actual=say.duration(seconds))
-    planned = report.planned_minutes * 60
-    if planned < MIN_COMPARED:
-        actual = say.duration(seconds)
-        return Usage(label="Duration", actual=actual, planned=say.duration(planned))
-    return _word(report, "Duration", seconds, planned, say.duration)
+    planned = None if report.planned_minutes is None else report.planned_minutes * 60
+    compared = _word(report, "Duration", seconds, planned, DURATION)
+    enough = planned is not None and planned >= MIN_COMPARED
+    return compared if enough else replace(compared, deviation="")
 
 
 def _word(
@@ -76,8 +80,9 @@ def _word(
     label: str,
     actual: float | None,
     planned: float | None,
-    words: Callable[[float], str],
+    unit: Unit,
 ) -> Usage:
+    words, rounded = unit
     if actual is None:
         return Usage(label=label, actual="not known", planned=words(planned or 0))
     if planned is None:
@@ -87,5 +92,5 @@ def _word(
         label=label,
         actual=words(actual),
         planned=words(planned),
-        deviation=say.deviation(actual, planned) if finished else "",
+        deviation=say.deviation(rounded(actual), rounded(planned)) if finished else "",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -16,6 +16,7 @@ from include.results import DateResult
 
 MakeReport = Callable[..., Report]
 DAY = date(2024, 11, 3)
+START = datetime(2026, 10, 1, 10, tzinfo=UTC)
 
 
 def test_totals_count_each_date_once_good_ones_first(make_report: MakeReport) -> None:
@@ -107,3 +108,25 @@ def test_shares_of_the_mails_dates_add_up_to_all_of_them(
     outcomes = [kind for kind, count in zip(kinds, counts, strict=False) for _ in range(count)]
     dates = [DateResult(day=DAY + timedelta(n), outcome=each) for n, each in enumerate(outcomes)]
     assert [each.share for each in make_view(make_report(dates), LIMITS[0]).totals] == shares
+
+
+@pytest.mark.parametrize(
+    ("took", "planned", "words"),
+    [
+        (341.0, 355.0, ("5 min 41 s", "5 min 55 s", "-4 %")),
+        (300.4, 360.0, ("5 min", "6 min", "-17 %")),
+        (8070.0, 7470.0, ("2 h 14 min", "2 h 4 min", "+8 %")),
+        (200.0, 100.0, ("3 min 20 s", "1 min 40 s", "")),
+    ],
+)
+def test_how_far_off_the_plan_follows_from_what_is_read(
+    make_report: MakeReport, took: float, planned: float, words: tuple[str, str, str]
+) -> None:
+    report = make_report(
+        [DateResult(day=DAY, outcome=Outcome.COMPLETE)],
+        ended_at=START + timedelta(seconds=took),
+        started_at=START,
+        planned_minutes=planned / 60,
+    )
+    line = next(each for each in list_usage(report) if each.label == "Duration")
+    assert (line.actual, line.planned, line.deviation) == words

@@ -217,7 +217,7 @@ def closed(db: psycopg.Connection[Any], batch: str) -> datetime:
 def test_ten_questions_and_two_are_answered_by_the_record_alone(
     db: psycopg.Connection[Any], tmp_path: Path
 ) -> None:
-    from include.wording import deviation, duration, moment
+    from include.wording import deviation, duration, moment, round_duration
 
     run_backfill(db)
     summarise()
@@ -229,8 +229,8 @@ def test_ten_questions_and_two_are_answered_by_the_record_alone(
     known = {
         "{closed}": moment(closed(db, f"{DAG}:7:0")),
         "{rerun closed}": moment(closed(db, f"{DAG}:rerun:0")),
-        "{took}": duration(took),
-        "{off}": deviation(took, 600),
+        "{took}": duration(took, exact=True),
+        "{off}": deviation(round_duration(took), 600),
     }
     lines = [line.rstrip() for line in files[f"{NAME}.md"].splitlines()]
     unanswered = {}
