@@ -34,6 +34,10 @@ class DateCounts:
         return self.done - self.accepted
 
     @property
+    def without_games(self) -> int:
+        return self.counts.get(Outcome.NO_GAMES, 0)
+
+    @property
     def failed(self) -> dict[Outcome, int]:
         """Dates that were tried and are not good, by outcome."""
         return {outcome: n for outcome, n in self.counts.items() if outcome.wrong}
@@ -123,12 +127,22 @@ def word_headline(report: Report) -> str:
         return f"{say.listed(dates.bad_parts)} of {total}"
     if dates.bad_parts:
         return _these(dates.total - dates.done, dates.total, dates.bad_parts[0].split(" ", 1)[1])
+    if dates.without_games:
+        return _word_done(dates)
     if not dates.accepted:
         return _these(dates.total, dates.total, "complete")
     if not dates.complete:
         return _these(dates.total, dates.total, "accepted")
     accepted = say.counted(dates.accepted, "is", "are")
     return f"{_these(dates.complete, dates.total, 'complete')}, {accepted} accepted"
+
+
+def _word_done(dates: DateCounts) -> str:
+    """``All 160 dates are done: 151 complete, 9 without games``."""
+    if len(dates.counts) == 1:
+        return _these(dates.total, dates.total, "without games")
+    parts = [f"{say.number(n)} {LABELS[outcome].lower()}" for outcome, n in dates.counts.items()]
+    return f"{_these(dates.total, dates.total, 'done')}: {', '.join(parts)}"
 
 
 def _these(count: int, total: int, state: str) -> str:
@@ -144,20 +158,18 @@ def _these(count: int, total: int, state: str) -> str:
 def word_lede(report: Report, *, errors: int) -> str:
     """What is good, what did not run, and whether the failures are one error or many."""
     dates = count(report)
-    without_games = dates.counts.get(Outcome.NO_GAMES, 0)
     if not dates.total:
         return "The batch ended before any date had an outcome."
     if dates.done == dates.total:
         says = "Every expected game is in the warehouse"
         if dates.accepted:
             says += f", except for what was accepted on {say.counted(dates.accepted, 'date')}"
-        if without_games:
-            says += f"; {say.counted(without_games, 'date')} had no games"
         return f"{says}."
-    says = say.counted(dates.complete, "date is", "dates are") if dates.complete else "No date is"
+    complete = dates.complete - dates.without_games
+    says = say.counted(complete, "date is", "dates are") if complete else "No date is"
     says += " complete"
-    if without_games:
-        says += f" ({say.number(without_games)} without games)"
+    if dates.without_games:
+        says += f", {say.counted(dates.without_games, 'is', 'are')} without games"
     if dates.accepted:
         says += f", {say.counted(dates.accepted, 'is', 'are')} accepted"
     if dates.not_run:

@@ -10,7 +10,7 @@ Tone = Literal["ok", "bad", "warn", "still"]
 
 LABELS = {
     Outcome.COMPLETE: "Complete",
-    Outcome.NO_GAMES: "Complete, no games",
+    Outcome.NO_GAMES: "Without games",
     Outcome.ACCEPTED: "Accepted",
     Outcome.PARTIAL: "Incomplete",
     Outcome.UNVERIFIED: "Unverified",

@@ -27,7 +27,19 @@ START = date(2010, 1, 1)
             [Outcome.COMPLETE, Outcome.NO_GAMES],
             {"recovered": [START]},
             "[OK] {}: 2 dates complete, 1 recovered",
-            "All 2 dates are complete",
+            "All 2 dates are done: 1 complete, 1 without games",
+        ),
+        (
+            [Outcome.NO_GAMES] * 2,
+            {},
+            "[OK] {}: 2 dates complete",
+            "All 2 dates are without games",
+        ),
+        (
+            [Outcome.COMPLETE, Outcome.NO_GAMES, Outcome.ACCEPTED],
+            {},
+            "[OK] {}: 2 of 3 dates complete, 1 accepted",
+            "All 3 dates are done: 1 complete, 1 without games, 1 accepted",
         ),
         (
             [Outcome.COMPLETE, Outcome.FAILED],
@@ -114,12 +126,11 @@ def test_subject_and_headline_say_how_it_went(
     [
         (
             [Outcome.COMPLETE, Outcome.NO_GAMES, Outcome.ACCEPTED],
-            "Every expected game is in the warehouse, except for what was accepted on 1 date;"
-            " 1 date had no games.",
+            "Every expected game is in the warehouse, except for what was accepted on 1 date.",
         ),
         (
             [Outcome.COMPLETE, Outcome.NO_GAMES, Outcome.ACCEPTED, Outcome.FAILED, Outcome.LOST],
-            "2 dates are complete (1 without games), 1 is accepted, 1 did not run.",
+            "1 date is complete, 1 is without games, 1 is accepted, 1 did not run.",
         ),
     ],
 )

@@ -21,14 +21,14 @@ MIXED_TEXT = """\
 2 failed, 1 incomplete and 1 not run of 10 dates
 bdl_box_scores 2024-10-22..2024-10-31, backfill
 
-6 dates are complete (1 without games), 1 did not run. The 3 failed and
+5 dates are complete, 1 is without games, 1 did not run. The 3 failed and
 incomplete dates show 2 different errors.
 
 
 DATES
 -----
 Complete                      5    50.0 %
-Complete, no games            1    10.0 %
+Without games                 1    10.0 %
 Failed                        2    20.0 %
 Incomplete                    1    10.0 %
 Lost                          1    10.0 %
@@ -97,10 +97,10 @@ The one summary of this batch, sent automatically.
 """
 
 CLEAN_TEXT = """\
-All 2 dates are complete
+All 2 dates are done: 1 complete, 1 without games
 bdl_box_scores 2024-10-22..2024-10-23, rerun
 
-Every expected game is in the warehouse; 1 date had no games.
+Every expected game is in the warehouse.
 
 1 date that failed before, complete now:
   2024-10-22
@@ -109,7 +109,7 @@ Every expected game is in the warehouse; 1 date had no games.
 DATES
 -----
 Complete                      1    50.0 %
-Complete, no games            1    50.0 %
+Without games                 1    50.0 %
 Total                         2
 
 

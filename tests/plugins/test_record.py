@@ -45,7 +45,7 @@ QUESTIONS = {
     ],
     "How do its dates stand now?": [
         "## How its dates stand: 5 of 6 dates done",
-        "| Complete, no games | 1 |",
+        "| Without games | 1 |",
         "| Complete | 3 |",
         "| Accepted | 1 |",
         "| Failed | 1 |",
@@ -375,7 +375,7 @@ def test_pictures_are_svg_that_any_viewer_shows(
         "2025-01-16: Complete",
         "2025-01-17: Complete",
         "2025-01-18: Accepted",
-        "2025-01-19: Complete, no games",
+        "2025-01-19: Without games",
         "2025-01-20: Failed",
     ]
     assert len(list(dates(f"{svg}circle"))) == 1  # healed by the rerun

@@ -11,9 +11,11 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from include.fold import fold
+from include.mail.labels import LABELS
 from include.ops.db import connect
 from include.ops.judgment import judge
 from include.ops.results import gather_corrections
+from include.outcome import Outcome
 from include.partition import DateRange
 from include.reruns import word_rerun
 from include.results import Correction, DateResult, find_worst
@@ -53,7 +55,7 @@ class Verdict:
         """Totals, then the dates that are not done grouped by what is wrong with them, then the way
         to heal them."""
         totals = Counter(worst.outcome for worst in find_worst(self.results).values())
-        lines = [", ".join(f"{n} {outcome}" for outcome, n in sorted(totals.items()))]
+        lines = [", ".join(f"{n} {_name(outcome)}" for outcome, n in sorted(totals.items()))]
         lines += [*word_noted(self.results), *word_groups(self.results)]
         if bad := {result.day for result in self.results if not result.outcome.done}:
             lines.append(f"Run them again: {word_rerun(self.dag_id, bad)}")
@@ -109,6 +111,11 @@ def reach_verdict(
             mail=_mail(connection, dag_id, newest) if newest else "",
             corrections=gather_corrections(found.mine),
         )
+
+
+def _name(outcome: Outcome) -> str:
+    """What is done as in its mail; the others as the lines below the totals name them."""
+    return LABELS[outcome].lower() if outcome.done else str(outcome)
 
 
 def _mail(connection: psycopg.Connection[Any], dag_id: str, run: Run) -> str:

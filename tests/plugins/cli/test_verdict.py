@@ -71,6 +71,13 @@ def test_verdict_groups_the_dates_that_failed_alike_and_says_how_to_heal_them() 
     }
 
 
+def test_verdict_tells_done_dates_apart_as_its_mail_does() -> None:
+    outcomes = [Outcome.NO_GAMES, *[Outcome.COMPLETE] * 2, Outcome.NOT_RUN]
+    results = [result(n, each) for n, each in enumerate(outcomes)]
+    totals = Verdict(dag_id="bdl", results=results, mail="").lines()[0]
+    assert totals == "2 complete, 1 without games, 1 not_run"
+
+
 def test_verdict_says_of_each_incomplete_date_what_it_lacks() -> None:
     results = [result(n, Outcome.PARTIAL, f"{n} of 9 games: missing GSW@UTA") for n in range(23)]
     lines = Verdict(dag_id="bdl", results=results, mail="").lines()
