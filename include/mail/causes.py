@@ -11,6 +11,7 @@ from include import wording as say
 from include.fold import Group
 from include.mail.labels import LABELS, TONES, WHY, Tone
 from include.mail.section import Folded, Limits, Section
+from include.outcome import Outcome
 
 MAX_URL = 1000  # characters; a longer link is left out, since a clipped one leads nowhere
 
@@ -48,8 +49,9 @@ def word_not_run(groups: Sequence[Group], limits: Limits) -> Section[Cause]:
     lists."""
     idle = [group for group in groups if not group.outcome.wrong]
     dates = {day for group in idle for day in group.days}
+    cancelled = all(group.outcome is Outcome.CANCELLED for group in idle)
     return Section(
-        title=f"{say.counted(len(dates), 'date')} not run",
+        title=f"{say.counted(len(dates), 'date')} {'cancelled' if cancelled else 'not run'}",
         shown=[_word_cause(group, limits) for group in idle],
     )
 

@@ -47,11 +47,16 @@ class DateCounts:
         return self.total - self.done - sum(self.failed.values())
 
     @property
+    def cancelled(self) -> int:
+        return self.counts.get(Outcome.CANCELLED, 0)
+
+    @property
     def bad_parts(self) -> list[str]:
-        """``3 failed``, ``1 incomplete``, ``132 not run``; dates that did not run count
-        together."""
-        parts = [f"{say.number(n)} {LABELS[outcome].lower()}" for outcome, n in self.failed.items()]
-        return [*parts, f"{say.number(self.not_run)} not run"] if self.not_run else parts
+        """``3 failed``, ``1 incomplete``, ``6 cancelled``, ``132 not run``; the other dates that
+        did not run count together."""
+        counts = {LABELS[outcome].lower(): n for outcome, n in self.failed.items()}
+        counts |= {"cancelled": self.cancelled, "not run": self.not_run - self.cancelled}
+        return [f"{say.number(n)} {name}" for name, n in counts.items() if n]
 
 
 def count(report: Report) -> DateCounts:
@@ -172,8 +177,10 @@ def word_lede(report: Report, *, errors: int) -> str:
         says += f", {say.counted(dates.without_games, 'is', 'are')} without games"
     if dates.accepted:
         says += f", {say.counted(dates.accepted, 'is', 'are')} accepted"
-    if dates.not_run:
-        says += f", {say.number(dates.not_run)} did not run"
+    if dates.cancelled:
+        says += f", {say.counted(dates.cancelled, 'is', 'are')} cancelled"
+    if others := dates.not_run - dates.cancelled:
+        says += f", {say.number(others)} did not run"
     return f"{says}.{_same_error(dates.failed, errors)}"
 
 

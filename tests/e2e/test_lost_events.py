@@ -188,7 +188,11 @@ def subject(story: Story, booked: dict[str, Outcome]) -> str:
     """The subject of the mail on dates that stand so."""
     stands = Counter(booked.values())
     done = sum(n for outcome, n in stands.items() if outcome.done)
-    words = {Outcome.FAILED: "failed", Outcome.PARTIAL: "incomplete", Outcome.CANCELLED: "not run"}
+    words = {
+        Outcome.FAILED: "failed",
+        Outcome.PARTIAL: "incomplete",
+        Outcome.CANCELLED: "cancelled",
+    }
     bad = [f"{stands[outcome]} {word}" for outcome, word in words.items() if stands[outcome]]
     told = f"{done} of {DATES} dates complete"
     return f"[Cancelled] {story.dag_id} {story.window}: {', '.join([told, *bad])}"

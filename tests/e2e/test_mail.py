@@ -121,7 +121,7 @@ def test_a_backfill_that_is_cancelled_before_any_run_started_sends_one_mail_too(
     assert mail["custom_args"]["batch_id"] == f"{dag}:{backfill}:0"
     assert (
         mail["subject"]
-        == f"[Cancelled] {dag} 2023-11-01..2023-11-03: 0 of 3 dates complete, 3 not run"
+        == f"[Cancelled] {dag} 2023-11-01..2023-11-03: 0 of 3 dates complete, 3 cancelled"
     )
 
 

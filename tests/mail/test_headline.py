@@ -67,6 +67,18 @@ START = date(2010, 1, 1)
             "2 of 3 dates did not run",
         ),
         (
+            [Outcome.CANCELLED] * 2,
+            {},
+            "[2 cancelled] {}: 0 of 2 dates complete",
+            "All 2 dates are cancelled",
+        ),
+        (
+            [Outcome.CANCELLED] * 2 + [Outcome.NOT_RUN],
+            {},
+            "[2 cancelled, 1 not run] {}: 0 of 3 dates complete",
+            "2 cancelled and 1 not run of 3 dates",
+        ),
+        (
             [Outcome.FAILED, Outcome.PARTIAL, Outcome.COMPLETE],
             {},
             "[1 failed, 1 incomplete] {}: 1 of 3 dates complete",
@@ -75,7 +87,7 @@ START = date(2010, 1, 1)
         (
             [Outcome.COMPLETE, Outcome.FAILED, Outcome.CANCELLED],
             {"state": "cancelled"},
-            "[Cancelled] {}: 1 of 3 dates complete, 1 failed, 1 not run",
+            "[Cancelled] {}: 1 of 3 dates complete, 1 failed, 1 cancelled",
             "Cancelled after 2 of 3 dates",
         ),
         (
@@ -142,6 +154,15 @@ def test_accepted_dates_are_named_and_never_called_complete(
     )
     assert word_lede(report, errors=1) == said
     assert re.findall(r"^Accepted +1 ", render(report).text, re.MULTILINE)
+
+
+def test_cancelled_dates_are_not_among_those_that_did_not_run(make_report: MakeReport) -> None:
+    outcomes = [Outcome.COMPLETE, Outcome.CANCELLED, Outcome.CANCELLED, Outcome.LOST]
+    report = make_report(
+        [DateResult(day=START + timedelta(n), outcome=each) for n, each in enumerate(outcomes)]
+    )
+    assert word_lede(report, errors=0) == "1 date is complete, 2 are cancelled, 1 did not run."
+    assert "\n3 DATES NOT RUN\n" in render(report).text
 
 
 def test_mail_names_what_was_accepted_in_both_parts(make_report: MakeReport) -> None:

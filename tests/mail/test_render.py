@@ -369,7 +369,7 @@ def test_a_date_that_failed_in_one_endpoint_and_did_not_run_in_another_is_in_bot
     assert [line for line in lines if re.match(r"\d", line)] == [
         "1 ERROR ON 1 DATE",
         "1. hang: 1 date failed, player_props",
-        "1 DATE NOT RUN",
+        "1 DATE CANCELLED",
         "1. Cancelled: 1 date, game_lines",
     ]
 

@@ -135,7 +135,7 @@ def subject(season: Season) -> str:
     words = {
         Outcome.FAILED: "failed",
         Outcome.PARTIAL: "incomplete",
-        Outcome.CANCELLED: "not run",
+        Outcome.CANCELLED: "cancelled",
     }
     bad = [f"{stands[outcome]} {word}" for outcome, word in words.items() if stands[outcome]]
     told = f"{done} of {DATES} dates complete"

@@ -67,7 +67,7 @@ def test_backfill_of_which_nothing_was_heard_is_told_by_the_sweep(airflow: Airfl
     airflow.end(D[2], "complete")
     airflow.sweep()
     assert airflow.subjects() == [
-        f"[Cancelled] {DAG} {FIVE}: 2 of 5 dates complete, 1 incomplete, 2 not run"
+        f"[Cancelled] {DAG} {FIVE}: 2 of 5 dates complete, 1 incomplete, 2 cancelled"
     ]
     airflow.sweep()
     assert len(airflow.mails()) == 1
@@ -117,7 +117,7 @@ def test_scheduler_that_is_killed_while_it_closes_a_cancelled_batch_does_not_for
     airflow.wait_for_claims()
     airflow.sweep()
     airflow.summarise()
-    assert airflow.subjects() == [f"[Cancelled] {DAG} {FIVE}: 1 of 5 dates complete, 4 not run"]
+    assert airflow.subjects() == [f"[Cancelled] {DAG} {FIVE}: 1 of 5 dates complete, 4 cancelled"]
 
 
 def test_clear_over_the_dates_of_two_backfills_is_one_batch(airflow: Airflow) -> None:
