@@ -27,9 +27,10 @@ OPS_DB = "ops_db"
 MAIL = "mail"
 
 
-def connection(conn_id: str) -> Any:
+def connection(conn_id: str, *, missing: Problem | None = None) -> Any:
     """The Airflow connection, in a task as in a server process or command; its secrets are masked
-    in all logs from now on. Raises Problem(INTERNAL) if it is undefined or shows a secret."""
+    in all logs from now on. Raises Problem(INTERNAL) if it is undefined (``missing``, where that is
+    given) or shows a secret."""
     from airflow.sdk.exceptions import AirflowNotFoundException
 
     try:
@@ -41,7 +42,7 @@ def connection(conn_id: str) -> Any:
     except AirflowNotFoundException:
         if not _in_task():
             ask_database()
-        raise Problem(
+        raise missing or Problem(
             error_class=ErrorClass.INTERNAL,
             message=(
                 f"Airflow connection {conn_id} is not defined: add it in the UI under Admin >"

@@ -31,6 +31,10 @@ UNREAD = {
 """Fields by which Airflow's own hooks find credentials and this does not -> what to do instead."""
 _OLD_PREFIX = "extra__google_cloud_platform__"
 """How older connections name these fields; Airflow reads both."""
+_MISSING = (
+    f"is not defined: `airflow connections add {GOOGLE} --conn-type google_cloud_platform"
+    """ --conn-extra '{"key_path": "/path/to/key.json"}'`, or another of docs/bigquery.md's forms"""
+)
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 
 
@@ -49,7 +53,7 @@ def credentials() -> Credentials:
 
     # At DEBUG it logs the headers of each request, and with them the token (2.62).
     logging.getLogger("google.auth.transport.requests").addFilter(_is_harmless)
-    given = connection(GOOGLE).extra_dejson
+    given = connection(GOOGLE, missing=_bad(_MISSING)).extra_dejson
     extra = {name.removeprefix(_OLD_PREFIX): value for name, value in given.items()}
     _check_fields(extra)
     if extra.get("is_anonymous"):

@@ -12,7 +12,7 @@ import pytest
 from include.steps.job import Stores
 from include.storage.local import LocalStore
 from nba_airflow.cli.copy_raw import copy_raw
-from tests.plugins.cli.asking import DAY, NEXT, Call
+from tests.plugins.cli.asking import DAY, NEXT, Call, Said
 from tests.storage.test_store import contents
 
 
@@ -110,3 +110,19 @@ def test_what_cannot_be_copied_is_refused_on_one_line(
             " raw-nowhere: create it, or correct the store's URL\n",
         ),
     }
+
+
+@pytest.mark.usefixtures("books")
+def test_bucket_without_googles_connection_is_refused_with_the_command_that_adds_it(
+    call: Call, stores: Stores
+) -> None:
+    assert call(copy_raw, to="gs://bucket/prefix") == Said(
+        code=2,
+        out="",
+        err=(
+            "airflow nba copy-raw: bad_key: connection google_cloud_default is not defined:"
+            " `airflow connections add google_cloud_default --conn-type google_cloud_platform"
+            """ --conn-extra '{"key_path": "/path/to/key.json"}'`, or another of"""
+            " docs/bigquery.md's forms\n"
+        ),
+    )
