@@ -72,7 +72,7 @@ $(NEW) docs: export AIRFLOW_HOME := $(CURDIR)/.airflow
 $(NEW) docs: export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 new-source: $(STAMP)  ## Write spec, parser and fixture of a new source (NAME=my_source)
 new-processor: $(STAMP)  ## Write DAG, code and tests of a table that is made of other tables (NAME=my_table)
-new-pipeline: $(STAMP)  ## Write a new source and a processor over it (NAME=my_source)
+new-pipeline: $(STAMP)  ## Write a new source and a processor over it (NAME=my_flow)
 $(NEW):
 	@$(BIN)/python -m devstack.new_dag $@ "$(NAME)"
 	@$(foreach page,$(PAGES),$(BIN)/python -m devstack.$(page) &&) true

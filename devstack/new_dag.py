@@ -6,7 +6,7 @@ from __future__ import annotations
 import keyword
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
@@ -119,6 +119,21 @@ def check(new: NewDag) -> None:
         raise BadName(f"{name!r} exists: it is the connection or pool of something else")
 
 
+def word_end(made: Sequence[NewDag]) -> list[str]:
+    """What `make` edits beside these files, and what comes next."""
+    names = ",".join(new.name for new in made)
+    next_ = f"next: `make demo SOURCES={names}` runs it as it is"
+    if (source := made[0]).files is SOURCE:
+        next_ += (
+            f", and makes connection {source.name}, to the sandbox (so do `make down` and `make"
+            " up`; until then `airflow nba status` says that it is not defined)"
+        )
+    return [
+        "edited README.md and docs/dictionary.md, which list each DAG and table",
+        f"{next_}; docs/add-a-source.md goes on from there",
+    ]
+
+
 def main() -> int:
     """Exit code 0, or 2 with one line on stderr; nothing is written then."""
     command, *words = sys.argv[1:]
@@ -131,11 +146,7 @@ def main() -> int:
         return 2
     for path in [path for new in made for path in new.write()]:
         sys.stdout.write(f"wrote {path.relative_to(ROOT)}\n")
-    names = ",".join(new.name for new in made)
-    sys.stdout.write(
-        f"next: `make demo SOURCES={names}` runs it as it is; docs/add-a-source.md goes on from"
-        " there\n"
-    )
+    sys.stdout.writelines(f"{line}\n" for line in word_end(made))
     return 0
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from devstack.new_dag import MAX_NAME, SAYS_NOTHING, SUFFIX, BadName, check, choose
+from devstack.new_dag import MAX_NAME, SAYS_NOTHING, SUFFIX, BadName, check, choose, word_end
 from tests.test_policy import ATTICS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,6 +67,7 @@ MADE = (
     ("new-pipeline", FLOW, of_source(FLOW) + of_processor(FLOW + SUFFIX)),
 )
 """Command, name, and what it writes."""
+EDITED = "edited README.md and docs/dictionary.md, which list each DAG and table"
 
 
 def copied(folder: Path) -> Path:
@@ -104,7 +105,8 @@ def test_what_is_written_passes_lint_types_density_and_suites_untouched(tmp_path
     for target, name, files in MADE:
         made = make(folder, target, name)
         assert (made.returncode, made.stderr) == (0, "")
-        assert made.stdout.splitlines()[:-1] == [f"wrote {path}" for path in files]
+        said = made.stdout.splitlines()
+        assert said[:-1] == [*(f"wrote {path}" for path in files), EDITED]
     written = [path for _, _, files in MADE for path in files]
     code = [path for path in written if path.endswith(".py")]
     own = [path for path in code if path.startswith("tests/")]
@@ -171,6 +173,28 @@ def test_refused_name_is_one_line_and_nothing_is_written(tmp_path: Path) -> None
     assert {
         path for path in there_now - there if path.suffix != ".pyc" and path.name != "__pycache__"
     } == set()
+
+
+@pytest.mark.parametrize(
+    ("command", "names", "connection"),
+    [
+        ("new-source", "mine", True),
+        ("new-pipeline", "mine,mine_totals", True),
+        ("new-processor", "mine", False),
+    ],
+)
+def test_end_says_what_was_edited_and_what_makes_the_connection(
+    command: str, names: str, connection: bool
+) -> None:
+    made = (
+        ", and makes connection mine, to the sandbox (so do `make down` and `make up`; until then"
+        " `airflow nba status` says that it is not defined)"
+    )
+    assert word_end(choose(command, "mine")) == [
+        EDITED,
+        f"next: `make demo SOURCES={names}` runs it as it is{made if connection else ''};"
+        " docs/add-a-source.md goes on from there",
+    ]
 
 
 def check_names(name: str, command: str = "new-source") -> None:
