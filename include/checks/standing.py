@@ -181,7 +181,10 @@ def _never_fetched(
     if endpoint.is_schedule:
         message = "never fetched"
     elif scheduled is None:
-        message = "never fetched, and the schedule does not have the date either"
+        message = (
+            "never fetched, and the schedule does not have the date either: `airflow dags backfill"
+            " nbacom_schedule -s DATE -e DATE` gets it"
+        )
     return Standing(outcome=Outcome.NOT_RUN, message=message, fault=Fault.MISSING_DATE)
 
 

@@ -59,7 +59,10 @@ def test_off_day_of_the_schedule_need_not_be_fetched(kept: Kept, games: dict[str
 
 
 def test_day_that_nobody_knows_is_not_taken_for_an_off_day(kept: Kept) -> None:
-    message = "never fetched, and the schedule does not have the date either"
+    message = (
+        "never fetched, and the schedule does not have the date either: `airflow dags backfill"
+        " nbacom_schedule -s DATE -e DATE` gets it"
+    )
     assert judged(kept) == (Outcome.NOT_RUN, message, "")
 
 

@@ -98,7 +98,10 @@ def _line(dag_id: str, counts: dict[str, int]) -> str:
 
     words = {
         KNOWN: "known already",
-        UNFINISHED: "without a manifest",
+        UNFINISHED: (
+            "without a manifest (under way, or its run died: `airflow nba gaps` names it, and a"
+            " rerun goes on from there)"
+        ),
         NOT_OURS: "of an endpoint that the source no longer has",
     }
     rebuilt = {outcome: n for outcome, n in sorted(counts.items()) if outcome not in words}

@@ -61,7 +61,7 @@ def test_gaps_are_found_beside_the_data_whatever_the_ledger_says(
         ),
         (
             "  not_run box_scores: 2025-01-17: never fetched, and the schedule does not have"
-            " the date either"
+            " the date either: `airflow dags backfill nbacom_schedule -s DATE -e DATE` gets it"
         ),
         f"Heal them: airflow nba repair {DAG} -s 2025-01-15 -e 2025-01-17",
         "or, as backfills:",
