@@ -97,8 +97,9 @@ def write_secrets(folder: Path, *, sandbox: bool) -> list[str]:
 
 
 def main(folder: Path, *, sandbox: bool) -> None:
-    """Writes what is missing and says what. Ends with one line where connections that are there
-    lead elsewhere than they are asked to: to the sandbox, or to the real upstreams."""
+    """Writes what is missing, says what and what comes next. Ends with one line where connections
+    that are there lead elsewhere than they are asked to: to the sandbox, or to the real
+    upstreams."""
     there = folder / CONNECTIONS
     if there.is_file() and sandbox is not (SANDBOX in there.read_text()):
         led = "the real upstreams" if sandbox else "the sandbox"
@@ -106,7 +107,15 @@ def main(folder: Path, *, sandbox: bool) -> None:
             f"{CONNECTIONS} leads to {led} and stays: move it away, run `docker compose down"
             " --volumes` if it was started (which deletes all its data), then this again"
         )
-    print("made:", ", ".join(write_secrets(folder, sandbox=sandbox)) or "nothing")
+    made = write_secrets(folder, sandbox=sandbox)
+    variables = [name for name in made if name != CONNECTIONS]
+    files = [f"{ENV} ({', '.join(variables)})"] if variables else []
+    files += [CONNECTIONS] if CONNECTIONS in made else []
+    print("made:", ", ".join(files) or "nothing")
+    keys, profile = f"keys of upstreams into {CONNECTIONS}, then ", ""
+    if sandbox:
+        keys, profile = "", " --profile sandbox"
+    print(f"next: {keys}`docker compose{profile} up --detach --build` (docs/compose.md)")
 
 
 if __name__ == "__main__":

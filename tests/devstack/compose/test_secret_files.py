@@ -21,6 +21,12 @@ from devstack.connections import MONTHLY_CREDITS, find_examples
 if TYPE_CHECKING:
     from include.sources.spec import Source
 
+NEXT = (
+    "next: keys of upstreams into connections.json, then `docker compose up --detach --build`"
+    " (docs/compose.md)\n"
+)
+NEXT_IN_SANDBOX = "next: `docker compose --profile sandbox up --detach --build` (docs/compose.md)\n"
+
 
 def test_files_hold_all_that_is_asked_for_and_are_their_owners_alone(tmp_path: Path) -> None:
     asked = set(re.findall(r"\$\{(\w+):\?", FILE.read_text()))
@@ -75,8 +81,8 @@ def test_every_upstream_has_its_connection(
 
 
 def test_a_host_without_our_packages_can_make_them(tmp_path: Path) -> None:
-    made = ", ".join([*MAKERS, "connections.json"])
-    assert run(tmp_path, "-S") == (0, f"made: {made}\n", "")
+    made = f".env ({', '.join(MAKERS)}), connections.json"
+    assert run(tmp_path, "-S") == (0, f"made: {made}\n{NEXT}", "")
 
 
 def test_the_sandbox_is_not_led_to_beside_the_real_upstreams(tmp_path: Path) -> None:
@@ -89,8 +95,8 @@ def test_the_sandbox_is_not_led_to_beside_the_real_upstreams(tmp_path: Path) -> 
     assert run(tmp_path, "-S", "sandbox") == (1, "", repair)
     assert {path: path.read_text() for path in tmp_path.iterdir()} == before
     (tmp_path / "connections.json").unlink()
-    assert run(tmp_path, "-s", "sandbox") == (0, "made: connections.json\n", "")
-    assert run(tmp_path, "-s", "sandbox") == (0, "made: nothing\n", "")
+    assert run(tmp_path, "-s", "sandbox") == (0, f"made: connections.json\n{NEXT_IN_SANDBOX}", "")
+    assert run(tmp_path, "-s", "sandbox") == (0, f"made: nothing\n{NEXT_IN_SANDBOX}", "")
 
 
 def test_the_real_upstreams_are_not_led_to_beside_the_sandbox(tmp_path: Path) -> None:
@@ -103,8 +109,8 @@ def test_the_real_upstreams_are_not_led_to_beside_the_sandbox(tmp_path: Path) ->
     assert run(tmp_path, "-S") == (1, "", repair)
     assert {path: path.read_text() for path in tmp_path.iterdir()} == before
     (tmp_path / "connections.json").unlink()
-    assert run(tmp_path, "-S") == (0, "made: connections.json\n", "")
-    assert run(tmp_path, "-S") == (0, "made: nothing\n", "")
+    assert run(tmp_path, "-S") == (0, f"made: connections.json\n{NEXT}", "")
+    assert run(tmp_path, "-S") == (0, f"made: nothing\n{NEXT}", "")
 
 
 def run(folder: Path, option: str, *words: str) -> tuple[int, str, str]:
