@@ -50,6 +50,14 @@ def test_table_of_dags_is_that_of_the_specs(airflow_environment: None) -> None:
     )
 
 
+def test_plan_that_the_sandbox_sells_is_that_of_its_connection() -> None:
+    from devstack.connections import PLAN
+
+    plan = PLAN["credits"]
+    sold = f"{plan['monthly']:,} credits a month there, of which {plan['live_reserve']} are kept"
+    assert sold in README
+
+
 def test_every_path_exists_or_is_made_by_running() -> None:
     named = sorted(set(paths(README)))
     assert len(named) > 8, f"the paths were not found: {named}"
