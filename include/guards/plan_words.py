@@ -16,8 +16,9 @@ ANY_TIME, WATCHED = timedelta(hours=1), timedelta(hours=4)
 """Up to which work is started at any time, and up to which somebody watches it."""
 
 
-def word_plan(plan: Plan) -> Iterator[str]:
-    """One fact a line; nothing of a plan that asks for nothing but that."""
+def word_plan(plan: Plan, *, later: bool = False) -> Iterator[str]:
+    """One fact a line; nothing of a plan that asks for nothing but that. ``later``: nobody starts
+    it now, so that nothing is said of when it would end."""
     if plan.complete:
         complete = say.counted(len(plan.complete), "date")
         yield f"  complete already: {complete}, nothing is asked for them"
@@ -41,8 +42,8 @@ def word_plan(plan: Plan) -> Iterator[str]:
         yield f"  up to {_word_credits(plan.bought)}"
     if plan.limits:
         yield f"  requests that are free now: {', '.join(map(_word_limit, plan.limits))}"
-    yield f"  {_range(plan)} of work{_assumed(plan)}; {_word_end(plan)}"
-    yield f"  {_word_start(plan)}"
+    work = f"  {_range(plan)} of work{_assumed(plan)}"
+    yield from [work] if later else [f"{work}; {_word_end(plan)}", f"  {_word_start(plan)}"]
 
 
 def refuse(plan: Plan, *, spread: bool) -> str:

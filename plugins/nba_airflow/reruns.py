@@ -64,7 +64,7 @@ def plan_rerun(ledger: psycopg.Connection[Any], dag_id: str, days: Collection[da
     judged = judge(ledger, dag_id, list(ended.values()), endpoint_names(dag_id))
     bad = sorted({each.day for each in judged.results if not each.outcome.done})
     if not bad:
-        raise Refused(f"no date of {dag_id} has failed by now that could run again")
+        raise Refused(f"no date of {dag_id} has ended by now that is not done")
     plan = read_plan(dag_id, bad, now=datetime.now(UTC), reruns=True)
     return Rerun(
         dag_id=dag_id,
@@ -84,7 +84,7 @@ def start_rerun(rerun: Rerun, who: str) -> None:
     order = Order(
         dag_id=rerun.dag_id,
         started_by=who,
-        reason="failed dates again",
+        reason="unfinished dates again",
         options={**options, "reset_dagruns": False, "rerun_failed_tasks": True, "conf": None},
         plan=rerun.plan.facts() if rerun.plan else None,
         fingerprint=read_fingerprint(rerun.dag_id),

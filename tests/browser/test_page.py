@@ -37,7 +37,7 @@ PAGES |= {
     "a date": f"{PREFIX}/dates/{DAG}/{FAILED}",
     "a mail": f"{PREFIX}/mail?mail_id=MAIL",
 }
-RERUN = "Run failed dates again"
+RERUN = "Run unfinished dates again"
 WIDTHS = {"phone": 390, "desktop": 1280}
 THEMES = ("light", "dark")
 
@@ -195,7 +195,7 @@ def test_failed_dates_run_again_once_the_question_is_answered(admin: Desk, backf
     page.goto(f"{admin.ui}{PREFIX}/running")
     page.get_by_role("button", name=RERUN).click()
     question = page.get_by_role("dialog")
-    question.get_by_role("heading", name=f"Run 2 failed dates of {DAG} again?").wait_for()
+    question.get_by_role("heading", name=f"Run 2 unfinished dates of {DAG} again?").wait_for()
     assert re.search(r"\d requests", question.inner_text())
 
     question.get_by_role("button", name=RERUN).click()
@@ -259,7 +259,7 @@ def test_a_backfill_is_paused_resumed_and_cancelled(admin: Desk, backfilled: Sys
     assert backfilled.metadata(IS_PAUSED, number) == [(False,)]
 
     asked = press(admin, "Cancel the backfill", "Cancel the backfill")
-    assert "Under way, and goes on: 1 date\nEnded as failed, before it ran: 2 dates\n" in asked
+    assert "Under way, and goes on: 1 date\nCancelled before they ran: 2 dates\n" in asked
     admin.page.get_by_text(f"backfill {number} is cancelled", exact=True).wait_for()
     found = dict(backfilled.metadata(states, number))
     assert [found[day] for day in WAITS] == ["failed", "failed"]

@@ -69,11 +69,11 @@ def ask_backfill(request: Request, backfill_id: BackfillId, action: Action) -> d
     title, lines = _word(action, backfill_id, made.dag_id, queued, running)
     if to_come:
         lines.append(f"{_OF_STAGES[action]}: {counted(len(to_come), 'date')}, {dates(to_come)}")
-    ended = [] if action in ("pause", "cancel") else running
-    planned = sorted([*queued, *ended, *to_come])
+    later = action in ("pause", "cancel")
+    planned = sorted([*queued, *([] if later else running), *to_come])
     return {
         "title": title,
-        "lines": [*lines, *_word_cost(made.dag_id, planned)],
+        "lines": [*lines, *_word_cost(made.dag_id, planned, later=later)],
         "method": "PUT",
         "address": f"{at}/backfills/{backfill_id}/{action}",
     }
@@ -137,13 +137,13 @@ OF_BATCH = "/api/v1/dags/{dag_id}/batches/{batch_id}"
 
 @router.get(f"{OF_BATCH}/questions/rerun", dependencies=OnTasks)
 def ask_rerun(request: Request, dag_id: str, batch_id: str) -> dict[str, Any]:
-    """As of a backfill, for its failed dates."""
+    """As of a backfill, for its dates that have ended and are not done."""
     rerun = _refusing(lambda: _plan_rerun(dag_id, batch_id))
     refusal = [f"It would be refused: {rerun.refusal}"] if rerun.refusal else []
     lines = list(word_plan(rerun.plan)) if rerun.plan else [_NOTHING]
     address = OF_BATCH.format(dag_id=dag_id, batch_id=quote(batch_id, safe=""))
     return {
-        "title": f"Run {counted(len(rerun.days), 'failed date')} of {dag_id} again?",
+        "title": f"Run {counted(len(rerun.days), 'unfinished date')} of {dag_id} again?",
         "lines": [dates(rerun.days), *map(str.strip, lines), *_word_paused(rerun), *refusal],
         "method": "PUT",
         "address": f"{request.scope['root_path']}{address}/rerun?asked={rerun.mark}",
@@ -152,12 +152,12 @@ def ask_rerun(request: Request, dag_id: str, batch_id: str) -> dict[str, Any]:
 
 @router.put(f"{OF_BATCH}/rerun", dependencies=[*Noted, *OnTasks])
 def rerun_failed(dag_id: str, batch_id: str, user: GetUserDep, asked: str) -> dict[str, Any]:
-    """Runs its dates again that have failed and are not done: ``{"said"}``. ``asked``: as the
-    question's address has it. 409: there is none, the credits are not there, or others have failed
+    """Runs its dates again that have ended and are not done: ``{"said"}``. ``asked``: as the
+    question's address has it. 409: there is none, the credits are not there, or others are not done
     since it was asked."""
     rerun = _refusing(lambda: _plan_rerun(dag_id, batch_id))
     if rerun.mark != asked:
-        raise HTTPException(409, f"by now others have failed: {dates(rerun.days)}; ask again")
+        raise HTTPException(409, f"by now others are not done: {dates(rerun.days)}; ask again")
     _refusing(lambda: start_rerun(rerun, user.get_name()))
     NOW.forget()
     said = f"{counted(len(rerun.days), 'date')} run again: {dates(rerun.days)}"
@@ -232,20 +232,22 @@ def _word(
         "release": (f"Release {name}?", [on, "What the preflight found stays as it is"]),
         "cancel": (
             f"Cancel {name}?",
-            [f"Under way, and goes on: {goes}", f"Ended as failed, before it ran: {waits}"],
+            [f"Under way, and goes on: {goes}", f"Cancelled before they ran: {waits}"],
         ),
     }[action]
 
 
-def _word_cost(dag_id: str, days: Sequence[date]) -> Iterator[str]:
-    """What these dates take when they run, by the plan as it is made now."""
+def _word_cost(dag_id: str, days: Sequence[date], *, later: bool) -> Iterator[str]:
+    """What these dates take when they run, by the plan as it is made now. ``later``: the action
+    keeps them from running."""
     if not days:
         yield "No date is left to run"
         return
-    yield f"{dates(days)} when they run:"
+    named = dates(days)
+    yield f"Run later, these would take ({named}):" if later else f"{named} when they run:"
     try:
         plan = read_plan(dag_id, days, now=datetime.now(UTC))
     except Problem as problem:
         yield f"What they take cannot be told: {problem.message}"
         return
-    yield from map(str.strip, word_plan(plan) if plan else [_NOTHING])
+    yield from map(str.strip, word_plan(plan, later=later) if plan else [_NOTHING])

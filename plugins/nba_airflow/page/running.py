@@ -135,7 +135,7 @@ def _tell_ended(ended: Ended, mine: Collection[str]) -> dict[str, Any]:
 
 def _offer_rerun(dag_id: str, batch_id: str, failed: Sequence[Any]) -> list[dict[str, str]]:
     ask = f"/api/v1/dags/{dag_id}/batches/{quote(batch_id, safe='')}/questions/rerun"
-    return [{"label": "Run failed dates again", "ask": ask}] if failed else []
+    return [{"label": "Run unfinished dates again", "ask": ask}] if failed else []
 
 
 def _choose_actions(part: Part) -> list[str]:

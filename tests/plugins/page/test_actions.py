@@ -14,7 +14,7 @@ from tests.plugins.page.pressing import D, Sign, begin, find, halt, press, state
 from tests.plugins.running import DAG, Airflow, backfill_command, transaction
 
 ALL = DateRange(D[0], D[13])
-AGAIN = "Run failed dates again"
+AGAIN = "Run unfinished dates again"
 REST = f"11 dates, {D[3]}..{D[13]}"
 
 
@@ -64,9 +64,9 @@ def test_cancel_names_the_stages_to_come_and_leaves_them_out(sign: Sign, airflow
     question, done = press(sign("user"), "Cancel the backfill")
     assert question["lines"][:4] == [
         "Under way, and goes on: 3 dates",
-        "Ended as failed, before it ran: 0 dates",
+        "Cancelled before they ran: 0 dates",
         f"Left out, of stages to come: {REST}",
-        f"{D[3]}..{D[13]} when they run:",
+        f"Run later, these would take ({D[3]}..{D[13]}):",
     ]
     said = f"backfill {number} is cancelled, 11 dates of stages to come left out"
     assert (done, state(number)) == ({"said": said}, (True, True))
@@ -121,7 +121,7 @@ def test_only_the_failed_dates_that_were_asked_for_run_again(sign: Sign, airflow
     airflow.write(D[2], "failed", requests=5)
     airflow.end(D[2])
     answer = client.request(question["method"], question["address"])
-    said = f"by now others have failed: {D[1]}..{D[2]}; ask again"
+    said = f"by now others are not done: {D[1]}..{D[2]}; ask again"
     assert (answer.status_code, answer.json()) == (409, {"detail": said})
     assert airflow.states(D[1], D[2]) == {str(D[1]): "failed", str(D[2]): "failed"}
     _, done = press(client, AGAIN)
@@ -165,7 +165,7 @@ def test_what_cannot_be_planned_can_be_stopped(
     answer = sign("user").get(f"/nba/api/v1/backfills/{number}/questions/{action}")
     assert answer.status_code == 200, answer.text
     *_, dated, cost = answer.json()["lines"]
-    assert dated == f"{D[3]} when they run:"
+    assert dated == f"Run later, these would take ({D[3]}):"
     assert cost.startswith("What they take cannot be told: ")
     assert "ftp" in cost
 

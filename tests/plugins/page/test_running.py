@@ -172,14 +172,21 @@ def test_pause_resume_and_cancel_act_through_airflow_below_a_path(
     assert question["lines"][:3] == [
         "Under way, and goes on: 1 date",
         "Waits: 1 date",
-        "2024-12-05 when they run:",
+        "Run later, these would take (2024-12-05):",
     ]
     (cost,) = (each for each in question["lines"] if "requests, about" in each)
     assert cost == "2 requests, about 196 rows and 95.0 kB, which cost nothing"
     assert state(number) == (True, False)
     press(client, "Resume")
     assert state(number) == (False, False)
-    press(client, "Cancel the backfill")
+    question, _ = press(client, "Cancel the backfill")
+    assert question["lines"][:3] == [
+        "Under way, and goes on: 1 date",
+        "Cancelled before they ran: 1 date",
+        "Run later, these would take (2024-12-05):",
+    ]
+    measured = "(box_scores: nothing measured yet, by what the spec declares)"
+    assert question["lines"][-1].endswith(f" of work {measured}")
     assert state(number) == (True, True)
     assert airflow.states()[str(D[3])] == "failed"
     assert airflow.states()[str(D[2])] == "running"
@@ -188,13 +195,23 @@ def test_pause_resume_and_cancel_act_through_airflow_below_a_path(
 def test_failed_dates_run_again_in_their_own_runs(sign: Sign, airflow: Airflow) -> None:
     begin(airflow)
     client = sign("user")
-    question, done = press(client, "Run failed dates again")
-    assert question["title"] == f"Run 1 failed date of {DAG} again?"
+    question, done = press(client, "Run unfinished dates again")
+    assert question["title"] == f"Run 1 unfinished date of {DAG} again?"
     assert question["lines"][0] == str(D[1])
     assert done == {"said": f"1 date run again: {D[1]}"}
     assert airflow.states(D[0], D[1]) == {str(D[0]): "success", str(D[1]): "queued"}
     assert len(airflow.run_ids(D[1])) == 1
-    assert "Run failed dates again" not in client.get("/nba/running").text
+    assert "Run unfinished dates again" not in client.get("/nba/running").text
+
+
+def test_cancelled_dates_are_not_called_failed(sign: Sign, airflow: Airflow) -> None:
+    begin(airflow)
+    press(sign("user"), "Cancel the backfill")
+    airflow.run("complete", D[2])
+    airflow.sweep()
+    (ended,) = sign("user").get(RUNNING).json()["ended"]
+    assert ended["rows"] == [["Not done", f"2 dates: {D[1]}, {D[3]}"]]
+    assert [each["label"] for each in ended["actions"]] == ["Run unfinished dates again"]
 
 
 def test_failed_dates_of_a_backfill_that_has_ended_run_again(sign: Sign, airflow: Airflow) -> None:
@@ -204,7 +221,7 @@ def test_failed_dates_of_a_backfill_that_has_ended_run_again(sign: Sign, airflow
     client = sign("user")
     found = client.get(RUNNING).json()
     assert (found["batches"], [each["failed"] for each in found["ended"]]) == ([], [[str(D[1])]])
-    press(client, "Run failed dates again")
+    press(client, "Run unfinished dates again")
     assert airflow.states(D[1]) == {str(D[1]): "queued"}
     found = client.get(RUNNING).json()
     assert (len(found["batches"]), found["ended"]) == (1, [])
