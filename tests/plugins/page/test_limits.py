@@ -78,6 +78,7 @@ def test_limits_are_those_of_the_limiter_with_what_holds_requests_back(client: T
     assert "balldontlie: paused after a refusal, until" in page
     assert "<code>airflow nba resume balldontlie</code>" in page
     assert 'data-fact="connections.0.limiters.0.windows.0.used">1</td>' in page
+    assert '.windows.0.used" data-whole="60">2 %</span>' in page
     assert "very-secret" not in page
 
 

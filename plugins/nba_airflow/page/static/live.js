@@ -16,8 +16,9 @@ const poll = async () => {
   const now = bound.length ? shape(facts) : JSON.stringify(facts);
   for (const element of bound) {
     const value = at(facts, element.dataset.fact);
+    const whole = element.dataset.whole;
     if (element.tagName === "METER") element.value = value;
-    else element.textContent = value;
+    else element.textContent = whole ? `${Math.round((100 * value) / whole)} %` : value;
   }
   if (known !== null && now !== known) {
     if (isInUse(main)) return;
