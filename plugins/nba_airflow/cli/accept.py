@@ -16,6 +16,7 @@ from include.errors import Refused
 from include.partition import BadDay, Partition, eastern_day, parse_day
 from include.reruns import word_rerun
 from include.storage.accepted import Acceptance, change_accepted, read_accepted
+from include.wording import moment
 from nba_airflow import connections
 from nba_airflow.cli.answer import Answer, Line, Row, command, find_source
 
@@ -117,6 +118,10 @@ def _gather(partitions: Iterable[Partition], of: Any) -> list[Row]:
     ]
 
 
+def _word_when(row: Row) -> str:
+    return moment(datetime.fromisoformat(str(row["at"])))
+
+
 def _answer(done: str, rows: Sequence[Row], advice: Sequence[str]) -> Answer:
     """Each acceptance, and what to do next. Raises Refused where the words meant nothing."""
     if advice and not rows:
@@ -124,7 +129,8 @@ def _answer(done: str, rows: Sequence[Row], advice: Sequence[str]) -> Answer:
             "nothing of the kind is wrong with the date as it was counted: `airflow nba gaps` names"
             " what is, `--list` what was accepted"
         )
-    text = ["{}: {date} {endpoint}: {wrong}: {reason} ({by}, {at})".format(done, **r) for r in rows]
+    said = "{done}: {date} {endpoint}: {wrong}: {reason} ({by}, {when})"
+    text = [said.format(done=done, when=_word_when(row), **row) for row in rows]
     return Answer(
         text=[Line(text=each) for each in (*(text or ["nothing is accepted"]), *advice)],
         rows=rows,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,9 +33,15 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     words = (wording.moment, wording.money, wording.number, wording.size, wording.period)
-    made.filters |= {word.__name__: word for word in words} | {"date_list": wording.dates}
+    made.filters |= {word.__name__: word for word in words}
+    made.filters |= {"date_list": wording.dates, "noted_moment": _word_noted_moment}
     made.tests["link"] = _is_link
     return made
+
+
+def _word_noted_moment(text: str) -> str:
+    """A moment that was noted as text, as the others are shown; empty where none was."""
+    return wording.moment(datetime.fromisoformat(text), seconds=True) if text else ""
 
 
 def _is_link(address: str) -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import psycopg
@@ -17,6 +17,7 @@ from include.partition import Partition
 from include.steps.job import Stores
 from include.storage import raw
 from include.storage.accepted import read_accepted
+from include.wording import moment
 from nba_airflow.cli.accept import accept
 from nba_airflow.cli.gaps import gaps
 from nba_airflow.cli.status import status
@@ -91,7 +92,9 @@ def test_list_names_who_accepted_what_and_when(call: Call, partial: Stores) -> N
     assert call(accept, **arguments(list=True)).out == "nothing is accepted\n"
     call(accept, **arguments(game="GSW@POR", reason="never repaired", until="2099-01-01"))
     (found,) = call(accept, **arguments(list=True), json=True).facts["accepted"]
-    assert found.pop("at") > "2026"
+    when = moment(datetime.fromisoformat(found.pop("at")))
+    told = f"accepted: 2025-01-15 box_scores: {WRONG}: never repaired ({getpass.getuser()}, {when})"
+    assert call(accept, **arguments(list=True)).out == f"{told}\n"
     assert found == {
         "date": "2025-01-15",
         "endpoint": "box_scores",

@@ -3,6 +3,7 @@ record of the newest backfill."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +33,7 @@ def ledger(ops_db: str) -> str:
     with connect(ops_db) as db:
         outcome(db, DAY, "failed", error_class="hang", message="no answer", requests=2, credits=1)
         changed = {"changes": ("LAL@GSW: <pts> 3 -> 4",), "changes_total": 5}
-        outcome(db, DAY, "complete", attempt=2, requests=3, **changed)
+        outcome(db, DAY, "complete", attempt=2, requests=3, ended_at=NOW, **changed)
         mail = Mail(mail_id=BATCH, message_id="<m>", subject="[OK]: 1 date", content=b"")
         outbox.put(db, mail, [DAG])
         db.execute(
@@ -54,7 +55,10 @@ def test_bodies_are_those_of_the_manifest_with_their_place(
 ) -> None:
     store = LocalStore(tmp_path / "raw")
     of_body = {"item": "all", "role": "data", "url": "https://x/y", "status": 200, "suffix": "json"}
-    body = put_body(store, PARTITION, body=b"{}", **of_body)
+    body = replace(
+        put_body(store, PARTITION, body=b"{}", **of_body),
+        fetched_at="2025-02-01T09:07:32.348+00:00",
+    )
     manifest = Manifest(
         dag_id=DAG,
         endpoint="box_scores",
@@ -78,11 +82,13 @@ def test_bodies_are_those_of_the_manifest_with_their_place(
         *("box_scores", "all", 2),
         place,
     )
-    assert f"<code>{place}</code>" in client.get(f"/nba/dates/{DAG}/{DAY}").text
+    page = client.get(f"/nba/dates/{DAG}/{DAY}").text
+    assert f"<td>2025-02-01 09:07:32 UTC</td><td><code>{place}</code></td>" in page
 
 
 def test_tries_corrections_and_mails_of_the_date_are_told(client: TestClient) -> None:
     page = client.get(f"/nba/dates/{DAG}/{DAY}").text
+    assert "<td>2025-02-01 00:00:00 UTC</td>" in page
     assert "<td>5</td><td>1</td><td>5</td>" in page  # requests, credits, corrections of all tries
     assert "the upstream had corrected 5" in page
     assert "<li>LAL@GSW: &lt;pts&gt; 3 -&gt; 4</li>" in page
