@@ -14,11 +14,13 @@ from include.guards.prices import Amounts, Money, money
 from include.ops import batches
 from include.ops.batches import BatchRun
 from include.outcome import Outcome
+from include.wording import duration
 
 RECENT = timedelta(minutes=10)
 """The time over which the pace is taken: what a backfill did an hour ago says little of now."""
-SHORTEST = timedelta(minutes=1)
-"""As long counts as gone at least: one date in the first second is not 60 a minute."""
+MIN_ENDED, MIN_SECONDS = 10, 60.0
+"""Once so many dates have ended, or so long has gone, their pace is told: the first ones wait for
+their workers, and say nothing of those to come."""
 
 
 WAITING = [str(outcome) for outcome in Outcome if outcome.waits]
@@ -40,11 +42,19 @@ _SPENT = f"""
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """``per_minute``: dates that ended a minute, lately; ``seconds_left`` at that pace: None while
-    nothing has ended lately, and at the end."""
+    """``per_minute``: dates that ended a minute, lately; None while that says nothing yet.
+    ``seconds_left`` at that pace, or ``by_plan``: None where that is not known, and at the end."""
 
-    per_minute: float
+    per_minute: float | None
     seconds_left: float | None
+    by_plan: bool = False
+
+    def word_left(self) -> str:
+        """``12 min left``, ``about 6 min left by the plan``; empty where it is not known."""
+        if self.seconds_left is None:
+            return ""
+        left = f"{duration(self.seconds_left)} left"
+        return f"about {left} by the plan" if self.by_plan else left
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,13 +95,26 @@ _BY_MONTH = f"""
 """
 
 
-def measure_pace(runs: Sequence[BatchRun], now: datetime, *, to_come: int = 0) -> Pace:
-    """Of the runs of a batch that is under way, and so many dates that get a run later."""
-    ends = [run.ended_at for run in runs if run.ended_at and run.ended_at > now - RECENT]
-    begun = min((run.started_at for run in runs if run.started_at), default=now)
-    pace = len(ends) / (max(SHORTEST, min(RECENT, now - begun)) / timedelta(minutes=1))
-    left = to_come + sum(not run.over for run in runs)
+def find_pace(ended: int, seconds: float, *, left: int, planned: float | None) -> Pace:
+    """That of so many dates which ended in these seconds, with so many ``left``. ``planned``:
+    seconds a date, by the plan; None where there is none."""
+    if ended < MIN_ENDED and seconds < MIN_SECONDS:
+        rest = left * (planned or 0.0) or None
+        return Pace(per_minute=None, seconds_left=rest, by_plan=rest is not None)
+    pace = 60 * ended / max(1.0, seconds)
     return Pace(per_minute=pace, seconds_left=left / pace * 60 if pace and left else None)
+
+
+def measure_pace(
+    runs: Sequence[BatchRun], now: datetime, *, planned: float | None, to_come: int = 0
+) -> Pace:
+    """Of the runs of a batch that is under way, and so many dates that get a run later; ``planned``
+    as of ``find_pace``."""
+    ended = sum(bool(run.ended_at and run.ended_at > now - RECENT) for run in runs)
+    begun = min((run.started_at for run in runs if run.started_at), default=now)
+    left = to_come + sum(not run.over for run in runs)
+    seconds = min(RECENT, now - begun).total_seconds()
+    return find_pace(ended, seconds, left=left, planned=planned)
 
 
 def read_spent(

@@ -14,7 +14,7 @@ from include.ops import backfills, stages
 from include.ops.progress import Pace, Spent, measure_pace, read_spent
 from include.ops.status import OpenBatch, count_runs
 from include.partition import DateRange
-from include.wording import duration, money, number, size
+from include.wording import money, number, size
 from nba_airflow import connections
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class UnderWay:
         said = [
             _word("put off", self.spent.waiting),
             _word("dates a minute", self.pace.per_minute, words="{:.1f}".format),
-            _word("left", self.pace.seconds_left, words=duration),
+            self.pace.word_left(),
         ]
         return [*filter(None, said)]
 
@@ -140,13 +140,15 @@ def read_under_way(
         to_come = days[each.batch_id]
         batch = count_runs(each.batch_id, each.runs, to_come=to_come)
         monthly = count_bought(connection, batch.dag_id)
+        plan = plans.get(each.batch_id, {})
+        a_date = plan.get("seconds_per_date")
         under_way.append(
             UnderWay(
                 batch=batch,
-                pace=measure_pace(each.runs, now, to_come=len(to_come)),
+                pace=measure_pace(each.runs, now, planned=a_date, to_come=len(to_come)),
                 spent=taken,
                 dollars=taken.price(monthly).once,
-                plan=plans.get(each.batch_id, {}),
+                plan=plan,
             )
         )
     return under_way

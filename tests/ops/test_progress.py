@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from include.ops.db import connect
-from include.ops.progress import Pace, Spent, measure_pace, read_spent
+from include.ops.progress import Pace, Spent, find_pace, measure_pace, read_spent
 from tests.ops.written import DAY, QUEUED, batch_run
 from tests.plugins.cli.asking import DAG, outcome
 
@@ -28,14 +28,33 @@ BATCH = f"{DAG}:7:0"
 )
 def test_pace_is_that_of_the_last_ten_minutes(after: timedelta, pace: Pace) -> None:
     runs = [batch_run(0), batch_run(1, "failed"), batch_run(2, "running")]
-    assert measure_pace(runs, QUEUED + after) == pace
+    assert measure_pace(runs, QUEUED + after, planned=2.0) == pace
 
 
-def test_pace_of_the_first_second_is_taken_over_a_minute_and_nothing_is_left_at_the_end() -> None:
+@pytest.mark.parametrize(
+    ("ended", "seconds", "planned", "told"),
+    [
+        (4, 10.0, 2.0, (None, 340.0, "about 6 min left by the plan")),
+        (0, 0.0, 2.0, (None, 340.0, "about 6 min left by the plan")),
+        (9, 59.0, None, (None, None, "")),
+        (10, 20.0, 2.0, (30.0, 340.0, "6 min left")),
+        (10, 0.1, 2.0, (600.0, 17.0, "17 s left")),
+        (4, 60.0, 2.0, (4.0, 2550.0, "42 min left")),
+        (0, 60.0, 2.0, (0.0, None, "")),
+    ],
+)
+def test_what_is_left_is_the_plans_word_until_ten_dates_or_a_minute_are_done(
+    ended: int, seconds: float, planned: float | None, told: tuple[float | None, float | None, str]
+) -> None:
+    pace = find_pace(ended, seconds, left=170, planned=planned)
+    assert (pace.per_minute, pace.seconds_left, pace.word_left()) == told
+
+
+def test_nothing_is_left_at_the_end_nor_before_there_is_a_run() -> None:
     begun = batch_run(0, queued=QUEUED - 59 * MINUTE)  # which ends a minute after QUEUED
-    now = QUEUED - 58 * MINUTE
-    assert measure_pace([begun], now) == Pace(per_minute=1.0, seconds_left=None)
-    assert measure_pace([], now) == Pace(per_minute=0.0, seconds_left=None)
+    for runs in ([begun], []):
+        pace = measure_pace(runs, QUEUED - 58 * MINUTE, planned=2.0)
+        assert (pace.seconds_left, pace.by_plan, pace.word_left()) == (None, False, "")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from include.wording import duration
+from include.ops.progress import Pace, find_pace
 from nba_airflow.metadata.runs import Run
 
 if TYPE_CHECKING:
@@ -20,14 +20,14 @@ LINE_EVERY = 10  # dates between two printed lines
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far the window is. ``gone``: dates of which the run was deleted, which have ended too.
-    ``eta`` is in seconds, None before the first date has ended."""
+    """How far the window is. ``gone``: dates of which the run was deleted, which have ended
+    too."""
 
     total: int
     ended: int
     failed: int
     gone: int = 0
-    eta: float | None
+    pace: Pace
 
     def line(self) -> str:
         """``30 of 214 dates | 29 ended well | 1 failed | 12 min left``."""
@@ -38,26 +38,28 @@ class Progress:
         ]
         if self.gone:
             parts.append(f"{self.gone} not run, deleted in Airflow")
-        if self.eta is not None and self.ended < self.total:
-            parts.append(f"{duration(self.eta)} left")
-        return " | ".join(parts)
+        return " | ".join(filter(None, [*parts, self.pace.word_left()]))
 
 
 def measure(
-    runs: Mapping[date, Run], tracked: Sequence[date], *, ended_before: int, elapsed: float
+    runs: Mapping[date, Run],
+    tracked: Sequence[date],
+    *,
+    ended_before: int,
+    elapsed: float,
+    planned: float | None = None,
 ) -> Progress:
     """Counts the tracked dates, all of which had a run; the pace is that of the dates that ended
-    since following began."""
+    since following began. ``planned``: seconds a date, by the plan."""
     there = [runs[day] for day in tracked if day in runs]
     left = sum(not run.finished for run in there)
     ended = len(tracked) - left
-    fresh = ended - ended_before
     return Progress(
         total=len(tracked),
         ended=ended,
         failed=sum(run.state == "failed" for run in there),
         gone=len(tracked) - len(there),
-        eta=elapsed / fresh * left if fresh > 0 else None,
+        pace=find_pace(ended - ended_before, elapsed, left=left, planned=planned),
     )
 
 
@@ -66,12 +68,14 @@ def follow(
     tracked: Sequence[date],
     *,
     held: Callable[[Mapping[date, Run]], str] = lambda runs: "",
+    planned: float | None = None,
     console: Console | None = None,
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
 ) -> Mapping[date, Run]:
     """Reads the runs once a second until every tracked date's run has ended or is gone; returns
-    them. ``held``: why none of them is started, empty while nothing holds them; said once."""
+    them. ``held``: why none of them is started, empty while nothing holds them; said once.
+    ``planned``: as of ``measure``."""
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
@@ -91,7 +95,8 @@ def follow(
     ) as bar:
         task = bar.add_task("backfill", total=len(tracked), line="")
         while True:
-            now = measure(runs, tracked, ended_before=before, elapsed=clock() - began)
+            gone = clock() - began
+            now = measure(runs, tracked, ended_before=before, elapsed=gone, planned=planned)
             bar.update(task, completed=now.ended, line=now.line())
             if now.ended // LINE_EVERY > said or now.ended == now.total:
                 said = now.ended // LINE_EVERY

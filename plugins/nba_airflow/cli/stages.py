@@ -82,8 +82,10 @@ class Followed:
 def follow_stages(dag_id: str, window: DateRange, new: Sequence[date], batch_id: str) -> Followed:
     """Waits until every run of the window has ended, a stage after the other, until none is to
     come."""
+    # A stage is the plan's part: what is left is told of it by the plan's seconds a date.
     with connect_ops() as ledger:
         batch_id = batch_id or _find_waiting(ledger, dag_id, window)
+        plan = backfills.read_plans(ledger, [batch_id]).get(batch_id, {})
         while True:
             known = _read(ledger, batch_id)
             found = _read_runs(dag_id, window)
@@ -91,6 +93,7 @@ def follow_stages(dag_id: str, window: DateRange, new: Sequence[date], batch_id:
                 lambda: _read_runs(dag_id, window),
                 [day for day in window.days if day in found],
                 held=lambda runs: word_held(ledger, runs.values()),
+                planned=plan.get("seconds_per_date"),
             )
             if not _await_next(ledger, batch_id, len(stages.begun(known))):
                 break

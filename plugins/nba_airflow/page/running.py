@@ -169,7 +169,8 @@ def _word_batch(going: Going, at: datetime) -> Iterator[Row]:
 
 def _word_end(going: Going, at: datetime) -> str:
     """When it ends at its pace, against the plan."""
-    left, planned = going.under_way.pace.seconds_left, going.under_way.plan.get("ends_at")
+    pace, planned = going.under_way.pace, going.under_way.plan.get("ends_at")
+    left = None if pace.by_plan else pace.seconds_left
     said = [f"about {moment(at + timedelta(seconds=left))}"] if left else []
     said += [f"planned {moment(datetime.fromisoformat(planned))}"] if planned else []
     return ", ".join(said)

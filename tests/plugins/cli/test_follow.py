@@ -10,6 +10,7 @@ from rich.console import Console
 
 from include.ops import backfills
 from include.ops.db import connect
+from include.ops.progress import Pace
 from include.partition import days_between
 from nba_airflow.cli.follow import Progress, follow, measure
 from nba_airflow.cli.stages import word_held
@@ -34,9 +35,20 @@ def runs(*states: str) -> dict[date, Run]:
 
 def test_progress_counts_the_tracked_dates_and_speaks_of_the_pace_since_following_began() -> None:
     found = runs("success", "failed", "running", "queued", "queued", "success")
-    now = measure(found, window(5), ended_before=1, elapsed=30.0)
-    assert now == Progress(total=5, ended=2, failed=1, eta=90.0)
-    assert now.line() == "2 of 5 dates | 1 ended well | 1 failed | 2 min left"
+    now = measure(found, window(5), ended_before=1, elapsed=60.0)
+    pace = Pace(per_minute=1.0, seconds_left=180.0)
+    assert now == Progress(total=5, ended=2, failed=1, pace=pace)
+    assert now.line() == "2 of 5 dates | 1 ended well | 1 failed | 3 min left"
+
+
+def test_the_first_dates_are_no_pace_but_the_plan_is() -> None:
+    found = runs("success", "failed", "running", "queued", "queued")
+    told = [
+        measure(found, window(5), ended_before=0, elapsed=30.0, planned=planned).line()
+        for planned in (40.0, None)
+    ]
+    said = "2 of 5 dates | 1 ended well | 1 failed"
+    assert told == [f"{said} | about 2 min left by the plan", said]
 
 
 def test_there_is_no_guess_before_a_date_has_ended_and_none_after_the_last() -> None:

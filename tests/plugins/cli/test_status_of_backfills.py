@@ -53,7 +53,9 @@ def test_backfill_shows_what_it_has_taken_of_what_was_planned(
     call: Call, ledger: psycopg.Connection[Any], airflow: Airflow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number = airflow.backfill(DateRange(DAY, LATER))
-    order(ledger, number, requests=428, credits=40, operations=57, dollars=0.06)
+    planned = {"requests": 428, "credits": 40, "operations": 57, "dollars": 0.06}
+    planned["seconds_per_date"] = 60.0
+    order(ledger, number, **planned)
     airflow.start(DAY)
     airflow.start(NEXT)
     (first,), (second,) = airflow.run_ids(DAY), airflow.run_ids(NEXT)
@@ -68,7 +70,7 @@ def test_backfill_shows_what_it_has_taken_of_what_was_planned(
             "batch",
             DAG,
             "backfill 2025-01-15..2025-01-17: 1 of 3 ended; 1 failed; 1 put off;"
-            " 1.0 dates a minute; 2 min left",
+            " about 2 min left by the plan",
         ]
     ]
     assert rows_of(said, "taken") == [
@@ -81,8 +83,8 @@ def test_backfill_shows_what_it_has_taken_of_what_was_planned(
     ]
     facts = call(status, json=True).facts
     (batch,) = facts["batches"]
-    assert batch["plan"] == {"requests": 428, "credits": 40, "operations": 57, "dollars": 0.06}
-    assert (batch["per_minute"], batch["seconds_left"]) == (1.0, 120.0)
+    assert batch["plan"] == planned
+    assert (batch["per_minute"], batch["seconds_left"], batch["by_plan"]) == (None, 120.0, True)
     assert batch["spent"] == {
         **took,
         "bytes_billed": 10_000_000,
@@ -99,7 +101,7 @@ def test_stages_to_come_are_dates_of_the_backfill(
     call: Call, ledger: psycopg.Connection[Any], airflow: Airflow
 ) -> None:
     number = airflow.backfill(DateRange(DAY, NEXT))
-    order(ledger, number)
+    order(ledger, number, seconds_per_date=60.0)
     days = [LATER, LATER + timedelta(days=1)]
     stages.write(ledger, batches.name_backfill(DAG, number), [Stage(stage="whole", days=days)])
     ledger.commit()
@@ -109,7 +111,7 @@ def test_stages_to_come_are_dates_of_the_backfill(
         [
             "batch",
             DAG,
-            "backfill 2025-01-15..2025-01-18: 1 of 4 ended; 1.0 dates a minute; 3 min left",
+            "backfill 2025-01-15..2025-01-18: 1 of 4 ended; about 3 min left by the plan",
         ]
     ]
 

@@ -15,7 +15,7 @@ from tests.plugins.running import DAG, Airflow, transaction
 
 
 def test_a_backfill_is_shown_as_it_is(sign: Sign, airflow: Airflow) -> None:
-    number = begin(airflow, ends_at="2024-12-10T11:00:00+00:00")
+    number = begin(airflow, ends_at="2024-12-10T11:00:00+00:00", seconds_per_date=30.0)
     batch_id = batches.name_backfill(DAG, number)
     stages.write(airflow.ledger, batch_id, [Stage(stage="ramp", days=D[4:6])])
     airflow.ledger.commit()
@@ -29,7 +29,8 @@ def test_a_backfill_is_shown_as_it_is(sign: Sign, airflow: Airflow) -> None:
     assert rows["Dates"] == "1 failed, 1 complete, 1 under way, 1 not begun"
     assert rows["Taken"] == "8 of 40 requests; $0.00 of $0.06 spent"
     assert rows["Stages"] == "ramp 2024-12-06..2024-12-07, to come"
-    assert rows["Ends"].endswith("planned 2024-12-10 11:00 UTC")
+    assert rows["Pace"] == "about 2 min left by the plan"
+    assert rows["Ends"] == "planned 2024-12-10 11:00 UTC"
     assert [part["backfill_id"] for part in batch["backfills"]] == [number]
     page = client.get("/nba/running").text
     assert '<progress max="6" value="2"' in page
