@@ -65,15 +65,11 @@ WHOLE = (0, 0)
 
 
 def list_needs(
-    source: Source,
-    games: Mapping[date, int],
-    *,
-    scheduled: Collection[date],
-    missing: Missing | None = None,
+    source: Source, games: Mapping[date, int], *, missing: Missing | None = None
 ) -> Needs:
-    """For dates with the number of games of each.
+    """For dates with the number of games of each, which the schedule has by then: dates get it
+    first.
 
-    ``scheduled``: the dates that the schedule table has, whose games need not be asked for.
     ``missing``: what is known of raw; of a date that is not in it nothing is there.
     """
     known = missing or {}
@@ -82,7 +78,7 @@ def list_needs(
         days = [day for day in games if known.get((endpoint.name, day)) != WHOLE]
         for day in _first_of_groups(endpoint, days):
             lacking = known.get((endpoint.name, day)) or _all(endpoint, games[day])
-            asks = _gets(endpoint, *lacking, truth=day not in scheduled)
+            asks = _gets(endpoint, *lacking)
             found += [_need(source, endpoint, day, get, times) for get, times in asks if times]
     return Needs(each=found)
 
@@ -100,10 +96,8 @@ def _first_of_groups(endpoint: Endpoint, days: Sequence[date]) -> Collection[dat
     return {endpoint.shared(day): day for day in sorted(days, reverse=True)}.values()
 
 
-def _gets(endpoint: Endpoint, lists: int, items: int, *, truth: bool) -> Iterator[tuple[Get, int]]:
+def _gets(endpoint: Endpoint, lists: int, items: int) -> Iterator[tuple[Get, int]]:
     """Each request of an endpoint's date, and how many times."""
-    if truth and endpoint.truth and endpoint.truth.request:
-        yield endpoint.truth.request, 1
     if endpoint.listing:
         yield endpoint.listing, lists
     yield endpoint.request, items

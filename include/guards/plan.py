@@ -149,7 +149,7 @@ def count_left(state: LimiterState) -> int:
 def make_plan(source: Source, known: Known, *, reruns: bool = False) -> Plan:
     """For the dates whose games are known or assumed. ``reruns``: those that are complete run as
     well, asking for nothing; otherwise they are left alone."""
-    needs = list_needs(source, known.games, scheduled=known.scheduled, missing=known.missing)
+    needs = list_needs(source, known.games, missing=known.missing)
     complete = sorted({*known.done} - needs.days)
     worked = {day: n for day, n in known.games.items() if reruns or day not in complete}
     paces = {

@@ -31,8 +31,9 @@ def word_plan(plan: Plan, *, later: bool = False) -> Iterator[str]:
     yield f"  {say.counted(plan.games, 'game')} on {played}{empty}"
     if unknown:
         yield (
-            f"  not in the schedule yet: {say.dates(unknown)}; {GAMES_PER_DATE} games each are"
-            " assumed (backfill nbacom_schedule first for their true number)"
+            f"  not in the schedule yet: {say.dates(unknown)}; their tasks get it first, with one"
+            f" request a season; {GAMES_PER_DATE} games each are assumed (backfill nbacom_schedule"
+            " before, for their true number)"
         )
     yield (
         f"  {say.counted(plan.requests, 'request')}, about {say.number(plan.rows)} rows and"

@@ -44,8 +44,7 @@ def scrape(
 ) -> Scraped:
     """Asks for what is due of the date, one body at a time, and counts it.
 
-    ``ask_schedule`` is called where the schedule lacks the date and nobody else says what was to be
-    played, or the source's own list is empty: it puts the date into the schedule, if it can.
+    ``ask_schedule`` is called where the schedule lacks the date: it puts it there, if it can.
 
     A date that is whole in raw costs no request. A body whose game is final is not asked for again
     after a crash. Raises Problem, which names DAG, endpoint and date; bodies that had arrived by
@@ -74,6 +73,11 @@ def _scrape(
     tally = Tally(endpoint, scheduled(endpoint, day, warehouse))
     walk = Walk(source=source, endpoint=endpoint, day=day, wire=wire)
     reach_failpoint("before fetch")
+    # The schedule first: no date is counted by its source's own word while it can be had.
+    if tally.lacks_schedule and not endpoint.is_schedule:
+        ask_schedule()
+        if (learnt := scheduled(endpoint, day, warehouse)) is not None:
+            tally.learn(learnt)
     _check_price(source, date, tally, wire)
 
     # What is to be expected: the source's own list, where the schedule does not have the date.
@@ -88,13 +92,6 @@ def _scrape(
         for body in listed:
             tally.add_listed(endpoint.truth.games(body, day))
         _check_price(source, date, tally, wire)
-
-    # No date is believed empty on its source's own word while the schedule can be had.
-    if tally.is_unsure:
-        ask_schedule()
-        if (learnt := scheduled(endpoint, day, warehouse)) is not None:
-            tally.learn(learnt)
-            _check_price(source, date, tally, wire)
 
     absent = Absent(endpoint=endpoint)
     try:

@@ -63,13 +63,6 @@ class Tally:
         which has the source's own ids."""
         return [*(self.schedule or ()), *(self._listed or ())]
 
-    @property
-    def is_unsure(self) -> bool:
-        """Whether the schedule lacks the date, and the source's own list has no game of it, or
-        there is none."""
-        lacks = self.lacks_schedule and not self._endpoint.is_schedule
-        return lacks and not due(self.expected or ())
-
     def learn(self, schedule: Iterable[Game]) -> None:
         """The schedule has the date now; its games count."""
         self.schedule, self.lacks_schedule = list(schedule), False

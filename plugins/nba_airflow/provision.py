@@ -127,7 +127,7 @@ def _needed_slots(host: Host, addresses: int, of: Mapping[str, Source]) -> int:
     each."""
     day = date(2025, 1, 15)  # any will do
     tasks = [
-        list_needs(replace(source, endpoints=(endpoint,)), {day: GAMES_PER_DATE}, scheduled={day})
+        list_needs(replace(source, endpoints=(endpoint,)), {day: GAMES_PER_DATE})
         for source in of.values()
         for endpoint in source.endpoints
         if (endpoint.request.connection or source.connection) == host.connection

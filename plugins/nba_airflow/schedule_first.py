@@ -1,5 +1,5 @@
 """The schedule first: a date's task puts the date into the schedule where that lacks it, before it
-believes its source that there were no games. It is the schedule's own try of the date, of one
+asks its own source. It is the schedule's own try of the date, of one
 request a season, counted and noted as one of its DAG; however the date was started."""
 
 from __future__ import annotations

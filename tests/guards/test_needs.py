@@ -30,14 +30,12 @@ def source(*hosts: Host, **endpoint: object) -> Source:
     )
 
 
-def needs(
-    scheduled: tuple[date, ...] = (), missing: Missing | None = None, **endpoint: object
-) -> Needs:
-    return list_needs(source(**endpoint), GAMES, scheduled=scheduled, missing=missing)
+def needs(missing: Missing | None = None, **endpoint: object) -> Needs:
+    return list_needs(source(**endpoint), GAMES, missing=missing)
 
 
-def asked(scheduled: tuple[date, ...] = (), **endpoint: object) -> int:
-    return needs(scheduled, **endpoint).requests
+def asked(**endpoint: object) -> int:
+    return needs(**endpoint).requests
 
 
 def test_one_request_a_date_also_where_there_are_no_games() -> None:
@@ -59,10 +57,9 @@ def test_listing_is_asked_for_every_date_and_its_data_only_where_there_are_games
     assert asked(listing=LIST, per_game=True) == 3 + 11 + 7
 
 
-def test_truth_is_asked_for_dates_that_the_schedule_does_not_have() -> None:
+def test_the_sources_own_list_is_not_asked_for_since_dates_get_the_schedule_first() -> None:
     truth = Truth(games=balldontlie.listed_games, request=Get(path="/games"))
-    assert [asked(tuple(GAMES)[:known], truth=truth) for known in range(4)] == [6, 5, 4, 3]
-    assert asked(truth=replace(truth, request=None)) == 3
+    assert asked(truth=truth) == asked(truth=None) == 3
 
 
 def test_body_that_serves_a_season_is_asked_for_once_a_season() -> None:
@@ -79,12 +76,11 @@ def test_of_dates_that_share_a_body_the_first_that_lacks_it_asks() -> None:
     assert [(need.day, need.times) for need in lacking.each] == [(third, 1)]
 
 
-def test_what_raw_has_is_not_asked_for_nor_the_truth_of_a_whole_date() -> None:
-    truth = Truth(games=balldontlie.listed_games, request=Get(path="/games"))
+def test_what_raw_has_is_not_asked_for() -> None:
     missing = {("box_scores", FIRST): (0, 0), ("box_scores", FIRST + timedelta(days=2)): (0, 3)}
-    found = needs(missing=missing, truth=truth, listing=LIST, per_game=True)
+    found = needs(missing=missing, listing=LIST, per_game=True)
     times = [(str(need.day), need.times) for need in found.each]
-    assert times == [("2025-01-16", 1), ("2025-01-16", 1), ("2025-01-17", 1), ("2025-01-17", 3)]
+    assert times == [("2025-01-16", 1), ("2025-01-17", 3)]
     assert found.days == {FIRST + timedelta(days=1), FIRST + timedelta(days=2)}
 
 

@@ -28,7 +28,7 @@ ODDS = Get(path="/odds", cost=lambda params: 10)
 
 def minutes(of: Source, tasks: int = 3, pace: Pace = PACE, slots: int = 1) -> tuple[float, float]:
     """Of requests a game."""
-    needs = list_needs(of, GAMES, scheduled=())
+    needs = list_needs(of, GAMES)
     return find_minutes(of, needs, tasks, paces={"box_scores": pace}, slots={"up": slots})
 
 
@@ -118,8 +118,8 @@ def test_games_are_told_of_the_dates_that_are_worked_at_and_only_those_can_lack_
     assert list(word_plan(plan))[:3] == [
         "  complete already: 2 dates, nothing is asked for them",
         f"  {GAMES[third]} games on 1 date",
-        f"  not in the schedule yet: {third}; 7 games each are assumed (backfill nbacom_schedule"
-        " first for their true number)",
+        f"  not in the schedule yet: {third}; their tasks get it first, with one request a season;"
+        " 7 games each are assumed (backfill nbacom_schedule before, for their true number)",
     ]
     assert judge_scope(plan, "").what == f"1 date, {GAMES[third]} games, 1 request"
 

@@ -1,5 +1,5 @@
-"""No date is believed empty on its own source's word while the schedule can be had: the date's task
-asks for it, once a season, whoever started the run."""
+"""No date is counted by its own source's word while the schedule can be had: the date's task asks
+for it first, once a season, whoever started the run."""
 
 from __future__ import annotations
 
@@ -93,9 +93,9 @@ def test_dates_that_the_source_has_no_games_of_are_counted_by_the_schedule_got_o
     run(sources, NEXT_OFF, run_type)
     none = "no games on this date"
     assert ledger(ops_db) == [
-        (DAG, EVE, "no_games", none, 2),
+        (DAG, EVE, "no_games", none, 1),
         (SCHEDULE, EVE, "no_games", none, 1),
-        (DAG, NEXT_OFF, "no_games", none, 2),
+        (DAG, NEXT_OFF, "no_games", none, 1),
         (SCHEDULE, NEXT_OFF, "no_games", none, 0),
     ]
     assert asked(sandbox, before).count(URL) == 1
@@ -128,12 +128,29 @@ def test_without_the_schedule_the_dates_go_by_the_sources_own_word_and_it_is_lef
     assert own == [(EVE, "no_games", word), (NEXT_OFF, "no_games", word)]
 
 
-def test_date_with_games_by_its_sources_list_asks_for_no_schedule(
-    sources: dict[str, Source], sandbox: Sandbox
+@pytest.mark.parametrize("run_type", ["backfill", "scheduled"])
+def test_date_is_counted_by_the_schedule_which_comes_before_its_own_source(
+    sources: dict[str, Source], sandbox: Sandbox, ops_db: str, run_type: str
 ) -> None:
     before = len(sandbox.log())
+    run(sources, DAY, run_type)
+    assert asked(sandbox, before) == [URL, "/v1/box_scores"]
+    assert [(dag_id, outcome) for dag_id, _, outcome, _, _ in ledger(ops_db)] == [
+        (DAG, "complete"),
+        (SCHEDULE, "complete"),
+    ]
+
+
+def test_without_the_schedule_a_dates_games_are_those_of_its_sources_list(
+    sources: dict[str, Source], sandbox: Sandbox
+) -> None:
+    sandbox.faults([{"source": "nba_stats", "kind": "block_page_403", "times": None}])
+    before = len(sandbox.log())
     run(sources, DAY)
-    assert asked(sandbox, before) == ["/v1/games", "/v1/box_scores"]
+    assert [path for path in asked(sandbox, before) if path != URL] == [
+        "/v1/games",
+        "/v1/box_scores",
+    ]
 
 
 def test_what_its_try_takes_of_the_stores_is_counted_once(
