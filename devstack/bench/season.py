@@ -13,7 +13,7 @@ from devstack.sandbox.judge import judged
 SOURCE = "balldontlie"
 LIMIT, WINDOW = 60, 60.0
 SEASON = (date(2024, 10, 22), date(2025, 4, 13))
-"""174 dates of two requests each: the list of games, and the box scores."""
+"""174 dates of a request each: the box scores; the schedule comes first, of one for the season."""
 
 
 def bench() -> Iterator[Line]:

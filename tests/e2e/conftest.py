@@ -194,9 +194,11 @@ class System:
         ) as answer:
             answer.read()
 
-    def requests(self) -> list[dict[str, Any]]:
-        """What runs have asked of the sandbox, oldest first; not what preflights did."""
-        return [each for each in self._all_requests() if not is_probe(each)]
+    def requests(self, source: str = "") -> list[dict[str, Any]]:
+        """What runs have asked of the sandbox, or of one of its sources, oldest first; not what
+        preflights did."""
+        asked = [each for each in self._all_requests() if not is_probe(each)]
+        return [each for each in asked if source in ("", each["source"])]
 
     def _all_requests(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.home.sandbox_log.read_text().splitlines()]

@@ -65,17 +65,13 @@ def test_a_week_with_an_empty_and_an_incomplete_date_is_reported_once_and_healed
     command = f"airflow dags backfill {DAG} -s 2024-12-25 -e 2024-12-25 --rerun-failed-tasks -y"
     text = first[0]["content"][0]["value"]
     assert command in text
-    assert "Requests 14 14 as planned" in " ".join(
-        text.split()
-    )  # a list of games and box scores of seven dates
+    assert "Requests 7 7 as planned" in " ".join(text.split())  # the box scores of seven dates
 
-    asked = len(system.requests())
+    asked = len(system.requests("balldontlie"))
     code, answer = system.backfill(f"{DAG} -s 2024-12-25 -e 2024-12-25 --rerun-failed-tasks")
 
     assert (code, answer["dates"]["2024-12-25"]["outcome"]) == (0, "complete")
-    assert (
-        len(system.requests()) - asked == 2
-    )  # the list of games, and the box scores; nothing else is asked again
+    assert len(system.requests("balldontlie")) - asked == 1  # nothing else is asked again
     assert system.rows(loaded) == [(5,)]
     again = system.mails(DAG)[mails:]
     assert len(again) == 2
@@ -111,14 +107,14 @@ def test_refetch_reports_the_one_value_that_the_upstream_has_corrected(system: S
     before = dict(
         system.rows(f"SELECT player_id, ast FROM raw.{DAG} WHERE game_date = '2024-11-08'")
     )
-    asked, mails = len(system.requests()), len(system.mails(DAG))
+    asked, mails = len(system.requests("balldontlie")), len(system.mails(DAG))
 
     plan = system.airflow(f"dags backfill {DAG} -s 2024-11-07 -e 2024-11-09 --refetch --dry-run")
     assert "  refetch: the upstream is asked again for 3 dates" in plan.out.splitlines()
     code, answer = system.backfill(f"{DAG} -s 2024-11-07 -e 2024-11-09 --refetch")
 
     assert code == 0
-    assert len(system.requests()) - asked == 6
+    assert len(system.requests("balldontlie")) - asked == 3
     after = dict(
         system.rows(f"SELECT player_id, ast FROM raw.{DAG} WHERE game_date = '2024-11-08'")
     )
@@ -135,7 +131,7 @@ def test_refetch_reports_the_one_value_that_the_upstream_has_corrected(system: S
     code, answer = system.backfill(f"{DAG} -s 2024-11-07 -e 2024-11-09 --reset-dagruns")
 
     assert (code, answer["corrections"]) == (0, [])
-    assert len(system.requests()) - asked == 6  # the order to fetch again was for once
+    assert len(system.requests("balldontlie")) - asked == 3  # the order to fetch again was for once
 
 
 def test_no_minute_of_thirty_dates_has_more_than_sixty_requests(system: System):
@@ -297,7 +293,7 @@ def test_the_ui_can_pause_and_resume_a_backfill_and_clear_a_failed_run(system: S
 
 def test_two_runs_of_one_date_fetch_it_once(system: System):
     system.faults([])
-    asked = len(system.requests())
+    asked = len(system.requests("balldontlie"))
     order = {"logical_date": None, "partition_key": "2024-10-28"}
     runs = [system.api("POST", f"dags/{DAG}/dagRuns", order)["dag_run_id"] for _ in range(2)]
 
@@ -307,7 +303,7 @@ def test_two_runs_of_one_date_fetch_it_once(system: System):
         assert system.api("GET", path)["state"] == "success"
 
     assert len({run for run in runs}) == 2
-    assert sorted(r["path"] for r in system.requests()[asked:]) == ["/v1/box_scores", "/v1/games"]
+    assert [r["path"] for r in system.requests("balldontlie")[asked:]] == ["/v1/box_scores"]
 
 
 def test_every_upstream_has_its_pool(system: System):

@@ -76,9 +76,9 @@ def test_dry_run_tells_the_credits_of_the_markets_and_regions_that_are_wanted(
         [
             "  9 games on 2 dates; without games: 2025-01-16",
             (
-                "  not in the schedule yet: 2025-01-17; their tasks get it first, with one request a"
-                " season; 7 games each are assumed (backfill nbacom_schedule before, for their true"
-                " number)"
+                "  not in the schedule yet: 2025-01-17; their tasks get it first, with one request"
+                " a season; 7 games each are assumed (backfill nbacom_schedule before, for their"
+                " true number)"
             ),
         ],
     )
