@@ -134,13 +134,15 @@ def test_refetch_reports_the_one_value_that_the_upstream_has_corrected(system: S
     assert len(system.requests("balldontlie")) - asked == 3  # the order to fetch again was for once
 
 
-def test_no_minute_of_thirty_dates_has_more_than_sixty_requests(system: System):
+def test_no_minute_of_seventy_dates_has_more_than_sixty_requests(system: System):
     system.faults([])
+    asked = len(system.requests("balldontlie"))
 
-    code, answer = system.backfill(f"{DAG} -s 2025-01-02 -e 2025-01-31 --max-active-runs 30")
+    code, answer = system.backfill(f"{DAG} -s 2022-11-01 -e 2023-01-09 --max-active-runs 30")
 
     assert code == 0
-    assert {found["outcome"] for found in answer["dates"].values()} == {"complete"}
+    assert {found["outcome"] for found in answer["dates"].values()} == {"complete", "no_games"}
+    assert len(system.requests("balldontlie")) - asked > 60
     assert system.worst_minute("balldontlie") <= 60
     assert not [r for r in system.requests() if r["limited"]]
 
