@@ -173,7 +173,7 @@ def test_price_of_a_season_is_that_of_the_plan(sources: dict[str, Source]) -> No
     games, credits = (int(number.replace(",", "")) for number in found.groups())
     source = sources["odds_api_props"]
     props = replace(source, endpoints=(source.endpoint("player_props"),))
-    assert list_needs(props, {DAY: games}, scheduled={DAY}).credits == credits + 1
+    assert list_needs(props, {DAY: games}).credits == credits + 1
 
 
 def test_price_of_each_choice_is_that_of_the_plan(sources: dict[str, Source]) -> None:
@@ -187,7 +187,7 @@ def test_price_of_each_choice_is_that_of_the_plan(sources: dict[str, Source]) ->
     told = re.findall(r"^\| `(\{.*\})` \| ([\d,]+) \|$", OPERATE, re.MULTILINE)
     planned = {
         extra: list_needs(
-            replace(source, endpoints=source.choose(json.loads(extra))), season, scheduled=season
+            replace(source, endpoints=source.choose(json.loads(extra))), season
         ).credits
         for extra, _ in told
     }

@@ -46,9 +46,7 @@ def test_requests_of_a_season_are_those_of_the_plan(
 ) -> None:
     season = {DAY + timedelta(days=n): 0 for n in range(165)}
     season |= dict.fromkeys(season, 1) | {DAY: 1230 - 164}
-    needs = {
-        name: list_needs(source, season, scheduled=season) for name, source in documented.items()
-    }
+    needs = {name: list_needs(source, season) for name, source in documented.items()}
     odds = needs.pop("odds_api_props")
     rows = re.findall(r"^\| `(\w+)` \| ([\d,]+) \| (\d+) \|$", PAGE, re.MULTILINE)
     assert {name: (requests, int(minutes)) for name, requests, minutes in rows} == {

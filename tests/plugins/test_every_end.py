@@ -82,8 +82,12 @@ def test_every_exception_leaves_an_outcome(
 def test_raw_store_that_cannot_be_read_is_a_storage_problem_of_the_date(
     sources: dict[str, Source], ops_db: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    glob = Path.glob
+
     def unreadable(self: Path, pattern: str) -> Any:
-        raise OSError(5, "Input/output error")
+        if "raw" in self.parts:
+            raise OSError(5, "Input/output error")
+        return glob(self, pattern)
 
     monkeypatch.setattr("include.steps.raw_date.RawDate.body", lambda self, item: self._there)
     monkeypatch.setattr(Path, "glob", unreadable)

@@ -18,9 +18,7 @@ from include.mail.report import Report
 from include.ops.backfills import Backfill, note
 from include.ops.db import connect
 from include.outcome import Outcome
-from include.parsing.nbacom import SCHEDULE
 from include.results import DateResult
-from include.warehouse.local import LocalWarehouse
 from nba_airflow.plan_vs_actual import add_plan_vs_actual, count_games
 
 DAY = date(2025, 1, 15)
@@ -87,9 +85,9 @@ def planned(found: Report) -> tuple[int | None, int | None, int | None]:
 
 def test_free_source_has_a_plan_without_credits(db: psycopg.Connection[Any]) -> None:
     found = add_plan_vs_actual(db, report())
-    assert planned(found) == (6, None, None)
-    # Six requests of what the spec declares at the slowest, three tasks, and a start.
-    assert found.planned_minutes == pytest.approx((6 * 0.5 * 3 + 3 * 3.0 + 15) / 60)
+    assert planned(found) == (3, None, None)
+    # Three requests of what the spec declares at the slowest, three tasks, and a start.
+    assert found.planned_minutes == pytest.approx((3 * 0.5 * 3 + 3 * 3.0 + 15) / 60)
 
 
 def test_batch_that_was_planned_before_it_began_is_compared_with_that_plan(
@@ -125,13 +123,6 @@ def test_what_it_cost_stands_beside_what_was_planned(
     assert (found.planned_cost, found.planned_operations) == (1.2, 57)
 
 
-def test_dates_that_the_schedule_knows_take_one_request_less(
-    db: psycopg.Connection[Any], tmp_path: Path
-) -> None:
-    LocalWarehouse(tmp_path / "warehouse").replace(SCHEDULE, DAY, [])
-    assert planned(add_plan_vs_actual(db, report())) == (5, None, None)
-
-
 def test_plan_has_the_markets_that_the_connection_chooses(
     db: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,7 +151,7 @@ def test_paid_source_tells_what_is_left_of_the_month(db: psycopg.Connection[Any]
 @pytest.mark.parametrize("kind", ["rerun", "live"])
 def test_only_backfills_and_catchup_have_a_plan(db: psycopg.Connection[Any], kind: str) -> None:
     assert planned(add_plan_vs_actual(db, report("odds_api_props", kind=kind))) == (None, None, 500)
-    assert planned(add_plan_vs_actual(db, report(kind="catchup"))) == (6, None, None)
+    assert planned(add_plan_vs_actual(db, report(kind="catchup"))) == (3, None, None)
 
 
 def test_dates_that_ran_before_have_no_plan(db: psycopg.Connection[Any]) -> None:

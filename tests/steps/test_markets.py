@@ -67,7 +67,7 @@ def test_main_markets_cost_ten_each_and_game_and_a_rerun_buys_nothing(props: Cho
     assert props.markets() == dict(each(*sorted(MAIN)))
     wanted = props.wanted({"markets": "main"})
     alone = replace(wanted, endpoints=(wanted.endpoint("player_props"),))
-    planned = list_needs(alone, {DAY: GAMES}, scheduled={DAY})
+    planned = list_needs(alone, {DAY: GAMES})
     assert (planned.credits, planned.requests) == (row.credits, row.requests)
 
     again = props.run({"markets": "main"})

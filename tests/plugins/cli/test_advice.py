@@ -60,14 +60,18 @@ def _strings(tree: ast.AST) -> Iterator[str]:
             inner.add(id(node.value))
         elif isinstance(node, ast.JoinedStr):
             inner |= {id(part) for part in node.values}
-            parts = (
-                p.value if isinstance(p, ast.Constant) else _FILLED["DAG"] for p in node.values
-            )
-            yield "".join(map(str, parts))
+            yield "".join(map(_fill, node.values))
         elif (
             isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inner
         ):
             yield node.value
+
+
+def _fill(part: ast.expr) -> str:
+    """A part of a text; of a field what can stand there."""
+    if isinstance(part, ast.Constant):
+        return str(part.value)
+    return _FILLED["SLOTS" if ast.unparse(part) == "{slots}" else "DAG"]
 
 
 def advised() -> list[tuple[str, str]]:

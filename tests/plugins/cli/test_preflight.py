@@ -91,7 +91,7 @@ def failed(dag_id: str = DAG, **more: Any) -> list[str]:
 # --- a fit installation
 
 PASSES = [
-    "scope: # date, # games, # requests",
+    "scope: # date, # games, # request",
     "canary: # dates went well with this code and configuration, and few are asked for",
     "batching: backfill_summary sends one mail for all dates",
     "limits: pools: balldontlie #",

@@ -135,7 +135,7 @@ def test_a_date_without_faults_makes_the_requests_that_were_planned_and_signs_in
     assert judged(ended) == ("complete", "", SOUND[at])
     source = bench.sources[at[0]]
     alone = replace(source, endpoints=(source.endpoint(at[1]),))
-    assert list_needs(alone, {DAY: GAMES}, scheduled={DAY}).requests == SOUND[at]
+    assert list_needs(alone, {DAY: GAMES}).requests == SOUND[at]
     assert ended.signed_in == (at == DRIVE)
     assert ended.rows
 
