@@ -49,7 +49,7 @@ def test_week_is_in_the_bucket_and_its_rows_name_the_bodies(
     assert code == 0
 
     top = gcs_folder / BUCKET / PREFIX
-    there = {path.relative_to(top).as_posix() for path in top.rglob("*.json*")}
+    there = {path.relative_to(top).as_posix() for path in (top / DAG).rglob("*.json*")}
     folders = {f"{DAG}/2025/01/{day}/box_scores" for day in WEEK}
     assert {path.rpartition("/")[0] for path in there} == folders
     assert {f"{folder}/_manifest.json" for folder in folders} <= there
