@@ -7,7 +7,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from include import failpoints
 from include.limits.credit_rows import balance
 from include.ops.db import connect
 from include.partition import days_between
+from tests.disk import small_disk
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import System
@@ -169,22 +169,16 @@ def test_killing_postgres_in_the_middle_loses_nothing_and_sends_one_mail(system:
 
 
 @pytest.fixture
-def small_disk(system: System) -> Iterator[Path]:
-    """A file system of 256 KiB where a month's raw bodies go, and a file that fills it."""
-    folder = system.home.data / "raw" / FREE / "2024" / "01"
-    folder.mkdir(parents=True)
-    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
-    mounted = subprocess.run(mount, capture_output=True, check=False, text=True)
-    if mounted.returncode:
-        pytest.skip(f"no small file system can be mounted here: {mounted.stderr.strip()}")
-    filler = folder / "filler"
-    filler.write_bytes(bytes(256 * 1024))
-    yield filler
-    subprocess.run(["umount", str(folder)], check=True)
+def filler(system: System) -> Iterator[Path]:
+    """The file that fills the disk where a month's raw bodies go."""
+    with small_disk(system.home.data / "raw" / FREE / "2024" / "01") as folder:
+        found = folder / "filler"
+        found.write_bytes(bytes(256 * 1024))
+        yield found
 
 
 def test_a_disk_that_is_full_fails_its_dates_by_name_and_the_rerun_heals_them(
-    system: System, small_disk: Path
+    system: System, filler: Path
 ):
     first, last = date(2024, 1, 8), date(2024, 1, 11)
     mails, asked = len(system.mails(FREE)), len(system.requests())
@@ -197,10 +191,10 @@ def test_a_disk_that_is_full_fails_its_dates_by_name_and_the_rerun_heals_them(
         "the disk is full: free some space, then rerun the date" in each["message"]
         for each in found
     )
-    assert [path for path in small_disk.parent.rglob("*") if path.is_file()] == [small_disk]
+    assert [path for path in filler.parent.rglob("*") if path.is_file()] == [filler]
     (mail,) = system.mails(FREE)[mails:]
     assert "the disk is full: free some space" in " ".join(mail["content"][0]["value"].split())
-    small_disk.unlink()
+    filler.unlink()
     assert set(healed(system, FREE, first, last)) == {"complete"}
     whole_and_single(system, FREE, "game_id, player_id, home_tricode", first, last)
     made = Counter(r["path"] for r in system.requests()[asked:] if r["source"] == "balldontlie")

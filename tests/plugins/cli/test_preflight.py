@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import time
-from collections import namedtuple
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,6 +29,7 @@ from include.sources.spec import Source
 from include.steps.job import Stores
 from nba_airflow.cli.backfill import backfill
 from nba_airflow.cli.preflight import check, preflight
+from tests.disk import small_disk
 from tests.mail.stand_in import KEY, listening
 from tests.plugins import scheduling
 from tests.plugins.cli.asking import Call
@@ -41,7 +40,6 @@ DAG, ODDS = "bdl_box_scores", "odds_api_props"
 DAY = date(2025, 1, 15)
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
 WINDOW = {"start_date": str(DAY), "end_date": str(DAY)}
-DISK = namedtuple("DISK", "total used free")
 
 Connect = Callable[..., None]
 
@@ -265,13 +263,12 @@ def test_folder_that_cannot_be_written(connect: Connect, tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("fit")
-def test_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: DISK(10**9, 10**9, 0))
+def test_full_disk(connect: Connect, tmp_path: Path) -> None:
     plan = Plan(dag_id=DAG, planned_at=NOW, days=[DAY], bytes=10**9)
-    said = failed(plan=plan)
-    parts = [re.sub("free for .*:", "free for FOLDERS:", line) for line in said]
-    line = "fail dependencies: 0.0 GB free for FOLDERS: free 1.5 GB there, or set another folder"
-    assert {*parts} == {line}
+    with small_disk(tmp_path / "small") as folder:
+        connect("raw_store", conn_type="generic", extra={"url": f"file://{folder}"})
+        room = f"0.0 GB free for {folder}: free 1.5 GB there, or set another folder"
+        assert failed(plan=plan) == [f"fail dependencies: {room}"]
 
 
 @pytest.mark.usefixtures("fit")
