@@ -35,7 +35,7 @@ def on_starting(component: Any) -> None:
     """
     if type(component).__name__ == "Job" and sys.argv[1:2] == ["scheduler"]:
         _create_pools()
-        _preload()
+        _prepare_for_tasks()
         _say_obstacles()
 
 
@@ -59,16 +59,21 @@ def _say_obstacles() -> None:
             log.warning("%s", obstacle)
 
 
-def _preload() -> None:
+def _prepare_for_tasks() -> None:
     """Other executors than LocalExecutor fork no tasks from the scheduler; Celery's workers preload
     by way of ``nba_airflow.startup``."""
     from airflow.configuration import conf
 
+    from nba_airflow import celery_scheduler
     from nba_airflow.connections import store_schemes
     from nba_airflow.preload import preload
 
-    if "LocalExecutor" in conf.get("core", "executor"):
+    executors = conf.get("core", "executor")
+    if "LocalExecutor" in executors:
         preload(store_schemes())
+    elif "CeleryExecutor" in executors:
+        celery_scheduler.keep_connection()
+        celery_scheduler.leave_out_of_collections()
 
 
 @hookimpl

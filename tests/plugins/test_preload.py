@@ -228,7 +228,7 @@ def _open_files() -> Iterator[str]:
             "CeleryExecutor,LocalExecutor",
             ["pools", "preload {'gs'}"],
         ),
-        (["scheduler"], "CeleryExecutor", ["pools"]),
+        (["scheduler"], "CeleryExecutor", ["pools", "keep connection", "collect less"]),
         (["celery", "worker"], "CeleryExecutor", []),
         (["triggerer"], "LocalExecutor", []),
         (["dag-processor"], "LocalExecutor", []),
@@ -244,7 +244,7 @@ def test_only_a_scheduler_that_forks_tasks_preloads(
     from airflow.models import backfill  # noqa: F401  else it would keep the session of this test
     from airflow.utils import session
 
-    from nba_airflow import connections, listener, preload, provision
+    from nba_airflow import celery_scheduler, connections, listener, preload, provision
     from nba_airflow.metadata import obstacles
 
     manager = ListenerManager()
@@ -259,6 +259,11 @@ def test_only_a_scheduler_that_forks_tasks_preloads(
     monkeypatch.setattr(connections, "store_schemes", lambda: {"gs"})
     monkeypatch.setattr(preload, "preload", lambda schemes: done.append(f"preload {schemes}"))
     monkeypatch.setattr(obstacles, "find_obstacles", lambda session: [])
+    for name, said in (
+        ("keep_connection", "keep connection"),
+        ("leave_out_of_collections", "collect less"),
+    ):
+        monkeypatch.setattr(celery_scheduler, name, lambda said=said: done.append(said))
 
     job.Job()  # which every server process makes first
 

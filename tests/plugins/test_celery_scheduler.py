@@ -1,0 +1,87 @@
+"""What a scheduler with CeleryExecutor does at each turn: it asks on the connection that it has."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+
+@pytest.fixture
+def app(ops_db: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Celery]:
+    """Airflow's own, with its results in a database of this test."""
+    from airflow.configuration import conf
+    from airflow.providers.celery.executors.celery_executor_utils import create_celery_app
+    from celery.backends.database.session import SessionManager
+
+    from nba_airflow.celery_scheduler import keep_connection
+
+    monkeypatch.setattr(SessionManager, "__init__", SessionManager.__init__)  # put back afterwards
+    monkeypatch.setenv("AIRFLOW__CELERY__RESULT_BACKEND", f"db+{driver(ops_db)}")
+    keep_connection()
+    app = create_celery_app(conf)
+    yield app
+    app.backend.session_manager.invalidate(app.backend.url)  # closes its connections
+
+
+def driver(url: str) -> str:
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def states(app: Celery) -> list[str]:
+    """As the executor asks for them at each turn."""
+    from airflow.providers.celery.executors.celery_executor_utils import BulkStateFetcher
+    from celery.result import AsyncResult
+
+    fetcher = BulkStateFetcher(1, celery_app=app)
+    found = fetcher.get_many([AsyncResult(name, app=app) for name in ("done", "unknown")])
+    return [found[name][0] for name in ("done", "unknown")]
+
+
+def connected(url: str) -> list[int]:
+    """The processes of Postgres that serve others than who asks this."""
+    with psycopg.connect(url) as asking:
+        found = asking.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid() ORDER BY pid"
+        )
+        return [pid for (pid,) in found]
+
+
+@pytest.mark.usefixtures("airflow_environment")
+def test_every_turn_asks_on_the_same_connection(app: Celery, ops_db: str) -> None:
+    app.backend.store_result("done", None, "SUCCESS")
+    kept = connected(ops_db)
+    assert len(kept) == 1
+
+    for _ in range(5):
+        assert states(app) == ["SUCCESS", "PENDING"]
+        assert connected(ops_db) == kept
+
+
+@pytest.mark.usefixtures("airflow_environment")
+def test_a_connection_that_broke_is_made_anew_within_the_turn(app: Celery, ops_db: str) -> None:
+    app.backend.store_result("done", None, "SUCCESS")
+    (broken,) = connected(ops_db)
+    with psycopg.connect(ops_db) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 10000)", (broken,))
+
+    assert states(app) == ["SUCCESS", "PENDING"]
+    assert broken not in connected(ops_db)
+
+
+def test_what_is_there_at_the_start_is_in_no_collection() -> None:
+    from nba_airflow.celery_scheduler import leave_out_of_collections
+
+    before, collected = gc.get_freeze_count(), len(gc.get_objects())
+    try:
+        leave_out_of_collections()
+        assert gc.get_freeze_count() - before > 0.9 * collected
+    finally:
+        gc.unfreeze()
