@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
+from difflib import get_close_matches
 from itertools import groupby
 
 from include.partition import DateRange, day_ranges
@@ -35,6 +36,13 @@ def number(value: float) -> str:
 def counted(count: int, one: str, many: str = "") -> str:
     """``1 date``, ``3 dates``."""
     return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def name_known(written: str, known: Iterable[str]) -> str:
+    """``a, b, c``, and the one of them that may have been meant."""
+    there = [*known]
+    near = get_close_matches(written, there, n=1)
+    return ", ".join(there) + "".join(f" (did you mean {name}?)" for name in near)
 
 
 def money(dollars: float) -> str:

@@ -175,3 +175,19 @@ def test_messages_become_one_printable_line() -> None:
         say.clean("two\r\n lines\x00 and \u202eright to left \ud800")
         == "two lines? and ?right to left ?"
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "named"),
+    [
+        ("bdl_box_score", "bdl_box_scores, nbacom_schedule (did you mean bdl_box_scores?)"),
+        ("schedule", "bdl_box_scores, nbacom_schedule (did you mean nbacom_schedule?)"),
+        ("no_such_dag", "bdl_box_scores, nbacom_schedule"),
+    ],
+)
+def test_a_name_with_a_typing_error_is_answered_by_the_nearest(written: str, named: str) -> None:
+    assert say.name_known(written, ["bdl_box_scores", "nbacom_schedule"]) == named
+
+
+def test_where_nothing_is_known_nothing_is_named() -> None:
+    assert say.name_known("bdl_box_scores", []) == ""

@@ -17,6 +17,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from include.errors import Problem, Refused
+from include.wording import name_known
 from nba_airflow.metadata.database import database_named
 
 if TYPE_CHECKING:
@@ -179,7 +180,9 @@ def find_source(dag_id: str) -> Source:
 
     known = sources()
     if dag_id not in known:
-        raise Refused(f"{dag_id!r} is not the DAG of a source: those are {', '.join(known)}")
+        raise Refused(
+            f"{dag_id!r} is not the DAG of a source: those are {name_known(dag_id, known)}"
+        )
     return known[dag_id]
 
 
@@ -188,7 +191,9 @@ def check_dated(dag_id: str) -> None:
     from nba_airflow.specs import dag_ids
 
     if dag_id not in (known := dag_ids()):
-        raise Refused(f"{dag_id!r} is not a DAG that has dates: those are {', '.join(known)}")
+        raise Refused(
+            f"{dag_id!r} is not a DAG that has dates: those are {name_known(dag_id, known)}"
+        )
 
 
 def as_json_knows(facts: Mapping[str, object]) -> Any:

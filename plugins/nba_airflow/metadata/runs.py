@@ -12,6 +12,7 @@ from include.errors import Refused
 from include.ops import backfills, stages
 from include.ops.batches import DELETED
 from include.partition import DateRange, parse_day
+from include.wording import name_known
 from nba_airflow.metadata.ledger import LEDGER
 
 if TYPE_CHECKING:
@@ -54,11 +55,11 @@ def check_dag(dag_id: str, window: DateRange, session: Session, *, unpause: bool
     newest = SerializedDagModel.latest_item_select_object(dag_id)  # type: ignore[no-untyped-call]  # Airflow's own has no types
     serialized = session.scalar(newest)
     if model is None or serialized is None:
-        known = sorted(d for (d,) in session.execute(select(SerializedDagModel.dag_id).distinct()))
+        there = sorted(session.scalars(select(SerializedDagModel.dag_id).distinct()))
+        known = name_known(dag_id, there) or "none yet (is the dag-processor running?)"
         raise Refused(
-            f"there is no DAG {dag_id!r}: known are"
-            f" {', '.join(known) or 'none yet (is the dag-processor running?)'}; `airflow dags"
-            " list-import-errors` shows files that do not load"
+            f"there is no DAG {dag_id!r}: known are {known}; `airflow dags list-import-errors`"
+            " shows files that do not load"
         )
     if not serialized.dag.timetable.partitioned:
         raise Refused(
