@@ -70,8 +70,13 @@ class Home:
 
 def home() -> Home:
     """The installation of this checkout, or of ``NBA_ROOT`` (tests put theirs into a temporary
-    folder)."""
-    return Home(root=Path(os.environ.get("NBA_ROOT") or ROOT).resolve())
+    folder). Not another checkout's, whose `.airflow/env` the shell has read."""
+    named = Path(os.environ.get("NBA_ROOT") or ROOT)
+    return Home(root=(ROOT if _is_checkout(named) else named).resolve())
+
+
+def _is_checkout(folder: Path) -> bool:
+    return (folder / "devstack" / "environment.py").is_file()
 
 
 def free_port(first: int, taken: set[int]) -> int:

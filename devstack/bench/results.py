@@ -4,10 +4,13 @@ what the scheduler does with three seasons of box scores to which there are no o
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from statistics import median
 from typing import Any
+from urllib.parse import quote
 
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
@@ -26,7 +29,7 @@ from include.outcome import Outcome
 from include.parsing.balldontlie import BOX_SCORES
 from include.parsing.names import player_key
 from include.parsing.odds_api import PLAYER_PROPS
-from include.partition import days_between
+from include.partition import days_between, eastern_day
 from include.sources.spec import Row, Table
 from include.warehouse.local import LocalWarehouse
 from include.warehouse.status import DateStatus
@@ -49,6 +52,15 @@ SEASONS = [
 OTHERS = (date(2022, 11, 1), date(2023, 11, 1))
 OTHER_DATES = 120
 """Of another DAG, before and after those seasons are in the ledger."""
+LIVE = "nbacom_box_scores"
+LIVE_DATES = 8
+"""Of this DAG, live, up to the day before yesterday: yesterday's may have to wait for its hour."""
+_LIVE_RUNS = """
+    SELECT run_id, state, EXTRACT(epoch FROM end_date) FROM dag_run
+    WHERE dag_id = %s AND run_type = 'scheduled' AND partition_key < %s
+"""
+PATIENCE = 120.0
+"""Seconds until the live dates have run, or a date of the backfill is done."""
 _TOUCH = """
     INSERT INTO ops.touched (dag_id, day)
     SELECT DISTINCT dag_id, day FROM ops.outcomes WHERE content = 'bench'
@@ -78,17 +90,19 @@ with create_session() as session:
 def bench() -> Iterator[Line]:
     """Seconds of the season, beside what it may take; the peaks of memory in its second half,
     beside its first; the seconds of a look that finds three seasons of one source alone, and the
-    pace of another DAG beside it."""
-    with installed() as system:
+    pace of another DAG and the seconds of live runs beside it."""
+    since = eastern_day(datetime.now(UTC)) - timedelta(days=LIVE_DATES + 1)
+    with installed({"NBA_LIVE_SINCE": str(since)}) as system:
+        _wait_for_live(system)
         warehouse = LocalWarehouse(system.home.data / "warehouse")
         for window in (WARM, SEASON):
             _fill(warehouse, *window)
         _ = _backfill(system, *WARM)
         with sampled(system.processes) as peak:
             found = _backfill(system, *SEASON)
-        alone = _pace_beside_a_look(system, OTHERS[0])
+        alone, live_alone = _run_beside_a_look(system, OTHERS[0])
         seconds = _look(system)
-        beside = _pace_beside_a_look(system, OTHERS[1])
+        beside, live_beside = _run_beside_a_look(system, OTHERS[1])
     begun, ended = peak.halves()
     yield compared("results_season", found.seconds, "s", "what it may take", MAX_SECONDS)
     yield Line(name="results_cpu_per_date", value=found.cpu_per_date, unit="CPU-s")
@@ -98,41 +112,69 @@ def bench() -> Iterator[Line]:
     yield compared("results_look", seconds, "s", "the bound of a turn", MAX_LOOK)
     against = "before the three seasons"
     yield compared("results_other_dag", beside, "dates/min", against, alone)
+    yield compared("results_live_run", live_beside, "s", against, live_alone)
 
 
 def _backfill(system: Installation, first: date, dates: int) -> Backfill:
     return system.backfill(DAG, first, first + timedelta(days=dates - 1))
 
 
-def _pace_beside_a_look(system: Installation, first: date) -> float:
-    """Dates a minute of another DAG, while the scheduler's sweep looks at every date of box scores
-    that is in the ledger. Raises RuntimeError where the look came after them."""
+def _run_beside_a_look(system: Installation, first: date) -> tuple[float, float]:
+    """Dates a minute of another DAG, and seconds of a live run of a third, while the scheduler's
+    sweep looks at every date of box scores that is in the ledger. Raises RuntimeError where the
+    look came after them."""
     system.lift_limits("balldontlie", "nba_stats")
     last = first + timedelta(days=OTHER_DATES - 1)
     system.backfill("nbacom_schedule", first, last)
     with ThreadPoolExecutor(1) as meanwhile:
         ordered = meanwhile.submit(_order_look, system, first, last)
         found = system.backfill("bdl_box_scores", first, last)
-        ordered.result()
+        live = ordered.result()
     if count := _ask(system, "SELECT count(*) FROM ops.touched WHERE day = ANY(%s)", SEASONS):
         raise RuntimeError(f"{count} dates of the seasons were not looked at during the backfill")
-    return found.dates_per_minute
+    return found.dates_per_minute, live
 
 
-def _order_look(system: Installation, first: date, last: date) -> None:
+def _order_look(system: Installation, first: date, last: date) -> float:
     """Once a date of the window is done, all dates of box scores are to be looked at, and the run
-    of the summary begins whose start is the scheduler's sweep."""
+    of the summary begins whose start is the scheduler's sweep. Returns the seconds of a live run
+    that is due at that moment."""
     done = "SELECT count(*) FROM ops.outcomes WHERE day BETWEEN %s AND %s AND outcome = 'complete'"
-    waiting = Retrying(
-        retry=retry_if_result(lambda found: not found),
-        wait=wait_fixed(0.5),
-        stop=stop_after_delay(120),
-    )
-    waiting(_ask, system, f"{done} AND dag_id = 'bdl_box_scores'", first, last)
+    _wait(_ask, system, f"{done} AND dag_id = 'bdl_box_scores'", first, last)
     with connect(postgres.url(system.home.postgres, "ops")) as ledger:
         ledger.execute(_TOUCH)
         ledger.commit()
     system.api("POST", "dags/backfill_summary/dagRuns", {"logical_date": None})
+    return _clear_live(system)
+
+
+def _clear_live(system: Installation) -> float:
+    """Clears every live run; returns the seconds from there to its end, in the middle of them."""
+    cleared = time.time()
+    for run_id, _, _ in _live(system):
+        order = {"dry_run": False, "only_failed": False}
+        system.api("POST", f"dags/{LIVE}/dagRuns/{quote(run_id)}/clear", order)
+    _wait_for_live(system)
+    return median(float(ended) - cleared for _, _, ended in _live(system))
+
+
+def _wait_for_live(system: Installation) -> None:
+    _wait(lambda: [state for _, state, _ in _live(system)] == ["success"] * LIVE_DATES)
+
+
+def _live(system: Installation) -> list[tuple[Any, ...]]:
+    yesterday = eastern_day(datetime.now(UTC)) - timedelta(days=1)
+    return system.metadata(_LIVE_RUNS, LIVE, str(yesterday))
+
+
+def _wait(until: Callable[..., object], *values: object) -> None:
+    """Raises tenacity.RetryError when it does not come."""
+    waiting = Retrying(
+        retry=retry_if_result(lambda found: not found),
+        wait=wait_fixed(0.2),
+        stop=stop_after_delay(PATIENCE),
+    )
+    waiting(until, *values)
 
 
 def _ask(system: Installation, count: str, *values: object) -> int:

@@ -51,7 +51,7 @@ def _read_state(given: Input, day: date, warehouse: Warehouse) -> Mapping[str, A
     (state,) = warehouse.status(given.table, day) or [{"outcome": None, "as_of": _NOBODY}]
     done = state["outcome"] is not None and Outcome(state["outcome"]).done
     if given.required and not done:
-        command = word_backfill(given.dag_id, DateRange(day, day), "--rerun-failed-tasks")
+        command = word_backfill(given.dag_id, DateRange(day, day), "--rerun-failed-tasks", "-y")
         raise Problem(
             error_class=ErrorClass.INCOMPLETE,
             message=(

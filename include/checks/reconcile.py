@@ -10,7 +10,7 @@ from datetime import date
 from include.parsing.balldontlie import BOX_SCORES
 from include.parsing.names import find_player
 from include.parsing.nbacom import PLAYER_BOX_SCORES
-from include.sources.spec import Row, game_of
+from include.sources.spec import Row, Table, game_of
 from include.warehouse.open import Warehouse
 
 TABLES = (BOX_SCORES, PLAYER_BOX_SCORES)
@@ -56,6 +56,16 @@ def reconcile_date(warehouse: Warehouse, day: date) -> Reconciled | None:
     if ours is None or theirs is None:
         return None
     return reconcile(ours, theirs)
+
+
+def find_lacking(warehouse: Warehouse, days: Iterable[date]) -> dict[Table, list[date]]:
+    """Each of the two tables -> those of the dates that were never loaded into it."""
+    lacking: dict[Table, list[date]] = {}
+    for day in days:
+        for table in (BOX_SCORES, PLAYER_BOX_SCORES):
+            if warehouse.rows(table, day, ("game_date",)) is None:
+                lacking.setdefault(table, []).append(day)
+    return lacking
 
 
 def reconcile(balldontlie: Iterable[Row], nbacom: Iterable[Row]) -> Reconciled:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 
 from include import wording as say
 from include.guards.needs import GAMES_PER_DATE
 from include.guards.plan import Bought, Plan, count_left
 from include.guards.prices import CREDIT_PLANS, PRICES, months, smallest_plan
+from include.guards.quiet_hours import assume_games
 from include.limits.allowance import DAYS_A_MONTH, LARGER_PLAN
 from include.limits.state import LimiterState
 
@@ -32,8 +33,8 @@ def word_plan(plan: Plan, *, later: bool = False) -> Iterator[str]:
     if unknown:
         yield (
             f"  not in the schedule yet: {say.dates(unknown)}; their tasks get it first, with one"
-            f" request a season; {GAMES_PER_DATE} games each are assumed (backfill nbacom_schedule"
-            " before, for their true number)"
+            f" request a season; {GAMES_PER_DATE} games each are assumed{_except_summer(unknown)}"
+            " (backfill nbacom_schedule before, for their true number)"
         )
     yield (
         f"  {say.counted(plan.requests, 'request')}, about {say.number(plan.rows)} rows and"
@@ -45,6 +46,10 @@ def word_plan(plan: Plan, *, later: bool = False) -> Iterator[str]:
         yield f"  requests that are free now: {', '.join(map(_word_limit, plan.limits))}"
     work = f"  {_range(plan)} of work{_assumed(plan)}"
     yield from [work] if later else [f"{work}; {_word_end(plan)}", f"  {_word_start(plan)}"]
+
+
+def _except_summer(unknown: Iterable[date]) -> str:
+    return "" if all(map(assume_games, unknown)) else ", none from July to September"
 
 
 def refuse(plan: Plan, *, spread: bool) -> str:

@@ -46,8 +46,8 @@ def connection(conn_id: str, *, missing: Problem | None = None) -> Any:
             error_class=ErrorClass.INTERNAL,
             message=(
                 f"Airflow connection {conn_id} is not defined: add it in the UI under Admin >"
-                " Connections (`make up` makes it on one machine); .env.example lists what each one"
-                " holds"
+                " Connections (on one machine `make down`, then `make up` make it again);"
+                " .env.example lists what each one holds"
             ),
         ) from None
 

@@ -135,7 +135,7 @@ def _look(
 ) -> Seen:
     """Raw is looked at where it can have anything of the date: one that was tried or is paid for,
     or whose body others may have fetched."""
-    games = len(due(listed[day])) if day in listed else GAMES_PER_DATE
+    games = len(due(listed[day])) if day in listed else GAMES_PER_DATE * assume_games(day)
     lacking: dict[str, tuple[int, int]] = {}
     for endpoint in source.endpoints:
         if (day, endpoint.name) in newest or endpoint.shared or endpoint.request.cost:

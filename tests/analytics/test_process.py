@@ -105,7 +105,7 @@ def test_nothing_is_replaced_while_an_input_is_not_done(
     name = wanted.inputs[0].table.name
     assert caught.value.message == (
         f"raw.{name} is {said} for 2024-01-15: once it is done this follows by itself;"
-        " airflow dags backfill one -s 2024-01-15 -e 2024-01-15 --rerun-failed-tasks"
+        " airflow dags backfill one -s 2024-01-15 -e 2024-01-15 --rerun-failed-tasks -y"
     )
     assert sums(warehouse) == [1]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devstack.connections import find_examples, find_lacking, write_connections
-from devstack.environment import OVERRIDES, ROOT, Home, write_environment
+from devstack.environment import OVERRIDES, ROOT, Home, home, write_environment
 from include.settings import SETTINGS
 
 if TYPE_CHECKING:
@@ -127,3 +127,16 @@ def test_benchmark_sets_variables_otherwise_or_not_at_all(
     assert variables["AIRFLOW__CORE__PARALLELISM"] == "3"
     assert "AIRFLOW__API__WORKERS" not in variables
     assert "AIRFLOW__API__WORKERS" not in (tmp_path / ".airflow" / "env").read_text()
+
+
+def test_another_checkouts_environment_that_the_shell_has_read_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    (other / "devstack").mkdir(parents=True)
+    monkeypatch.setenv("NBA_ROOT", str(other))
+    assert home() == Home(root=other)  # somebody's folder, such as a test's
+
+    (other / "devstack" / "environment.py").touch()
+
+    assert home() == Home(root=ROOT)

@@ -124,6 +124,14 @@ def test_games_are_told_of_the_dates_that_are_worked_at_and_only_those_can_lack_
     assert judge_scope(plan, "").what == f"1 date, {GAMES[third]} games, 1 request"
 
 
+def test_no_games_are_assumed_of_a_summer_that_the_schedule_does_not_have() -> None:
+    days = {date(2024, 6, 30): 7, date(2024, 7, 1): 0}
+    plan = make_plan(source(), replace(known(), games=days, scheduled=[]))
+    said = next(line for line in word_plan(plan) if "not in the schedule yet" in line)
+    assert "; 7 games each are assumed, none from July to September (backfill" in said
+    assert plan.games == 7
+
+
 @pytest.mark.parametrize(
     ("credits", "left", "ends"),
     [

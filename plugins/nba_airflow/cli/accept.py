@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from include.checks.acceptance import list_wrong, read_judged
 from include.errors import Refused
 from include.partition import BadDay, Partition, eastern_day, parse_day
-from include.reruns import word_rerun
+from include.reruns import word_rerun, word_resets
 from include.storage.accepted import Acceptance, change_accepted, read_accepted
 from include.wording import moment
 from nba_airflow import connections
@@ -23,6 +23,8 @@ from nba_airflow.cli.answer import Answer, Line, Row, command, find_source
 if TYPE_CHECKING:
     from include.storage.store import Store
 
+_ADVICE = "Run it again, which asks for nothing that is there"
+
 
 @command("airflow nba accept")
 def accept(args: Namespace) -> Answer:
@@ -30,13 +32,14 @@ def accept(args: Namespace) -> Answer:
     store, partitions = connections.raw_store(), _find_partitions(args)
     if args.list:
         return _answer("accepted", _gather(partitions, lambda at: read_accepted(store, at)), ())
-    rerun = word_rerun(args.dag_id, [partitions[0].day])
-    advice = [f"Run it again, which asks for nothing that is there: {rerun}"]
+    day = partitions[0].day
     if args.undo:
         gone = _gather(partitions, lambda at: _undo(args, store, at))
-        return _answer("not accepted any more", gone, advice)
+        (reset,) = word_resets(args.dag_id, [day])  # its run is green
+        return _answer("not accepted any more", gone, [f"{_ADVICE}: {reset}"])
     _check_words(args)
-    return _answer("accepted", _gather(partitions, lambda at: _accept(args, store, at)), advice)
+    found = _gather(partitions, lambda at: _accept(args, store, at))
+    return _answer("accepted", found, [f"{_ADVICE}: {word_rerun(args.dag_id, [day])}"])
 
 
 def _find_partitions(args: Namespace) -> list[Partition]:

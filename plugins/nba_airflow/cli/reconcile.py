@@ -4,18 +4,22 @@ game and player."""
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from include.checks.reconcile import reconcile_date
+from include.checks.reconcile import find_lacking, reconcile_date
+from include.reruns import word_rerun
 from include.wording import counted
 from nba_airflow import connections
 from nba_airflow.cli.answer import Answer, Line, Row, command
 from nba_airflow.cli.window import parse_window
+from nba_airflow.specs import sources
 
 if TYPE_CHECKING:
     from include.checks.reconcile import Reconciled
+    from include.sources.spec import Table
 
 
 @command("airflow nba reconcile")
@@ -36,8 +40,7 @@ def reconcile(args: Namespace) -> Answer:
     head = f"{window}: {dates} compared, {counted(players, 'player')} in both,"
     text = [f"{head} {counted(len(rows), 'difference')}"]
     text += map(TEXT.format_map, rows)
-    if alone:
-        text.append(f"not in both sources: {counted(len(alone), 'date')}, which -o json names")
+    text += map(_word_lacking, find_lacking(warehouse, alone).items())
     return Answer(
         text=[Line(text=each) for each in text],
         rows=rows,
@@ -50,6 +53,16 @@ def reconcile(args: Namespace) -> Answer:
         },
         code=int(bool(rows)),
     )
+
+
+def _word_lacking(lacking: tuple[Table, Sequence[date]]) -> str:
+    table, days = lacking
+    commands = [
+        word_rerun(dag_id, days)  # what lies between them is there, and is left alone
+        for dag_id, source in sources().items()
+        if table in [endpoint.table for endpoint in source.endpoints]
+    ]
+    return f"not compared: {table} lacks {counted(len(days), 'date')}: {'; '.join(commands)}"
 
 
 TEXT = "  {date} {game} {player_key}: {field} {balldontlie} at Ball Don't Lie, {nbacom} at NBA.com"

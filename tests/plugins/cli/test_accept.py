@@ -83,7 +83,9 @@ def test_date_of_which_all_is_accepted_is_no_gap_and_one_that_is_undone_is(
     call(accept, **arguments(missing=True, reason="never played"))
     assert gap() == []
     said = call(accept, **arguments(undo=True, game="GSW@POR"))
-    assert said.out.splitlines()[0].startswith("not accepted any more: 2025-01-15 box_scores: GSW")
+    first, *_, advice = said.out.splitlines()
+    assert first.startswith("not accepted any more: 2025-01-15 box_scores: GSW")
+    assert advice.endswith(f": airflow dags backfill {DAG} -s {DAY} -e {DAY} --reset-dagruns -y")
     assert len(gap()) == 1
     assert [wrong for wrong, *_ in kept(partial)] == ["MIA@BOS missing"]
 

@@ -34,3 +34,15 @@ def test_what_differs_is_listed_and_a_date_of_one_source_is_named(
     assert (said.code, said.facts["players"]) == (1, len(theirs))
     assert (found["field"], found["nbacom"] - found["balldontlie"]) == ("points", 2)
     assert said.facts["not_compared"] == [str(NEXT)]
+
+
+def test_source_that_lacks_dates_is_named_with_the_command_that_loads_them(
+    call: Call, done: Callable[[date], None]
+) -> None:
+    done(DAY)
+    last = call(reconcile, start_date=str(DAY), end_date=str(DAY)).out.splitlines()[-1]
+    window = f"-s {DAY} -e {DAY}"
+    assert last == (
+        "not compared: raw.nbacom_player_box_scores lacks 1 date:"
+        f" airflow dags backfill nbacom_box_scores {window} --rerun-failed-tasks -y"
+    )
