@@ -14,9 +14,13 @@ from include.storage.accepted import Acceptance, read_accepted
 from include.storage.store import Store
 
 
-def read_judged(store: Store, partition: Partition) -> raw.Manifest | None:
-    """The partition's manifest, judged with what is accepted of it today (US/Eastern)."""
-    manifest = raw.read_manifest(store, partition)
+def read_judged(
+    store: Store, partition: Partition, *, torn_as_none: bool = False
+) -> raw.Manifest | None:
+    """The partition's manifest, judged with what is accepted of it today (US/Eastern). A torn one
+    raises Problem(STORAGE), or counts as none."""
+    read = raw.read_manifest_or_none if torn_as_none else raw.read_manifest
+    manifest = read(store, partition)
     if manifest is None or manifest.done:
         return manifest
     accepted = read_accepted(store, partition)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from include.errors import Problem
 from include.outcome import Outcome
@@ -13,10 +14,11 @@ from include.storage.store import Store
 
 def give_up_lost(store: Store, partition: Partition) -> int:
     """Takes lost bodies out of the date's manifest, which is partial from here on, so that its next
-    try asks for them and for nothing else; how many there were. Raises Problem where the manifest
-    itself cannot be read."""
-    manifest = raw.read_manifest(store, partition)
+    try asks for them and for nothing else; how many there were. A torn manifest gives way to a
+    partial one without bodies."""
+    manifest = raw.read_manifest_or_none(store, partition)
     if manifest is None:
+        _give_up_torn(store, partition)
         return 0
     kept = tuple(found for found in manifest.objects if _is_there(store, found))
     lost = len(manifest.objects) - len(kept)
@@ -25,6 +27,28 @@ def give_up_lost(store: Store, partition: Partition) -> int:
         partial = replace(manifest, objects=kept, outcome=Outcome.PARTIAL, message=message)
         raw.write_manifest(store, partition, partial, over=manifest)
     return lost
+
+
+def _give_up_torn(store: Store, partition: Partition) -> None:
+    """The bodies stay in the store, where the next try finds those that count."""
+    if store.read(f"{partition.prefix}/{raw.MANIFEST}") is None:
+        return
+    partial = raw.Manifest(
+        dag_id=partition.dag_id,
+        endpoint=partition.endpoint,
+        day=str(partition.day),
+        outcome=Outcome.PARTIAL,
+        message="its manifest could not be read",
+        expected_from="",
+        games_expected=0,
+        games_found=0,
+        missing=(),
+        requests=0,
+        credits=0,
+        objects=(),
+        finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+    )
+    raw.write_manifest(store, partition, partial)
 
 
 def _is_there(store: Store, found: raw.RawObject) -> bool:

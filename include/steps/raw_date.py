@@ -60,9 +60,9 @@ class Stored:
 class RawDate:
     """One endpoint's date as it lies in the raw store, while a scrape goes through it.
 
-    ``manifest`` is the one that was found. ``objects`` are the bodies that make up the date from
-    now on: those that were kept and those that were put. ``requests`` and ``credits`` are what the
-    latter took.
+    ``manifest`` is the one that was found; to an order a torn one is none. ``objects`` are the
+    bodies that make up the date from now on: those that were kept and those that were put.
+    ``requests`` and ``credits`` are what the latter took.
 
     ``ordered_at``: fresh bodies were ordered then (a refetch); older ones do not count. What has
     come since is noted, so that an interrupted refetch goes on where it was.
@@ -77,7 +77,7 @@ class RawDate:
         ordered_at: datetime | None = None,
     ) -> None:
         self.endpoint, self.partition, self.store = endpoint, partition, store
-        self.manifest = read_judged(store, partition)
+        self.manifest = read_judged(store, partition, torn_as_none=ordered_at is not None)
         self.objects: list[raw.RawObject] = []
         self.requests = self.credits = 0
         self.seconds_written = 0.0

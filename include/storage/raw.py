@@ -10,6 +10,7 @@ import logging
 import re
 import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 
@@ -208,13 +209,13 @@ def write_manifest(
     store: Store, partition: Partition, manifest: Manifest, *, over: Manifest | None = None
 ) -> None:
     """Swaps the partition's manifest for the one that was read before (``over``; None: there was
-    none): from here on these objects are the date.
+    none, or a torn one): from here on these objects are the date.
 
     Raises Problem(STORAGE), for Airflow's retry, where another run has written one since.
     """
     path = f"{partition.prefix}/{MANIFEST}"
     seen = store.read(path)
-    there = _parse(seen, path, store) if seen is not None else None
+    there = _parse_or_none(seen, path, store)
     data = json.dumps(asdict(manifest), indent=1, sort_keys=True).encode()
     if _moment(there) != _moment(over) or not store.swap(path, data, seen=seen):
         raise Problem(
@@ -238,6 +239,20 @@ def read_manifest(store: Store, partition: Partition) -> Manifest | None:
     path = f"{partition.prefix}/{MANIFEST}"
     data = store.read(path)
     return _parse(data, path, store) if data is not None else None
+
+
+def read_manifest_or_none(store: Store, partition: Partition) -> Manifest | None:
+    """As ``read_manifest``, and None also where it is torn, for who makes another of it."""
+    path = f"{partition.prefix}/{MANIFEST}"
+    return _parse_or_none(store.read(path), path, store)
+
+
+def _parse_or_none(data: bytes | None, path: str, store: Store) -> Manifest | None:
+    if data is None:
+        return None
+    with suppress(Problem):
+        return _parse(data, path, store)
+    return None
 
 
 def _parse(data: bytes, path: str, store: Store) -> Manifest:

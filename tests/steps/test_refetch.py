@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import requests
 
+from include.checks.lost import give_up_lost
 from include.errors import ErrorClass
 from include.outcome import Outcome
 from include.parsing.nbacom import SCHEDULE, schedule_rows
@@ -111,6 +112,29 @@ def test_refetch_whose_notes_are_torn_asks_for_everything(line: Line) -> None:
     for text in ("", "[]", "{", '{"ordered_at": "2026-01-01"}'):
         (line.folder / "_refetch.json").write_text(text)
         assert line.scrape(ordered_at=ordered_at).requests == 2, text
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"objects": []}'])
+def test_torn_manifest_is_made_anew_by_a_refetch(line: Line, text: str) -> None:
+    line.run()
+    line.manifest_file.write_text(text)
+    assert refused(line.scrape).message.endswith("or rerun the date with --refetch")
+    ordered_at = datetime.now(UTC)
+    assert line.scrape(ordered_at=ordered_at).requests == 2
+    assert line.scrape().requests == 0
+    line.manifest_file.write_text(text)
+    assert [line.scrape(ordered_at=ordered_at).requests for _ in range(2)] == [2, 0]
+
+
+def test_torn_manifest_that_is_given_up_is_made_anew_by_any_try(line: Line) -> None:
+    line.run()
+    store, at = line.stores.raw, partition(line.endpoint, line.day)
+    line.manifest_file.write_text("{")
+    assert give_up_lost(store, at) == 0
+    assert line.manifest().message == "its manifest could not be read"
+    assert line.scrape().manifest.outcome == "complete"
+    assert give_up_lost(store, replace(at, day=DAY + timedelta(days=1))) == 0
+    assert raw.read_manifest(store, replace(at, day=DAY + timedelta(days=1))) is None
 
 
 def test_body_of_a_season_is_fetched_anew_once_for_all_dates_of_an_order(line: Line) -> None:
