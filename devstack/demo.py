@@ -122,6 +122,8 @@ def demo(at: Home, sandbox_options: list[str], sources: str) -> int:
     whole = _table(at, days)
     if _others(sources):
         _rows_per_table(at, days)
+    if recorded:
+        _say("\nThe schedule of these dates was not recorded: `airflow nba status` says so.")
     _say("")
     _say(control.where(at, ready["ports"]))
     _say(f"Took {time.monotonic() - began:.0f} s.")

@@ -34,7 +34,7 @@ TONES: dict[Outcome, Tone] = {
 """Grey ("still") where it is neither good nor bad."""
 
 WHY = {
-    Outcome.PARTIAL: "Some games of these dates are not there.",
+    Outcome.PARTIAL: "Some games of these dates are missing or not sound.",
     Outcome.UNVERIFIED: "Data arrived, but nothing says how many games to expect.",
     Outcome.HALTED: "Not tried: the circuit breaker stopped the batch first.",
     Outcome.LOST: "Their runs ended without reporting an outcome; the worker was lost.",

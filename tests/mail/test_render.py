@@ -53,7 +53,7 @@ airflow dags backfill bdl_box_scores -s 2024-10-22 -e 2024-10-31 --rerun-failed-
    Dates: 2024-10-25..2024-10-26
 
 2. incomplete: 1 date, box_scores
-   Some games of these dates are not there.
+   Some games of these dates are missing or not sound.
    Says:  3 of 5 games are final
    Seen:  2026-10-01 10:30 UTC
    Log:   log link left out (19 characters)

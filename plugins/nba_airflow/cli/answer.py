@@ -74,7 +74,7 @@ def command(name: str) -> Callable[[Callable[[Namespace], Answer]], Callable[[Na
     def entry(answer: Callable[[Namespace], Answer]) -> Callable[[Namespace], None]:
         @wraps(answer)
         def run(args: Namespace) -> None:
-            _quieten_connections()
+            _quieten_logs()
             try:
                 refuse_abbreviated(name, sys.argv)
                 with _databases_named(), _stdout_kept_for_the_answer():
@@ -205,12 +205,14 @@ def as_json_knows(facts: Mapping[str, object]) -> Any:
     return json.loads(json.dumps(facts, default=write))
 
 
-def _quieten_connections() -> None:
+def _quieten_logs() -> None:
     """Airflow 3.3.2 warns at each look-up of a connection whose type has a ``_``, as Google's has,
-    for the sake of a cache that is off here; and once of an extra's short value."""
+    for the sake of a cache that is off here; and once of an extra's short value. Of a request that
+    failed the answer has the words."""
     from airflow._shared.logging.structlog import PER_LOGGER_LEVELS
 
-    PER_LOGGER_LEVELS["airflow.models.connection"] = logging.ERROR
+    for name in ("airflow.models.connection", "include.http.client"):
+        PER_LOGGER_LEVELS[name] = logging.ERROR
     for masker in ("airflow._shared.secrets_masker", "airflow.sdk._shared.secrets_masker"):
         logging.getLogger(masker).setLevel(logging.ERROR)
 

@@ -97,6 +97,15 @@ def test_dry_run_tells_the_credits_of_the_markets_and_regions_that_are_wanted(
     assert call(plan, **window, output="json").facts["credits"] == credits
 
 
+def test_no_games_are_planned_for_a_summer_that_the_schedule_does_not_have(
+    call: Call, choose: Choose
+) -> None:
+    choose(credits=BOUGHT)
+    summer = {"start_date": "2024-07-01", "end_date": "2024-07-03"}
+    found = call(plan, dag_id=DAG, **summer, spread=True, json=True).facts
+    assert (found["games"], len(found["unknown"])) == (0, 3)
+
+
 def test_date_that_is_dearer_than_a_days_allotment_is_refused_and_nothing_is_started(
     call: Call, choose: Choose, books: str
 ) -> None:
