@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 
 from include.partition import DateRange, day_ranges
@@ -32,6 +32,15 @@ def word_reruns(dag_id: str, days: Iterable[date]) -> list[str]:
     """The same for dates of which nothing is known between them: what never ran stays so."""
     ranges = day_ranges(days)
     return [word_backfill(dag_id, each, "--rerun-failed-tasks", "-y") for each in ranges]
+
+
+def word_reruns_within(dag_id: str, days: Iterable[date], known: Collection[date]) -> str:
+    """The same for dates of a batch that has the ``known`` ones, a command a line: a date between
+    them that is none of these was not ordered, and is not run."""
+    bad = sorted(days)
+    if bad and {*DateRange(bad[0], bad[-1]).days} <= {*known}:
+        return word_rerun(dag_id, bad)
+    return "\n".join(word_reruns(dag_id, bad))
 
 
 def word_resets(dag_id: str, days: Iterable[date]) -> list[str]:

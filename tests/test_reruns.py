@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.partition import DateRange
-from include.reruns import word_backfill, word_rerun, word_reruns, word_resets
+from include.reruns import word_backfill, word_rerun, word_reruns, word_reruns_within, word_resets
 
 FIRST = date(2025, 1, 15)
 DAYS = st.integers(0, 60).map(lambda n: FIRST + timedelta(days=n))
@@ -31,6 +31,19 @@ def test_rerun_spans_the_bad_dates_and_is_empty_without_any() -> None:
         "airflow dags backfill bdl -s 2025-01-15 -e 2025-01-27 --rerun-failed-tasks -y"
     )
     assert word_rerun("bdl", []) == ""
+
+
+def test_rerun_of_a_batch_runs_no_date_that_it_does_not_have() -> None:
+    command = "airflow dags backfill bdl -s {} -e {} --rerun-failed-tasks -y"
+    bad = {after(0), after(1), after(4)}
+    assert word_reruns_within("bdl", bad, [after(n) for n in range(6)]) == (
+        command.format("2025-01-15", "2025-01-19")
+    )
+    assert word_reruns_within("bdl", bad, [after(0), after(1), after(2), after(4)]) == (
+        f"{command.format('2025-01-15', '2025-01-16')}\n"
+        f"{command.format('2025-01-19', '2025-01-19')}"
+    )
+    assert word_reruns_within("bdl", [], [after(0)]) == ""
 
 
 def test_each_range_is_reset_by_a_command_until_there_are_too_many() -> None:

@@ -11,7 +11,7 @@ from include.ops import batches, outcomes
 from include.ops.batches import Batch
 from include.ops.judgment import judge
 from include.ops.results import find_recovered, gather_corrections
-from include.reruns import word_rerun
+from include.reruns import word_reruns_within
 
 if TYPE_CHECKING:
     import psycopg
@@ -27,6 +27,7 @@ def read_report(
     found = judge(connection, batch.dag_id, runs, endpoints, until=batch.closed_at)
     results, mine = found.results, found.mine
     days = [run.day for run in runs]
+    bad = {result.day for result in results if not result.outcome.done}
     return Report(
         batch_id=batch.batch_id,
         dag_id=batch.dag_id,
@@ -44,7 +45,7 @@ def read_report(
         bytes_billed=sum(row.bytes_billed for row in mine),
         bucket_writes=sum(row.bucket_writes for row in mine),
         bucket_reads=sum(row.bucket_reads for row in mine),
-        rerun_command=word_rerun(batch.dag_id, {r.day for r in results if not r.outcome.done}),
+        rerun_command=word_reruns_within(batch.dag_id, bad, days),
         ui_url=os.environ.get("AIRFLOW__API__BASE_URL", ""),
         ran_before=bool(found.before),
         recovered=find_recovered(results, outcomes.latest(found.before)),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from include.mail.render import LIMITS
+from include.mail.render import LIMITS, render
 from include.mail.report import Report, count_dates, list_incomplete
 from include.mail.usage import Usage, list_usage
 from include.mail.view import make_view
@@ -130,3 +131,13 @@ def test_how_far_off_the_plan_follows_from_what_is_read(
     )
     line = next(each for each in list_usage(report) if each.label == "Duration")
     assert (line.actual, line.planned, line.deviation) == words
+
+
+def test_each_of_several_commands_has_a_line_of_its_own(make_report: MakeReport) -> None:
+    commands = ["airflow dags backfill kept -s 2025-01-15", "airflow dags backfill kept -s 2025-02"]
+    bad = [DateResult(day=DAY, outcome=Outcome.FAILED)]
+    rendered = render(make_report(bad, rerun_command="\n".join(commands)))
+    assert [line for line in rendered.text.splitlines() if line in commands] == commands
+    block = re.findall(r"<pre[^>]*>(.*?)</pre>", rendered.html, re.DOTALL)[0]
+    assert re.sub(r"<[^>]+>", "", block).splitlines() == commands
+    assert "\n" not in "".join(re.findall(r"<span[^>]*>([^<]*)</span>", block))

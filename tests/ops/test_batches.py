@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from include.mail.batch_report import read_report
 from include.ops import batches
 from include.ops.batches import DELETED, Batch
 from include.ops.db import connect
@@ -134,3 +135,20 @@ def test_the_report_and_what_it_wrote_are_committed_together(
     with connect(ops_db) as other:
         assert other.execute("SELECT count(*) FROM ops.outbox").fetchone() == (1,)
         assert batches.due(other) == []
+
+
+@pytest.mark.parametrize(
+    ("afters", "commands"),
+    [
+        ((0, 1, 2), ["-s 2025-01-15 -e 2025-01-17"]),
+        ((0, 2), ["-s 2025-01-15 -e 2025-01-15", "-s 2025-01-17 -e 2025-01-17"]),
+    ],
+)
+def test_mail_of_a_batch_runs_no_date_again_that_it_does_not_have(
+    db: psycopg.Connection[Any], afters: tuple[int, ...], commands: list[str]
+) -> None:
+    runs = [batch_run(after, "failed") for after in afters]
+    report = read_report(db, write(db, "bdl_box_scores:rerun:0", *runs), ["box_scores"])
+    assert report.rerun_command.splitlines() == [
+        f"airflow dags backfill bdl_box_scores {each} --rerun-failed-tasks -y" for each in commands
+    ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from include.guards.record.chapters import Record
 from include.guards.record.pictures import draw_calendar, draw_pace
 from include.guards.record.words import word_record
-from include.reruns import word_rerun
+from include.reruns import word_reruns_within
 from include.storage.store import Store, change
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ def make_files(record: Record) -> dict[str, str]:
     characters."""
     environment = _environment()
     dag_id = record.report.dag_id
-    rerun = word_rerun(dag_id, {r.day for r in record.now if not r.outcome.done})
+    bad = {result.day for result in record.now if not result.outcome.done}
+    rerun = word_reruns_within(dag_id, bad, {result.day for result in record.now})
     words = word_record(record, rerun)
     document = environment.get_template("record.md.j2").render(r=words)
     calendar = environment.get_template("calendar.svg.j2").render(c=draw_calendar(record))

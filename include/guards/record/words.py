@@ -74,7 +74,8 @@ class Words:
 
 
 def word_record(record: Record, rerun: str) -> Words:
-    """All phrases of the record. ``rerun``: the command that runs again what is not done."""
+    """All phrases of the record. ``rerun``: the commands that run again what is not done, one a
+    line."""
     report = record.report
     worst = find_worst(record.now)
     done = sum(result.outcome.done for result in worst.values())
