@@ -78,16 +78,22 @@ def read_status() -> Answer:
         obstacles=obstacles,
         idle=not open_runs,
     )
-    hints = [
-        *obstacles,
+    above = [
         *status_rows.hint_at_limits(list(limits.values())),
-        *status_rows.hint_at_rest(len(due) + len(under_way), mails, counts),
+        *status_rows.hint_at_dates(held, counts, idle=not open_runs),
+    ]
+    below = [*status_rows.hint_at_rest(mails, counts)]
+    told = [
+        *obstacles,
+        *above,
+        status_rows.word_sum(len(due) + len(under_way), mails),
+        *below,
         *status_rows.word_accepted(accepted),
     ]
     return Answer(
         text=[
             Grid(rows=rows),
-            *(Line(text=hint) for hint in hints),
+            *(Line(text=each) for each in told),
             *(Line(text=f"Needs a person: {need}", style="bold red") for need in needs),
         ],
         rows=rows,
@@ -103,6 +109,7 @@ def read_status() -> Answer:
             "newest_done": _newest_by_dag(newest),
             "obstacles": obstacles,
             "accepted": accepted,
+            "hints": [*above, *below],
             "needs_a_person": needs,
             "under_way": bool(due or under_way),
         },

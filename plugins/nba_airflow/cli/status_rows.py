@@ -161,8 +161,7 @@ def find_needs(
 ) -> list[str]:
     """What does not mend itself; empty: all is well. ``idle``: nothing is under way, so that a try
     of which nothing was heard is lost."""
-    silent = () if idle else (Outcome.LOST, Outcome.NOT_RUN)
-    bad = [each for each in counts if not _mends_itself(each.outcome, silent)]
+    bad = _count_bad(counts, idle=idle)
     found = [
         (sum(each.kind in OF_A_PERSON for each in held), "backfill is held", "backfills are held"),
         (sum(mail.state == "failed" for mail in mails), "mail given up", "mails given up"),
@@ -172,10 +171,16 @@ def find_needs(
             "connection at fault",
             "connections at fault",
         ),
-        (sum(each.dates for each in bad), "endpoint's date not done", "endpoints' dates not done"),
+        (bad, "endpoint's date not done", "endpoints' dates not done"),
         (len(obstacles), "obstacle named above", "obstacles named above"),
     ]
     return [counted(count, one, many) for count, one, many in found if count]
+
+
+def _count_bad(counts: Sequence[OutcomeCount], *, idle: bool) -> int:
+    """The endpoints' dates about which somebody has to do something."""
+    silent = () if idle else (Outcome.LOST, Outcome.NOT_RUN)
+    return sum(each.dates for each in counts if not _mends_itself(each.outcome, silent))
 
 
 def _mends_itself(outcome: str, silent: Sequence[Outcome]) -> bool:
@@ -192,12 +197,29 @@ def hint_at_limits(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield f"To ask {name} again at once: airflow nba resume {name}"
 
 
-def hint_at_rest(
-    batches: int, mails: Sequence[UnsentMail], counts: Sequence[OutcomeCount]
+def hint_at_dates(
+    held: Sequence[Held], counts: Sequence[OutcomeCount], *, idle: bool
 ) -> Iterator[str]:
-    """How much there is, and what to type about it."""
+    """What lets each backfill go on that waits for a person, and what to type about dates that are
+    not done."""
+    for each in held:
+        goes_on = f"To let backfill {each.backfill_id} go on, its cause repaired"
+        if each.kind == "preflight":
+            yield f"{goes_on}: airflow nba release {each.backfill_id}"
+        if each.kind == "breaker":
+            yield f"{goes_on}: airflow nba resume {each.dag_id}"
+    if _count_bad(counts, idle=idle):
+        yield "Why dates are not done, and what runs them again: airflow nba errors 168"
+
+
+def word_sum(batches: int, mails: Sequence[UnsentMail]) -> str:
+    """How much is under way."""
     unsent = counted(len(mails), "mail")
-    yield f"{counted(batches, 'batch', 'batches')} under way, {unsent} not sent"
+    return f"{counted(batches, 'batch', 'batches')} under way, {unsent} not sent"
+
+
+def hint_at_rest(mails: Sequence[UnsentMail], counts: Sequence[OutcomeCount]) -> Iterator[str]:
+    """What to type about mails that are given up, and about a ledger that is empty."""
     if any(mail.state == "failed" for mail in mails):
         yield "When the cause of a given-up mail is repaired: airflow nba repair --mails"
     if not counts:

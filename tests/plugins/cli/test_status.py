@@ -89,7 +89,8 @@ def test_status_shows_batches_mails_pauses_credits_and_dates(
     said = call(status)
 
     assert (said.code, said.err) == (1, "")
-    assert said.out.splitlines()[-4:] == [
+    assert said.out.splitlines()[-5:] == [
+        "Why dates are not done, and what runs them again: airflow nba errors 168",
         "1 batch under way, 1 mail not sent",
         "When the cause of a given-up mail is repaired: airflow nba repair --mails",
         "Needs a person: 1 mail given up",
@@ -119,6 +120,11 @@ def test_status_shows_batches_mails_pauses_credits_and_dates(
     ]
 
     facts = call(status, json=True).facts
+    assert facts["hints"] == [
+        "To ask balldontlie again at once: airflow nba resume balldontlie",
+        "Why dates are not done, and what runs them again: airflow nba errors 168",
+        "When the cause of a given-up mail is repaired: airflow nba repair --mails",
+    ]
     assert [(b["dag_id"], b["ended"], b["runs"], b["first_day"]) for b in facts["batches"]] == [
         (DAG, 1, 2, "2025-01-15")
     ]

@@ -117,6 +117,28 @@ def test_stages_to_come_are_dates_of_the_backfill(
 
 
 @pytest.mark.parametrize(
+    ("kind", "command"),
+    [
+        ("breaker", f"airflow nba resume {DAG}"),
+        ("preflight", "airflow nba release {number}"),
+        ("quiet hours", ""),
+    ],
+)
+def test_command_that_lets_a_held_backfill_go_on_is_told_where_it_needs_a_person(
+    call: Call, ledger: psycopg.Connection[Any], airflow: Airflow, kind: Any, command: str
+) -> None:
+    number = airflow.backfill(DateRange(DAY, NEXT))
+    airflow.pause(number)
+    backfills.hold(ledger, number, kind, "5 dates in a row: bad_key")
+    ledger.commit()
+    told = f"To let backfill {number} go on, its cause repaired: {command.format(number=number)}"
+    hints = [told] if command else []
+    assert [line for line in call(status).out.splitlines() if line.startswith("To let")] == hints
+    facts = call(status, json=True).facts
+    assert [hint for hint in facts["hints"] if hint.startswith("To let")] == hints
+
+
+@pytest.mark.parametrize(
     ("kind", "code"), [("breaker", 1), ("preflight", 1), ("quiet hours", 0), (None, 0)]
 )
 def test_held_backfill_is_named_with_why_and_needs_a_person_unless_it_goes_on_by_itself(
