@@ -3,6 +3,7 @@ through DuckDB views."""
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
@@ -21,6 +22,8 @@ from include.warehouse.views import DATASET, find_views
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+
+log = logging.getLogger(__name__)
 
 _DAY_FOLDER = re.compile(r"game_date=(\d{4}-\d{2}-\d{2})")
 KNOWN = "`airflow nba sql` lists the tables and their columns"
@@ -115,14 +118,17 @@ class LocalWarehouse:
         for what is not a query, or more than one, and where DuckDB cannot answer it."""
         import duckdb
 
-        with self.connect() as connection:
+        connection, broken = self._open()
+        with connection:
             try:
                 self._confine(connection)
                 kinds = [each.type for each in connection.extract_statements(sql)]
                 if kinds != [duckdb.StatementType.SELECT]:
                     raise Refused("that is not one query: write one SELECT")
                 return connection.execute(sql).to_arrow_table()
-            except (duckdb.CatalogException, duckdb.BinderException) as error:
+            except duckdb.CatalogException as error:
+                raise Refused(f"{_first_line(error)} {'; '.join(broken) or KNOWN}") from None
+            except duckdb.BinderException as error:
                 raise Refused(f"{_first_line(error)} {KNOWN}") from None
             except duckdb.Error as error:
                 raise Refused(_first_line(error)) from None
@@ -147,15 +153,23 @@ class LocalWarehouse:
     def connect(self) -> duckdb.DuckDBPyConnection:
         """An in-memory DuckDB with one schema per dataset and one view per table that has
         partitions, and with those of ``include/analytics/views`` that these allow; times are
-        shown in UTC.
+        shown in UTC. A table with a torn file has no view, which is logged.
 
         A query that a replace crosses fails with duckdb.Error; run it again. DuckDB opens every
         file twice, to plan and to read (checked on 1.5), so no swap of a file is atomic to it;
         ``rows`` opens once and never fails so.
         """
+        connection, broken = self._open()
+        for fault in broken:
+            log.warning("%s", fault)
+        return connection
+
+    def _open(self) -> tuple[duckdb.DuckDBPyConnection, list[str]]:
+        """As ``connect``, and what is wrong with the tables that cannot be read."""
         import duckdb
 
         connection = duckdb.connect()
+        broken: list[str] = []
         connection.execute("SET TimeZone = 'UTC'")
         tables = set()
         for folder in sorted(self.root.glob("*/*")):
@@ -165,16 +179,28 @@ class LocalWarehouse:
                 )
                 files = f"{folder}/game_date=*/*.parquet".replace("'", "''")
                 connection.execute(f"CREATE SCHEMA IF NOT EXISTS {dataset}")
-                connection.execute(
-                    f"CREATE VIEW {dataset}.{table} AS SELECT * FROM"
-                    f" read_parquet('{files}', union_by_name=true, hive_partitioning=false)"
-                )
+                try:
+                    connection.execute(
+                        f"CREATE VIEW {dataset}.{table} AS SELECT * FROM"
+                        f" read_parquet('{files}', union_by_name=true, hive_partitioning=false)"
+                    )
+                except duckdb.Error as error:
+                    broken.append(_word_broken(f"{dataset}.{table}", error))
+                    continue
                 tables.add(f"{dataset}.{table}")
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {DATASET}")
         for view in find_views(tables):
             query = view.query(lambda name: name)
             connection.execute(f"CREATE VIEW {DATASET}.{view.name} AS {query}")
-        return connection
+        return connection, broken
+
+
+def _word_broken(table: str, error: Exception) -> str:
+    """DuckDB names the file, whose folder is its date."""
+    return (
+        f"{table} cannot be read ({_first_line(error)}): clear the task of that file's date to"
+        " write it again"
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -6,7 +6,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,23 @@ def test_what_is_not_a_query_is_refused_on_one_line_and_changes_nothing(
     said = sql(call, query.format(to=tmp_path / "new"))
     assert (said.code, said.out, said.err) == (2, "", f"airflow nba sql: {why}\n")
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("torn", [b"", b"x" * 50], ids=["empty", "torn"])
+def test_table_with_a_torn_file_is_told_of_and_the_others_are_read(
+    games: Stores, call: Call, torn: bytes
+) -> None:
+    other = replace(GAMES, name="other")
+    games.warehouse.replace(other, DAY, ROWS)
+    games.warehouse.replace(GAMES, DAY + timedelta(days=1), [])
+    games.warehouse.part(GAMES, DAY + timedelta(days=1)).write_bytes(torn)
+    assert sql(call, "select count(*) n from raw.other").code == 0
+    assert "raw.other" in sql(call, None).out
+    said = sql(call, "select count(*) n from raw.games")
+    assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
+    assert "raw.games cannot be read (" in said.err
+    assert "game_date=2025-01-16/part.parquet" in said.err
+    assert said.err.endswith("): clear the task of that file's date to write it again\n")
 
 
 @pytest.mark.usefixtures("games")
