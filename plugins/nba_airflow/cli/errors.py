@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import date, timedelta
 
 from include.errors import Refused
 from include.fold import Group
 from include.ops.backfills import Hold, read_tripped
-from include.ops.trends import Trend, read_trends
+from include.ops.trends import Trend, read_open_days, read_trends
+from include.reruns import word_reruns
 from include.wording import clean, counted, dates, moment, period
 from nba_airflow.cli.answer import Answer, Line, command, connect_ops
 
@@ -24,8 +25,10 @@ def errors(args: Namespace) -> Answer:
     back = timedelta(hours=hours)
     with connect_ops() as connection:
         found = read_trends(connection, back)
+        open_days = read_open_days(connection, found)
         flags = read_tripped(connection)
-    lines = [line for trend in found for line in _lines(trend, hours)]
+    judged = list(zip(found, open_days, strict=True))
+    lines = [line for trend, days in judged for line in _lines(trend, days, hours)]
     return Answer(
         text=[
             *(lines or [Line(text=f"no failure in the last {hours:g} hours")]),
@@ -34,10 +37,17 @@ def errors(args: Namespace) -> Answer:
         rows=[_row(trend.group, trend.before) for trend in found],
         facts={
             "hours": hours,
-            "groups": [asdict(each.group) | {"tries_before": each.before} for each in found],
+            "groups": [_describe(trend, days) for trend, days in judged],
             "red_flags": [{"dag_id": dag_id, **asdict(hold)} for dag_id, hold in flags],
         },
     )
+
+
+def _describe(trend: Trend, open_days: Sequence[date]) -> dict[str, object]:
+    """For -o json; ``rerun`` as the page has it, a command a line."""
+    rerun = "\n".join(word_reruns(trend.group.dag_id, open_days))
+    more = {"tries_before": trend.before, "open_days": open_days, "rerun": rerun}
+    return asdict(trend.group) | more
 
 
 def _word_flag(dag_id: str, hold: Hold) -> str:
@@ -73,7 +83,7 @@ def _row(group: Group, before: int) -> dict[str, object]:
     }
 
 
-def _lines(trend: Trend, hours: float) -> Iterator[Line]:
+def _lines(trend: Trend, open_days: Sequence[date], hours: float) -> Iterator[Line]:
     group = trend.group
     where = f"{group.dag_id} {group.endpoint}".strip()
     known = f" [{group.fingerprint}]" if group.fingerprint else ""
@@ -85,3 +95,13 @@ def _lines(trend: Trend, hours: float) -> Iterator[Line]:
     yield Line(text=f"  {group.message}")
     if group.log_url:
         yield Line(text=f"  {group.log_url}")
+    yield from (Line(text=f"  {line}") for line in _word_again(group, open_days))
+
+
+def _word_again(group: Group, open_days: Sequence[date]) -> Iterator[str]:
+    """What runs those of its dates again that are not done by now, and no other."""
+    if not open_days:
+        yield "all of them are done by now"
+        return
+    yield f"{len(open_days)} not done by now. To run them again:"
+    yield from (f"  {command}" for command in word_reruns(group.dag_id, open_days))

@@ -15,6 +15,10 @@ from nba_airflow.cli.errors import errors
 from tests.plugins.cli.asking import DAG, DAY, NEXT, Call, Said, outcome
 
 pytestmark = pytest.mark.usefixtures("stores")
+RERUN = [
+    f"airflow dags backfill {DAG} -s {first} -e {last} --rerun-failed-tasks -y"
+    for first, last in (("2025-01-15", "2025-01-16"), ("2025-01-19", "2025-01-19"))
+]
 
 
 def test_errors_groups_what_failed_with_its_dates_and_a_log(
@@ -41,6 +45,8 @@ def test_errors_groups_what_failed_with_its_dates_and_a_log(
         "  new: none in the 24 hours before",
         "  403 page",
         "  http://log",
+        "  3 not done by now. To run them again:",
+        *(f"    {command}" for command in RERUN),
     ]
     assert call(errors, json=True).facts == {
         "hours": 24.0,
@@ -56,12 +62,29 @@ def test_errors_groups_what_failed_with_its_dates_and_a_log(
                 "first_at": at.isoformat(),
                 "last_at": (at + timedelta(minutes=2)).isoformat(),
                 "tries_before": 0,
+                "open_days": ["2025-01-15", "2025-01-16", "2025-01-19"],
+                "rerun": "\n".join(RERUN),
             }
         ],
         "red_flags": [],
         "exit_code": 0,
     }
     assert call(errors, hours="1.5").out == "no failure in the last 1.5 hours\n"
+
+
+def test_dates_that_are_done_by_now_are_not_run_again(
+    call: Call, db: psycopg.Connection[Any]
+) -> None:
+    for day in (DAY, NEXT):
+        outcome(db, day, "failed", error_class="blocked", message="403 page")
+    outcome(db, DAY, "complete", attempt=2)
+    command = f"    airflow dags backfill {DAG} -s {NEXT} -e {NEXT} --rerun-failed-tasks -y"
+    assert call(errors).out.splitlines()[-2:] == [
+        "  1 not done by now. To run them again:",
+        command,
+    ]
+    outcome(db, NEXT, "complete", attempt=2)
+    assert call(errors).out.splitlines()[-1] == "  all of them are done by now"
 
 
 @pytest.mark.parametrize("hours", ["x", "0", "-1", "nan", "inf", "8785", ""])
