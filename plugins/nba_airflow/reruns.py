@@ -59,7 +59,7 @@ def plan_rerun(ledger: psycopg.Connection[Any], dag_id: str, days: Collection[da
     with create_session() as session:
         runs.check_dag(dag_id, window, session, unpause=False)
         found = runs.read_runs(dag_id, window, session)
-        paused = {b for b, (_, is_paused) in read_unfinished(session).items() if is_paused}
+        paused = {b for b, each in read_unfinished(session).items() if each.is_paused}
     ended = {day: run for day, run in found.items() if day in days and run.finished}
     judged = judge(ledger, dag_id, list(ended.values()), endpoint_names(dag_id))
     bad = sorted({each.day for each in judged.results if not each.outcome.done})

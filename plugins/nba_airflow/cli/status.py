@@ -22,7 +22,12 @@ from nba_airflow.cli import status_rows
 from nba_airflow.cli.answer import Answer, Grid, Line, command, connect_ops
 from nba_airflow.limits import read_limits
 from nba_airflow.metadata.obstacles import read_obstacles
-from nba_airflow.under_way import read_airflow, read_held, read_under_way
+from nba_airflow.under_way import (
+    find_held_batches,
+    read_airflow,
+    read_held,
+    read_under_way,
+)
 from nba_airflow.warned import read_warnings
 
 
@@ -43,8 +48,9 @@ def read_status() -> Answer:
     with connect_ops() as connection:
         found, open_runs, unfinished = read_airflow(connection)
         limits = {name: read_limits(connection, host) for name, host in hosts().items()}
-        under_way = read_under_way(connection, found)
         held = read_held(connection, unfinished)
+        stopped = find_held_batches(connection, unfinished, held)
+        under_way = read_under_way(connection, found, stopped)
         warned = [
             (each.batch_id, why)
             for each in found

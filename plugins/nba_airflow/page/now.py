@@ -15,7 +15,15 @@ from include.ops.judgment import judge
 from include.ops.stages import Stage
 from include.results import DateResult, find_worst
 from nba_airflow.specs import dag_ids, endpoint_names
-from nba_airflow.under_way import Held, UnderWay, read_airflow, read_held, read_under_way
+from nba_airflow.under_way import (
+    Held,
+    UnderWay,
+    find_held_batches,
+    find_paused,
+    read_airflow,
+    read_held,
+    read_under_way,
+)
 from nba_airflow.warned import read_warnings
 
 if TYPE_CHECKING:
@@ -23,6 +31,7 @@ if TYPE_CHECKING:
 
     from include.ops.batches import BatchRun
     from nba_airflow.metadata.register import FoundBatch
+    from nba_airflow.metadata.unfinished import Unfinished
 
 MAX_AGO = timedelta(days=7)
 """How long ago a batch may have ended whose failed dates are still offered to run again."""
@@ -92,8 +101,9 @@ def read_now(connection: psycopg.Connection[Any]) -> Now:
     """Of all our DAGs. Reads our tables and Airflow's rows."""
     at = datetime.now(UTC)
     found, _, unfinished = read_airflow(connection)
-    under_way = read_under_way(connection, found)
     held = read_held(connection, unfinished)
+    stopped = find_held_batches(connection, unfinished, held)
+    under_way = read_under_way(connection, found, stopped)
     parts = _read_parts(connection, unfinished, held)
     moments = _read_moments(found)
     going = [
@@ -174,23 +184,24 @@ def _read_moments(found: Sequence[FoundBatch]) -> dict[tuple[str, str], datetime
 
 def _read_parts(
     connection: psycopg.Connection[Any],
-    unfinished: Mapping[int, tuple[str, bool]],
+    unfinished: Mapping[int, Unfinished],
     held: Sequence[Held],
 ) -> dict[str, list[Part]]:
     """Batch -> Airflow's backfills of it that have not ended."""
     ordered = backfills.read(connection, list(unfinished))
     opened = {each.backfill_id: each for each in breakers.read_not_closed(connection)}
     found: dict[str, list[Part]] = {}
-    for number, (dag_id, paused) in unfinished.items():
+    stopped = find_paused(unfinished, held)
+    for number, each in unfinished.items():
         order = ordered.get(number)
-        batch_id = order.batch_id if order else batches.name_backfill(dag_id, number)
-        # What held one that goes on again is forgotten when its next date ends.
-        mine = [each for each in held if each.backfill_id == number and paused]
+        batch_id = order.batch_id if order else batches.name_backfill(each.dag_id, number)
+        paused = number in stopped
+        mine = [hold for hold in held if hold.backfill_id == number and paused]
         part = Part(
             backfill_id=number,
             stage=order.stage if order else "whole",
             paused=paused,
-            held=[each for each in mine if each.kind != "breaker" or number in opened],
+            held=[hold for hold in mine if hold.kind != "breaker" or number in opened],
             breaker=opened.get(number),
         )
         found.setdefault(batch_id, []).append(part)

@@ -173,7 +173,7 @@ def _word_end(going: Going, at: datetime) -> str:
     left = None if pace.by_plan else pace.seconds_left
     said = [f"about {moment(at + timedelta(seconds=left))}"] if left else []
     said += [f"planned {moment(datetime.fromisoformat(planned))}"] if planned else []
-    return ", ".join(said)
+    return ", ".join([*(["held"] if going.under_way.held and said else []), *said])
 
 
 def _word_wait(wait: Wait) -> str:

@@ -155,6 +155,7 @@ def test_held_backfill_is_named_with_why_and_needs_a_person_unless_it_goes_on_by
     by_a_person = "person: paused in Airflow, and goes on when somebody unpauses it"
     why = f"backfill {number}, {''.join(since) or by_a_person}"
     assert rows_of(said, "hold") == [["hold", DAG, why]]
+    assert rows_of(said, "batch")[0][2].endswith(": 0 of 2 ended; held")
     assert said.code == code
     needs = call(status, json=True).facts["needs_a_person"]
     assert needs == ["1 backfill is held"] * code

@@ -271,6 +271,19 @@ def test_what_its_breaker_has_halted_is_resumed(
     assert (part["paused"], part["rows"]) == (False, [])
 
 
+@pytest.mark.parametrize("by", ["breaker", "person"])
+def test_while_it_is_held_nobody_is_told_when_it_ends(
+    sign: Sign, airflow: Airflow, by: str
+) -> None:
+    planned = "2024-12-10T11:00:00+00:00"
+    number = begin(airflow, ends_at=planned, seconds_per_date=30.0)
+    {"breaker": halt, "person": Airflow.pause}[by](airflow, number)
+    (batch,) = sign("viewer").get(RUNNING).json()["batches"]
+    assert (batch["held"], batch["seconds_left"], batch["by_plan"]) == (True, None, False)
+    rows = dict(batch["rows"])
+    assert (rows["Pace"], rows["Ends"]) == ("held", "held, planned 2024-12-10 11:00 UTC")
+
+
 def test_quiet_hours_end_by_themselves(sign: Sign, airflow: Airflow) -> None:
     number = begin(airflow)
     airflow.pause(number)
