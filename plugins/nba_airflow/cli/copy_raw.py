@@ -26,7 +26,7 @@ MAX_SHOWN = 20
 def copy_raw(args: Namespace) -> Answer:
     """Reads the one store and writes the other; asks no upstream, overwrites nothing but what has
     changed, with --update. Exit code 1 where the target has other bytes by an object's name."""
-    if not re.fullmatch(r"(file|gs)://.+", args.to):
+    if not re.fullmatch(r"file:///.+|gs://[^/].*", args.to):
         raise Refused(f"--to {args.to}: write file:///absolute/folder or gs://bucket/prefix")
     source = connections.raw_store()
     target = connections.raw_store_at(args.to)

@@ -93,14 +93,12 @@ def test_what_cannot_be_copied_is_refused_on_one_line(
 ) -> None:
     done(DAY)
     raw, nowhere = stores.raw.url, "gs://raw-nowhere/nba"
-    refused = {to: call(copy_raw, to=to) for to in ("/srv", raw, f"{raw}/in", nowhere)}
+    bad = ["/srv", "file://srv/nba", "file://srv", "gs:///nba"]
+    refused = {to: call(copy_raw, to=to) for to in (*bad, raw, f"{raw}/in", nowhere)}
     apart = "are not apart: copy into another place\n"
+    form = "write file:///absolute/folder or gs://bucket/prefix\n"
     assert {to: (said.code, said.out, said.err) for to, said in refused.items()} == {
-        "/srv": (
-            2,
-            "",
-            "airflow nba copy-raw: --to /srv: write file:///absolute/folder or gs://bucket/prefix\n",
-        ),
+        **{to: (2, "", f"airflow nba copy-raw: --to {to}: {form}") for to in bad},
         raw: (2, "", f"airflow nba copy-raw: {raw} and {raw} {apart}"),
         f"{raw}/in": (2, "", f"airflow nba copy-raw: {raw} and {raw}/in {apart}"),
         nowhere: (

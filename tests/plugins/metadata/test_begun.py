@@ -235,13 +235,15 @@ def test_one_that_was_released_while_it_was_checked_is_not_told_as_held(
     assert (paused(backfill_id), airflow.subjects()) == (False, [])
 
 
+@pytest.mark.parametrize("unknown", [987, 2**31, 10**20])
 def test_unknown_backfill_is_not_released(
-    checks: list[int], capfd: pytest.CaptureFixture[str]
+    checks: list[int], capfd: pytest.CaptureFixture[str], unknown: int
 ) -> None:
-    assert let_go(capfd, 987) == (
+    assert let_go(capfd, unknown) == (
         2,
         "",
-        "airflow nba release: no backfill 987 is under way: `airflow nba status` shows those\n",
+        f"airflow nba release: no backfill {unknown} is under way: `airflow nba status` shows"
+        " those\n",
     )
 
 
