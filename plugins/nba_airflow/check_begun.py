@@ -21,6 +21,9 @@ from nba_airflow import connections
 if TYPE_CHECKING:
     from include.guards.plan import Plan
 
+MAX_ID = 2**31 - 1
+"""Airflow numbers its backfills in four bytes: Postgres refuses to look for a larger number."""
+
 
 def check_begun(backfill_id: int) -> list[Finding]:
     """What failed, also that it cannot be planned; nothing where the backfill goes on. Writes the
@@ -70,7 +73,7 @@ def read_backfill(backfill_id: int) -> Any:
     from include.errors import Refused
 
     with create_session() as session:
-        made = session.get(Made, backfill_id)
+        made = session.get(Made, backfill_id) if backfill_id <= MAX_ID else None
     if made is None or made.completed_at is not None:
         raise Refused(f"no backfill {backfill_id} is under way: `airflow nba status` shows those")
     return made

@@ -253,16 +253,10 @@ def _hosts(dag_id: str) -> list[str] | None:
 # --- Airflow's rows
 
 
-MAX_ID = 2**31 - 1
-"""Airflow numbers its backfills in four bytes: Postgres refuses to look for a larger number."""
-
-
 def read_backfill(session: Session, backfill_id: int) -> Sequence[Backfill]:
     """The backfill, if it is one of game dates and not over, or dates of it run again."""
     from airflow.models.backfill import Backfill
 
-    if backfill_id > MAX_ID:
-        return []
     return _read_backfills(session, Backfill.id == backfill_id)
 
 
