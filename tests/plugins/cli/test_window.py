@@ -18,6 +18,7 @@ NOW = datetime(2025, 1, 16, 3, tzinfo=UTC)
     [
         ("2024-12-31", "2025-01-01", [date(2024, 12, 31), date(2025, 1, 1)]),
         ("2025-01-14", "2025-01-14", [date(2025, 1, 14)]),
+        ("1946-11-01", "1946-11-01", [date(1946, 11, 1)]),
         ("2024-02-28", "2024-03-01", [date(2024, 2, 28), date(2024, 2, 29), date(2024, 3, 1)]),
     ],
 )
@@ -33,6 +34,14 @@ def test_window_has_both_ends(first: str, last: str, days: list[date]) -> None:
             "2024-12-31",
             "today",
             "'today' is not a date: write it as YYYY-MM-DD, for example 2024-10-22",
+        ),
+        *(
+            (
+                first,
+                last,
+                f"{first} is before the league's first games (1946-11-01): check the year",
+            )
+            for first, last in (("0024-10-22", "2024-10-25"), ("1946-10-31", "1946-11-01"))
         ),
         (
             "2025-01-02",
