@@ -115,6 +115,12 @@ def _parse(stated: object) -> Rules:
     said = {"begin": "18:00", "end": "23:00", "zone": "US/Pacific"} | stated
     try:
         begin, end = time.fromisoformat(said["begin"]), time.fromisoformat(said["end"])
-        return QuietHours(begin=begin, end=end, zone=ZoneInfo(said["zone"]))
-    except (TypeError, ZoneInfoNotFoundError) as error:
+        zone = ZoneInfo(said["zone"])
+    except (TypeError, OSError, ZoneInfoNotFoundError) as error:
+        # OSError: the zone is a folder of zones, like "US".
         raise ValueError(f"{stated!r}: {error}") from None
+    if begin.tzinfo or end.tzinfo:
+        raise ValueError(f"{stated!r}: begin and end are written without a zone, like 18:00")
+    if begin == end:
+        raise ValueError(f"{stated!r}: begin and end are the same: write null for none")
+    return QuietHours(begin=begin, end=end, zone=zone)

@@ -130,7 +130,9 @@ def test_each_dag_may_have_its_own_or_none() -> None:
     "text",
     [
         *("[]", "{", '{"a": 5}', '{"a": {"from": "18:00"}}', '{"a": {"end": "25:00"}}'),
-        *('{"a": {"zone": "US/Nowhere"}}', '{"a": {"end": 23}}'),
+        *('{"a": {"zone": "US/Nowhere"}}', '{"a": {"end": 23}}', '{"a": {"zone": "US"}}'),
+        *('{"a": {"begin": "18:00+02:00"}}', '{"a": {"end": "23:00Z"}}'),
+        *('{"a": {"begin": "23:00"}}', '{"a": {"begin": "00:00", "end": "00:00"}}'),
     ],
 )
 def test_what_cannot_be_read_is_refused(text: str) -> None:
