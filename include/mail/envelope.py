@@ -16,6 +16,8 @@ from include.errors import ErrorClass, Problem
 
 _BETWEEN = re.compile(r'\s*[,;]\s*(?=(?:[^"]*"[^"]*")*[^"]*$)')
 """What stands between two addresses of one text, outside of quotes."""
+_MISNAMED = frozenset(("cc", "bcc", "to", "from", "reply_to", "replyto"))
+"""Fields that people may take for ours; ``reply_to`` is ours in no other spelling."""
 _PLAIN = r'[^\s@<>,;"]+@[^\s@<>,;"]+'
 _PERSON = re.compile(rf'{_PLAIN}|(?:"[^"\r\n]*"|[^"<>@,;\r\n]*)\s*<{_PLAIN}>')
 
@@ -34,8 +36,12 @@ def read_envelope(extra: Mapping[str, object]) -> Envelope:
 
     Each is a text of one or more addresses (``Name <address>`` or a bare one, with commas or
     semicolons between them) or a list of such texts. An address that is there twice counts once,
-    in whatever case. Raises Problem(BAD_KEY), naming the field, when one cannot be read.
+    in whatever case. Raises Problem(BAD_KEY), naming the field, when one cannot be read, or
+    is written under another name.
     """
+    for field in extra:
+        if field.lower().replace("-", "_") in _MISNAMED and field != "reply_to":
+            raise _misnamed(field)
     senders = _read(extra, "sender")
     if len(senders) > 1:
         raise _unreadable("sender", f"has {len(senders)} addresses: a mail has one sender")
@@ -83,6 +89,17 @@ def _parse(field: str, text: str) -> Address:
         return Address(display_name=name, addr_spec=plain)
     except (ValueError, LookupError, MessageError) as error:  # all three are met in the parser
         raise _unreadable(field, f"holds {text!r}, which is not an address ({error})") from None
+
+
+def _misnamed(field: str) -> Problem:
+    return Problem(
+        error_class=ErrorClass.BAD_KEY,
+        message=(
+            f'connection `mail`: "{field}" in its extra is not a field of it: write people into'
+            ' "sender", "recipients" or "reply_to"'
+        ),
+        source="mail",
+    )
 
 
 def _unreadable(field: str, fault: str) -> Problem:

@@ -62,6 +62,16 @@ def test_what_cannot_be_read_is_one_line_that_names_connection_and_field(
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize("field", ["cc", "Bcc", "reply-to", "Reply_To"])
+def test_people_in_a_field_that_is_not_read_are_told_of(field: str) -> None:
+    with pytest.raises(Problem) as caught:
+        read_envelope({"sender": A, "recipients": [B], "reply_to": A, field: C})
+    assert caught.value.message == (
+        f'connection `mail`: "{field}" in its extra is not a field of it: write people into'
+        ' "sender", "recipients" or "reply_to"'
+    )
+
+
 def test_message_is_addressed_anew_whoever_it_was_to(message: EmailMessage) -> None:
     stored = from_bytes(to_bytes(message))
     people = {"sender": "Ops <ops@example.com>", "recipients": f"{A}, {C}"}
