@@ -20,12 +20,13 @@ def clean(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
-def clipped(text: str, room: int) -> str:
-    """The cleaned text in at most ``room`` characters, and how many were left out."""
+def clipped(text: str, room: int, rest: str = "see the log") -> str:
+    """The cleaned text in at most ``room`` characters, how many were left out, and where the
+    ``rest`` is."""
     text = clean(text)
     if len(text) <= room:
         return text
-    return f"{text[:room].rstrip()} [... {number(len(text) - room)} more characters, see the log]"
+    return f"{text[:room].rstrip()} [... {number(len(text) - room)} more characters, {rest}]"
 
 
 def number(value: float) -> str:

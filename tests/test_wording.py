@@ -167,6 +167,7 @@ def test_words_are_listed_as_in_a_sentence(words: list[str], said: str) -> None:
 
 def test_clipping_says_how_much_is_missing() -> None:
     assert say.clipped("a" * 30, 20) == "a" * 20 + " [... 10 more characters, see the log]"
+    assert say.clipped("abc", 2, "see -o json") == "ab [... 1 more characters, see -o json]"
     assert say.clipped("short", 20) == "short"
 
 

@@ -16,7 +16,9 @@ from nba_airflow.under_way import Held, UnderWay, word_ended
 MAX_ADDRESSES = 3
 """Addresses of one connection that have a row each while nothing holds them up."""
 MAX_ACCEPTED = 3
-MAX_WHY = 120
+MAX_WHY = 300
+"""Characters of why something is held or not written: a usual cause with its repair is whole."""
+REST = "see -o json"
 OF_A_PERSON = ("breaker", "preflight")
 """The holds that somebody has to look at; quiet hours end by themselves."""
 
@@ -40,7 +42,7 @@ def list_held(held: Sequence[Held]) -> Iterator[Row]:
     for each in held:
         since = f" since {moment(each.since)}" if each.since else ""
         style = "red" if each.kind in OF_A_PERSON else "yellow"
-        why = f"backfill {each.backfill_id}, {each.kind}{since}: {clipped(each.why, MAX_WHY)}"
+        why = f"backfill {each.backfill_id}, {each.kind}{since}: {clipped(each.why, MAX_WHY, REST)}"
         yield make_row("hold", each.dag_id, [why], style)
 
 
@@ -53,7 +55,7 @@ def list_warned(warned: Sequence[tuple[str, str]]) -> Iterator[Row]:
 def list_unrecorded(unrecorded: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
     """Batches whose record could not be written."""
     for each in unrecorded:
-        why = clipped(each["record_error"], MAX_WHY)
+        why = clipped(each["record_error"], MAX_WHY, REST)
         yield make_row("record", each["batch_id"], [f"not written: {why}"], "red")
 
 

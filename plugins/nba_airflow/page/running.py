@@ -26,6 +26,7 @@ from nba_airflow.under_way import word_ended
 router = APIRouter(dependencies=Readable)
 
 MAX_WHY = 300
+REST = "see airflow nba status -o json"
 LABELS: Mapping[str, str] = {
     "pause": "Pause",
     "unpause": "Resume",
@@ -190,9 +191,9 @@ def _word_part(part: Part) -> Iterator[Row]:
     for each in part.held:
         if each.kind != "breaker":
             since = f" since {moment(each.since)}" if each.since else ""
-            yield "Held", f"{each.kind}{since}: {clipped(each.why, MAX_WHY)}"
+            yield "Held", f"{each.kind}{since}: {clipped(each.why, MAX_WHY, REST)}"
     if breaker := part.breaker:
-        since = f"since {moment(breaker.opened_at)}, {clipped(breaker.holds, MAX_WHY)}"
+        since = f"since {moment(breaker.opened_at)}, {clipped(breaker.holds, MAX_WHY, REST)}"
         yield "Breaker", f"{since}; {counted(breaker.failed_probes, 'probe')} failed so far"
         yield "Its rules", "; ".join(word_rules(read_thresholds(breaker.dag_id)))
 

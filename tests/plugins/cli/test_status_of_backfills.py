@@ -18,7 +18,9 @@ from include.partition import DateRange
 from include.wording import moment
 from nba_airflow.cli.answer import Answer, Grid, Line
 from nba_airflow.cli.status import read_status, status
+from nba_airflow.cli.status_rows import list_held
 from nba_airflow.cli.watch import draw, watch
+from nba_airflow.under_way import Held
 from tests.plugins.cli.asking import DAG, DAY, NEXT, Call, outcome
 from tests.plugins.running import Airflow
 
@@ -159,6 +161,19 @@ def test_held_backfill_is_named_with_why_and_needs_a_person_unless_it_goes_on_by
     assert said.code == code
     needs = call(status, json=True).facts["needs_a_person"]
     assert needs == ["1 backfill is held"] * code
+
+
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        ("w" * 300, "w" * 300),
+        ("w" * 371, "w" * 300 + " [... 71 more characters, see -o json]"),
+    ],
+)
+def test_cause_of_a_hold_is_whole_or_says_where_the_rest_of_it_is(why: str, said: str) -> None:
+    held = Held(dag_id=DAG, backfill_id=7, kind="preflight", why=why)
+    (row,) = list_held([held])
+    assert row["state"].text == f"backfill 7, preflight: {said}"
 
 
 def test_record_that_is_not_written_and_a_connection_at_fault_need_a_person(
