@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
+from include.checks.completeness import DATA
 from include.errors import Problem
 from include.parsing.each_game import brief
 from include.sources.spec import Endpoint, Game, GameState, Row
@@ -40,13 +41,13 @@ class Asked:
 
         Sides that the body does not tell are the schedule's. A game is sound only if its rows could
         be loaded, which is found out here and not at the load (one whose rows could not has none);
-        if its points are the schedule's; and if it is the one that was asked for: another is LIVE,
-        so that it counts for nothing.
+        if its points are the schedule's; if the body has it under one id; and if it is the one that
+        was asked for: another is LIVE, so that it counts for nothing.
         Raises Problem(SCHEMA_DRIFT) for a body of another form.
         """
         rows = self._rows_by_game(body)
         games = map(self._placed, self.endpoint.games(body, self.day))
-        return [self._judge(game, rows.get(game.game_id, ())) for game in games]
+        return _tell_twice([self._judge(game, rows.get(game.game_id, ())) for game in games])
 
     def rows(self, body: bytes) -> Iterator[Row]:
         """The body's rows, with the sides that ``games`` gives; none of a game of another item."""
@@ -144,6 +145,22 @@ class Asked:
             return ""
         sums = map(_differ, (game.away, game.home), game.score, final)
         return "; ".join(filter(None, sums))
+
+
+def _tell_twice(games: Sequence[Game]) -> list[Game]:
+    """The games, with a problem where one came under several ids: its rows would count twice."""
+    ids: dict[Game, set[str]] = {}
+    for game in games:
+        if game.state in DATA:
+            ids.setdefault(game, set()).add(game.game_id)
+    return [_with_ids(game, sorted(ids.get(game, ()))) for game in games]
+
+
+def _with_ids(game: Game, ids: Sequence[str]) -> Game:
+    if len(ids) < 2 or game.state not in DATA:
+        return game
+    twice = f"came more than once in one body: ids {', '.join(ids)}"
+    return replace(game, problem="; ".join(filter(None, (game.problem, twice))))
 
 
 def _differ(team: str, points: int, due: int) -> str:

@@ -158,3 +158,38 @@ def test_odds_of_another_event_of_the_same_teams_do_not_count(telling: Telling) 
     told = telling.run(("odds_api_props", "player_props"), day, listing, json.dumps(props).encode())
     said = "ff came in the body of GSW-LAC-0b"
     assert (told.outcome, told.message) == ("partial", f"0 of 1 games: missing GSW@LAC ({said})")
+
+
+# --- one game, two ids
+
+
+def bdl_twice() -> bytes:
+    """GSW at UTA under the ids 7 and 8."""
+    first, second = (json.loads(ball_dont_lie([48] * 5)) for _ in range(2))
+    second["data"][0]["id"] = 8
+    return json.dumps({**first, "data": [*first["data"], *second["data"]]}).encode()
+
+
+def nbacom_twice() -> bytes:
+    rows = one_game(MIN=48)
+    return wrapped([*rows, *({**row, "GAME_ID": "0022300001"} for row in rows)])
+
+
+@pytest.mark.parametrize(
+    ("at", "twice", "ids"),
+    [
+        (BALL_DONT_LIE, bdl_twice, "7, 8"),
+        (NBACOM, nbacom_twice, "0022300001, 0022300999"),
+    ],
+    ids=["bdl", "nbacom"],
+)
+def test_game_that_a_body_has_under_two_ids_is_not_sound(
+    telling: Telling, at: tuple[str, str], twice: Callable[[], bytes], ids: str
+) -> None:
+    telling.schedule(DAY, GAME)
+    told = telling.run(at, DAY, twice())
+    said = f"came more than once in one body: ids {ids}"
+    assert (told.outcome, told.message) == (
+        "partial",
+        f"0 of 1 games: unsound GSW@UTA ({said})",
+    )
