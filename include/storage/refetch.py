@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from include.partition import Partition
@@ -14,6 +14,9 @@ from include.storage.raw import RawObject
 from include.storage.store import Store
 
 NAME = "_refetch.json"
+
+# How far our clock may be behind that of whoever wrote an order.
+_CLOCKS = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,19 +35,30 @@ def refetch_moment(order: Any, *, run_began: datetime | None) -> datetime | None
 
     `airflow dags backfill --refetch` writes the moment, so that clearing the run asks for nothing
     that has come since. ``true``, as people write in the UI, means the beginning of the run, so
-    that every clear orders anew. Raises ValueError for anything else.
+    that every clear orders anew. Raises ValueError for anything else, and for a moment to come:
+    no body would be fresh until then.
     """
     if order is None or order is False:
         return None
     if order is True:
         return run_began
-    with suppress(TypeError, ValueError):
+    moment = _moment(order)
+    if moment is None:
+        raise ValueError(
+            f"refetch is {order!r}: write true, or a moment with its zone like 2026-01-31T12:00:00Z"
+        )
+    if moment > datetime.now(UTC) + _CLOCKS:
+        raise ValueError(f"refetch is {order!r}, which is to come: write true, or a moment past")
+    return moment
+
+
+def _moment(order: Any) -> datetime | None:
+    """What is written, in UTC; None where that is no moment with a zone."""
+    with suppress(TypeError, ValueError, OverflowError):
         moment = datetime.fromisoformat(order)
         if moment.utcoffset() is not None:
             return moment.astimezone(UTC)
-    raise ValueError(
-        f"refetch is {order!r}: write true, or a moment with its zone like 2026-01-31T12:00:00Z"
-    )
+    return None
 
 
 def progress(store: Store, partition: Partition, ordered_at: datetime) -> Progress:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -35,3 +35,13 @@ def test_anything_else_is_refused_by_name(order: Any) -> None:
     with pytest.raises(ValueError, match="write true, or a moment with its zone") as caught:
         refetch_moment(order, run_began=BEGAN)
     assert repr(order) in str(caught.value)
+
+
+def test_moment_to_come_is_refused_since_nothing_would_be_fresh_before_it() -> None:
+    now = datetime.now(UTC)
+    soon = now + timedelta(minutes=4)
+    assert refetch_moment(soon.isoformat(), run_began=BEGAN) == soon
+    later = (now + timedelta(minutes=10)).isoformat()
+    with pytest.raises(ValueError, match="which is to come: write true") as caught:
+        refetch_moment(later, run_began=BEGAN)
+    assert repr(later) in str(caught.value)
