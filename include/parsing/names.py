@@ -12,13 +12,17 @@ from include.parsing.aliases import ALIASES
 # Letters that NFKD leaves whole: they are not a letter plus a mark.
 _LETTERS = str.maketrans(
     {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ß": "ss", "æ": "ae", "œ": "oe", "ı": "i"}
+    # NFKD makes a space and a mark of it.
+    | {"´": "'"}
 )
 _SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv"})
-_JOINED = re.compile(r"['’‘`.]")
+_JOINED = re.compile("['’‘\u201b\u02bc\u2032`.]")
+# The first of initials that stand apart: ``O. G.``
+_INITIAL = re.compile(r"\b([a-z])\.\s+(?=[a-z]\.)")
 _APART = re.compile(r"[^a-z0-9]+")
 
-# ``(Phi)``, ``(2001)``: which of two, not a part of the name.
-_BRACKETS = re.compile(r"\([^()]*\)")
+# ``(Phi)``, ``[2001]``: which of two, not a part of the name.
+_BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _ALSO_CALLED = {alias.also: alias.key for alias in ALIASES}
 
 _TEAMS = {
@@ -82,9 +86,10 @@ def player_key(name: str) -> str:
     """The name as every source agrees on it: ``Nolan Traoré Jr.`` -> ``nolan traore``.
 
     ``Portis, Bobby`` is turned round and brackets are dropped. Marks are folded (the letter stays),
-    apostrophes and dots vanish, other punctuation and spaces become one space, and a generational
-    suffix is dropped, each unless nothing else is left. A known second name becomes NBA.com's
-    (``aliases.py``); initials and names without a comma stay as they are: ``find_player``.
+    apostrophes and dots vanish, initials with dots are joined (``O. G.``), other punctuation and
+    spaces become one space, and a generational suffix is dropped, each unless nothing else is left.
+    A known second name becomes NBA.com's (``aliases.py``); other initials and names without a comma
+    stay as they are: ``find_player``.
     """
     key = " ".join(_turned(_BRACKETS.sub(" ", name).strip() or name))
     return _ALSO_CALLED.get(key, key)
@@ -122,7 +127,7 @@ def _turned(name: str) -> list[str]:
 def _words(text: str) -> list[str]:
     folded = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))
     plain = "".join(filterfalse(unicodedata.combining, folded))
-    return _APART.sub(" ", _JOINED.sub("", plain)).split()
+    return _APART.sub(" ", _JOINED.sub("", _INITIAL.sub(r"\1.", plain))).split()
 
 
 def _without_suffix(words: list[str]) -> list[str]:
