@@ -20,10 +20,15 @@ _SHORTEST = 4
 
 _WORDS = (
     r"api[-_]?key|access[-_]?token|refresh[-_]?token|id[-_]?token|client[-_]?secret|private[-_]?key"
-    r"|password|passwd|pwd|secret|x-(?:amz|goog)-(?:signature|credential|security-token)"
+    r"|(?:pg)?password|passwd|pwd|secret|x-(?:amz|goog)-(?:signature|credential|security-token)"
 )
 _USERINFO = re.compile(r"(?<=://)[^/?#\s\"'<>]*@")
-_QUERY = re.compile(rf"(?i)(?<![\w-])({_WORDS}|key|token|auth|signature|sig)=[^&\s\"'<>#)\]]*")
+# A value in quotes, as libpq writes it, may have blanks in it. The look-ahead tells its quote from
+# one that ends the text in which the value is empty.
+_QUOTED = r"(?=.[^,\s)\]}])(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')"
+_QUERY = re.compile(
+    rf"(?i)(?<![\w-])({_WORDS}|key|token|auth|signature|sig)=(?:{_QUOTED}|[^&\s\"'<>#)\]]*)"
+)
 _FIELD = re.compile(rf"(?i)([\"'](?:{_WORDS})[\"']\s*:\s*)(\"[^\"]*\"?|'[^']*'?)")
 _HEADER = re.compile(
     r"(?i)((?:proxy-)?authorization|x-api-key|(?:set-)?cookie)([\"']?\s*[:=,]\s*)(\"[^\"]*\"?|'[^']*'?|[^\r\n,}\"']+)"
