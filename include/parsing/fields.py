@@ -16,6 +16,8 @@ from include.sources.spec import Column, ColumnType
 T = TypeVar("T")
 
 _MISSING = object()
+# The league was founded in the first of them.
+_YEARS = range(1946, 2101)
 _REPAIR = (
     "the upstream changed its format: compare the raw object with the parser and adapt it, then"
     " reprocess"
@@ -41,13 +43,16 @@ def decode(body: bytes) -> Record:
 
 
 def read_moment(value: str, path: str) -> datetime:
-    """An ISO time with Z or an offset as an aware UTC datetime."""
+    """An ISO time with Z or an offset as an aware UTC datetime, of a year in which the NBA plays:
+    ``0001-01-01`` is a program's default."""
     try:
         moment = datetime.fromisoformat(value)
     except ValueError as error:
         raise drift(path, "is not an ISO time") from error
     if moment.tzinfo is None:
         raise drift(path, "is a time without a zone")
+    if moment.year not in _YEARS:
+        raise drift(path, f"is a time of the year {moment.year}")
     return moment.astimezone(UTC)
 
 

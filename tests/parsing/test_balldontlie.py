@@ -273,6 +273,14 @@ def test_missing_field_is_drift_that_names_its_path(path: str, said: str) -> Non
         (body(one_game(postseason=0)), "data[0].postseason is int, wanted true or false"),
         (body(one_game(datetime="soon")), "data[0].datetime is not an ISO time"),
         (
+            body(one_game(datetime="0001-01-01T00:00:00Z")),
+            "data[0].datetime is a time of the year 1",
+        ),
+        (
+            body(one_game(datetime="9999-12-31T23:59:59-14:00")),
+            "data[0].datetime is a time of the year 9999",
+        ),
+        (
             body(one_game(date="2024-01-16")),
             "data[0].date is 2024-01-16, but 2024-01-15 was asked for",
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -55,6 +56,7 @@ PLAY_BY_PLAY = Table(
     key=("game_id", "order_number", "action_number"),
 )
 
+_SCORE = re.compile(r"\d{1,3}", re.ASCII)
 _WORTH = {"2pt": 2, "3pt": 3, "freethrow": 1}
 
 
@@ -157,7 +159,7 @@ def _find_sides(actions: Iterable[Record]) -> tuple[str, str] | None:
 def _score(action: Record) -> tuple[int, int]:
     """(away, home); the source writes numbers as text."""
     away, home = action.text("scoreAway"), action.text("scoreHome")
-    if not (away.isdecimal() and home.isdecimal()):
+    if not (_SCORE.fullmatch(away) and _SCORE.fullmatch(home)):
         raise drift(action.path, "has a score that is not a number")
     return int(away), int(home)
 

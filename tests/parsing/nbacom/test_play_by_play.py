@@ -126,11 +126,10 @@ def test_play_by_play_of_another_shape_is_drift(small_game: dict[str, Any]) -> N
         drift(play_by_play_rows(encoded(body), DAY))
         == "game.actions[2].clock is missing, wanted text"
     )
-    body["game"]["actions"][0]["scoreHome"] = "none"
-    assert (
-        drift(play_by_play_rows(encoded(body), DAY))
-        == "game.actions[0] has a score that is not a number"
-    )
+    for score in ("none", "²", "9" * 5000):
+        body["game"]["actions"][0]["scoreHome"] = score
+        said = "game.actions[0] has a score that is not a number"
+        assert drift(play_by_play_rows(encoded(body), DAY)) == said
 
 
 def test_one_request_per_game_of_the_schedule_that_is_not_postponed() -> None:
