@@ -37,7 +37,8 @@ MIN_CONNECTIONS = 5
 class Start:
     """The start of a backfill that is asked for. ``backfill_id``: Airflow's, where it is there
     already; ``ours``: `airflow dags backfill` asks; ``unpause``: its DAG is about to be; ``again``:
-    only dates that have a run run again; ``plan``: what it takes, of a source's DAG, and
+    only dates that have a run run again; ``looks``: a person looks, and nothing is about to be
+    started; ``plan``: what it takes, of a source's DAG, and
     ``refusal`` why that is not started."""
 
     dag_id: str
@@ -46,6 +47,7 @@ class Start:
     ours: bool = False
     unpause: bool = False
     again: bool = False
+    looks: bool = False
     plan: Plan | None = None
     refusal: str = ""
 

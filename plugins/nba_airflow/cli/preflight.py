@@ -25,7 +25,8 @@ def preflight(args: Namespace) -> Answer:
     window = parse_window(args.start_date, args.end_date, now)
     plan = read_plan(args.dag_id, window.days, now=now, watch=track)
     refusal = refuse(plan, spread=False) if plan else ""
-    found = check(Start(dag_id=args.dag_id, window=window, plan=plan, refusal=refusal))
+    start = Start(dag_id=args.dag_id, window=window, looks=True, plan=plan, refusal=refusal)
+    found = check(start)
     text = [Line(text=str(each), style=STYLES[each.status]) for each in found]
     return Answer(
         text=[*text, Line(text=f"{args.dag_id} {window}: {count(found)}")],

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from include.guards.preflight import Finding, Start, failed, judge_connections, passed, warned
 from include.partition import DateRange
 from include.settings import SETTINGS
+from include.wording import counted
 from nba_airflow.metadata.obstacles import find_obstacles
 from nba_airflow.metadata.summary_run import SUMMARY
 from nba_airflow.specs import sources
@@ -147,9 +148,7 @@ def check_others(session: Session, start: Start) -> Iterator[Finding]:
     if start.backfill_id is None and not start.again:
         active = find_active_backfill(start.dag_id, session)
     if active is not None:
-        window = DateRange(active.from_date.date(), active.to_date.date())
-        repair = "wait for it, or cancel it in the UI"
-        yield failed(f"{start.dag_id} has backfill {active.id} ({window}) under way", repair)
+        yield _judge_active(start, active)
     others = select(Backfill.dag_id).where(Backfill.completed_at.is_(None))
     sharing = _share(start.dag_id) & {*session.scalars(others)}
     if sharing:
@@ -157,6 +156,16 @@ def check_others(session: Session, start: Start) -> Iterator[Finding]:
         yield warned(told)
     if active is None and not sharing:
         yield passed("no other backfill is under way")
+
+
+def _judge_active(start: Start, active: Any) -> Finding:
+    """The DAG's own backfill under way: who repairs what holds it looks before it is released."""
+    window = DateRange(active.from_date.date(), active.to_date.date())
+    told = f"{start.dag_id} has backfill {active.id} ({window}) under way"
+    mine = {*start.window.days} & {*window.days}
+    if start.looks and mine:
+        return warned(f"{told}, which has {counted(len(mine), 'date')} of this window already")
+    return failed(told, "wait for it, or cancel it in the UI")
 
 
 def _share(dag_id: str) -> set[str]:

@@ -343,7 +343,7 @@ def test_what_is_wrong_in_airflow(fit: Scheduler, sql: str) -> None:
     assert failed() == [AIRFLOW[sql]]
 
 
-def test_another_backfill_under_way(fit: Scheduler) -> None:
+def test_another_backfill_under_way(fit: Scheduler, call: Call) -> None:
     scheduling.backfill(DAG, DAY, DAY)
     (said,) = failed()
     assert re.sub(r"backfill \d+", "backfill #", said) == (
@@ -351,6 +351,9 @@ def test_another_backfill_under_way(fit: Scheduler) -> None:
         " cancel it in the UI"
     )
     assert failed(again=True) == []
+    looked = call(preflight, **WINDOW | {"dag_id": DAG})
+    assert "under way, which has 1 date of this window already\n" in looked.out
+    assert looked.code == 0
 
 
 def test_backfill_that_shares_an_upstream_is_a_warning(fit: Scheduler) -> None:
