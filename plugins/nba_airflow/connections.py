@@ -8,9 +8,11 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlparse
 
 from include.errors import ErrorClass, Problem
-from include.sources.spec import BadChoice, Credits, ServiceAccount, Window
+from include.sources.bought import read_credits, read_windows
+from include.sources.spec import BadChoice, ServiceAccount
 from nba_airflow.masking import mask, secrets_of, shown_credentials
 from nba_airflow.metadata.database import ask_database
 
@@ -196,12 +198,10 @@ def tier(host: Host, found: Any = None) -> Host:
     extra = (found or connection(host.connection)).extra_dejson
     try:
         if windows := extra.get("windows"):
-            host = replace(
-                host, windows=tuple(Window(limit=int(n), seconds=float(s)) for n, s in windows)
-            )
+            host = replace(host, windows=read_windows(windows))
         if credits := extra.get("credits"):
-            host = replace(host, credits=Credits(**credits))
-    except (TypeError, ValueError) as error:
+            host = replace(host, credits=read_credits(credits))
+    except ValueError as error:
         raise Problem(
             error_class=ErrorClass.INTERNAL,
             message=(
@@ -241,6 +241,7 @@ def upstream(host: Host, found: Any = None) -> Upstream:
     from include.http.upstream import Upstream
 
     found = found or connection(host.connection)
+    _check_encrypted(host, base_url(host, found))
     token = None
     if isinstance(host.auth, ServiceAccount):
         from include.http.service_account import token_source
@@ -257,6 +258,20 @@ def upstream(host: Host, found: Any = None) -> Upstream:
         proxies=proxies(host, found),
         token=token,
     )
+
+
+def _check_encrypted(host: Host, url: str) -> None:
+    """Raises Problem(INTERNAL) where the real upstream would be asked, key and all, in clear text;
+    a sandbox in a network of its own may be."""
+    theirs, ours = urlparse(host.base_url), urlparse(url)
+    if host.auth and ours.hostname == theirs.hostname and ours.scheme != theirs.scheme == "https":
+        raise Problem(
+            error_class=ErrorClass.INTERNAL,
+            message=(
+                f"connection {host.connection} has the host {url}, to which its key would go"
+                " unencrypted: write it with https://, or leave host and schema empty"
+            ),
+        )
 
 
 def base_url(host: Host, found: Any) -> str:

@@ -15,6 +15,7 @@ from devstack.environment import ROOT, Home
 from devstack.sandbox.server import Sandbox, running
 from include.errors import ErrorClass, Problem
 from include.ops.db import connect
+from include.sources.spec import Credits, Window
 from nba_airflow import connections
 from nba_airflow.specs import hosts
 from tests.steps import credentials
@@ -203,3 +204,72 @@ def test_proxies_that_are_none_are_one_line_that_names_connection_and_field(
         ' ["http://user:password@host:port"]}, a strange letter in user or password'
         " percent-encoded",
     )
+
+
+@pytest.mark.parametrize(
+    ("extra", "fault"),
+    [
+        ({"windows": {"60": 60}}, "windows is {'60': 60}, not a list"),
+        ({"windows": [[60, 60, 1]]}, "windows has [60, 60, 1], not requests and seconds"),
+        *(
+            ({"windows": [[limit, 60]]}, f"windows has {limit!r}, not a whole number from 1 to")
+            for limit in (0, -1, 60.5, True, "60", 2**31)
+        ),
+        *(
+            ({"windows": [[60, seconds]]}, f"windows has {seconds!r} for its seconds, not a number")
+            for seconds in (0, -5, float("nan"), float("inf"), "60", True, 2**31)
+        ),
+        ({"credits": [500, 100]}, "credits is [500, 100], not an object"),
+        ({"credits": {"monthly": "500", "live_reserve": 1}}, "monthly has '500', not a whole"),
+        ({"credits": {"monthly": -5, "live_reserve": 0}}, "monthly has -5, not a whole number"),
+        ({"credits": {"monthly": 500}}, "live_reserve has None, not a whole number from 0 to 500"),
+        ({"credits": {"monthly": 5, "live_reserve": 6}}, "live_reserve has 6, not a whole number"),
+        ({"credits": {"monthly": 5, "live_reserve": 0, "spread": "false"}}, "spread is 'false'"),
+        ({"credits": {"monthly": 5, "live_reserve": 0, "spred": False}}, "credits has spred"),
+    ],
+)
+def test_limits_that_are_none_are_one_line_that_names_connection_and_field(
+    define: Define, extra: Any, fault: str
+) -> None:
+    define("the_odds_api", conn_type="http", extra=extra)
+    with pytest.raises(Problem) as failed:
+        connections.tier(hosts()["the_odds_api"])
+    said = "connection the_odds_api has limits in its extra that are no limits ("
+    assert failed.value.message.startswith(f"{said}{fault}")
+
+
+def test_limits_are_those_of_the_plan_that_was_bought(define: Define) -> None:
+    credits = {"monthly": 20_000, "live_reserve": 0, "spread": False}
+    define("the_odds_api", conn_type="http", extra={"windows": [[600, 1.5]], "credits": credits})
+    found = connections.tier(hosts()["the_odds_api"])
+    assert found.windows == (Window(limit=600, seconds=1.5),)
+    assert found.credits == Credits(**credits)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"host": "http://api.balldontlie.io"},
+        {"host": "API.balldontlie.io", "schema": "http"},
+        {"host": "http://api.balldontlie.io:80/"},
+    ],
+)
+def test_key_is_not_sent_to_the_real_upstream_in_clear_text(define: Define, written: Any) -> None:
+    define("balldontlie", conn_type="http", password="a-key", **written)
+    with pytest.raises(Problem, match=r"balldontlie has the host .* unencrypted"):
+        connections.upstream(hosts()["balldontlie"])
+
+
+@pytest.mark.parametrize(
+    ("conn_id", "host"),
+    [
+        ("balldontlie", "http://sandbox:8900/balldontlie"),
+        ("balldontlie", "https://api.balldontlie.io"),
+        ("nba_cdn", "http://cdn.nba.com"),
+    ],
+)
+def test_sandbox_and_what_needs_no_key_may_be_asked_in_clear_text(
+    define: Define, conn_id: str, host: str
+) -> None:
+    define(conn_id, conn_type="http", host=host)
+    assert connections.upstream(hosts()[conn_id]).base_url == host
