@@ -5,12 +5,15 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from include.checks.gaps import Gap, find_gaps
 from include.fold import fold
+from include.partition import DateRange
 from include.reruns import word_resets
+from include.wording import counted
 from nba_airflow import connections
 from nba_airflow.cli.answer import Answer, Line, command, find_source
 from nba_airflow.cli.progress import track
@@ -18,7 +21,6 @@ from nba_airflow.cli.results import list_rows, word_groups
 from nba_airflow.cli.window import parse_window
 
 if TYPE_CHECKING:
-    from include.partition import DateRange
     from include.sources.spec import Source
 
 
@@ -36,8 +38,9 @@ def gaps(args: Namespace) -> Answer:
     found = [gap for gap in judged if gap]
     days = sorted({gap.day for gap in found})
     commands = word_resets(source.dag_id, days)
+    under_way = _word_under_way(source.dag_id, window) if found else ""
     return Answer(
-        text=list(_lines(source, window, found, days, commands)),
+        text=list(_lines(source, window, found, days, commands, under_way)),
         rows=list_rows(found),
         facts={
             "dag_id": source.dag_id,
@@ -63,6 +66,7 @@ def gaps(args: Namespace) -> Answer:
                 {"endpoint": gap.endpoint, "day": gap.day, "fault": gap.fault} for gap in found
             ],
             "commands": commands,
+            "under_way": under_way,
         },
         code=1 if found else 0,
     )
@@ -78,22 +82,43 @@ def list_due(source: Source, window: DateRange, now: datetime) -> list[tuple[str
     ]
 
 
+def _word_under_way(dag_id: str, window: DateRange) -> str:
+    """Which backfill of the DAG still runs dates of the window; empty: none does, or Airflow's own
+    database cannot be asked, without which the rest can be told."""
+    from airflow.utils.session import create_session
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from nba_airflow.metadata.runs import find_active_backfill, read_runs
+
+    with suppress(SQLAlchemyError), create_session() as session:
+        active = find_active_backfill(dag_id, session)
+        runs = read_runs(dag_id, window, session).values() if active else ()
+        left = [run for run in runs if run.backfill_id == active.id and not run.finished]
+        if left:
+            of = DateRange(active.from_date.date(), active.to_date.date())
+            dates = counted(len(left), "date")
+            return f"Backfill {active.id} ({of}) is under way: {dates} of these not ended yet"
+    return ""
+
+
 def _lines(
     source: Source,
     window: DateRange,
     found: Sequence[Gap],
     days: Sequence[date],
     commands: Sequence[str],
+    under_way: str,
 ) -> Iterator[Line]:
     if not found:
-        yield Line(
-            text=f"{source.dag_id}: {window}: no gaps in {len(window.days)} dates", style="green"
-        )
+        dates = counted(len(window.days), "date")
+        yield Line(text=f"{source.dag_id}: {window}: no gaps in {dates}", style="green")
         return
     yield Line(
         text=f"{source.dag_id}: {window}: {len(days)} of {len(window.days)} dates have gaps",
         style="bold red",
     )
+    if under_way:
+        yield Line(text=under_way, style="yellow")
     yield from (Line(text=text) for text in word_groups(found))
     dag_id, first, last = source.dag_id, window.first, window.last
     yield Line(text=f"Heal them: airflow nba repair {dag_id} -s {first} -e {last}")

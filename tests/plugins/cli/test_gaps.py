@@ -18,6 +18,7 @@ from include.storage import raw
 from include.warehouse.local import LocalWarehouse
 from nba_airflow.cli.gaps import gaps, list_due
 from tests.plugins.cli.asking import DAG, DAY, NEXT, Call, Said, outcome
+from tests.plugins.running import Airflow
 
 pytestmark = pytest.mark.usefixtures("stores")
 
@@ -37,6 +38,7 @@ def test_gaps_of_a_whole_window_are_none(
     off_day(stores, NEXT)
     said = call(gaps, **window())
     assert said == Said(code=0, out=f"{DAG}: 2025-01-15..2025-01-16: no gaps in 2 dates\n", err="")
+    assert call(gaps, **window(last=DAY)).out == f"{DAG}: 2025-01-15: no gaps in 1 date\n"
 
 
 def test_gaps_are_found_beside_the_data_whatever_the_ledger_says(
@@ -106,8 +108,23 @@ def test_gaps_as_json_name_the_missing_games(
         "missing": [{"endpoint": "box_scores", "day": "2025-01-15", "games": ["MIA@BOS"]}],
         "faults": [{"endpoint": "box_scores", "day": "2025-01-15", "fault": "missing game"}],
         "commands": [f"airflow dags backfill {DAG} -s 2025-01-15 -e 2025-01-15 --reset-dagruns -y"],
+        "under_way": "",
         "exit_code": 1,
     }
+
+
+def test_backfill_that_still_runs_dates_of_the_window_is_named(
+    call: Call, airflow: Airflow
+) -> None:
+    number = airflow.backfill(DateRange(DAY, date(2025, 1, 17)))
+    airflow.start(DAY)
+    airflow.end(DAY)
+    said = call(gaps, **window())
+    told = f"Backfill {number} (2025-01-15..2025-01-17) is under way: 1 date of these not ended yet"
+    lines = [line for line in said.out.splitlines() if line.startswith((DAG, "Backfill"))]
+    assert lines == [f"{DAG}: 2025-01-15..2025-01-16: 2 of 2 dates have gaps", told]
+    airflow.end(NEXT)
+    assert "Backfill" not in call(gaps, **window()).out
 
 
 def test_gaps_look_at_every_endpoint(call: Call) -> None:
