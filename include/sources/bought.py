@@ -25,7 +25,7 @@ def read_credits(given: object) -> Credits:
     if not isinstance(given, Mapping):
         raise ValueError(f"credits is {given!r}, not an object")
     if unknown := given.keys() - {"monthly", "live_reserve", "spread"}:
-        raise ValueError(f"credits has {', '.join(sorted(unknown))}, which is no field of it")
+        raise ValueError(f"credits has {', '.join(sorted(unknown))}, which are not fields of it")
     monthly = _read_whole("monthly", given.get("monthly"), 1, MAX_WHOLE)
     reserve = _read_whole("live_reserve", given.get("live_reserve"), 0, monthly)
     spread = given.get("spread", True)
