@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from include.ops.announcements import PARTS, count_part
 from include.ops.batches import BatchRun
 from include.ops.status import count_runs
 from include.partition import DateRange
-from include.redact import Redactor
+from include.redact import RedactingFilter, Redactor
 from include.wording import clean, clipped, counted
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ FORM = (
 MAX_SECONDS = 30.0
 """For one notifier: it is code of somebody else's, and the next mails wait for it."""
 MAX_AT_ONCE = 20
+SHORTEST_PART = 8
+"""Of an address: what is shorter is a word."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +133,7 @@ def _tell(
     told = (found.batch_id, path, found.part)
     if not announcements.claim(connection, *told):
         return
-    error = _bounded(partial(_notify, path, kwargs, found))
+    error = _bounded(partial(_notify, path, kwargs, found), secrets=[*_find_secrets(kwargs)])
     log.info("%s: %s: %s", path, found.text, error or "told")
     announcements.note(connection, *told, error=error)
 
@@ -149,7 +152,27 @@ def _notify(path: str, kwargs: Mapping[str, Any], found: Announcement) -> None:
     )
 
 
-def _bounded(tell: Callable[[], None], seconds: float = MAX_SECONDS) -> str:
+def _find_secrets(value: object, name: str = "") -> Iterator[str]:
+    """What nobody may see of a notifier's arguments: texts that are named like a secret, and
+    addresses, also without their hosts, as an error may quote them: that of a webhook is its
+    key."""
+    from airflow.sdk._shared.secrets_masker import should_hide_value_for_key
+
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _find_secrets(inner, str(key))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _find_secrets(inner, name)
+    elif isinstance(value, str) and ("://" in value or should_hide_value_for_key(name)):
+        path = value.partition("://")[2].partition("/")[2]
+        parts = [path, *re.split(r"[/?&=]", path)]
+        yield from (value, *(part for part in parts if len(part) >= SHORTEST_PART))
+
+
+def _bounded(
+    tell: Callable[[], None], seconds: float = MAX_SECONDS, secrets: Sequence[str] = ()
+) -> str:
     """What went wrong, in one line without secrets; nothing: it went well."""
     said = [f"no end within {seconds:.0f} s"]
 
@@ -158,8 +181,11 @@ def _bounded(tell: Callable[[], None], seconds: float = MAX_SECONDS) -> str:
             tell()
             said[:] = [""]
         except Exception as error:  # whatever somebody else's class raises
+            hiding = RedactingFilter(Redactor(secrets))
+            log.addFilter(hiding)
             log.exception("a notifier has failed")
-            said[:] = [_word_error(error)]
+            log.removeFilter(hiding)
+            said[:] = [_word_error(error, secrets)]
 
     thread = threading.Thread(target=run, name="nba announce", daemon=True)
     thread.start()
@@ -167,9 +193,10 @@ def _bounded(tell: Callable[[], None], seconds: float = MAX_SECONDS) -> str:
     return said[0]
 
 
-def _word_error(error: Exception) -> str:
-    """Without the secrets that Airflow knows, or that look like one."""
+def _word_error(error: Exception, secrets: Sequence[str]) -> str:
+    """Without these secrets, those that Airflow knows, and what looks like one."""
     from airflow.sdk._shared.secrets_masker import redact
 
-    text = f"{type(error).__name__}: {clipped(str(error), 200)}"
-    return Redactor().text(str(redact(text)))
+    # Before it is clipped: half a secret would be told from no other text.
+    text = Redactor(secrets).text(str(redact(str(error))))
+    return f"{type(error).__name__}: {clipped(text, 200)}"

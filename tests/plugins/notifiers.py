@@ -33,6 +33,19 @@ class KilledAfterwards(FileNotifier):
         os._exit(9)
 
 
+class WebhookNotifier(BaseNotifier):
+    """Raises with its webhook's path and its token in the error, as HTTP clients do."""
+
+    def __init__(self, hooks: list[dict[str, str]], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.hooks = hooks
+
+    def notify(self, context: Any) -> None:
+        path = self.hooks[0]["url"].partition("://")[2].partition("/")[2]
+        said = f"{'x' * 180} url: /{path} by {self.hooks[0]['api_key']}"
+        raise ConnectionError(said) from OSError(self.hooks[0]["url"])
+
+
 class FailingNotifier(BaseNotifier):
     """Counts how often it was called, and raises each time."""
 

@@ -203,6 +203,20 @@ def test_notifier_that_fails_is_tried_three_times_and_stops_nothing(
     ]
 
 
+def test_address_and_key_of_a_webhook_are_neither_noted_nor_logged(
+    db: psycopg.Connection[Any], configure: Configure, caplog: pytest.LogCaptureFixture
+) -> None:
+    hook = {"url": "https://hooks.example/services/T0/very-secret-token", "api_key": "abc123"}
+    configure((f"{OURS}.WebhookNotifier", {"hooks": [hook]}))
+    order(db)
+    look(db, 20, over=True)
+    announce_due(db)
+    ((noted,),) = db.execute("SELECT last_error FROM ops.announcements").fetchall()
+    assert noted.startswith(f"ConnectionError: {'x' * 180} url: /***")
+    assert "a notifier has failed" in caplog.text
+    assert not [part for part in ("very-secret", "abc123") if part in noted + caplog.text]
+
+
 def test_notifier_that_hangs_is_left_behind() -> None:
     never = threading.Event()
     assert _bounded(lambda: never.wait() and None, seconds=0.01) == "no end within 0 s"
