@@ -11,6 +11,7 @@ from functools import cached_property
 from include.checks.completeness import DATA
 from include.errors import Problem
 from include.parsing.each_game import brief
+from include.parsing.nbacom.seasons import GAME_ID
 from include.sources.spec import Endpoint, Game, GameState, Row
 from include.warehouse.rows import check_rows
 
@@ -41,8 +42,9 @@ class Asked:
 
         Sides that the body does not tell are the schedule's. A game is sound only if its rows could
         be loaded, which is found out here and not at the load (one whose rows could not has none);
-        if its points are the schedule's; if the body has it under one id; and if it is the one that
-        was asked for: another is LIVE, so that it counts for nothing.
+        if its points, and its id where that is NBA.com's, are the schedule's; if the body has it
+        under one id; and if it is the one that was asked for: another is LIVE, so that it counts
+        for nothing.
         Raises Problem(SCHEMA_DRIFT) for a body of another form.
         """
         rows = self._rows_by_game(body)
@@ -109,6 +111,7 @@ class Asked:
             _SIDES[game.sided],
             unloadable,
             self._find_wrong_points(game),
+            self._find_wrong_id(game),
         ]
         problem = "; ".join(filter(None, complaints))
         return replace(game, rows=0 if unloadable else game.rows, problem=problem)
@@ -145,6 +148,13 @@ class Asked:
             return ""
         sums = map(_differ, (game.away, game.home), game.score, final)
         return "; ".join(filter(None, sums))
+
+    def _find_wrong_id(self, game: Game) -> str:
+        """Which id the schedule has instead, where the source's ids are NBA.com's as well."""
+        due = {listed: listed.game_id for listed in self._listed.values()}.get(game, game.game_id)
+        if due == game.game_id or not GAME_ID.fullmatch(game.game_id):
+            return ""
+        return f"its id is {game.game_id}, the schedule's {due}"
 
 
 def _tell_twice(games: Sequence[Game]) -> list[Game]:

@@ -160,6 +160,13 @@ def test_odds_of_another_event_of_the_same_teams_do_not_count(telling: Telling) 
     assert (told.outcome, told.message) == ("partial", f"0 of 1 games: missing GSW@LAC ({said})")
 
 
+def test_box_score_with_another_id_than_the_schedules_is_not_sound(telling: Telling) -> None:
+    telling.schedule(DAY, GAME)
+    told = telling.run(NBACOM, DAY, wrapped(one_game(MIN=48, GAME_ID="0021500001")))
+    said = "its id is 0021500001, the schedule's 0022300999"
+    assert (told.outcome, told.message) == ("partial", f"0 of 1 games: unsound GSW@UTA ({said})")
+
+
 # --- one game, two ids
 
 

@@ -17,7 +17,7 @@ from devstack.sandbox.server import Sandbox, running
 from include.http.client import Client, Policy, Upstream
 from include.ops.outcomes import OutcomeRow
 from include.parsing import balldontlie
-from include.parsing.nbacom import SCHEDULE
+from include.parsing.nbacom import SCHEDULE, box_score_games
 from include.partition import Partition, days_between
 from include.sources.spec import Game, GameState
 from include.steps.attempt import attempt
@@ -28,10 +28,13 @@ from include.steps.raw_date import RawDate
 from include.steps.scrape import scrape
 from include.storage.local import LocalStore
 from include.warehouse.local import LocalWarehouse
+from tests.parsing.nbacom.test_box_scores import logs_by_day
 from tests.steps.one_date import OpenGate
 
 if TYPE_CHECKING:
     from include.sources.spec import Source
+
+__all__ = ["logs_by_day"]
 
 JANUARY = days_between(date(2024, 1, 10), date(2024, 1, 20))
 
@@ -109,7 +112,11 @@ def expect(stores: Stores, day: date, games: Sequence[Game], ids: Sequence[str])
 
 
 def test_eleven_dates_of_player_game_logs_load_1744_rows(
-    sources: dict[str, Source], stores: Stores, wire: Wire, recorded: Path
+    sources: dict[str, Source],
+    stores: Stores,
+    wire: Wire,
+    recorded: Path,
+    logs_by_day: dict[date, bytes],
 ) -> None:
     listed = json.loads((recorded / "balldontlie" / "games_2024-01-10_2024-01-20.json").read_text())
     for day in JANUARY:
@@ -118,8 +125,9 @@ def test_eleven_dates_of_player_game_logs_load_1744_rows(
         ).encode()
         games = sorted(balldontlie.listed_games(body, day))
         # The two sources agree on the games of every date of the season, so one's list is the
-        # other's schedule.
-        expect(stores, day, games, [f"00223{number:05}" for number, _ in enumerate(games)])
+        # other's schedule; its ids are NBA.com's.
+        ids = {game: game.game_id for game in box_score_games(logs_by_day[day], day)}
+        expect(stores, day, games, [ids[game] for game in games])
 
     found = [run(sources["nbacom_box_scores"], "box_scores", day, stores, wire) for day in JANUARY]
 
