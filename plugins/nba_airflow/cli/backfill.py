@@ -15,6 +15,7 @@ from include.guards.plan import Plan
 from include.guards.plan_words import refuse, word_plan
 from include.guards.preflight import Finding, Start, failures
 from include.ops.judgment import judge
+from include.ops.outcomes import read_newest
 from include.ops.stages import Stage
 from include.partition import DateRange
 from include.reruns import word_backfill
@@ -31,7 +32,7 @@ from nba_airflow.cli.interrupt import held_interrupts
 from nba_airflow.cli.preflight import check, refuse_unfit, word
 from nba_airflow.cli.progress import track
 from nba_airflow.cli.selection import Selection
-from nba_airflow.cli.stages import choose_stages, follow_stages, word_stages
+from nba_airflow.cli.stages import choose_stages, find_waiting, follow_stages, word_stages
 from nba_airflow.cli.window import parse_window
 from nba_airflow.fingerprints import read_fingerprint
 from nba_airflow.guards import IGNORE
@@ -182,6 +183,8 @@ def _select(args: Namespace, window: DateRange, *, refetch: bool) -> Selection:
         metadata.check_dag(args.dag_id, window, session, unpause=args.unpause)
         active = metadata.find_active_backfill(args.dag_id, session)
         there = metadata.read_runs(args.dag_id, window, session)
+    if args.attach and not there:
+        _check_known(args.dag_id, window)
     selection = Selection.of(
         args.dag_id,
         window,
@@ -195,6 +198,19 @@ def _select(args: Namespace, window: DateRange, *, refetch: bool) -> Selection:
     if selection.new and active:
         raise Refused(_word_active(args.dag_id, active))
     return selection
+
+
+def _check_known(dag_id: str, window: DateRange) -> None:
+    """Raises Refused where no date of the window is to come or was ever tried: Airflow's rows of
+    what was are deleted some day, the ledger's are not."""
+    with connect_ops() as ledger:
+        tried = read_newest(ledger, dag_id, window.days)
+        waiting = find_waiting(ledger, dag_id, window)
+    if not tried and not waiting:
+        raise Refused(
+            f"no backfill of {dag_id} is under way, and no date of {window} was ever tried: leave"
+            " --attach out to start them"
+        )
 
 
 def _read_not_done(dag_id: str, runs: Mapping[date, metadata.Run]) -> set[date]:

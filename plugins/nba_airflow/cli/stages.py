@@ -84,7 +84,7 @@ def follow_stages(dag_id: str, window: DateRange, new: Sequence[date], batch_id:
     come."""
     # A stage is the plan's part: what is left is told of it by the plan's seconds a date.
     with connect_ops() as ledger:
-        batch_id = batch_id or _find_waiting(ledger, dag_id, window)
+        batch_id = batch_id or find_waiting(ledger, dag_id, window)
         plan = backfills.read_plans(ledger, [batch_id]).get(batch_id, {})
         while True:
             known = _read(ledger, batch_id)
@@ -137,7 +137,7 @@ def _list_waiting(ledger: psycopg.Connection[Any], dag_id: str) -> list[str]:
     return [each for each in sorted(stages.read_waiting(ledger)) if dag_of(each) == dag_id]
 
 
-def _find_waiting(ledger: psycopg.Connection[Any], dag_id: str, window: DateRange) -> str:
+def find_waiting(ledger: psycopg.Connection[Any], dag_id: str, window: DateRange) -> str:
     """That of the DAG which has stages to come and a date of the window; empty where it has
     none."""
     for batch_id in _list_waiting(ledger, dag_id):

@@ -136,6 +136,18 @@ def test_what_airflow_refuses_changes_nothing(
 
 
 @pytest.mark.usefixtures("books_of_a_paused_dag")
+def test_window_of_which_nothing_is_known_cannot_be_followed(call: Call) -> None:
+    never = {"start_date": "2025-03-01", "end_date": "2025-03-02"}
+    said = call(backfill, **ARGUMENTS | never | {"attach": True, "detach": False, "unpause": True})
+    assert (said.code, said.out, said.err) == (
+        2,
+        "",
+        f"airflow dags backfill: no backfill of {DAG} is under way, and no date of"
+        " 2025-03-01..2025-03-02 was ever tried: leave --attach out to start them\n",
+    )
+
+
+@pytest.mark.usefixtures("books_of_a_paused_dag")
 def test_dates_that_could_never_start_are_refused(books: str, call: Call) -> None:
     before = read_books(books)
     said = call(backfill, **ARGUMENTS | {"max_active_runs": 0, "unpause": True})
