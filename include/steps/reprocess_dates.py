@@ -18,12 +18,18 @@ from include.outcome import Later
 from include.partition import DateRange, Partition
 from include.sources.spec import Source
 from include.steps.job import Stores
-from include.steps.reprocess import Reprocessed, reprocess
+from include.steps.reprocess import Became, Reprocessed, reprocess
 from include.storage.raw import Manifest
 from include.used import Used
 from include.wording import counted
 
 FAILED = "failed"
+WORDS = {
+    Became.SAME: "the same as before",
+    Became.KEPT: "kept as before, not whole",
+    Became.NOT_FETCHED: "never fetched",
+}
+"""What a sum calls that of which the name alone says too little."""
 RUN_ID = "reprocessed"
 
 
@@ -165,8 +171,8 @@ def word(dag_id: str, window: DateRange, made: Sequence[Made]) -> Iterator[str]:
     """All dates for a person, one fact a line; the first line is the sum."""
     facts = sum_up(dag_id, window, made)
     found = [result for each in made for result in each.results]
-    became = ", ".join(f"{n} {how}" for how, n in sorted(facts["became"].items()))
-    dates = counted(len(found), "date of endpoints", "dates of endpoints")
+    became = ", ".join(f"{n} {WORDS.get(how, how)}" for how, n in sorted(facts["became"].items()))
+    dates = counted(len(found), "endpoint's date", "endpoints' dates")
     yield f"{dag_id}: {window}: {dates}: {became}"
     yield (
         f"  {counted(facts['rows'], 'row')}, {counted(facts['changes_total'], 'change')},"

@@ -33,7 +33,7 @@ def gaps(args: Namespace) -> Answer:
     stores = connections.stores()
     dates = list_due(source, window, now)
     judged = track(
-        find_gaps(source, dates, stores.raw, stores.warehouse), "dates of endpoints", len(dates)
+        find_gaps(source, dates, stores.raw, stores.warehouse), "endpoints' dates", len(dates)
     )
     found = [gap for gap in judged if gap]
     days = sorted({gap.day for gap in found})

@@ -114,7 +114,7 @@ def mend(args: Namespace) -> Answer:
 def _find(source: Source, due: Collection[tuple[str, date]]) -> list[Gap]:
     stores = connections.stores()
     found = find_gaps(source, due, stores.raw, stores.warehouse)
-    return [gap for gap in track(found, "dates of endpoints", len(due)) if gap]
+    return [gap for gap in track(found, "endpoints' dates", len(due)) if gap]
 
 
 def _reprocess(source: Source, gaps: Sequence[Gap]) -> None:

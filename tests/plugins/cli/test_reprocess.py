@@ -28,7 +28,7 @@ from tests.plugins.cli.asking import DAG, DAY, NEXT, Call, Said, outcome
 pytestmark = pytest.mark.usefixtures("our_dags", "db")
 
 WINDOW = {"dag_id": DAG, "start_date": str(DAY), "end_date": str(NEXT)}
-HEAD = f"{DAG}: 2025-01-15..2025-01-16: 2 dates of endpoints:"
+HEAD = f"{DAG}: 2025-01-15..2025-01-16: 2 endpoints' dates:"
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_tables_are_made_again_of_what_raw_has(call: Call, stores: Stores, rows:
     said = call(reprocess, **WINDOW)
     assert said == Said(code=0, out="\n".join([*lines, ""]), err="")
     assert {day: rows(day) for day in (DAY, NEXT)} == before
-    assert call(reprocess, **WINDOW).out.splitlines() == [f"{HEAD} 2 same", lines[1]]
+    assert call(reprocess, **WINDOW).out.splitlines() == [f"{HEAD} 2 the same as before", lines[1]]
 
 
 def test_ledger_learns_that_a_done_date_has_other_rows(call: Call, rows: Any, db: Any) -> None:
@@ -116,7 +116,7 @@ def test_run_that_was_killed_goes_on_where_it_was(
         check=False,
     )
     assert killed.returncode == -signal.SIGKILL
-    assert call(reprocess, **WINDOW).out.splitlines()[0] == f"{HEAD} 1 loaded, 1 same"
+    assert call(reprocess, **WINDOW).out.splitlines()[0] == f"{HEAD} 1 loaded, 1 the same as before"
     assert {day: rows(day) for day in (DAY, NEXT)} == before
 
 
@@ -151,7 +151,8 @@ def test_date_that_raw_does_not_have_whole_is_named_and_the_others_are_made(
     lines = said.out.splitlines()
     assert (said.code, lines[0]) == (
         1,
-        f"{DAG}: 2025-01-15..2025-01-17: 3 dates of endpoints: 1 failed, 1 not_fetched, 1 same",
+        f"{DAG}: 2025-01-15..2025-01-17: 3 endpoints' dates: 1 failed, 1 never fetched, 1 the same"
+        " as before",
     )
     assert lines[2].startswith(f"  {DAY} box_scores: failed: raw store ")
     assert lines[2].endswith("restore it, or rerun the date with --refetch")
