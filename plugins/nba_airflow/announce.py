@@ -37,6 +37,7 @@ FORM = (
 MAX_SECONDS = 30.0
 """For one notifier: it is code of somebody else's, and the next mails wait for it."""
 MAX_AT_ONCE = 20
+SECRET_NAME = re.compile(r"(?i)token|passw|secret|key|hook|auth|credential")
 SHORTEST_PART = 8
 """Of an address: what is shorter is a word."""
 
@@ -156,15 +157,13 @@ def _find_secrets(value: object, name: str = "") -> Iterator[str]:
     """What nobody may see of a notifier's arguments: texts that are named like a secret, and
     addresses, also without their hosts, as an error may quote them: that of a webhook is its
     key."""
-    from airflow.sdk._shared.secrets_masker import should_hide_value_for_key
-
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _find_secrets(inner, str(key))
     elif isinstance(value, list):
         for inner in value:
             yield from _find_secrets(inner, name)
-    elif isinstance(value, str) and ("://" in value or should_hide_value_for_key(name)):
+    elif isinstance(value, str) and ("://" in value or SECRET_NAME.search(name)):
         path = value.partition("://")[2].partition("/")[2]
         parts = [path, *re.split(r"[/?&=]", path)]
         yield from (value, *(part for part in parts if len(part) >= SHORTEST_PART))
