@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage, MIMEPart
+from functools import partial
 from http.client import HTTPException
 from typing import Any
 from urllib.error import URLError
@@ -18,6 +19,7 @@ from include.mail.message import BATCH_HEADER
 from include.wording import clipped
 
 SENDGRID = "https://api.sendgrid.com"
+MAX_BODY = 65_536
 RETRY_AFTER = {
     ErrorClass.RATE_LIMITED: timedelta(minutes=1),
     ErrorClass.UPSTREAM_DOWN: timedelta(minutes=5),
@@ -83,7 +85,17 @@ def send(message: EmailMessage, target: SendGrid, now: datetime) -> str:
 
 def ask(target: SendGrid, *path: str, body: Any = None) -> Any:
     """SendGrid's answer at that path of v3, to a GET or, with a ``body``, a POST: its
-    ``status_code``, ``body`` and ``headers``. Raises OSError and HTTPException where none came."""
+    ``status_code``, ``body`` (the first MAX_BODY bytes) and ``headers``. Raises OSError and
+    HTTPException where none came, or not as a whole in the target's time."""
+    from include.http.deadline import Overdue, within
+
+    try:
+        return within(target.timeout_seconds, lambda: _exchange(target, path, body))
+    except Overdue:
+        raise TimeoutError from None
+
+
+def _exchange(target: SendGrid, path: Sequence[str], body: Any) -> Any:
     # Imported here: 90 ms that a local outbox does not pay.
     from python_http_client.exceptions import HTTPError  # type: ignore[import-untyped]  # no stubs
 
@@ -97,7 +109,7 @@ def ask(target: SendGrid, *path: str, body: Any = None) -> Any:
 def _endpoint(target: SendGrid, path: Sequence[str]) -> Any:
     """SendGrid's client at that path of v3, which goes nowhere else: urllib, below it, follows a
     redirect with all headers, the key among them, to any host (Python 3.11)."""
-    from urllib.request import HTTPRedirectHandler, build_opener
+    from urllib.request import BaseHandler, HTTPRedirectHandler, build_opener
 
     from python_http_client.client import Client  # type: ignore[import-untyped]  # no stubs
     from sendgrid import SendGridAPIClient  # type: ignore[import-untyped]  # no stubs
@@ -106,9 +118,17 @@ def _endpoint(target: SendGrid, path: Sequence[str]) -> Any:
         def redirect_request(self, *_: Any) -> None:
             """A redirect is an answer like any other that is not 202."""
 
+    class Bounded(BaseHandler):
+        def http_response(self, _: Any, response: Any) -> Any:
+            """Before what is not 2xx is read and raised."""
+            response.read = partial(_read_bounded, response, response.read)
+            return response
+
+        https_response = http_response
+
     class Endpoint(Client):  # type: ignore[misc]  # no stubs
         def _make_request(self, opener: Any, request: Any, timeout: float | None = None) -> Any:
-            return super()._make_request(build_opener(StaysHere), request, timeout)
+            return super()._make_request(build_opener(StaysHere, Bounded), request, timeout)
 
     # The client writes all request headers, the key among them, to its log at DEBUG
     # (python-http-client 3.3.7).
@@ -121,6 +141,11 @@ def _endpoint(target: SendGrid, path: Sequence[str]) -> Any:
         url_path=[*path],
         timeout=target.timeout_seconds,
     )
+
+
+def _read_bounded(response: Any, read: Callable[[int], bytes]) -> bytes:
+    with response:
+        return read(MAX_BODY)
 
 
 def _payload(message: EmailMessage) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 
@@ -14,7 +16,7 @@ from include.errors import ErrorClass, Problem
 from include.mail.delivery import Receipt, deliver
 from include.mail.envelope import address, read_envelope
 from include.mail.message import from_bytes, make_notice, to_bytes
-from include.mail.sendgrid import SendGrid
+from include.mail.sendgrid import MAX_BODY, SendGrid, ask
 from tests.mail.stand_in import KEY, StandIn, listening
 
 NOW = datetime(2026, 10, 1, 12, 20, tzinfo=UTC)
@@ -201,6 +203,41 @@ def test_no_answer_in_time_is_a_hang(message: EmailMessage, sendgrid: StandIn) -
     assert (problem.error_class, problem.retry_at) == (ErrorClass.HANG, NOW + timedelta(minutes=5))
     assert problem.message == f"no answer from {sendgrid.host} in 0.1 s; the mail is sent later"
     assert sendgrid.requests == [("POST", "/v3/mail/send")]
+
+
+@pytest.mark.parametrize(
+    "begins",
+    [b"HTTP/1.1 202 Accepted\r\nX-A: ", b"HTTP/1.1 403 No\r\nContent-Length: 200\r\n\r\n"],
+    ids=["headers", "body"],
+)
+def test_answer_that_drips_is_a_hang(message: EmailMessage, begins: bytes) -> None:
+    over = threading.Event()
+
+    def drip() -> None:
+        there, _ = server.accept()
+        with there, suppress(OSError):
+            there.recv(65_536)
+            there.sendall(begins)
+            for _ in range(50):
+                there.sendall(b"a")
+                over.wait(0.1)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        host = f"http://127.0.0.1:{server.getsockname()[1]}"
+        thread = threading.Thread(target=drip)
+        thread.start()
+        problem = refusal(message, SendGrid(key=KEY, host=host, timeout_seconds=0.5))
+        over.set()
+        thread.join()
+    assert problem.error_class is ErrorClass.HANG
+    assert problem.message == f"no answer from {host} in 0.5 s; the mail is sent later"
+
+
+@pytest.mark.parametrize("status", [200, 403])
+def test_of_a_body_no_more_is_read_than_a_refusal_needs(sendgrid: StandIn, status: int) -> None:
+    sendgrid.next_answers.append((status, {}, b"x" * 200_000))
+    answer = ask(SendGrid(key=KEY, host=sendgrid.host), "mail", "send", body={})
+    assert (answer.status_code, len(answer.body)) == (status, MAX_BODY)
 
 
 def test_a_cut_connection_is_an_upstream_that_is_down(
