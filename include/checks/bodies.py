@@ -9,6 +9,7 @@ from datetime import date
 from functools import cached_property
 
 from include.checks.completeness import DATA
+from include.checks.values import find_impossible
 from include.errors import Problem
 from include.parsing.each_game import brief
 from include.parsing.nbacom.seasons import GAME_ID
@@ -42,9 +43,9 @@ class Asked:
 
         Sides that the body does not tell are the schedule's. A game is sound only if its rows could
         be loaded, which is found out here and not at the load (one whose rows could not has none);
-        if its points, and its id where that is NBA.com's, are the schedule's; if the body has it
-        under one id; and if it is the one that was asked for: another is LIVE, so that it counts
-        for nothing.
+        if they have no impossible value; if its points, and its id where that is NBA.com's, are the
+        schedule's; if the body has it under one id; and if it is the one that was asked for:
+        another is LIVE, so that it counts for nothing.
         Raises Problem(SCHEMA_DRIFT) for a body of another form.
         """
         rows = self._rows_by_game(body)
@@ -109,7 +110,7 @@ class Asked:
         complaints = [
             game.problem,
             _SIDES[game.sided],
-            unloadable,
+            unloadable or find_impossible(rows),
             self._find_wrong_points(game),
             self._find_wrong_id(game),
         ]
