@@ -55,6 +55,11 @@ class BatchRun:
         """Whether nothing more will come of it."""
         return self.state in ("success", "failed", DELETED)
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether it was ended before it ran."""
+        return self.state == "failed" and self.started_at is None
+
 
 def name_backfill(dag_id: str, backfill_id: int) -> str:
     """The id of the batch of an order whose first backfill is this."""
@@ -104,7 +109,7 @@ def write(
             kind_of(batch_id),
             min(run.queued_at for run in runs),
             over,
-            any(run.state == "failed" and run.started_at is None for run in runs),
+            any(run.cancelled for run in runs),
         ),
     )
     connection.execute(

@@ -110,7 +110,8 @@ def measure_pace(
 ) -> Pace:
     """Of the runs of a batch that is under way, and so many dates that get a run later; ``planned``
     as of ``find_pace``."""
-    ended = sum(bool(run.ended_at and run.ended_at > now - RECENT) for run in runs)
+    ran = [run for run in runs if not run.cancelled]
+    ended = sum(bool(run.ended_at and run.ended_at > now - RECENT) for run in ran)
     begun = min((run.started_at for run in runs if run.started_at), default=now)
     left = to_come + sum(not run.over for run in runs)
     seconds = min(RECENT, now - begun).total_seconds()

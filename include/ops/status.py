@@ -23,7 +23,8 @@ What that costs must not grow with the ledger; what older dates lack is what `ga
 @dataclass(frozen=True, kw_only=True)
 class OpenBatch:
     """A batch that is not reported yet. ``closed_at`` is None while runs are open; ``runs`` and
-    the days are also of the stages to come; times are aware."""
+    the days are also of the stages to come; ``cancelled`` never ran, and are not in ``failed``;
+    times are aware."""
 
     batch_id: str
     dag_id: str
@@ -35,6 +36,7 @@ class OpenBatch:
     runs: int
     ended: int
     failed: int
+    cancelled: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +93,8 @@ def count_runs(
         last_day=max(days),
         runs=len(days),
         ended=sum(run.over for run in runs),
-        failed=sum(run.state == "failed" for run in runs),
+        failed=sum(run.state == "failed" and not run.cancelled for run in runs),
+        cancelled=sum(run.cancelled for run in runs),
     )
 
 

@@ -88,7 +88,8 @@ def word_ended(batch: OpenBatch) -> str:
     """``backfill 2024-10-22..2025-04-13: 30 of 174 ended; 2 failed``."""
     window = DateRange(batch.first_day, batch.last_day)
     ended = f"{batch.kind} {window}: {batch.ended} of {batch.runs} ended"
-    return "; ".join(filter(None, [ended, _word("failed", batch.failed)]))
+    how = [_word("failed", batch.failed), _word("cancelled", batch.cancelled)]
+    return "; ".join(filter(None, [ended, *how]))
 
 
 def _word(

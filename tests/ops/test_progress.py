@@ -31,6 +31,13 @@ def test_pace_is_that_of_the_last_ten_minutes(after: timedelta, pace: Pace) -> N
     assert measure_pace(runs, QUEUED + after, planned=2.0) == pace
 
 
+def test_dates_that_were_cancelled_have_no_pace() -> None:
+    cancelled = [batch_run(n, "failed", started=False) for n in range(3, 20)]
+    runs = [batch_run(0), batch_run(1, "failed"), batch_run(2, "running"), *cancelled]
+    pace = Pace(per_minute=0.2, seconds_left=300.0)
+    assert measure_pace(runs, QUEUED + 61 * MINUTE, planned=2.0) == pace
+
+
 @pytest.mark.parametrize(
     ("ended", "seconds", "planned", "told"),
     [

@@ -55,13 +55,16 @@ class Wait:
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A backfill of Airflow's, of a batch. ``breaker``: None where it has never opened."""
+    """A backfill of Airflow's, of a batch. ``breaker``: None where it has never opened; ``over``:
+    it was cancelled or completed, and ``ending`` of its dates are still under way since then."""
 
     backfill_id: int
     stage: str
     paused: bool
     held: Sequence[Held]
     breaker: Breaker | None
+    over: bool = False
+    ending: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +107,7 @@ def read_now(connection: psycopg.Connection[Any]) -> Now:
     held = read_held(connection, unfinished)
     stopped = find_held_batches(connection, unfinished, held)
     under_way = read_under_way(connection, found, stopped)
-    parts = _read_parts(connection, unfinished, held)
+    parts = _read_parts(connection, unfinished, held, {each.batch_id: each.runs for each in found})
     moments = _read_moments(found)
     going = [
         _read_going(connection, each, one, parts.get(each.batch_id, []), moments)
@@ -186,6 +189,7 @@ def _read_parts(
     connection: psycopg.Connection[Any],
     unfinished: Mapping[int, Unfinished],
     held: Sequence[Held],
+    runs: Mapping[str, Sequence[BatchRun]],
 ) -> dict[str, list[Part]]:
     """Batch -> Airflow's backfills of it that have not ended."""
     ordered = backfills.read(connection, list(unfinished))
@@ -202,10 +206,17 @@ def _read_parts(
             stage=order.stage if order else "whole",
             paused=paused,
             held=[hold for hold in mine if hold.kind != "breaker" or number in opened],
-            breaker=opened.get(number),
+            breaker=opened.get(number) if paused or not each.ended_at else None,
+            over=each.ended_at is not None,
+            ending=_count_ending(runs.get(batch_id, ()), each.ended_at),
         )
         found.setdefault(batch_id, []).append(part)
     return found
+
+
+def _count_ending(runs: Sequence[BatchRun], ended_at: datetime | None) -> int:
+    """The runs that were under way when their backfill was ended; none that were cleared since."""
+    return sum(bool(ended_at and run.queued_at < ended_at and not run.over) for run in runs)
 
 
 def _read_ended(

@@ -119,10 +119,17 @@ def _tell_part(part: Part, *, acts: bool) -> dict[str, Any]:
         "paused": part.paused,
         "holds": [each.facts() for each in part.held],
         "breaker": asdict(part.breaker) if part.breaker else None,
-        "title": f"Backfill {part.backfill_id}" + f" ({part.stage})" * (part.stage != "whole"),
+        "title": _word_title(part),
         "rows": [*_word_part(part)],
         "actions": [{"label": LABELS[name], "ask": f"{at}/{name}"} for name in offered],
     }
+
+
+def _word_title(part: Part) -> str:
+    stage = f" ({part.stage})" * (part.stage != "whole")
+    still = counted(part.ending, "date is", "dates are")
+    ends = f": cancelled, {still} still ending" if part.ending else ""
+    return f"Backfill {part.backfill_id}{stage}{ends}"
 
 
 def _tell_ended(ended: Ended, mine: Collection[str]) -> dict[str, Any]:
@@ -141,10 +148,12 @@ def _offer_rerun(dag_id: str, batch_id: str, failed: Sequence[Any]) -> list[dict
 
 def _choose_actions(part: Part) -> list[str]:
     """What can be done with the backfill as it stands. What quiet hours hold goes on by itself, and
-    would be paused again."""
+    would be paused again; one that is over can be neither paused nor cancelled."""
     kinds = {each.kind for each in part.held}
     again = ["resume"] if part.breaker else []
     again += ["release"] if "preflight" in kinds else []
+    if part.over:
+        return again
     if part.paused and not again and "quiet hours" not in kinds:
         again.append("unpause")
     return [*again, *(["pause"] if not part.paused else []), "cancel"]

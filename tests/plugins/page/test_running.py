@@ -215,6 +215,22 @@ def test_cancelled_dates_are_not_called_failed(sign: Sign, airflow: Airflow) -> 
     assert [each["label"] for each in ended["actions"]] == ["Run unfinished dates again"]
 
 
+def test_one_that_is_cancelled_ends_and_can_be_neither_resumed_nor_cancelled(
+    sign: Sign, airflow: Airflow
+) -> None:
+    number = begin(airflow)
+    client = sign("user")
+    press(client, "Cancel the backfill")
+    found = client.get(RUNNING).json()
+    (batch,), title = found["batches"], f"Backfill {number}: cancelled, 1 date is still ending"
+    (part,) = batch["backfills"]
+    assert (part["title"], part["paused"], part["rows"], part["actions"]) == (title, False, [], [])
+    assert (found["said"], batch["held"]) == ("1 batch under way", False)
+    assert (batch["ended"], batch["failed"], batch["cancelled"]) == (3, 1, 1)
+    assert batch["title"].endswith(": 3 of 4 ended; 1 failed; 1 cancelled")
+    assert f"<h3>{title}</h3>" in client.get("/nba/running").text
+
+
 def test_failed_dates_of_a_backfill_that_has_ended_run_again(sign: Sign, airflow: Airflow) -> None:
     begin(airflow)
     airflow.run("complete", D[2], D[3])
