@@ -9,12 +9,14 @@ from pathlib import Path
 
 import psycopg
 from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
 
 from include.errors import Problem
 from include.ops.db import unreachable
-from nba_airflow.page import actions, dates, errors, limits, mails, record, running
+from nba_airflow.page import absent, actions, dates, errors, limits, mails, record, running
 
 STATIC = Path(__file__).parent / "static"
 
@@ -44,6 +46,8 @@ def make_app() -> FastAPI:
     app.middleware("http")(_guard)
     app.exception_handler(Problem)(_say_problem)
     app.exception_handler(psycopg.Error)(_say_database)
+    app.exception_handler(HTTPException)(absent.say_http)
+    app.exception_handler(RequestValidationError)(absent.say_invalid)
     for router in ROUTERS:
         app.include_router(router)
     return app

@@ -166,6 +166,24 @@ def test_what_may_not_be_read_or_is_not_there(client: TestClient, path: str, sta
     assert client.get(path).status_code == status
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("dates/<b>/2025-01-15", "&lt;b&gt; is not a DAG of game dates."),
+        ("dates/bdl_box_scores/2019-13-01", "The day 2019-13-01 is not one: "),
+        ("dates/bdl_box_scores/2031-01-15", "The ledger has no try of bdl_box_scores on 2031"),
+        ("nowhere", "There is no page at this address."),
+    ],
+)
+def test_an_address_without_a_page_leads_back(client: TestClient, path: str, said: str) -> None:
+    answer = client.get(f"/nba/{path}")
+    assert answer.headers["content-type"].startswith("text/html")
+    assert said in answer.text
+    assert '<nav aria-label="Pages"' in answer.text
+    assert '<a href="/nba/">All game dates</a>' in answer.text
+    assert "detail" in client.get(f"/nba/api/v1/{path}").json()
+
+
 def test_no_route_answers_without_a_signed_in_user(
     airflow_environment: None, client: TestClient
 ) -> None:
