@@ -139,6 +139,7 @@ def read_under_way(
     plans = backfills.read_plans(connection, batch_ids)
     days = stages.read_to_come(connection, batch_ids)
     under_way = []
+    # Of each its pace, which says nothing of the end while it is held, and its money.
     for each in found:
         taken = spent.get(each.batch_id, Spent())
         to_come = days[each.batch_id]
