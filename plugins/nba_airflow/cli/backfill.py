@@ -281,6 +281,8 @@ def _follow(args: Namespace, window: DateRange, selection: Selection, batch_id: 
     """Waits until every date has ended, or a stage was not clean; then how they ended."""
     from nba_airflow.cli.verdict import reach_verdict
 
+    if not selection.under_way:
+        _say("  no date of it is under way now: this is how they ended")
     ended = follow_stages(args.dag_id, window, selection.new, batch_id)
     found = reach_verdict(args.dag_id, window, ended.runs, awaited=selection.under_way)
     text = [*ended.lines(), *found.lines()]

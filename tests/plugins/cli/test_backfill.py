@@ -148,6 +148,14 @@ def test_window_of_which_nothing_is_known_cannot_be_followed(call: Call) -> None
 
 
 @pytest.mark.usefixtures("books_of_a_paused_dag")
+def test_following_what_has_ended_says_so(call: Call) -> None:
+    ended = {"end_date": str(OLD), "attach": True, "detach": False, "unpause": True}
+    said = call(backfill, **ARGUMENTS | ended)
+    assert said.code == 1
+    assert "  no date of it is under way now: this is how they ended\n" in said.err
+
+
+@pytest.mark.usefixtures("books_of_a_paused_dag")
 def test_dates_that_could_never_start_are_refused(books: str, call: Call) -> None:
     before = read_books(books)
     said = call(backfill, **ARGUMENTS | {"max_active_runs": 0, "unpause": True})
