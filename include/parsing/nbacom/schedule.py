@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
@@ -64,6 +65,13 @@ SCHEDULE = Table(
 _SCHEDULE_DAY = re.compile(r"\d\d/\d\d/\d{4}\b", re.ASCII)
 
 
+# Seasons that did not begin in October.
+_LATE_STARTS = {
+    "1998-99": date(1999, 2, 5),
+    "2011-12": date(2011, 12, 25),
+    "2020-21": date(2020, 12, 22),
+}
+
 FINAL_STATUS = 3
 _STATES = {1: GameState.UNPLAYED, 2: GameState.LIVE, FINAL_STATUS: GameState.FINAL}
 
@@ -73,7 +81,7 @@ def schedule_rows(body: bytes, day: date) -> Iterator[Row]:
     them apart).
 
     Raises Problem(SCHEMA_DRIFT) for another season's body and Problem(EMPTY_UNEXPECTED) for a
-    season without games.
+    season without games, or one that ends before the date.
     """
     seen: set[str] = set()
     for game in _games_of(day, body):
@@ -155,13 +163,38 @@ def _games_of(day: date, body: bytes) -> Iterator[Record]:
                 " published"
             ),
         )
-    asked = f"{day:%m/%d/%Y}"
-    for entry in dates:
-        written = entry.text("gameDate")
-        if not _SCHEDULE_DAY.match(written):
-            raise drift(entry.at("gameDate"), "is not MM/DD/YYYY")
-        if written.startswith(asked):
+    days = list(map(_day_of, dates))
+    _check_reach(day, min(days), max(days))
+    for found, entry in zip(days, dates, strict=True):
+        if found == day:
             yield from entry.records("games")
+
+
+def _day_of(entry: Record) -> date:
+    written = entry.text("gameDate")
+    if _SCHEDULE_DAY.match(written):
+        month, number, year = map(int, written[:10].split("/"))
+        with suppress(ValueError):
+            return date(year, month, number)
+    raise drift(entry.at("gameDate"), "is not MM/DD/YYYY")
+
+
+def _check_reach(day: date, first: date, last: date) -> None:
+    """Raises Problem(EMPTY_UNEXPECTED) for a date on which the season is under way and that the
+    schedule does not reach: it says nothing of it."""
+    of_season = season(day)
+    year = int(of_season[:4])
+    opening = _LATE_STARTS.get(of_season, date(year, 10, 25))
+    if first <= day <= last or not opening <= day <= date(year + 1, 4, 8):
+        return
+    ends = f"ends on {last}" if day > last else f"begins on {first}"
+    raise Problem(
+        error_class=ErrorClass.EMPTY_UNEXPECTED,
+        message=(
+            f"the schedule {ends} and does not reach {day}: ask again, or wait until the rest is"
+            " published"
+        ),
+    )
 
 
 def _season_type(game: Record) -> str:

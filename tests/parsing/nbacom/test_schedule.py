@@ -173,3 +173,32 @@ def test_season_without_dates_is_no_season_without_games() -> None:
     with pytest.raises(Problem) as caught:
         list(schedule_rows(body, DAY))
     assert caught.value.error_class is ErrorClass.EMPTY_UNEXPECTED
+
+
+@pytest.mark.parametrize(
+    ("day", "said"),
+    [
+        (date(2024, 1, 16), "ends on 2024-01-15 and does not reach 2024-01-16"),
+        (date(2023, 10, 25), "begins on 2024-01-14 and does not reach 2023-10-25"),
+        (date(2024, 4, 8), "ends on 2024-01-15 and does not reach 2024-04-08"),
+    ],
+)
+def test_schedule_that_does_not_reach_a_date_of_the_season_says_nothing_of_it(
+    day: date, said: str
+) -> None:
+    with pytest.raises(Problem) as caught:
+        list(schedule_rows(a_season(entry()), day))
+    assert caught.value.error_class is ErrorClass.EMPTY_UNEXPECTED
+    assert caught.value.message.startswith(f"the schedule {said}: ask again")
+
+
+@pytest.mark.parametrize(
+    ("year", "day"),
+    [
+        ("2023-24", date(2023, 9, 20)),
+        ("2023-24", date(2024, 7, 4)),
+        ("2020-21", date(2020, 11, 20)),
+    ],
+)
+def test_date_out_of_season_has_no_games(year: str, day: date) -> None:
+    assert list(schedule_rows(a_season(entry(), year=year), day)) == []
