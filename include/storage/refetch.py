@@ -53,7 +53,7 @@ def refetch_moment(order: Any, *, run_began: datetime | None) -> datetime | None
 
 
 def _moment(order: Any) -> datetime | None:
-    """What is written, in UTC; None where that is no moment with a zone."""
+    """What is written, in UTC; None where that is not a moment with a zone."""
     with suppress(TypeError, ValueError, OverflowError):
         moment = datetime.fromisoformat(order)
         if moment.utcoffset() is not None:

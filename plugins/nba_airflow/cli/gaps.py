@@ -101,6 +101,7 @@ def _word_under_way(dag_id: str, window: DateRange) -> str:
     return ""
 
 
+# What is wrong, then what to type about it.
 def _lines(
     source: Source,
     window: DateRange,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime, timedelta
+from html import unescape
 from typing import TYPE_CHECKING
 
 import pytest
@@ -134,7 +135,7 @@ def test_a_connection_that_cannot_be_read_is_named_beside_the_others(
     wrong = {each["connection"]: each["problem"] for each in found if each["problem"]}
     assert "nba_stats" in wrong
     assert wrong["nba_stats"].startswith("connection nba_stats has limits in its extra")
-    assert wrong["nba_stats"] in client.get("/nba/limits").text.replace("&#34;", '"')
+    assert wrong["nba_stats"] in unescape(client.get("/nba/limits").text)
 
 
 def test_what_many_poll_is_read_once_for_all_of_them(
