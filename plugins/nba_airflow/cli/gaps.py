@@ -118,6 +118,7 @@ def _lines(
         text=f"{source.dag_id}: {window}: {len(days)} of {len(window.days)} dates have gaps",
         style="bold red",
     )
+    # A date that has not had its turn yet is a gap as well: that is said before the commands.
     if under_way:
         yield Line(text=under_way, style="yellow")
     yield from (Line(text=text) for text in word_groups(found))
