@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 
+from include.errors import ErrorClass, Problem
 from include.parsing import nbacom
 from include.partition import days_between
 from include.storage import raw, shared
@@ -45,9 +46,15 @@ def note_games(
 
 def count_games(store: Store, day: date) -> int | None:
     """The games that the newest schedule in raw has on that day, postponed ones and those that do
-    not count left out; None where raw has no schedule of its season. Raises Problem."""
+    not count left out; None where raw has no schedule of its season, or one that does not reach the
+    day. Raises Problem."""
     found = shared.newest(store, *SCHEDULE, nbacom.season(day), since=_EVER)
     if not found:
         return None
-    rows = nbacom.schedule_rows(raw.get_body(store, found[-1]), day)
+    try:
+        rows = [*nbacom.schedule_rows(raw.get_body(store, found[-1]), day)]
+    except Problem as problem:
+        if problem.error_class is ErrorClass.EMPTY_UNEXPECTED:
+            return None
+        raise
     return sum(row["counts"] and not row["postponed"] for row in rows)

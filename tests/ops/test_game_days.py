@@ -74,5 +74,6 @@ def test_schedule_in_raw_is_asked(tmp_path: Path) -> None:
     assert count_games(store, DAY) is None
     put_schedule(store)
     assert count_games(store, DAY) == 1
-    assert count_games(store, date(2024, 1, 31)) == 0
+    assert count_games(store, date(2023, 10, 20)) == 0  # before its season is under way
+    assert count_games(store, date(2024, 1, 31)) is None  # it does not reach this day
     assert count_games(store, date(2024, 11, 1)) is None  # another season

@@ -15,6 +15,7 @@ import pytest
 from google.cloud.bigquery import Client as BigQuery
 from google.cloud.storage import Client as Storage
 
+from devstack.connections import find_examples
 from devstack.sandbox.server import Sandbox, running
 from include.http.client import Client, Policy, Upstream
 from include.ops.outcomes import OutcomeRow
@@ -94,11 +95,12 @@ class Week:
 
     @property
     def _upstreams(self) -> Mapping[str, Upstream]:
+        examples = find_examples()
         hosts = {host.connection: host for each in self.sources.values() for host in each.hosts}
         return {
             name: Upstream(
                 name=name,
-                base_url=self.sandbox.base(name),
+                base_url=self.sandbox.base("example" if name in examples else name),
                 key="sandbox-key",
                 auth=host.auth,
                 headers=host.headers,
@@ -123,7 +125,7 @@ class Week:
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
-    names = ("balldontlie", "the_odds_api", "nba_stats", "nba_cdn", "bigdataball")
+    names = ("balldontlie", "the_odds_api", "nba_stats", "nba_cdn", "bigdataball", "example")
     limits: dict[str, list[Any]] = {name: [] for name in names}
     with running(tmp_path, limits=limits, now=NOW, monthly_credits=1_000_000) as server:
         yield server

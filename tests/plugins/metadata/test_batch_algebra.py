@@ -85,7 +85,7 @@ class Season:
         self.airflow.ledger.commit()
         states = Counter(self.airflow.states(*self.window.days).values())
         shown = [count_runs(each.batch_id, each.runs) for each in found]
-        assert [(each.runs, each.ended, each.failed) for each in shown] == [
+        assert [(each.runs, each.ended, each.failed + each.cancelled) for each in shown] == [
             (DATES, states["success"] + states["failed"], states["failed"])
         ]
 

@@ -38,7 +38,7 @@ def said_at_start(
 
     found.session.commit()
     monkeypatch.setattr(sys, "argv", ["airflow", "scheduler"])
-    monkeypatch.setattr(listener, "_preload", lambda: None)
+    monkeypatch.setattr(listener, "_prepare_for_tasks", lambda: None)
     Job()  # the one that a scheduler makes
     mine = [r for r in caplog.records if r.name == listener.__name__]
     return [record.getMessage() for record in mine if record.levelname == "WARNING"]

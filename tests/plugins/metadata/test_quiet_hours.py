@@ -3,6 +3,7 @@ sense, its dates under way wait without worker or slot, live runs go on, it resu
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -255,8 +256,10 @@ def test_backfill_that_is_made_in_them_does_not_begin(
 
     from tests.plugins.running import backfill_command
 
-    monkeypatch.setenv("NBA_QUIET_HOURS", '{"*": {"begin": "00:00", "end": "00:00"}}')
-    today = datetime.now(PACIFIC).date()
+    now = datetime.now(PACIFIC)
+    begin, end = (f"{now + timedelta(hours=n):%H:%M}" for n in (-1, 1))
+    monkeypatch.setenv("NBA_QUIET_HOURS", json.dumps({"*": {"begin": begin, "end": end}}))
+    today = now.date()
     for n in (-1, 0, 1):
         played(airflow, today + timedelta(days=n), 1)
     assert backfill_command(ALL) == 0
