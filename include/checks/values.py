@@ -31,6 +31,6 @@ def _complaints(row: Row) -> Iterator[str]:
         if (row.get(made) or 0) > (row.get(taken) or 0):
             yield f"{name}'s {made} is {row[made]} of {row.get(taken)} {taken}"
     price = row.get("price")
-    # Decimal ones are above 1, American ones (as in old recordings) at least 100 off 0.
-    if price is not None and -100 < price <= 1:
+    # Decimal ones are at least 1, American ones (as in old recordings) at least 100 off 0.
+    if price is not None and -100 < price < 1:
         yield f"{row['bookmaker']}'s price of {row['market']} is {price:g}"

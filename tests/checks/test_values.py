@@ -70,7 +70,8 @@ NAMELESS = {"id": 1, "first_name": " ", "last_name": ""}
         (NBACOM, {"PLAYER_NAME": " "}, "a player's name is blank"),
         (ODDS, {}, ""),
         (ODDS, {"price": 1.01}, ""),
-        (ODDS, {"price": 1}, "examplebook's price of player_points is 1"),
+        (ODDS, {"price": 1}, ""),  # of a game that is as good as decided
+        (ODDS, {"price": 0.9}, "examplebook's price of player_points is 0.9"),
         (ODDS, {"price": -3.5}, "examplebook's price of player_points is -3.5"),
         (ODDS, {"price": -110}, ""),
         (ODDS, {"description": " "}, "a player's name is blank"),

@@ -12,6 +12,8 @@ import pytest
 if TYPE_CHECKING:
     from celery import Celery
 
+NAME = "results-of-this-test"
+
 
 @pytest.fixture
 def app(ops_db: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Celery]:
@@ -23,7 +25,9 @@ def app(ops_db: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Celery]:
     from nba_airflow.celery_scheduler import keep_connection
 
     monkeypatch.setattr(SessionManager, "__init__", SessionManager.__init__)  # put back afterwards
-    monkeypatch.setenv("AIRFLOW__CELERY__RESULT_BACKEND", f"db+{driver(ops_db)}")
+    more = "&" if "?" in ops_db else "?"
+    results = f"db+{driver(ops_db)}{more}application_name={NAME}"
+    monkeypatch.setenv("AIRFLOW__CELERY__RESULT_BACKEND", results)
     keep_connection()
     app = create_celery_app(conf)
     yield app
@@ -45,11 +49,10 @@ def states(app: Celery) -> list[str]:
 
 
 def connected(url: str) -> list[int]:
-    """The processes of Postgres that serve others than who asks this."""
+    """The processes of Postgres that serve the scheduler's results."""
     with psycopg.connect(url) as asking:
         found = asking.execute(
-            "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
-            " AND pid <> pg_backend_pid() ORDER BY pid"
+            "SELECT pid FROM pg_stat_activity WHERE application_name = %s ORDER BY pid", (NAME,)
         )
         return [pid for (pid,) in found]
 

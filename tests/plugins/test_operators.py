@@ -242,8 +242,10 @@ def test_backfill_alone_asks_for_nothing_in_quiet_hours(
     monkeypatch: pytest.MonkeyPatch,
     run_type: str,
 ) -> None:
-    all_day = '{"*": {"begin": "00:00", "end": "00:00"}}'
-    monkeypatch.setenv("NBA_QUIET_HOURS", all_day)
+    now = datetime.now(UTC)
+    begin, end = (f"{now + timedelta(hours=n):%H:%M}" for n in (-1, 1))
+    hours = {"*": {"begin": begin, "end": end, "zone": "UTC"}}
+    monkeypatch.setenv("NBA_QUIET_HOURS", json.dumps(hours))
     with connect(ops_db) as connection:
         connection.execute(
             "INSERT INTO ops.game_days SELECT current_date + n, 1 FROM generate_series(-2, 2) n"
