@@ -25,12 +25,16 @@ def _complaints(row: Row) -> Iterator[str]:
     if name is not None and not name.strip():
         yield "a player's name is blank"
     for column in _COUNTS:
-        if (row.get(column) or 0) < 0:
+        if _number(row, column) < 0:
             yield f"{name}'s {column} is {row[column]}"
     for made, taken in _MADE.items():
-        if (row.get(made) or 0) > (row.get(taken) or 0):
+        if _number(row, made) > _number(row, taken):
             yield f"{name}'s {made} is {row[made]} of {row.get(taken)} {taken}"
     price = row.get("price")
     # Decimal ones are at least 1, American ones (as in old recordings) at least 100 off 0.
     if price is not None and -100 < price < 1:
         yield f"{row['bookmaker']}'s price of {row['market']} is {price:g}"
+
+
+def _number(row: Row, column: str) -> float:
+    return row.get(column) or 0

@@ -49,7 +49,7 @@ def shown_credentials(found: Any) -> dict[str, str]:
 
 
 def _authority(url: str) -> str:
-    return (url.partition("://")[2] or url).partition("/")[0]
+    return url.split("://", 1)[-1].partition("/")[0]
 
 
 def _private_key(extra: Mapping[str, Any]) -> str | None:

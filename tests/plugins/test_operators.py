@@ -242,10 +242,9 @@ def test_backfill_alone_asks_for_nothing_in_quiet_hours(
     monkeypatch: pytest.MonkeyPatch,
     run_type: str,
 ) -> None:
-    now = datetime.now(UTC)
-    begin, end = (f"{now + timedelta(hours=n):%H:%M}" for n in (-1, 1))
-    hours = {"*": {"begin": begin, "end": end, "zone": "UTC"}}
-    monkeypatch.setenv("NBA_QUIET_HOURS", json.dumps(hours))
+    begin, end = (f"{datetime.now(UTC) + timedelta(hours=n):%H:%M}" for n in (-1, 1))
+    hours = json.dumps({"*": {"begin": begin, "end": end, "zone": "UTC"}})
+    monkeypatch.setenv("NBA_QUIET_HOURS", hours)
     with connect(ops_db) as connection:
         connection.execute(
             "INSERT INTO ops.game_days SELECT current_date + n, 1 FROM generate_series(-2, 2) n"
@@ -254,8 +253,7 @@ def test_backfill_alone_asks_for_nothing_in_quiet_hours(
         connection.commit()
     before = len(sandbox.log())
     if run_type == "backfill":
-        put_off = defers(sources[DAG])
-        assert put_off.trigger.moment > datetime.now(UTC)
+        assert defers(sources[DAG]).trigger.moment > datetime.now(UTC)
         assert last_word(ops_db)[1] == "not_yet"
         assert len(sandbox.log()) == before
     else:

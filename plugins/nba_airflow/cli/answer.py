@@ -211,8 +211,8 @@ def _quieten_logs() -> None:
     failed the answer has the words."""
     from airflow._shared.logging.structlog import PER_LOGGER_LEVELS
 
-    for name in ("airflow.models.connection", "include.http.client"):
-        PER_LOGGER_LEVELS[name] = logging.ERROR
+    PER_LOGGER_LEVELS["airflow.models.connection"] = logging.ERROR
+    PER_LOGGER_LEVELS["include.http.client"] = logging.ERROR
     for masker in ("airflow._shared.secrets_masker", "airflow.sdk._shared.secrets_masker"):
         logging.getLogger(masker).setLevel(logging.ERROR)
 
