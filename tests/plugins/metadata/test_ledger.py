@@ -119,7 +119,7 @@ def test_second_part_has_what_the_first_left_of_the_seconds(
 
     given: list[float] = []
     connected = ledger._connect
-    monkeypatch.setattr(ledger, "_connect", lambda s: given.append(s) or connected(LISTENER.total))
+    monkeypatch.setattr(ledger, "_connect", lambda s: given.append(s) or connected(60.0))
     ops_db_is(monkeypatch, ops_db)
     with ledger.LEDGER.opened():
         clock.now += took
