@@ -92,22 +92,18 @@ def _parse(field: str, text: str) -> Address:
 
 
 def _misnamed(field: str) -> Problem:
-    return Problem(
-        error_class=ErrorClass.BAD_KEY,
-        message=(
-            f'connection `mail`: "{field}" in its extra is not a field of it: write people into'
-            ' "sender", "recipients" or "reply_to"'
-        ),
-        source="mail",
+    return _fault(
+        f'"{field}" in its extra is not a field of it: write people into "sender", "recipients" or'
+        ' "reply_to"'
     )
 
 
 def _unreadable(field: str, fault: str) -> Problem:
-    return Problem(
-        error_class=ErrorClass.BAD_KEY,
-        message=(
-            f'connection `mail`: "{field}" in its extra {fault}; write it like'
-            f' {{"{field}": "NBA <nba@example.com>"}}'
-        ),
-        source="mail",
+    return _fault(
+        f'"{field}" in its extra {fault}; write it like {{"{field}": "NBA <nba@example.com>"}}'
     )
+
+
+def _fault(said: str) -> Problem:
+    message = f"connection `mail`: {said}"
+    return Problem(error_class=ErrorClass.BAD_KEY, message=message, source="mail")
