@@ -41,6 +41,15 @@ class Progress:
         return " | ".join(filter(None, [*parts, self.pace.word_left()]))
 
 
+def choose_tracked(runs: Mapping[date, Run], begun: set[int | None]) -> list[date]:
+    """The window's dates that are followed: those under way, and of their backfills and of those
+    ``begun`` before, which these are added to, the dates that have ended. All where none is."""
+    under_way = {day for day, run in runs.items() if not run.finished}
+    begun |= {runs[day].backfill_id for day in under_way}
+    of_them = {day for day, run in runs.items() if run.backfill_id in begun - {None}}
+    return sorted(under_way | of_them or runs)
+
+
 def measure(
     runs: Mapping[date, Run],
     tracked: Sequence[date],

@@ -25,7 +25,7 @@ from include.partition import DateRange
 from include.reruns import word_backfill
 from include.wording import dates
 from nba_airflow.cli.answer import connect_ops
-from nba_airflow.cli.follow import follow
+from nba_airflow.cli.follow import choose_tracked, follow
 from nba_airflow.cli.selection import Selection
 from nba_airflow.metadata import runs as metadata
 from nba_airflow.planning import read_has_games
@@ -83,6 +83,7 @@ def follow_stages(dag_id: str, window: DateRange, new: Sequence[date], batch_id:
     """Waits until every run of the window has ended, a stage after the other, until none is to
     come."""
     # A stage is the plan's part: what is left is told of it by the plan's seconds a date.
+    begun: set[int | None] = set()
     with connect_ops() as ledger:
         batch_id = batch_id or find_waiting(ledger, dag_id, window)
         plan = backfills.read_plans(ledger, [batch_id]).get(batch_id, {})
@@ -91,7 +92,7 @@ def follow_stages(dag_id: str, window: DateRange, new: Sequence[date], batch_id:
             found = _read_runs(dag_id, window)
             ended = follow(
                 lambda: _read_runs(dag_id, window),
-                [day for day in window.days if day in found],
+                choose_tracked(found, begun),
                 held=lambda runs: word_held(ledger, runs.values()),
                 planned=plan.get("seconds_per_date"),
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from rich.console import Console
@@ -12,7 +13,7 @@ from include.ops import backfills
 from include.ops.db import connect
 from include.ops.progress import Pace
 from include.partition import days_between
-from nba_airflow.cli.follow import Progress, follow, measure
+from nba_airflow.cli.follow import Progress, choose_tracked, follow, measure
 from nba_airflow.cli.stages import word_held
 from nba_airflow.metadata.runs import Run
 
@@ -31,6 +32,23 @@ def runs(*states: str) -> dict[date, Run]:
         for day, state in zip(window(len(states)), states, strict=True)
         if state
     }
+
+
+def of_backfills(*found: tuple[str, int | None]) -> dict[date, Run]:
+    """One run per date from FIRST on, of that backfill."""
+    by_state = runs(*(state for state, _ in found))
+    pairs = zip(by_state.items(), found, strict=True)
+    return {day: replace(run, backfill_id=backfill) for (day, run), (_, backfill) in pairs}
+
+
+def test_what_had_ended_before_the_order_is_not_counted_as_status_does_not() -> None:
+    begun: set[int | None] = set()
+    canary = of_backfills(("success", 1), ("success", None), ("failed", 1), ("queued", 2))
+    assert choose_tracked(canary, begun) == window(4)[3:]
+    cleared = of_backfills(("running", None), ("success", None), ("running", 3), ("success", 2))
+    assert choose_tracked(cleared, begun) == [window(4)[0], *window(4)[2:]]
+    ended = of_backfills(("success", None), ("success", 1))
+    assert choose_tracked(ended, set()) == window(2)
 
 
 def test_progress_counts_the_tracked_dates_and_speaks_of_the_pace_since_following_began() -> None:
