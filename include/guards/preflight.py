@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, Literal
 
 from include.errors import RETRIED, ErrorClass, Problem
 from include.guards.plan import Plan
 from include.partition import DateRange
-from include.wording import counted, moment
+from include.reruns import word_backfill
+from include.wording import counted, dates, moment
 
 Status = Literal["pass", "warn", "fail"]
 RANK: Mapping[Status, int] = {"pass": 0, "warn": 1, "fail": 2}
@@ -149,6 +150,15 @@ def judge_credits(connection: str, *, left: int, needed: int, more: str) -> Find
     if needed > left:
         return warned(f"{told}, and {needed:,} are needed", f"dates wait for the reset; or, {more}")
     return passed(told)
+
+
+def judge_input(name: str, days: Sequence[date], undone: Sequence[date]) -> Finding:
+    """Of what a processor is made of: on which of the days the DAG ``name`` is not done."""
+    if not undone:
+        return passed(f"its input {name} is done on every date")
+    many = dates(undone) if len(undone) < len(days) else "every date"
+    window = DateRange(undone[0], undone[-1])
+    return warned(f"its input {name} is not done on {many}", word_backfill(name, window))
 
 
 def judge_skew(upstream: str, skew: timedelta) -> Finding:

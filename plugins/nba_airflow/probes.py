@@ -23,6 +23,7 @@ from include.guards.preflight import (
     judge_credits,
     judge_disk,
     judge_hours,
+    judge_input,
     judge_problem,
     judge_scope,
     judge_skew,
@@ -34,11 +35,11 @@ from include.ops.measured import count_good_dates
 from include.outcome import Later
 from include.wording import counted
 from nba_airflow import connections
-from nba_airflow.specs import sources
+from nba_airflow.specs import processors, sources
 
 if TYPE_CHECKING:
     from include.http.client import Answer
-    from include.sources.spec import Host
+    from include.sources.spec import Host, Table
     from include.steps.job import Wire
 
 log = logging.getLogger(__name__)
@@ -186,11 +187,33 @@ def check_warehouse(start: Start) -> Iterator[Finding]:
     warehouse = connections.warehouse()
     if folder := _folder(warehouse.url):
         LocalStore(folder).check_writable()
-    source = sources().get(start.dag_id)
-    tables = [endpoint.table for endpoint in source.endpoints] if source else []
-    for table in tables:
+    for table in _tables(start.dag_id):
         warehouse.prepare(table)
     yield passed(f"the warehouse {warehouse.url} can be loaded")
+
+
+def _tables(dag_id: str) -> Sequence[Table]:
+    """Those that the DAG loads."""
+    if processor := processors().get(dag_id):
+        return processor.tables
+    source = sources().get(dag_id)
+    return [endpoint.table for endpoint in source.endpoints] if source else []
+
+
+def check_inputs(start: Start) -> Iterator[Finding]:
+    """What a processor's dates are made of is there: without it they are not done."""
+    from include.ops.built import read_ready
+    from include.ops.db import connect
+
+    processor = processors().get(start.dag_id)
+    if processor is None:
+        return
+    days = start.window.days
+    with connect(connections.ops_url(), application_name="nba preflight") as ledger:
+        for each in processor.inputs:
+            if each.required:
+                ready = read_ready(ledger, [each], days)
+                yield judge_input(each.dag_id, days, [day for day in days if day not in ready])
 
 
 def check_disks(start: Start) -> Iterator[Finding]:
@@ -246,6 +269,7 @@ CHECKS: Sequence[tuple[str, Check]] = (
     ("limits", check_upstreams),
     ("progress", check_ledger),
     ("resumable", check_raw_store),
+    ("dependencies", check_inputs),
     ("dependencies", check_warehouse),
     ("dependencies", check_disks),
     ("notification", check_mail),

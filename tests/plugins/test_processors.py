@@ -18,6 +18,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from include.guards.preflight import Start
 from include.ops import built
 from include.ops.db import connect
 from include.ops.outcomes import OutcomeRow, record
@@ -340,3 +341,22 @@ def test_its_tasks_leave_half_of_the_workers_to_others(airflow_environment: None
 
     workers = {each.name: each.value for each in SETTINGS}["AIRFLOW__CORE__PARALLELISM"]
     assert DagBag(DAGS).dags[RESULTS].max_active_tasks <= int(workers) // 2
+
+
+def test_preflight_names_the_inputs_that_are_not_done_and_what_makes_them(airflow: Airflow) -> None:
+    from nba_airflow.probes import check_inputs
+
+    done(airflow, SCORES)
+    found = check_inputs(Start(dag_id=RESULTS, window=DAYS))
+    assert {f"{each.status} {each.what}: {each.repair}" for each in found} == {
+        "warn its input odds_api_props is not done on every date: airflow dags backfill"
+        " odds_api_props -s 2025-01-15 -e 2025-01-16",
+        "warn its input bdl_box_scores is not done on 2025-01-16: airflow dags backfill"
+        " bdl_box_scores -s 2025-01-16 -e 2025-01-16",
+    }
+    done(airflow, PROPS)
+    found = check_inputs(Start(dag_id=RESULTS, window=DateRange(DAY, DAY)))
+    assert "pass its input odds_api_props is done on every date" in [
+        f"{each.status} {each.what}" for each in found
+    ]
+    assert [*check_inputs(Start(dag_id="bdl_box_scores", window=DAYS))] == []
