@@ -15,12 +15,14 @@ from airflow.cli.cli_config import (
     lazy_load_command,
 )
 
+from nba_airflow.cli.completion import DagId
+
 
 def _arg(*flags: str, **options: Any) -> Arg:
     return Arg(flags, **options)  # type: ignore[no-untyped-call]  # Airflow's own has no types
 
 
-ARG_DAG_ID = _arg("dag_id", help="The DAG of a source, for example bdl_box_scores")
+ARG_DAG_ID = _arg("dag_id", action=DagId, help="The DAG of a source, for example bdl_box_scores")
 ARG_START = _arg(
     "-s", "--start-date", required=True, help="First US/Eastern game date, YYYY-MM-DD, included"
 )
@@ -144,14 +146,19 @@ ARG_LEDGER = _arg(
 )
 ARG_MAILS = _arg("--mails", action="store_true", help="Make the mails that were given up due again")
 ARG_DAG_ID_OR_ALL = _arg(
-    "dag_id", nargs="?", help="The DAG whose gaps are healed; with --ledger, all by default"
+    "dag_id",
+    action=DagId,
+    nargs="?",
+    help="The DAG whose gaps are healed; with --ledger, all by default",
 )
 ARG_REPAIR_START = _arg("-s", "--start-date", help="First US/Eastern game date, YYYY-MM-DD")
 ARG_REPAIR_END = _arg("-e", "--end-date", help="Last US/Eastern game date, YYYY-MM-DD")
 REPAIRING = (ARG_DAG_ID_OR_ALL, ARG_REPAIR_START, ARG_REPAIR_END, ARG_DRY_RUN, ARG_REASON)
 
 ARG_BACKFILL_ID = _arg("backfill_id", metavar="ID", help="The number of Airflow's backfill")
-ARG_NAME = _arg("name", metavar="CONNECTION|DAG", help="For example nba_stats or bdl_box_scores")
+ARG_NAME = _arg(
+    "name", action=DagId, metavar="CONNECTION|DAG", help="For example nba_stats or bdl_box_scores"
+)
 
 ARG_SQL = _arg(
     "sql",

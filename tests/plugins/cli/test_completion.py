@@ -47,9 +47,12 @@ def offered(airflow_environment: None) -> Callable[[str], list[str]]:
         ("airflow nba re", ["reconcile", "record", "release", "repair", "reprocess", "resume"]),
         ("airflow dags backfi", ["backfill"]),
         ("airflow dags backfill --ref", ["--refetch"]),
+        ("airflow dags backfill bdl", ["bdl_box_scores"]),
+        ("airflow nba gaps nba", ["nbacom_box_scores", "nbacom_schedule"]),
+        ("airflow nba resume odds", ["odds_api_props"]),
     ],
 )
-def test_the_shell_completes_our_commands_and_flags(
+def test_the_shell_completes_our_commands_flags_and_dags(
     offered: Callable[[str], list[str]], line: str, words: list[str]
 ) -> None:
     assert sorted(offered(line)) == words
