@@ -66,15 +66,20 @@ def _plan(dag_id: str, window: DateRange, runs: int) -> tuple[Plan | None, list[
 
 
 def read_backfill(backfill_id: int) -> Any:
-    """Airflow's row. Raises Refused where there is none, or it is over."""
+    """Airflow's row. Raises Refused where there is none, or it is over and no date of it runs
+    again."""
     from airflow.models.backfill import Backfill as Made
     from airflow.utils.session import create_session
+    from sqlalchemy import or_, select
 
     from include.errors import Refused
+    from nba_airflow.metadata.runs import has_open_runs
 
+    under_way = or_(Made.completed_at.is_(None), has_open_runs())
     with create_session() as session:
-        made = session.get(Made, backfill_id) if backfill_id <= MAX_ID else None
-    if made is None or made.completed_at is not None:
+        mine = select(Made).where(Made.id == backfill_id, under_way)
+        made = session.scalar(mine) if backfill_id <= MAX_ID else None
+    if made is None:
         raise Refused(f"no backfill {backfill_id} is under way: `airflow nba status` shows those")
     return made
 

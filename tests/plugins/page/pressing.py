@@ -42,6 +42,8 @@ def begin(airflow: Airflow, **plan: Any) -> int:
 
 def halt(airflow: Airflow, number: int) -> None:
     """Its breaker holds the backfill, for an hour more."""
+    from airflow.models.backfill import Backfill as Made
+
     from include.ops import breakers
     from include.ops.breakers import Breaker
 
@@ -55,7 +57,8 @@ def halt(airflow: Airflow, number: int) -> None:
         opened_at=now,
         probe_at=now + timedelta(hours=1),
     )
-    airflow.pause(number)
+    with transaction() as session:
+        session.get_one(Made, number).is_paused = True
     breakers.write(airflow.ledger, opened)
     backfills.hold(airflow.ledger, number, "breaker", opened.holds)
     airflow.ledger.commit()

@@ -182,6 +182,22 @@ def test_what_the_preflight_holds_too_stays_paused_when_it_is_resumed(
     assert (done, state(number)) == ({"said": f"{closed}; it stays paused: no key"}, (True, False))
 
 
+def test_what_holds_the_cleared_dates_of_a_backfill_that_has_ended_is_ended_on_the_page_too(
+    sign: Sign, airflow: Airflow
+) -> None:
+    number = begin(airflow)
+    airflow.write(D[2], "complete", requests=3)
+    airflow.end(D[2], state="success")
+    airflow.cancel(number)
+    airflow.clear(D[1])
+    halt(airflow, number)
+    question, done = press(sign("user"), "Resume at once")
+    assert question["lines"][0] == "0 dates under way, 1 date not begun"
+    closed = "1 breaker closed, 0 pauses lifted, 0 dates woken"
+    assert (done, state(number)) == ({"said": closed}, (False, True))
+    assert airflow.startable() == {str(D[1])}
+
+
 def test_a_backfill_of_another_teams_dag_is_not_found(sign: Sign, airflow: Airflow) -> None:
     from airflow.models.backfill import Backfill
     from airflow.models.dag import DagModel
