@@ -35,11 +35,11 @@ from include.ops.measured import count_good_dates
 from include.outcome import Later
 from include.wording import counted
 from nba_airflow import connections
-from nba_airflow.specs import processors, sources
+from nba_airflow.specs import processors, sources, tables_of
 
 if TYPE_CHECKING:
     from include.http.client import Answer
-    from include.sources.spec import Host, Table
+    from include.sources.spec import Host
     from include.steps.job import Wire
 
 log = logging.getLogger(__name__)
@@ -187,17 +187,9 @@ def check_warehouse(start: Start) -> Iterator[Finding]:
     warehouse = connections.warehouse()
     if folder := _folder(warehouse.url):
         LocalStore(folder).check_writable()
-    for table in _tables(start.dag_id):
+    for table in tables_of(start.dag_id):
         warehouse.prepare(table)
     yield passed(f"the warehouse {warehouse.url} can be loaded")
-
-
-def _tables(dag_id: str) -> Sequence[Table]:
-    """Those that the DAG loads."""
-    if processor := processors().get(dag_id):
-        return processor.tables
-    source = sources().get(dag_id)
-    return [endpoint.table for endpoint in source.endpoints] if source else []
 
 
 def check_inputs(start: Start) -> Iterator[Finding]:

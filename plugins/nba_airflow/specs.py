@@ -92,6 +92,23 @@ def _files(declared: str) -> list[Path]:
     ]
 
 
+def connections_by_dag() -> dict[str, list[str]]:
+    """dag_id -> the connections that its source asks, of every source."""
+    return {dag_id: [h.connection for h in source.hosts] for dag_id, source in sources().items()}
+
+
+def connections_of(dag_id: str) -> list[str]:
+    """Those of one DAG; none of a DAG without a source."""
+    return connections_by_dag().get(dag_id, [])
+
+
+def tables_of(dag_id: str) -> list[Table]:
+    """The tables that the DAG fills: a source's or a processor's, none of any other."""
+    by_source = {each: [e.table for e in source.endpoints] for each, source in sources().items()}
+    by_processor = {each: [*processor.tables] for each, processor in processors().items()}
+    return (by_source | by_processor).get(dag_id, [])
+
+
 def endpoint_names(dag_id: str) -> list[str]:
     """The endpoints of the DAG's spec, or the one task of a processor; none of any other DAG."""
     if source := sources().get(dag_id):

@@ -15,7 +15,7 @@ from include.wording import counted
 from nba_airflow import connections
 from nba_airflow.cli.answer import Answer, Line, Row, command
 from nba_airflow.cli.window import parse_window
-from nba_airflow.specs import sources
+from nba_airflow.specs import sources, tables_of
 
 if TYPE_CHECKING:
     from include.checks.reconcile import Reconciled
@@ -59,8 +59,8 @@ def _word_lacking(lacking: tuple[Table, Sequence[date]]) -> str:
     table, days = lacking
     commands = [
         word_rerun(dag_id, days)  # what lies between them is there, and is left alone
-        for dag_id, source in sources().items()
-        if table in [endpoint.table for endpoint in source.endpoints]
+        for dag_id in sources()
+        if table in tables_of(dag_id)
     ]
     return f"not compared: {table} lacks {counted(len(days), 'date')}: {'; '.join(commands)}"
 

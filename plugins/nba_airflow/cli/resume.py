@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from dataclasses import asdict
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from include.errors import Refused
@@ -13,11 +14,10 @@ from nba_airflow.cli.answer import Answer, Line, command, connect_ops
 from nba_airflow.going_on import resume as go_on
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from include.limits.pauses import Pause
     from include.ops.breakers import Breaker
-    from include.sources.spec import Source
 
 _LIFTED = {
     "pause": "pause after a refusal",
@@ -31,9 +31,9 @@ def resume(args: Namespace) -> Answer:
     """Lifts pauses and cooldowns of a connection, or of all those of a DAG, closes the breakers of
     its backfills, and lets the dates go on that wait for them. The limits stay as they are
     declared."""
-    from nba_airflow.specs import sources
+    from nba_airflow.specs import connections_by_dag
 
-    names, dag_ids = find_meant(args.name, sources())
+    names, dag_ids = find_meant(args.name, connections_by_dag())
     with connect_ops() as connection:
         found = go_on(connection, names, dag_ids)
     text = [*map(_line, found.lifted), *map(_word_halted, found.halted)]
@@ -52,18 +52,17 @@ def resume(args: Namespace) -> Answer:
     )
 
 
-def find_meant(name: str, known: Mapping[str, Source]) -> tuple[list[str], list[str]]:
-    """The connections, and the DAGs that ask them, of a DAG's id or a connection's. Raises
-    Refused."""
-    hosts = {dag_id: [host.connection for host in source.hosts] for dag_id, source in known.items()}
-    if name in hosts:
-        return hosts[name], [name]
-    dag_ids = [dag_id for dag_id, of_dag in hosts.items() if name in of_dag]
+def find_meant(name: str, known: Mapping[str, Collection[str]]) -> tuple[list[str], list[str]]:
+    """The connections, and the DAGs that ask them, of a DAG's id or a connection's; ``known``: DAG
+    -> its connections. Raises Refused."""
+    if name in known:
+        return [*known[name]], [name]
+    dag_ids = [dag_id for dag_id, of_dag in known.items() if name in of_dag]
     if not dag_ids:
-        connections = sorted({each for of_dag in hosts.values() for each in of_dag})
+        connections = sorted({*chain(*known.values())})
         raise Refused(
             f"{name!r} is not a connection or the DAG of a source: those are"
-            f" {', '.join([*connections, *hosts])}"
+            f" {', '.join([*connections, *known])}"
         )
     return [name], dag_ids
 

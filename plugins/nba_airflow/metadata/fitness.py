@@ -14,7 +14,7 @@ from include.settings import SETTINGS
 from include.wording import counted
 from nba_airflow.metadata.obstacles import find_obstacles
 from nba_airflow.metadata.summary_run import SUMMARY
-from nba_airflow.specs import sources
+from nba_airflow.specs import connections_by_dag, connections_of
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -86,8 +86,7 @@ def check_pools(session: Session, start: Start) -> Iterator[Finding]:
     from airflow.models.pool import Pool
     from sqlalchemy import select
 
-    source = sources().get(start.dag_id)
-    wanted = [host.connection for host in source.hosts] if source else []
+    wanted = connections_of(start.dag_id)
     slots = dict(session.execute(select(Pool.pool, Pool.slots).where(Pool.pool.in_(wanted))).all())
     for name in wanted:
         if not slots.get(name):
@@ -170,10 +169,9 @@ def _judge_active(start: Start, active: Any) -> Finding:
 
 def _share(dag_id: str) -> set[str]:
     """The other DAGs that ask an upstream of this one."""
-    known = sources()
-    hosts = {name: {host.connection for host in source.hosts} for name, source in known.items()}
-    mine = hosts.pop(dag_id, set())
-    return {name for name, theirs in hosts.items() if mine & theirs}
+    mine = {*connections_of(dag_id)}
+    others = connections_by_dag().items()
+    return {name for name, theirs in others if name != dag_id and not mine.isdisjoint(theirs)}
 
 
 def _option(variable: str) -> tuple[str, str]:

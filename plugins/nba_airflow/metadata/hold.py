@@ -240,14 +240,13 @@ class _Look:
 def _hosts(dag_id: str) -> list[str] | None:
     """The connections that the DAG's source asks; None where a file in dags/ is broken, so that
     they are not known."""
-    from nba_airflow.specs import sources
+    from nba_airflow.specs import connections_of
 
     try:
-        source = sources().get(dag_id)
+        return connections_of(dag_id)
     except Exception:  # whatever somebody's file raises
         log.exception("which connections %s asks is not known", dag_id)
         return None
-    return [host.connection for host in source.hosts] if source else []
 
 
 # --- Airflow's rows

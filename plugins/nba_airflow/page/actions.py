@@ -38,7 +38,7 @@ from nba_airflow.page.now import read_failed_days
 from nba_airflow.page.running import NOW
 from nba_airflow.planning import read_plan
 from nba_airflow.reruns import Rerun, plan_rerun, start_rerun
-from nba_airflow.specs import dag_ids
+from nba_airflow.specs import connections_of, dag_ids
 
 if TYPE_CHECKING:
     import psycopg
@@ -113,11 +113,8 @@ def cancel_backfill(backfill_id: BackfillId, user: GetUserDep) -> dict[str, Any]
 @router.put("/api/v1/backfills/{backfill_id}/resume", dependencies=[*Noted, *OnBackfill])
 def resume_backfill(backfill_id: BackfillId) -> dict[str, Any]:
     """As `airflow nba resume` with its DAG: ``{"said"}``."""
-    from nba_airflow.specs import sources
-
     dag_id = _find(backfill_id).dag_id
-    source = sources().get(dag_id)
-    names = [host.connection for host in source.hosts] if source else []
+    names = connections_of(dag_id)
     with open_ledger(COMMAND) as ledger:
         found = _refusing(lambda: going_on.resume(ledger, names, [dag_id]))
         holds = backfills.read_holds(ledger, [backfill_id])
