@@ -176,7 +176,8 @@ def test_ctrl_c_stops_following_and_not_the_backfill(system: System):
 
 
 def test_detach_returns_at_once_and_a_second_backfill_is_refused_meanwhile(system: System):
-    system.faults([])
+    # The upstream asks to wait, so that its first stage is still under way when it is refused.
+    system.faults([{"source": "balldontlie", "kind": "429", "retry_after": 1800, "times": 1}])
     code, answer = system.backfill(f"{DAG} -s 2025-02-01 -e 2025-02-12 --ramp --detach")
     assert (code, answer["detached"]) == (0, True)
 
@@ -185,6 +186,7 @@ def test_detach_returns_at_once_and_a_second_backfill_is_refused_meanwhile(syste
     assert (refused.code, refused.out) == (2, "")
     assert "has a running backfill" in refused.err
     assert len(refused.err.strip().splitlines()) == 1
+    assert system.airflow("nba resume balldontlie").code == 0
     code, answer = system.backfill(f"{DAG} -s 2025-02-01 -e 2025-02-12 --attach")
     assert (code, answer["left_out"], len(answer["dates"])) == (0, [], 12)
     made = system.metadata(

@@ -90,9 +90,8 @@ def test_status_shows_a_backfill_while_it_runs_and_its_dates_afterwards(system: 
 
 
 def test_bad_mail_key_is_seen_in_status_and_the_mail_goes_out_once_it_is_repaired(system: System):
-    # The date is under way when the key goes wrong: no backfill starts with one.
-    slow = {"source": "balldontlie", "day": "2025-03-11", "kind": "hang", "seconds": 10, "times": 1}
-    system.faults([slow])
+    # The date waits for its upstream when the key goes wrong: no backfill starts with one.
+    system.faults([{"source": "balldontlie", "kind": "429", "retry_after": 1800, "times": 1}])
     window = "-s 2025-03-11 -e 2025-03-11"
     free(system, window)
     mails = len(system.mails(DAG))
@@ -101,6 +100,7 @@ def test_bad_mail_key_is_seen_in_status_and_the_mail_goes_out_once_it_is_repaire
     extra = system.api("GET", "connections/mail")["extra"]
     system.api("PATCH", "connections/mail", {**key, "password": "SG.wrong", "extra": extra})
     try:
+        assert system.airflow("nba resume balldontlie").code == 0
         code, answer = system.backfill(f"{DAG} {window} --attach")
         assert (code, answer["mail"].split(":")[0]) == (0, "not sent yet")
         (mail,) = nba(system, "status")[1]["mails"]
