@@ -43,8 +43,9 @@ def choose_stages(args: Namespace, selection: Selection, fingerprint: str) -> li
     if not days:
         return whole
     with connect_ops() as ledger:
-        if _list_waiting(ledger, dag_id):
-            attach = word_backfill(dag_id, selection.window, "--attach")
+        for batch_id in _list_waiting(ledger, dag_id):
+            ordered = sorted(day for each in _read(ledger, batch_id) for day in each.days)
+            attach = word_backfill(dag_id, DateRange(ordered[0], ordered[-1]), "--attach")
             raise Refused(f"{dag_id} has stages to come: wait for them; to follow: {attach}")
         many = len(days) > MAX_WITHOUT_CANARY and fingerprint and not args.skip_canary
         bad = many and count_good_dates(ledger, dag_id, fingerprint) < MIN_GOOD_DATES
