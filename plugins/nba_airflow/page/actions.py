@@ -100,6 +100,8 @@ def cancel_backfill(backfill_id: BackfillId, user: GetUserDep) -> dict[str, Any]
         if not stages.lock(ledger):
             raise HTTPException(409, "stages are just being begun: ask again in a minute")
         made = _find(backfill_id)
+        if made.completed_at:
+            raise HTTPException(409, f"backfill {backfill_id} has ended: its cleared dates go on")
         left_out = _read_to_come(ledger, made)
         stages.leave_out(ledger, _find_batch(ledger, made), f"cancelled by {user.get_name()}")
         ledger.commit()

@@ -196,6 +196,11 @@ def test_what_holds_the_cleared_dates_of_a_backfill_that_has_ended_is_ended_on_t
     closed = "1 breaker closed, 0 pauses lifted, 0 dates woken"
     assert (done, state(number)) == ({"said": closed}, (False, True))
     assert airflow.startable() == {str(D[1])}
+    cancelled = sign("user").put(f"/nba/api/v1/backfills/{number}/cancel")
+    assert (cancelled.status_code, cancelled.json()) == (
+        409,
+        {"detail": f"backfill {number} has ended: its cleared dates go on"},
+    )
 
 
 def test_a_backfill_of_another_teams_dag_is_not_found(sign: Sign, airflow: Airflow) -> None:
