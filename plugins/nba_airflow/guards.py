@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from include.guards import breaker, quiet_hours
 from include.outcome import Later, Outcome
-from include.wording import moment
+from include.wording import moment, name_known
 
 if TYPE_CHECKING:
     import psycopg
@@ -58,6 +58,29 @@ def _stated(variable: str, parse: Callable[[str], T]) -> T:
     except ValueError as error:
         log.error("%s cannot be read, its defaults count: %s", variable, error)
         return parse("")
+
+
+RULES: Mapping[str, Callable[[str], Mapping[str, Any]]] = {
+    quiet_hours.VARIABLE: quiet_hours.parse_quiet_hours,
+    breaker.VARIABLE: breaker.parse_thresholds,
+}
+"""The variables that state rules by DAG, and how they are read."""
+
+
+def find_misread() -> Iterator[str]:
+    """What of these variables does not count, with its repair; in this process's environment."""
+    from nba_airflow.specs import dag_ids
+
+    known = [quiet_hours.EVERY_DAG, *dag_ids()]
+    for variable, parse in RULES.items():
+        try:
+            named = parse(os.environ.get(variable, ""))
+        except ValueError as error:
+            yield f"{variable} cannot be read, its defaults count: {error}"
+        else:
+            for name in named.keys() - {*known}:
+                there = name_known(name, known)
+                yield f"{variable} has rules of {name!r}, which count for no DAG: known are {there}"
 
 
 def knows_games(connection: psycopg.Connection[Any]) -> Callable[[date], bool]:

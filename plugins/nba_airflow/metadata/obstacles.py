@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from include.limits.pool_size import fit_into_workers
 from include.settings import MAX_RUNS_A_TURN
+from nba_airflow.guards import find_misread
 from nba_airflow.metadata.summary_run import SUMMARY
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def find_obstacles(session: Session) -> list[str]:
         *_short_turns(),
         *_crowded_pools(session),
         *_silent_broker(),
+        *find_misread(),
     ]
 
 

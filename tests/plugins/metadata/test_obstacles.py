@@ -106,6 +106,19 @@ def test_paused_summary_is_named(
         found.unpause(SUMMARY)
 
 
+def test_rules_that_count_for_no_dag_are_named(
+    found: Scheduler, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("NBA_QUIET_HOURS", '{"bdl_box_score": null, "*": null}')
+    monkeypatch.setenv("NBA_BREAKER", '{"*": {"max_error_rat": 0.3}}')
+    misspelt, unread = said_at_start(found, monkeypatch, caplog)
+    assert misspelt.startswith(
+        "NBA_QUIET_HOURS has rules of 'bdl_box_score', which count for no DAG: known are *, bdl_box"
+    )
+    assert misspelt.endswith("(did you mean bdl_box_scores?)")
+    assert unread.startswith("NBA_BREAKER cannot be read, its defaults count: {'max_error_rat': ")
+
+
 def test_the_setting_is_larger_than_all_dags_together_may_have_under_way(found: Scheduler) -> None:
     from include.settings import MAX_ACTIVE_RUNS, MAX_RUNS_A_TURN
 
