@@ -83,8 +83,8 @@ class Followed:
 def follow_stages(dag_id: str, window: DateRange, new: Sequence[date], batch_id: str) -> Followed:
     """Waits until every run of the window has ended, a stage after the other, until none is to
     come."""
-    # A stage is the plan's part: what is left is told of it by the plan's seconds a date.
     begun: set[int | None] = set()
+    # A stage is the plan's part: what is left is told of it by the plan's seconds a date.
     with connect_ops() as ledger:
         batch_id = batch_id or find_waiting(ledger, dag_id, window)
         plan = backfills.read_plans(ledger, [batch_id]).get(batch_id, {})
