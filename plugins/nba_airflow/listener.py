@@ -73,6 +73,7 @@ def _prepare_for_tasks() -> None:
         preload(store_schemes())
     elif "CeleryExecutor" in executors:
         celery_scheduler.keep_connection()
+        celery_scheduler.pace_turns()
         celery_scheduler.leave_out_of_collections()
 
 

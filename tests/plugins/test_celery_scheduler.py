@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -77,6 +78,44 @@ def test_a_connection_that_broke_is_made_anew_within_the_turn(app: Celery, ops_d
 
     assert states(app) == ["SUCCESS", "PENDING"]
     assert broken not in connected(ops_db)
+
+
+class Executor:
+    """As much of Celery's as is asked for at a turn, on a clock of its own."""
+
+    parallelism = 2
+
+    def __init__(self, *workloads: str) -> None:
+        self.workloads, self.now, self.asked = set(workloads), 100.0, list[float]()
+
+    def update_all_workload_states(self) -> None:
+        """Asks Celery; a turn takes 0.25 s."""
+        self.asked.append(self.now)
+        self.now += 0.25
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.mark.usefixtures("airflow_environment")
+@pytest.mark.parametrize(
+    ("workloads", "asked"), [("ab", [100.0, 101.0, 102.0]), ("a", [100.0, 100.25, 100.5])]
+)
+def test_turns_are_a_second_apart_while_every_slot_is_taken_and_only_then(
+    monkeypatch: pytest.MonkeyPatch, workloads: str, asked: list[float]
+) -> None:
+    from airflow.providers.celery.executors.celery_executor import CeleryExecutor
+
+    from nba_airflow import celery_scheduler
+
+    monkeypatch.setattr(CeleryExecutor, "sync", CeleryExecutor.sync)  # put back afterwards
+    celery_scheduler.pace_turns()
+    executor = Executor(*workloads)
+    clock = SimpleNamespace(monotonic=lambda: executor.now, sleep=executor.sleep)
+    monkeypatch.setattr(celery_scheduler, "time", clock)
+    for _ in range(3):
+        CeleryExecutor.sync(executor)  # type: ignore[arg-type]  # as much of one as it asks
+    assert executor.asked == asked
 
 
 def test_what_is_there_at_the_start_is_in_no_collection() -> None:
