@@ -103,5 +103,5 @@ def _word_again(group: Group, open_days: Sequence[date]) -> Iterator[str]:
     if not open_days:
         yield "all of them are done by now"
         return
-    yield f"{len(open_days)} not done by now. To run them again:"
+    yield f"{len(open_days)} not done by now; to run again:"
     yield from (f"  {command}" for command in word_reruns(group.dag_id, open_days))

@@ -45,7 +45,7 @@ def test_errors_groups_what_failed_with_its_dates_and_a_log(
         "  new: none in the 24 hours before",
         "  403 page",
         "  http://log",
-        "  3 not done by now. To run them again:",
+        "  3 not done by now; to run again:",
         *(f"    {command}" for command in RERUN),
     ]
     assert call(errors, json=True).facts == {
@@ -80,7 +80,7 @@ def test_dates_that_are_done_by_now_are_not_run_again(
     outcome(db, DAY, "complete", attempt=2)
     command = f"    airflow dags backfill {DAG} -s {NEXT} -e {NEXT} --rerun-failed-tasks -y"
     assert call(errors).out.splitlines()[-2:] == [
-        "  1 not done by now. To run them again:",
+        "  1 not done by now; to run again:",
         command,
     ]
     outcome(db, NEXT, "complete", attempt=2)
