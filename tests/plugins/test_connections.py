@@ -4,7 +4,11 @@ form that we cannot read is answered with."""
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -273,3 +277,43 @@ def test_sandbox_and_what_needs_no_key_may_be_asked_in_clear_text(
 ) -> None:
     define(conn_id, conn_type="http", host=host)
     assert connections.upstream(hosts()[conn_id]).base_url == host
+
+
+RESOLVE_ALL = """
+from nba_airflow import connections, specs
+for host in specs.hosts().values():
+    connections.reached(host)
+found = [connections.ops_url(), connections.raw_store().url, connections.warehouse().url]
+print(*found, connections.connection(connections.MAIL).host, len(specs.hosts()))
+"""
+
+
+@pytest.mark.parametrize("without", ["", "AIRFLOW_CONN_MAIL"])
+def test_every_connection_comes_from_the_environment_alone(tmp_path: Path, without: str) -> None:
+    """As from any secrets backend: Airflow's own database is one that nobody answers for."""
+    away = "postgresql+psycopg://nobody@127.0.0.1:9/airflow?connect_timeout=2"
+    given: dict[str, dict[str, Any]] = {
+        "ops_db": {"conn_type": "postgres", "host": "db", "login": "ops", "schema": "ops"},
+        "raw_store": {"conn_type": "generic", "extra": {"url": f"file://{tmp_path}/raw"}},
+        "warehouse": {"conn_type": "generic", "extra": {"url": f"duckdb://{tmp_path}/house"}},
+        "mail": {"conn_type": "generic", "host": f"file://{tmp_path}/outbox"},
+    }
+    given |= {name: {"conn_type": "http", "password": "a-key"} for name in hosts()}
+    environment = {
+        **os.environ,
+        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": away,
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": away,
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}",
+        **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(each) for name, each in given.items()},
+    }
+    environment.pop(without, None)
+    command = [sys.executable, "-c", RESOLVE_ALL]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) is not bool(without), done.stderr
+    if not without:
+        *_, last = done.stdout.splitlines()
+        assert last.endswith(
+            f" file://{tmp_path}/raw duckdb://{tmp_path}/house file://{tmp_path}/outbox"
+            f" {len(hosts())}"
+        )
